@@ -1,0 +1,108 @@
+"""`onegraph VERB`: parse, run the verb's module, print one line on error, exit with a code that means something."""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from beam_jobs import options
+from beam_jobs.settings import VERBS, Runner
+from schemas.errors import OnegraphError, UsageError
+
+_EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(argv)
+    except OnegraphError as error:
+        verb = argv[0] if argv and argv[0] in VERBS else ""
+        print(f"onegraph {verb}".rstrip() + f": {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("onegraph: stopped by Ctrl-C", file=sys.stderr)
+        return 130
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if argv else 2
+    verb = argv[0].replace("-", "_")
+    if verb not in VERBS:
+        raise UsageError(f"{argv[0]!r} is not a verb; known: {', '.join(VERBS)}")
+    settings_type = VERBS[verb]
+    parser = _parser(verb, settings_type)
+    given, rest = parser.parse_known_args(argv[1:])
+    takes_beam_options = issubclass(settings_type, Runner)
+    if rest and not takes_beam_options:
+        raise UsageError(f"unknown option {rest[0]}; see `onegraph {verb} --help`")
+    settings = options.build(settings_type, vars(given), given.config)
+    if takes_beam_options:
+        settings = dataclasses.replace(settings, beam_args=tuple(rest))
+    _set_up_logging(given.verbose - given.quiet)
+    module = importlib.import_module(f"beam_jobs.{verb}")
+    if given.dry_run:
+        _print_plan(verb, settings, module)
+        return 0
+    result = module.run(settings)
+    _print_result(result, module, as_json=given.json, quiet=given.quiet)
+    return 0
+
+
+def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"onegraph {verb}", description=settings_type.__doc__, epilog=_EXIT_CODES, allow_abbrev=False
+    )
+    options.add_to_parser(parser, settings_type)
+    common = parser.add_argument_group("every verb")
+    common.add_argument("--config", metavar="TOML", help="file with options, overridden by those given here")
+    common.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
+    common.add_argument("--dry-run", action="store_true", help="check the settings, say what would be done, do nothing")
+    common.add_argument("-v", "--verbose", action="count", default=0, help="more log lines; twice for debugging")
+    common.add_argument("-q", "--quiet", action="count", default=0, help="errors only")
+    return parser
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {(settings.__doc__ or '').splitlines()[0]}" for verb, settings in VERBS.items()]
+    return "\n".join(["usage: onegraph VERB [options]", "", *lines, "", _EXIT_CODES])
+
+
+def _set_up_logging(level: int) -> None:
+    levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+    logging.basicConfig(
+        level=levels.get(max(level, -1), logging.DEBUG),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+
+
+def _print_plan(verb: str, settings: Any, module: Any) -> None:
+    if hasattr(module, "check"):
+        module.check(settings)
+    print(f"onegraph {verb} would run with", file=sys.stderr)
+    for field in options.fields(type(settings)):
+        print(f"  {field.name.replace('_', '-')}: {getattr(settings, field.name)}", file=sys.stderr)
+
+
+def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:
+    if result is None:
+        return
+    if as_json:
+        print(json.dumps(result))
+    if not quiet:
+        print(module.describe(result), file=sys.stderr)

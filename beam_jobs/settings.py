@@ -1,0 +1,202 @@
+"""The settings of every verb: one frozen dataclass each, read by the command line and by people who script.
+
+Imports nothing heavy, so that `onegraph VERB --help` answers at once.
+"""
+
+import dataclasses
+
+from beam_jobs.options import argument, option
+
+RUNNERS = ("local", "prism", "flink", "dataflow")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UseCase:
+    """Which prediction problem."""
+
+    use_case: str = option("name of the use case", "taxi")
+    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Where a Beam job runs. Beam's own options may follow in Beam's spelling (`--flink_master=...`)."""
+
+    runner: str = option("where the job runs: local, prism, flink, dataflow or one of Beam's names", "local")
+    beam_args: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Broker:
+    """Which Kafka."""
+
+    bootstrap_servers: str = option("host:port of a broker, several with commas", "127.0.0.1:9092")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildTrainingSet(UseCase, Runner):
+    """Turn raw files into a TFRecord training set with its graph, statistics and rejected rows."""
+
+    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
+    output: str = option("directory of the new training set")
+    compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"))
+    rows_per_shard: int = option("rows in one shard at most", 250_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(UseCase):
+    """Train a model on a training set; writes a candidate."""
+
+    training_set: str = option("directory of the training set")
+    output: str = option("directory of the new candidate")
+    seed: int | None = option("instead of the use case's own", None)
+    parameters: tuple[str, ...] = option("family parameters instead of the use case's own, name=value", ())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate(UseCase):
+    """Evaluate a candidate on the test split, per slice, and let the gates speak (exit 3: they said no)."""
+
+    candidate: str = option("directory of the candidate")
+    training_set: str = option("directory of the training set that it was trained on")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Release:
+    """Make a bundle of an evaluated candidate and point the registry at it."""
+
+    candidate: str = option("directory of the candidate")
+    registry: str = option("directory of the registry")
+    why: str = option("one line kept in the pointer's history", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """Point the registry at an earlier bundle: the next generation with an old champion."""
+
+    registry: str = option("directory of the registry")
+    to: str | None = option("bundle id; the previous champion where not given", None)
+    why: str = option("one line kept in the pointer's history", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RegistryVerb:
+    """Look into a registry: list bundles and generations, show one bundle, verify every byte of one or all."""
+
+    action: str = argument("what to do", choices=("list", "show", "verify"))
+    bundle: str | None = argument("bundle id, for show and verify", None)
+    registry: str = option("directory of the registry")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoreBatch(UseCase, Runner):
+    """Score raw files with a released bundle."""
+
+    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
+    registry: str = option("directory of the registry")
+    bundle: str | None = option("bundle id; the champion where not given", None)
+    output: str = option("directory of the new predictions")
+    format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"))
+    with_features: bool = option("add the features that the model saw", False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoreStream(Runner, Broker):
+    """Score Kafka events as they arrive, with the registry's live bundle."""
+
+    registry: str = option("directory of the registry")
+    source_topic: str = option("topic of raw events")
+    predictions_topic: str = option("topic of predictions")
+    rejected_topic: str = option("topic of rejected records")
+    group: str = option("consumer group whose committed offsets say where to go on", "onegraph")
+    partition_groups: int = option("groups of partitions that are read side by side", 1)
+    start: str = option("where to begin without committed offsets", "earliest", choices=("earliest", "latest"))
+    read_budget_ms: int = option("how long one call of the reader may last", 5_000)
+    gather_ms: int = option("how long a batch may gather after its first event", 5)
+    max_batch: int = option("events in one batch at most", 4_000)
+    pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
+    until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)
+    create_topics: bool = option("make missing topics with the settings that this job needs", False)
+    partitions: int = option("of topics that --create-topics makes", 4)
+    with_features: bool = option("add the features that the model saw to every prediction", False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckSkew(UseCase, Broker):
+    """Send the same raw rows through batch, stream and the reloaded graph; exit 3 where any bit differs."""
+
+    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
+    registry: str = option("directory of the registry")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Services:
+    """Start, stop or show the local Kafka (real, KRaft, loopback only)."""
+
+    action: str = argument("what to do", choices=("up", "down", "status"))
+    port: int = option("of the broker; its controller takes the next one", 9092)
+    folder: str = option("where data, logs and process ids are kept", ".onegraph")
+    wipe: bool = option("with down: remove the data too", False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Send(Broker):
+    """Send a file's rows to a topic as JSON events."""
+
+    file: str = argument("CSV file (.csv, .csv.gz) or JSON lines (.jsonl)")
+    topic: str = argument("where to")
+    use_case: str = option("whose schema gives the columns their types", "taxi")
+    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
+    rate: float | None = option("events per second; as fast as it goes where not given", None)
+    limit: int | None = option("send no more rows than this", None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tail(Broker):
+    """Show a topic's records, readable, oldest first or as they come."""
+
+    topic: str = argument("which topic")
+    from_start: bool = option("begin with the oldest record instead of the next one", False)
+    limit: int | None = option("stop after so many records", None)
+    until_end: bool = option("stop at the end that the topic has now", False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inspect:
+    """Show what is in a TFRecord file, a training set, a candidate, a bundle or a registry."""
+
+    path: str = argument("file or directory")
+    limit: int = option("records of a TFRecord file to show", 3)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Doctor(Broker):
+    """Check this machine: versions, Java, Maven, Prism, broker."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo(Broker):
+    """Everything in a row on the shipped taxi trips: build, train, release, stream, swap, prove, report."""
+
+    output: str = option("directory for everything that the demo makes", "demo_output")
+    rate: float = option("events per second to replay", 200.0)
+    runner: str = option("where the stream runs", "local", choices=("local", "prism"))
+
+
+VERBS: dict[str, type] = {
+    "demo": Demo,
+    "services": Services,
+    "build_training_set": BuildTrainingSet,
+    "train": Train,
+    "evaluate": Evaluate,
+    "release": Release,
+    "rollback": Rollback,
+    "registry": RegistryVerb,
+    "score_batch": ScoreBatch,
+    "score_stream": ScoreStream,
+    "check_skew": CheckSkew,
+    "send": Send,
+    "tail": Tail,
+    "inspect": Inspect,
+    "doctor": Doctor,
+}

@@ -1,0 +1,34 @@
+"""Packaging of Onegraph. Beam's ``--setup_file`` stages this very file, so it imports nothing of ours."""
+
+from setuptools import setup
+
+setup(
+    name="onegraph",
+    version="0.1.0",
+    description="One tf.Transform graph for Beam batch training sets and Kafka event scoring",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=["schemas", "transforms", "models", "beam_jobs"],
+    package_data={"schemas": ["*.pbtxt", "data/*"], "beam_jobs": ["templates/*"]},
+    install_requires=[
+        "apache-beam>=2.77,<2.78",
+        "crc32c>=2.8",
+        "jinja2>=3.1",
+        "kafka-python[crc32c,lz4,snappy,zstd]>=3.0.12,<3.1",
+        "matplotlib>=3.10",
+        "msgspec>=0.20",
+        "numpy>=2",
+        "pyarrow>=20",
+        "rich>=14",
+        "scikit-learn>=1.6",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-metadata>=1.21,<1.22",
+        "tensorflow-transform>=1.21,<1.22",
+        "tfx-bsl>=1.21,<1.22",
+        "xgboost>=3.2,<3.3",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6", "mypy>=1.15", "psutil>=6", "pytest>=8.3", "pytest-timeout>=2.3", "ruff>=0.11"],
+    },
+    entry_points={"console_scripts": ["onegraph = beam_jobs.__main__:main"]},
+)
