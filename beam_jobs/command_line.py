@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from beam_jobs import options
 from beam_jobs.settings import VERBS, Runner
-from schemas.errors import OnegraphError, UsageError
+from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
 
@@ -56,7 +56,11 @@ def _run(argv: list[str]) -> int:
     if given.dry_run:
         _print_plan(verb, settings, module)
         return 0
-    result = module.run(settings)
+    try:
+        result = module.run(settings)
+    except GateRefusal as refusal:
+        _print_result(refusal.findings, module, as_json=given.json, quiet=given.quiet)
+        raise
     _print_result(result, module, as_json=given.json, quiet=given.quiet)
     return 0
 

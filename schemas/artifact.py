@@ -60,7 +60,7 @@ def complete(path: pathlib.Path, kind: str, manifest: Mapping[str, Any]) -> Arti
 
 
 def open_artifact(path: str | pathlib.Path, kind: str) -> Artifact:
-    """Read a completed artifact of a kind; raises `ArtifactError` for anything else. Checks the manifest's own bytes."""
+    """Read a completed artifact of a kind and check its manifest's bytes; raises `ArtifactError` for anything else."""
     path = pathlib.Path(path)
     if not path.is_dir():
         raise ArtifactError(f"{path}: no such {kind} directory")

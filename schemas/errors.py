@@ -4,6 +4,9 @@ Every message is one line: what was got, what was wanted, where, and what to do.
 turns the class into an exit code; library users catch the class.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class OnegraphError(Exception):
     """Base of every error that a person can act on; exit code 1."""
@@ -18,9 +21,16 @@ class UsageError(OnegraphError):
 
 
 class GateRefusal(OnegraphError):
-    """The work was done and the answer is no: a gate failed, a difference was found; exit code 3."""
+    """The work was done and the answer is no: a gate failed, a difference was found; exit code 3.
+
+    `findings` is the result that the verb would have returned; the command line prints it before the refusal.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, findings: Mapping[str, Any] | None = None):
+        super().__init__(message)
+        self.findings = findings
 
 
 class InputError(OnegraphError):
