@@ -1,0 +1,123 @@
+"""What the tests share: a real broker, topics, the public data sets, Prism.
+
+Tests marked `needs_data` or `needs_prism` are left out, and counted, unless `--data DIR` or `--prism BINARY` is
+given. With the option they run, and fail where the thing is missing.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+
+import itertools
+import pathlib
+import random
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from beam_jobs import local_kafka
+
+_OPTIONAL = {
+    "needs_data": ("--data", "tests on the public data sets"),
+    "needs_prism": ("--prism", "tests on Prism"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data", metavar="DIR", help="folder of the public data sets: adds the tests that need them")
+    parser.addoption("--prism", metavar="BINARY", help="Prism's binary: adds the tests that need it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker, (option, what) in _OPTIONAL.items():
+        config.addinivalue_line("markers", f"{marker}: {what}; left out without {option}")
+    # fixtures are torn down, and the broker with them, when the run is told to end
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", returncode=143))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out: dict[str, list[pytest.Item]] = {
+        marker: [item for item in items if item.get_closest_marker(marker)]
+        for marker, (option, _) in _OPTIONAL.items()
+        if config.getoption(option) is None
+    }
+    config.stash[_LEFT_OUT] = {marker: len(found) for marker, found in left_out.items()}
+    gone = [item for item in items if any(item in found for found in left_out.values())]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in gone]
+
+
+_LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for marker, count in config.stash.get(_LEFT_OUT, {}).items():
+        option, what = _OPTIONAL[marker]
+        if count:
+            terminalreporter.write_line(f"left out: {count} {what} (give {option})")
+
+
+@pytest.fixture(scope="session")
+def data_folder(request: pytest.FixtureRequest) -> pathlib.Path:
+    """The folder of the public data sets; only for tests marked `needs_data`."""
+    folder = pathlib.Path(request.config.getoption("--data"))
+    if not folder.is_dir():
+        pytest.fail(f"--data {folder}: no such folder")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def prism_binary(request: pytest.FixtureRequest) -> pathlib.Path:
+    """Prism's binary; only for tests marked `needs_prism`."""
+    binary = pathlib.Path(request.config.getoption("--prism"))
+    if not os.access(binary, os.X_OK) or not binary.is_file():
+        pytest.fail(f"--prism {binary}: no such program")
+    return binary.resolve()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has, below the range that outgoing connections take theirs from."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((local_kafka.HOST, port))
+            except OSError:
+                continue
+            return port
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka that lives as long as the test run."""
+    folder = tmp_path_factory.mktemp("kafka")
+    try:
+        yield local_kafka.start(free_port(), folder, controller_port=free_port()).bootstrap_servers
+    finally:
+        local_kafka.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def topics(broker: str) -> Iterator[Callable[..., str]]:
+    """Makes a topic of a fresh name and returns the name: `topics("events", partitions=4, **settings)`.
+
+    Settings are Kafka's own with underscores for dots: `message_timestamp_type="LogAppendTime"`.
+    """
+    from kafka import KafkaAdminClient
+
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    numbers = itertools.count(1)
+
+    def make(name: str = "topic", partitions: int = 1, **settings: object) -> str:
+        fresh = f"{name}-{next(numbers)}"
+        configs = {key.replace("_", "."): str(value) for key, value in settings.items()}
+        wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+        admin.create_topics({fresh: wanted}, wait_for_metadata=True)
+        return fresh
+
+    yield make
+    admin.close()
