@@ -1,0 +1,85 @@
+"""Find a use case by its name: three files of one name, in our packages or in a folder of the user's own."""
+
+import dataclasses
+import importlib
+import importlib.util
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import schemas
+from models.spec import ModelSpec
+from schemas.errors import InputError
+from schemas.schema import Schema
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class UseCase:
+    """One prediction problem: its schema, its graph's function, its label, its windows and its model."""
+
+    name: str
+    schema: Schema
+    preprocessing_fn: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    label: Callable[[pa.RecordBatch], np.ndarray]
+    windows: tuple
+    model: ModelSpec
+
+
+def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
+    """Load a use case from our packages, or from `folder` with schemas/NAME.pbtxt, transforms/NAME.py, models/NAME.py.
+
+    Raises `InputError` naming the file or the name in it that is missing.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
+    root = pathlib.Path(schemas.__file__).parent.parent if folder is None else pathlib.Path(folder)
+    files = [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
+    transform = _module("transforms", name, files[1], folder is None)
+    model = _module("models", name, files[2], folder is None)
+    spec = _member(model, files[2], "MODEL")
+    if not isinstance(spec, ModelSpec):
+        raise InputError(f"{files[2]}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
+    return UseCase(
+        name=name,
+        schema=Schema.load(files[0]),
+        preprocessing_fn=_member(transform, files[1], "preprocessing_fn"),
+        label=_member(transform, files[1], "label"),
+        windows=tuple(_member(transform, files[1], "WINDOWS")),
+        model=spec,
+    )
+
+
+def _module(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleType:
+    if ours:
+        return importlib.import_module(f"{package}.{name}")
+    # A name of its own, so that a user's `transforms/taxi.py` is not taken for ours, or ours for it.
+    full_name = f"use_case_{name}_{package}"
+    spec = importlib.util.spec_from_file_location(full_name, file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{file}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[full_name]
+        raise InputError(f"{file}: does not import: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _member(module: ModuleType, file: pathlib.Path, name: str) -> Any:
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise InputError(f"{file}: has no {name}; see docs/use_case.md") from None
