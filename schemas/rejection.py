@@ -49,3 +49,12 @@ class Rejection:
     stage: Stage
     reason: Reason
     path: str = ""
+
+
+def pointer(name: str) -> str:
+    """Return the JSON pointer to a field of the record.
+
+    >>> pointer("fare"), pointer("a/b")
+    ('/fare', '/a~1b')
+    """
+    return "/" + name.replace("~", "~0").replace("/", "~1")

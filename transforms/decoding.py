@@ -1,0 +1,105 @@
+"""What every decoder shares: its limits, its result, and how parsed cells become a raw batch.
+
+A decoder takes raw values and returns the rows that it could read, as columns, and one rejection for every other
+row. Numbers are parsed as float64 and then cast to float32; minus zero becomes zero, because JSON readers do not
+agree on the sign of `-0`.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.rejection import Reason, Rejection, Stage
+from schemas.schema import Kind, Schema
+
+# The smallest float64 that rounds to infinity when cast to float32.
+FLOAT32_OVERFLOW = float.fromhex("0x1.ffffffp+127")
+UNKNOWN_NAME_LENGTH = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a single raw value may cost before it is rejected unread."""
+
+    max_bytes: int = 1 << 20
+    max_depth: int = 64
+    max_unknown_fields: int = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """The result of a decoder.
+
+    `batch` holds the rows that were read, `rows` (int64) their indices in the input, `rejections` one entry for each
+    of the others, in order. `unknown_fields` counts the fields that the schema does not name.
+    """
+
+    batch: pa.RecordBatch
+    rows: np.ndarray
+    rejections: list[Rejection]
+    unknown_fields: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+class Decoder(Protocol):
+    """Raw values in, columns and rejections out; never raises for a value."""
+
+    def __call__(self, values: Sequence[bytes | None], /) -> Decoded: ...
+
+
+class Faults:
+    """The first fault of every row that has one: report faults in the order in which they count."""
+
+    def __init__(self) -> None:
+        self._by_row: dict[int, Rejection] = {}
+
+    def add(self, row: int, reason: Reason, path: str = "") -> None:
+        """Note a fault; a row that already has one keeps it."""
+        if row not in self._by_row:
+            self._by_row[row] = Rejection(row, Stage.DECODE, reason, path)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_row)
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._by_row
+
+    def sorted(self) -> list[Rejection]:
+        """Return the rejections by row."""
+        return [self._by_row[row] for row in sorted(self._by_row)]
+
+
+def to_float32(parsed: pa.Array) -> pa.Array:
+    """Cast parsed float64 cells to float32, minus zero to zero; what overflows becomes infinite.
+
+    >>> to_float32(pa.array([0.1, -0.0, None], pa.float64())).to_pylist()
+    [0.10000000149011612, 0.0, None]
+    """
+    missing = np.asarray(parsed.is_null()) if parsed.null_count else None
+    values = np.asarray(parsed.fill_null(0.0) if parsed.null_count else parsed)
+    with np.errstate(over="ignore"):
+        return pa.array((values + 0.0).astype(np.float32), mask=missing)
+
+
+def empty_columns(schema: Schema) -> list[pa.Array]:
+    """Return one empty array per column."""
+    return [pa.array([], column.kind.value) for column in schema.columns]
+
+
+def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
+    """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None."""
+    arrays = []
+    for column, cells in zip(schema.columns, parsed, strict=True):
+        if column.kind is Kind.FLOAT:
+            arrays.append(to_float32(pa.array(cells, pa.float64())))
+        else:
+            arrays.append(pa.array(cells, column.kind.value))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
+
+
+def unknown_name(name: str) -> str:
+    """Return the name under which an unknown field is counted: printable and of bounded length."""
+    shown = name[:UNKNOWN_NAME_LENGTH].encode("utf-8", "backslashreplace").decode()
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
