@@ -84,25 +84,23 @@ class TransformGraph:
         padded = -(-rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
         names = batch.schema.names
         floats, ints, texts = (self._columns[kind] for kind in (Kind.FLOAT, Kind.INT, Kind.BYTES))
-        packed = {
-            "numbers": np.zeros((len(floats), padded), np.float32),
-            "integers": np.zeros((len(ints), padded), np.int64),
-            "codes": np.zeros((len(texts), padded), np.int32),
-            "present": np.zeros((len(floats) + len(ints), padded), np.bool_),
-        }
+        numbers = np.zeros((len(floats), padded), np.float32)
+        integers = np.zeros((len(ints), padded), np.int64)
+        codes = np.zeros((len(texts), padded), np.int32)
+        present = np.zeros((len(floats) + len(ints), padded), np.bool_)
         for place, column in enumerate(floats + ints):
             array = _picked(batch, names, column)
-            matrix, at = ("numbers", place) if place < len(floats) else ("integers", place - len(floats))
-            packed[matrix][at, :rows] = _values(array, packed[matrix].dtype)
-            packed["present"][place, :rows] = _validity(array) if array.null_count else True
+            target: np.ndarray = numbers[place] if place < len(floats) else integers[place - len(floats)]
+            target[:rows] = _values(array, target.dtype)
+            present[place, :rows] = _validity(array) if array.null_count else True
         vocabulary = [""]
         for place, column in enumerate(texts):
             encoded = _picked(batch, names, column).dictionary_encode()
-            codes = _values(encoded.indices, np.dtype(np.int32)) + len(vocabulary)
+            codes[place, :rows] = _values(encoded.indices, codes.dtype) + len(vocabulary)
             if encoded.null_count:
-                codes[~_validity(encoded.indices)] = 0
-            packed["codes"][place, :rows] = codes
+                codes[place, :rows][~_validity(encoded.indices)] = 0
             vocabulary.extend(encoded.dictionary.to_pylist())
+        packed = {"numbers": numbers, "integers": integers, "codes": codes, "present": present}
         tensors = {name: tf.constant(array) for name, array in packed.items()}
         return {**tensors, "strings": tf.constant(vocabulary, tf.string)}
 

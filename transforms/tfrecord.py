@@ -1,15 +1,14 @@
 """TFRecord shards: length, checksum, record, checksum; the whole file gzipped or not."""
 
-import contextlib
 import dataclasses
 import os
 import pathlib
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
 
 import crc32c
+import tensorflow as tf
 
 from schemas.errors import ArtifactError, InputError
 
@@ -36,8 +35,8 @@ class Shard:
 class ShardWriter:
     """Write one shard. The file has its name only when `close` has put every byte on disk.
 
-    Framing here costs 0.5 us a record; `tf.io.TFRecordWriter` costs more and offers no other compression level
-    from a list of records.
+    TensorFlow's own writer at level 1: 3.5 us for a gzipped record of 518 bytes (at its default level 13.5 us and
+    the same size; framing and zlib in Python 5.5 us), 1.1 us for a plain one (in Python 1.4 us).
     """
 
     def __init__(self, path: str | pathlib.Path, compression: str = "gzip"):
@@ -45,48 +44,37 @@ class ShardWriter:
             raise InputError(f"{path}: compression is {compression!r}, wanted one of {', '.join(SUFFIXES)}")
         self._path = pathlib.Path(path)
         self._unfinished = self._path.with_name(self._path.name + ".unfinished")
-        self._file: BinaryIO = open(self._unfinished, "wb")  # noqa: SIM115 - closed by `close` or `abandon`
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP) if compression == "gzip" else None
-        self._heads: dict[int, bytes] = {}
+        options = tf.io.TFRecordOptions("GZIP" if compression == "gzip" else "", compression_level=_LEVEL)
+        self._writer = tf.io.TFRecordWriter(str(self._unfinished), options)
         self._rows = 0
 
     def write(self, records: Sequence[bytes]) -> None:
         """Append records."""
-        parts = []
-        heads, pack, checksum = self._heads, _TAIL.pack, crc32c.crc32c
+        write = self._writer.write
         for record in records:
-            head = heads.get(len(record))
-            if head is None:
-                head = heads[len(record)] = _head(len(record))
-            crc = checksum(record)
-            parts += (head, record, pack((((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF))
-        self._put(b"".join(parts))
+            write(record)
         self._rows += len(records)
 
     def close(self) -> Shard:
         """Finish the file and give it its name."""
-        if self._deflate is not None:
-            self._file.write(self._deflate.flush())
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._writer.close()
+        with open(self._unfinished, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(self._unfinished, self._path)
         return Shard(self._path.name, self._rows, self._path.stat().st_size)
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._unfinished.unlink()
-
-    def _put(self, data: bytes) -> None:
-        self._file.write(data if self._deflate is None else self._deflate.compress(data))
+        self._writer.close()
+        self._unfinished.unlink(missing_ok=True)
 
 
 def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iterator[list[bytes]]:
     """Yield the records of a shard in blocks of some thousands, checksums compared.
 
-    `compression` None means by the file's name. Raises `ArtifactError` for a cut or altered file.
+    `compression` None means by the file's name. In Python, because it says what is wrong with a file, and because a
+    list of bytes is what the decoder takes: 1.7 us a record (gzip 4.0 us) against 3.8 (5.2) through `tf.data`.
+    Raises `ArtifactError` for a cut or altered file.
     """
     path = pathlib.Path(path)
     if compression is None:
@@ -105,11 +93,6 @@ def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iter
                 yield records[start : start + _RECORDS_PER_BLOCK]
         if rest or (inflate is not None and not inflate.eof):
             raise ArtifactError(f"{path}: ends in the middle of a record; copy it again")
-
-
-def _head(length: int) -> bytes:
-    packed = struct.pack("<Q", length)
-    return packed + _TAIL.pack(_masked(crc32c.crc32c(packed)))
 
 
 def _masked(crc: int) -> int:
