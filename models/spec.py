@@ -64,7 +64,7 @@ class ModelSpec:
     def __post_init__(self):
         _one_of("task", self.task, TASKS)
         _one_of("family", self.family, FAMILIES)
-        if tuple(self.split) != SPLITS or abs(sum(self.split.values()) - 1) > 1e-9 or min(self.split.values()) <= 0:
+        if set(self.split) != set(SPLITS) or abs(sum(self.split.values()) - 1) > 1e-9 or min(self.split.values()) <= 0:
             raise InputError(f"model: split is {dict(self.split)}, wanted fractions of train, eval, test that sum to 1")
         if self.rounds < 1 or self.early_stopping_rounds < 1:
             raise InputError("model: rounds and early_stopping_rounds must be 1 or more")
@@ -73,7 +73,7 @@ class ModelSpec:
         elif not 0 < self.threshold < 1:
             raise InputError(f"model: threshold is {self.threshold}, wanted a number between 0 and 1 or {BEST_F1!r}")
         object.__setattr__(self, "parameters", types.MappingProxyType(dict(self.parameters)))
-        object.__setattr__(self, "split", types.MappingProxyType(dict(self.split)))
+        object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -79,6 +79,11 @@ class TransformGraph:
             )
         return features.numpy()[:rows]
 
+    def check_columns(self, batch: pa.RecordBatch) -> None:
+        """Raise `InputError` for a column of the graph that a batch lacks or has in another type."""
+        for column in self.schema.columns:
+            _picked(batch, batch.schema.names, column)
+
     def _packed(self, batch: pa.RecordBatch, rows: int) -> dict[str, tf.Tensor]:
         """Pack the columns into one matrix per type, padded with rows that have no values."""
         padded = -(-rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE

@@ -1,0 +1,101 @@
+"""Metrics of binary scores, as plain JSON values: numbers that cannot be computed are None, never NaN."""
+
+from typing import Any
+
+import numpy as np
+from sklearn import metrics as sk
+
+_CURVE_POINTS = 200
+_BINS = 20
+_CALIBRATION_BINS = 10
+_SMALLEST = 1e-7  # float32 scores of exactly 0 or 1 would make the log loss infinite
+
+
+def of_scores(label: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, Any]:
+    """Return rows, AUC, average precision, log loss, and the confusion matrix and what follows from it.
+
+    >>> found = of_scores(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), 0.5)
+    >>> found["auc"], found["confusion"]
+    (0.75, {'true_positive': 1, 'false_positive': 1, 'true_negative': 1, 'false_negative': 1})
+    """
+    label = np.asarray(label, np.float64)
+    scores = np.asarray(scores, np.float64)
+    said = scores >= threshold
+    both = 0 < label.sum() < len(label)
+    confusion = {
+        "true_positive": int((said & (label == 1)).sum()),
+        "false_positive": int((said & (label == 0)).sum()),
+        "true_negative": int((~said & (label == 0)).sum()),
+        "false_negative": int((~said & (label == 1)).sum()),
+    }
+    right = confusion["true_positive"]
+    precision = _ratio(right, right + confusion["false_positive"])
+    recall = _ratio(right, right + confusion["false_negative"])
+    return {
+        "rows": len(label),
+        "label_mean": _ratio(label.sum(), len(label)),
+        "score_mean": _ratio(scores.sum(), len(scores)),
+        "auc": float(sk.roc_auc_score(label, scores)) if both else None,
+        "average_precision": float(sk.average_precision_score(label, scores)) if both else None,
+        "log_loss": _log_loss(label, scores),
+        "threshold": threshold,
+        "confusion": confusion,
+        "accuracy": _ratio(right + confusion["true_negative"], len(label)),
+        "precision": precision,
+        "recall": recall,
+        "f1": _ratio(2 * right, 2 * right + confusion["false_positive"] + confusion["false_negative"]),
+    }
+
+
+def best_f1_threshold(label: np.ndarray, scores: np.ndarray) -> float:
+    """Return the score at and above which calling rows positive gives the best F1; the lowest of equals.
+
+    >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.125, 0.5, 0.25, 0.75], np.float32))
+    0.25
+    """
+    precision, recall, thresholds = sk.precision_recall_curve(label, scores)
+    both = precision[:-1] + recall[:-1]
+    f1 = np.divide(2 * precision[:-1] * recall[:-1], both, out=np.zeros_like(both), where=both > 0)
+    return float(thresholds[int(np.argmax(f1))])
+
+
+def curves(label: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """Return ROC, precision-recall, calibration (rows in tenths of the scores' order) and the score histogram."""
+    false_rate, true_rate, _ = sk.roc_curve(label, scores)
+    precision, recall, _ = sk.precision_recall_curve(label, scores)
+    edges = np.linspace(0.0, 1.0, _BINS + 1)
+    histograms = {str(value): np.histogram(scores[label == value], edges)[0].tolist() for value in (0, 1)}
+    return {
+        "roc": _thinned(false_positive_rate=false_rate, true_positive_rate=true_rate),
+        "precision_recall": _thinned(recall=recall[::-1], precision=precision[::-1]),
+        "calibration": _calibration(label, scores),
+        "score_histogram": {"edges": edges.tolist(), "counts_by_label": histograms},
+    }
+
+
+def _calibration(label: np.ndarray, scores: np.ndarray) -> dict[str, list[float]]:
+    order = np.argsort(scores, kind="stable")
+    parts = [part for part in np.array_split(order, _CALIBRATION_BINS) if len(part)]
+    return {
+        "score_mean": [float(scores[part].mean(dtype=np.float64)) for part in parts],
+        "label_mean": [float(label[part].mean(dtype=np.float64)) for part in parts],
+        "rows": [len(part) for part in parts],
+    }
+
+
+def _thinned(**columns: np.ndarray) -> dict[str, list[float]]:
+    """Return at most `_CURVE_POINTS` points of a curve, its ends included."""
+    length = len(next(iter(columns.values())))
+    places = np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(int))
+    return {name: [float(value) for value in column[places]] for name, column in columns.items()}
+
+
+def _log_loss(label: np.ndarray, scores: np.ndarray) -> float | None:
+    if not len(label):
+        return None
+    clipped = np.clip(scores, _SMALLEST, 1 - _SMALLEST)
+    return float(sk.log_loss(label, clipped, labels=[0, 1]))
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None

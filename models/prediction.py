@@ -1,0 +1,88 @@
+"""The prediction: one JSON object per scored row, the same bytes whenever the same bundle scores the same record."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.scorer import Scorer
+from schemas.errors import OnegraphError
+from schemas.schema import Kind
+
+CHAMPION = "champion"
+
+
+class PredictionEncoder:
+    """Encode the scored rows of one scorer.
+
+    Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
+    `score` (the shortest text that reads back as the same float32), `label` (1 at and above the bundle's threshold),
+    `bundle`, `variant`, `event_time` (UTC milliseconds, where the schema has an event time), and `features` on
+    request. No clock reading.
+    """
+
+    def __init__(self, scorer: Scorer, with_features: bool = False):
+        self._bundle_id = scorer.bundle_id
+        self._threshold = np.float32(scorer.threshold)
+        self._feature_names = scorer.feature_names if with_features else ()
+        self._event_time = scorer.schema.event_time
+        ids = scorer.schema.with_role("id")
+        self._ids = [column for column in ids if column.role("personal") is None]
+
+    def encode(
+        self,
+        batch: pa.RecordBatch,
+        scores: np.ndarray,
+        features: np.ndarray,
+        ids: Sequence[str] | pa.Array,
+        variant: str = CHAMPION,
+    ) -> list[bytes]:
+        """Return one UTF-8 JSON object per row; `ids` are like `topic/partition/offset`. All have as many rows.
+
+        >>> float32 = pa.array([0.1], pa.float32())
+        >>> _numbers(float32).to_pylist()
+        ['0.1']
+        """
+        rows = batch.num_rows
+        if not rows == len(scores) == len(features) == len(ids):
+            raise OnegraphError(
+                f"prediction: {rows} rows, {len(scores)} scores, {len(features)} rows of features, {len(ids)} ids; "
+                "every row wants one of each"
+            )
+        labels = pa.array((scores >= self._threshold).astype(np.int8)).cast(pa.string())
+        parts: list[pa.Array | str] = ['{"id":', _texts(pa.array(ids, pa.string()))]
+        for column in self._ids:
+            values = batch.column(column.name)
+            written = _texts(values) if column.kind is Kind.BYTES else _numbers(values)
+            parts += [f",{json.dumps(column.name)}:", written]
+        parts += [',"score":', _numbers(pa.array(scores.astype(np.float32))), ',"label":', labels]
+        parts += [f',"bundle":"{self._bundle_id}","variant":{json.dumps(variant)}']
+        if self._event_time is not None:
+            name, milliseconds = self._event_time
+            parts += [',"event_time":', _numbers(pc.multiply(batch.column(name), milliseconds))]
+        for place, name in enumerate(self._feature_names):
+            column_values = pa.array(np.ascontiguousarray(features[:, place]), from_pandas=True)
+            parts += [',"features":{' if place == 0 else ",", f"{json.dumps(name)}:", _numbers(column_values)]
+        parts.append("}}" if self._feature_names else "}")
+        joined = pc.binary_join_element_wise(*[_scalar(part) for part in parts], "")
+        return joined.cast(pa.binary()).to_pylist()
+
+
+def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
+    return pa.scalar(part, pa.string()) if isinstance(part, str) else part
+
+
+def _numbers(values: pa.Array) -> pa.Array:
+    """Return numbers as JSON text, `null` where missing or not finite."""
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
+    return values.cast(pa.string()).fill_null("null")
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    """Return strings as JSON text, quoted and escaped."""
+    encoded = values.dictionary_encode()
+    quoted = pa.array([json.dumps(text, ensure_ascii=False) for text in encoded.dictionary.to_pylist()], pa.string())
+    return quoted.take(encoded.indices).fill_null("null")

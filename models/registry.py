@@ -1,0 +1,150 @@
+"""The registry: a directory of bundles, and one small pointer file that says which of them are live.
+
+```
+<registry>/bundles/<id>/          immutable
+<registry>/live.json              the pointer, replaced in one step
+<registry>/history/000001.json    every generation of it
+```
+Release and rollback are the same act: write the next generation.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from models.bundle import write_bundle
+from models.scorer import KIND
+from schemas import artifact
+from schemas.errors import ArtifactError, InputError
+
+LIVE = "live.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Pointer:
+    """One generation: which bundles are live, who said so, when (ISO 8601, UTC) and why.
+
+    `challengers` have a weight by bundle id; `shadows` are bundle ids.
+    """
+
+    generation: int
+    champion: str
+    challengers: Mapping[str, float]
+    shadows: tuple[str, ...]
+    who: str
+    when: str
+    why: str
+
+    def text(self) -> str:
+        """Return the JSON that is written."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str, where: str) -> "Pointer":
+        """Parse it; raises `ArtifactError` naming `where` for anything else."""
+        try:
+            value = json.loads(text)
+            pointer = cls(**{**value, "shadows": tuple(value["shadows"])})
+            if not (isinstance(pointer.generation, int) and isinstance(pointer.champion, str)):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            raise ArtifactError(f"{where}: not a registry pointer; restore it from history/") from None
+        return pointer
+
+
+class Registry:
+    """A registry directory; it need not exist before the first release."""
+
+    def __init__(self, path: str | pathlib.Path):
+        self.path = pathlib.Path(path)
+
+    def live(self) -> Pointer | None:
+        """Return the live pointer, or None where nothing was ever released."""
+        try:
+            return Pointer.from_text((self.path / LIVE).read_text(), str(self.path / LIVE))
+        except FileNotFoundError:
+            return None
+
+    def released(self) -> Pointer:
+        """Return the live pointer; raises `ArtifactError` where nothing was released."""
+        pointer = self.live()
+        if pointer is None:
+            raise ArtifactError(f"{self.path}: no bundle is released here (no {LIVE}); run `onegraph release` first")
+        return pointer
+
+    def champion(self) -> pathlib.Path:
+        """Return the champion's directory; raises `ArtifactError` where nothing was released."""
+        return self.bundle_path(self.released().champion)
+
+    def bundle_path(self, bundle_id: str) -> pathlib.Path:
+        """Return a bundle's directory; raises `ArtifactError` where it is missing or not what its name says."""
+        path = self.path / "bundles" / bundle_id
+        if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
+            raise ArtifactError(f"{self.path}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
+        found = artifact.content_id(artifact.open_artifact(path, KIND).manifest)
+        if found != bundle_id:
+            raise ArtifactError(f"{path}: its content is that of bundle {found}; copy the registry again")
+        return path
+
+    def bundles(self) -> list[str]:
+        """Return the ids of the complete bundles, sorted."""
+        folder = self.path / "bundles"
+        if not folder.is_dir():
+            return []
+        return sorted(path.name for path in folder.iterdir() if (path / artifact.MARKER).is_file())
+
+    def history(self) -> list[Pointer]:
+        """Return every generation, oldest first."""
+        folder = self.path / "history"
+        files = sorted(folder.glob("[0-9]*.json")) if folder.is_dir() else []
+        return [Pointer.from_text(file.read_text(), str(file)) for file in files]
+
+    def release(self, candidate: str | pathlib.Path, who: str, when: str, why: str) -> Pointer:
+        """Make the bundle of an evaluated candidate and point at it."""
+        return self.point_at(write_bundle(candidate, self.path / "bundles"), who, when, why)
+
+    def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
+        """Point at an earlier bundle: `to`, or the champion before the present one."""
+        live = self.released()
+        if to is None:
+            earlier = [pointer.champion for pointer in self.history() if pointer.champion != live.champion]
+            if not earlier:
+                raise InputError(f"{self.path}: champion {live.champion} has no predecessor; name a bundle with --to")
+            to = earlier[-1]
+        if to == live.champion:
+            raise InputError(f"{self.path}: bundle {to} is the champion already")
+        return self.point_at(to, who, when, why)
+
+    def point_at(self, bundle_id: str, who: str, when: str, why: str) -> Pointer:
+        """Write the next generation with this champion; the bundle's every byte is compared first."""
+        artifact.open_artifact(self.bundle_path(bundle_id), KIND).verify()
+        generations = [pointer.generation for pointer in self.history()]
+        pointer = Pointer(max(generations, default=0) + 1, bundle_id, {}, (), who, when, why)
+        folder = self.path / "history"
+        folder.mkdir(exist_ok=True)
+        try:
+            # Whoever makes the file of a generation has that generation: two releases at once cannot be one.
+            _write(folder / f"{pointer.generation:06d}.json", pointer.text(), "x")
+        except FileExistsError:
+            raise ArtifactError(f"{self.path}: another release is writing generation {pointer.generation}") from None
+        unfinished = self.path / f".{LIVE}-{pointer.generation}"
+        _write(unfinished, pointer.text(), "w")
+        os.replace(unfinished, self.path / LIVE)
+        return pointer
+
+
+def describe_bundle(path: pathlib.Path) -> dict[str, Any]:
+    """Return what a person asks of a bundle."""
+    manifest = artifact.open_artifact(path, KIND).manifest
+    shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
+    return {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
+
+
+def _write(path: pathlib.Path, text: str, mode: str) -> None:
+    with open(path, mode) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,90 @@
+"""Training: from a training set and a model's spec to a candidate, one directory with all that scoring needs."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import xgboost
+
+from models import xgb
+from models.spec import Gate, ModelSpec
+from models.training_set import TrainingSet
+from models.use_case import UseCase
+from schemas import artifact
+from schemas.errors import InputError
+
+KIND = "candidate"
+MODEL = "model"
+
+
+def train_candidate(
+    use_case: UseCase,
+    training_set: TrainingSet,
+    output: str | pathlib.Path,
+    seed: int | None = None,
+    parameters: Mapping[str, str | int | float] | None = None,
+) -> artifact.Artifact:
+    """Train on the `train` split, stop early on `eval`, write a candidate at `output`.
+
+    The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
+    reading is in it, so the same training set and spec give the same bytes. Raises `InputError` where the training
+    set is another use case's or its label has one class.
+    """
+    check(use_case, training_set)
+    spec = overridden(use_case.model, seed, parameters)
+    trained = xgb.train(spec, training_set.feature_names, training_set.load("train"), training_set.load("eval"))
+    path = artifact.create(output, KIND)
+    xgb.save(trained.booster, path / MODEL)
+    shutil.copytree(training_set.graph, path / "graph")
+    shutil.copy(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
+    (path / "statistics").mkdir()
+    shutil.copy(training_set.path / "statistics" / "train.pb", path / "statistics" / "train.pb")
+    details = {"rounds": trained.rounds, "parameters": dict(trained.parameters), "eval": trained.history}
+    (path / "training.json").write_text(json.dumps(details, indent=1, sort_keys=True) + "\n")
+    facts = {
+        "use_case": use_case.name,
+        "model": spec_as_json(spec),
+        "feature_names": list(training_set.feature_names),
+        "feature_kinds": list(training_set.feature_kinds),
+        "slices": list(training_set.slices),
+        "schema_fingerprint": training_set.manifest["schema_fingerprint"],
+        "graph_fingerprint": training_set.manifest["graph_fingerprint"],
+        "training_set_fingerprint": training_set.fingerprint,
+        "rounds": trained.rounds,
+        "versions": {"xgboost": xgboost.__version__},
+    }
+    return artifact.complete(path, KIND, facts)
+
+
+def check(use_case: UseCase, training_set: TrainingSet) -> None:
+    """Raise `InputError` where a training set is not this use case's."""
+    found = training_set.manifest["use_case"]
+    if found != use_case.name:
+        raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {use_case.name!r}")
+
+
+def overridden(spec: ModelSpec, seed: int | None, parameters: Mapping[str, str | int | float] | None) -> ModelSpec:
+    """Return the spec with another seed or some parameters replaced."""
+    if seed is not None:
+        spec = dataclasses.replace(spec, seed=seed)
+    if parameters:
+        spec = dataclasses.replace(spec, parameters={**spec.parameters, **parameters})
+    return spec
+
+
+def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
+    """Return a spec as the JSON value that manifests carry."""
+    fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    gates = [dataclasses.asdict(gate) for gate in spec.gates]
+    return {**fields, "parameters": dict(spec.parameters), "split": dict(spec.split), "gates": gates} | {
+        "slices": list(spec.slices)
+    }
+
+
+def spec_from_json(value: Mapping[str, Any]) -> ModelSpec:
+    """Return the spec that a manifest carries."""
+    gates = tuple(Gate(**gate) for gate in value["gates"])
+    return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})

@@ -1,0 +1,131 @@
+"""The family `xgboost`: train boosted trees for a binary label, load them, score a feature matrix."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from models.spec import ModelSpec
+from models.training_set import Split
+from schemas.errors import ArtifactError, InputError
+
+FILE = "model.ubj"
+
+# The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
+_THREADS = 2
+_OURS = ("objective", "base_score", "scale_pos_weight", "seed", "eval_metric")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A booster cut to its best round, and how it came about; `history` has eval metrics per round."""
+
+    booster: xgboost.Booster
+    rounds: int
+    history: Mapping[str, Sequence[float]]
+    parameters: Mapping[str, Any]
+
+
+class XGBoostModel:
+    """A loaded booster. Safe to call from several threads."""
+
+    def __init__(self, booster: xgboost.Booster):
+        booster.set_param({"nthread": 1})
+        self._booster = booster
+        self.feature_names = tuple(booster.feature_names or ())
+
+    @classmethod
+    def load(cls, folder: pathlib.Path) -> "XGBoostModel":
+        """Read `model.ubj` of a directory; raises `ArtifactError` where it does not load."""
+        path = folder / FILE
+        if not path.is_file():
+            raise ArtifactError(f"{path}: no such model file")
+        try:
+            return cls(xgboost.Booster(model_file=path))
+        except (xgboost.core.XGBoostError, ValueError) as error:
+            raise ArtifactError(f"{path}: not an XGBoost model: {str(error).strip().splitlines()[-1]}") from None
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
+        return self._booster.inplace_predict(features, validate_features=False)
+
+
+def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> Trained:
+    """Train until the weighted log loss on `eval_split` has not improved for `early_stopping_rounds`.
+
+    The rarer label weighs as much as the other one, in training and in the metric that stops it; afterwards the
+    weight is taken out of the base score again, so that scores are probabilities. The same data, parameters and
+    number of threads give the same bytes. Raises `InputError` for a label with one class.
+    """
+    for parameter in _OURS:
+        if parameter in spec.parameters:
+            raise InputError(f"model: parameter {parameter!r} is set by the family; remove it")
+    weight = _weight_of_positives(train_split, "train")
+    _weight_of_positives(eval_split, "eval")
+    parameters = {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        "nthread": _THREADS,
+        **spec.parameters,
+        "base_score": 0.5,
+        "eval_metric": ["auc", "logloss"],
+        "seed": spec.seed,
+    }
+    matrices = [_matrix(split, weight, feature_names) for split in (train_split, eval_split)]
+    history: dict[str, dict[str, list[float]]] = {}
+    try:
+        booster = xgboost.train(
+            parameters,
+            matrices[0],
+            num_boost_round=spec.rounds,
+            evals=[(matrices[1], "eval")],
+            early_stopping_rounds=spec.early_stopping_rounds,
+            evals_result=history,
+            verbose_eval=False,
+        )
+    except xgboost.core.XGBoostError as error:
+        raise InputError(f"xgboost: {str(error).strip().splitlines()[-1]}; look at the model's parameters") from None
+    best = booster[: booster.best_iteration + 1]
+    best.set_param({"base_score": 1.0 / (1.0 + weight)})
+    best.set_attr(best_iteration=None, best_score=None)
+    return Trained(best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight})
+
+
+def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
+    """Write `model.ubj`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    booster.save_model(folder / FILE)
+
+
+def describe(folder: pathlib.Path) -> dict[str, Any]:
+    """Return what a person asks of a model file: trees, features, gain per feature."""
+    booster = xgboost.Booster(model_file=folder / FILE)
+    gain = {name: float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
+    total = sum(gain.values()) or 1.0
+    shares = {name: round(value / total, 4) for name, value in sorted(gain.items(), key=lambda item: -item[1])}
+    config = json.loads(booster.save_config())["learner"]
+    return {
+        "family": "xgboost",
+        "objective": config["objective"]["name"],
+        "trees": booster.num_boosted_rounds(),
+        "features": booster.num_features(),
+        "share_of_gain": shares,
+    }
+
+
+def _weight_of_positives(split: Split, name: str) -> float:
+    positives = float(split.label.sum(dtype=np.float64))
+    negatives = len(split.label) - positives
+    if not positives or not negatives:
+        only = "no rows" if not len(split.label) else f"only label {int(split.label[0])} in {len(split.label)} rows"
+        raise InputError(f"{name} split: {only}, wanted both labels; use more data or another label")
+    return negatives / positives
+
+
+def _matrix(split: Split, weight: float, feature_names: Sequence[str]) -> xgboost.DMatrix:
+    weights = np.where(split.label == 1, np.float32(weight), np.float32(1))
+    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=list(feature_names))
