@@ -1,0 +1,69 @@
+"""From polls to batches: gather the records of a group of partitions for a moment, turn them into columns."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beam_jobs.events import EventBatch
+
+_OFFSET, _TIMESTAMP, _KEY, _VALUE, _HEADERS = 3, 4, 6, 7, 8  # fields of kafka-python's ConsumerRecord
+
+
+class EventGatherer:
+    """Reads batches from one consumer. A batch ends when it is full or when the gathering time, begun by its first
+    event, is over.
+
+    Gathering keeps calls large under load at the price of a few milliseconds when events trickle. `clock` returns
+    seconds and only differences of it count.
+    """
+
+    def __init__(self, consumer: Any, topic: str, max_batch: int, gather_s: float, clock: Callable[[], float]):
+        self._consumer, self._topic = consumer, topic
+        self._max_batch, self._gather_s, self._clock = max_batch, gather_s, clock
+        self._next: dict[int, int] = {}
+
+    def go_to(self, offsets: Mapping[int, int]) -> None:
+        """Read these partitions from these offsets on."""
+        self._consumer.go_to(offsets)
+        self._next = dict(offsets)
+
+    def next_batch(self, timeout_s: float, stop: Mapping[int, int] | None = None) -> EventBatch:
+        """Return what came within `timeout_s`, perhaps nothing, and nothing at or behind `stop`."""
+        runs: dict[int, list[Any]] = {}
+        count = self._poll(runs, timeout_s, self._max_batch)
+        if count:
+            ends = self._clock() + self._gather_s
+            while count < self._max_batch and (left := ends - self._clock()) > 0:
+                count += self._poll(runs, left, self._max_batch - count)
+        before, self._next = self._next, self._next | self._consumer.positions()
+        if stop is not None:
+            self._cut(runs, stop)
+        moved = {partition: offset for partition, offset in self._next.items() if offset != before[partition]}
+        return self._columns(runs, moved)
+
+    def caught_up(self) -> set[int]:
+        """Return the partitions that are read to the end, as far as the broker's last answer tells."""
+        ends = self._consumer.high_waters()
+        return {partition for partition, offset in self._next.items() if ends.get(partition, offset + 1) <= offset}
+
+    def _poll(self, runs: dict[int, list[Any]], timeout_s: float, limit: int) -> int:
+        found = self._consumer.poll(timeout_s, limit)
+        for partition, records in found.items():
+            runs.setdefault(partition, []).extend(records)
+        return sum(map(len, found.values()))
+
+    def _cut(self, runs: dict[int, list[Any]], stop: Mapping[int, int]) -> None:
+        for partition, end in stop.items():
+            if self._next[partition] >= end:
+                self._next[partition] = end
+                self._consumer.pause(partition)
+                if partition in runs:
+                    runs[partition] = [record for record in runs[partition] if record[_OFFSET] < end]
+
+    def _columns(self, runs: Mapping[int, list[Any]], moved: dict[int, int]) -> EventBatch:
+        partitions = list(itertools.chain.from_iterable([p] * len(records) for p, records in runs.items()))
+        fields = list(zip(*itertools.chain.from_iterable(runs.values()), strict=True)) if partitions else [()] * 13
+        offsets, timestamps, keys, values, headers = (
+            list(fields[field]) for field in (_OFFSET, _TIMESTAMP, _KEY, _VALUE, _HEADERS)
+        )
+        return EventBatch(self._topic, partitions, offsets, timestamps, keys, values, headers, moved)

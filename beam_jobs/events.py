@@ -1,0 +1,53 @@
+"""What travels in the stream: a batch of events by column, records to send by column, and the outcome of a batch."""
+
+import dataclasses
+
+Header = tuple[str, bytes | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Events of one topic as they came, by column: entry i of every list belongs to event i.
+
+    Events of one partition stand in the order of their offsets. `next_offsets` says, by partition, where reading goes
+    on after this batch; it may move without events, where the log holds only control records or compacted gaps.
+    """
+
+    topic: str
+    partitions: list[int]
+    offsets: list[int]
+    timestamps_ms: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[list[Header]]
+    next_offsets: dict[int, int]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Records:
+    """Records to send, by column. `source_partitions` are those of the events that they answer."""
+
+    source_partitions: list[int]
+    timestamps_ms: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[list[Header]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch of a topic: together, `predictions` and `rejected` have one record for every event.
+
+    Once both are acknowledged, the events before `next_offsets` are done.
+    """
+
+    topic: str
+    predictions: Records
+    rejected: Records
+    next_offsets: dict[int, int]

@@ -1,0 +1,266 @@
+"""Kafka as the jobs need it: read, send, commit, describe, over kafka-python with every lossy default set off.
+
+Whatever the client library raises comes out as `ServiceError`, one line that names the servers. The interface is
+small so that another client library can stand behind it.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import kafka
+from kafka import errors
+from kafka.partitioner.default import murmur2
+
+from beam_jobs import kafka_batches
+from beam_jobs.events import Records
+from schemas.errors import ServiceError
+
+CONNECT_S = 15.0
+_MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
+_FETCH_BYTES_PER_PARTITION = 1 << 20
+_FETCH_BYTES = 16 << 20
+
+
+class OffsetsLost(ServiceError):
+    """The log no longer has, or never had, the offsets where reading should go on."""
+
+
+@contextlib.contextmanager
+def one_line(servers: str, doing: str) -> Iterator[None]:
+    """Turn what the client library raises in the block into a `ServiceError`."""
+    try:
+        yield
+    except errors.KafkaTimeoutError as error:
+        raise ServiceError(
+            f"{servers}: no answer while {doing} ({error}); is the broker up and the address right?"
+        ) from None
+    except errors.KafkaError as error:
+        raise ServiceError(f"{servers}: {type(error).__name__} while {doing}: {error}") from None
+
+
+def connect(make: Any, servers: str, connect_s: float, **options: Any) -> Any:
+    """Make a client of the library; raises `ServiceError` naming the servers when none answers in time."""
+    try:
+        return make(
+            bootstrap_servers=servers.split(","),
+            bootstrap_timeout_ms=int(connect_s * 1000),
+            reconnect_backoff_max_ms=1_000,
+            **options,
+        )
+    except (errors.KafkaError, ValueError, OSError) as error:
+        raise ServiceError(
+            f"no Kafka broker answers at {servers} within {connect_s:g} s ({error}); start it or give the right "
+            "--bootstrap-servers"
+        ) from None
+
+
+class Consumer:
+    """Reads assigned partitions of one topic and moves a group's committed offsets; never joins the group.
+
+    Not thread safe, as the library's is not.
+    """
+
+    def __init__(self, servers: str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
+        self._servers, self._topic, self._group = servers, topic, group
+        self._consumer = connect(
+            kafka.KafkaConsumer,
+            servers,
+            connect_s,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            isolation_level="read_committed",
+            check_crcs=True,
+            max_partition_fetch_bytes=_FETCH_BYTES_PER_PARTITION,
+            fetch_max_bytes=_FETCH_BYTES,
+            metrics_enabled=False,
+        )
+        with self._errors("asking for partitions"):
+            found = self._consumer.partitions_for_topic(topic)
+        if not found:
+            self._consumer.close(autocommit=False)
+            raise missing_topic(servers, topic)
+        self.partitions: tuple[int, ...] = tuple(sorted(found))
+
+    def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the first offset that each partition still has."""
+        with self._errors("asking for first offsets"):
+            found = self._consumer.beginning_offsets(self._places(partitions), timeout_ms=_ms(CONNECT_S))
+        return {place.partition: offset for place, offset in found.items()}
+
+    def end_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the offset behind the last committed record of each partition."""
+        with self._errors("asking for end offsets"):
+            found = self._consumer.end_offsets(self._places(partitions), timeout_ms=_ms(CONNECT_S))
+        return {place.partition: offset for place, offset in found.items()}
+
+    def committed(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the group's committed offsets, without the partitions that have none."""
+        with self._errors(f"reading the committed offsets of group {self._group!r}"):
+            found = {
+                place.partition: self._consumer.committed(place, timeout_ms=_ms(CONNECT_S))
+                for place in self._places(partitions)
+            }
+        return {partition: offset for partition, offset in found.items() if offset is not None}
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Move the group's committed offsets and wait for the broker's answer."""
+        wanted = {
+            kafka.TopicPartition(self._topic, partition): kafka.structs.OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+        with self._errors(f"committing offsets of group {self._group!r} (does another consumer use this group?)"):
+            self._consumer.commit(wanted, timeout_ms=_ms(CONNECT_S))
+
+    def go_to(self, offsets: Mapping[int, int]) -> None:
+        """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
+        places = self._places(sorted(offsets))
+        if set(places) != self._consumer.assignment():
+            self._consumer.assign(places)
+        self._consumer.resume(*places)
+        now = self.positions()
+        for place in places:
+            if now.get(place.partition) != offsets[place.partition]:
+                self._consumer.seek(place, offsets[place.partition])
+
+    def poll(self, timeout_s: float, max_records: int) -> dict[int, list[Any]]:
+        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place."""
+        with self._errors("reading"):
+            try:
+                found = self._consumer.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
+            except errors.OffsetOutOfRangeError as error:
+                raise self._lost(error) from None
+        return {place.partition: records for place, records in found.items()}
+
+    def positions(self) -> dict[int, int]:
+        """Return the next offset of every assigned partition; it moves past control records and gaps too."""
+        state = self._consumer._subscription.assignment  # `position()` would ask the broker where none is known
+        return {place.partition: one.position.offset for place, one in state.items() if one.position is not None}
+
+    def high_waters(self) -> dict[int, int]:
+        """Return the end of every partition as the last answer of the broker told it."""
+        found = {place.partition: self._consumer.highwater(place) for place in self._consumer.assignment()}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
+
+    def pause(self, partition: int) -> None:
+        """Stop fetching a partition until the next `go_to`."""
+        self._consumer.pause(kafka.TopicPartition(self._topic, partition))
+
+    def close(self) -> None:
+        """Close the connections; commits nothing."""
+        self._consumer.close(autocommit=False, timeout_ms=2_000)
+
+    def _places(self, partitions: Sequence[int]) -> list[kafka.TopicPartition]:
+        return [kafka.TopicPartition(self._topic, partition) for partition in partitions]
+
+    def _errors(self, doing: str) -> contextlib.AbstractContextManager[None]:
+        return one_line(self._servers, f"{doing} (topic {self._topic!r})")
+
+    def _lost(self, error: errors.OffsetOutOfRangeError) -> OffsetsLost:
+        place, wanted = next(iter(error.args[0].items()))
+        first = self.beginning_offsets([place.partition])[place.partition]
+        end = self.end_offsets([place.partition])[place.partition]
+        where = f"{self._servers}: topic {place.topic!r} partition {place.partition}"
+        if wanted < first:
+            return OffsetsLost(
+                f"{where}: offsets {wanted} to {first - 1} are lost, the log now begins at {first} (retention "
+                f"passed the reader); move the group's committed offset to {first} to accept the loss"
+            )
+        return OffsetsLost(
+            f"{where}: wanted offset {wanted}, the log ends at {end} (was the topic made anew or cut?); "
+            "commit an offset that it has, or take another group"
+        )
+
+
+class Delivery:
+    """A batch of records on its way to one partition."""
+
+    def __init__(self, servers: str, batch: Any):
+        self._servers, self._batch = servers, batch
+
+    @property
+    def done(self) -> bool:
+        return self._batch.produce_future.is_done
+
+    def wait(self, timeout_s: float) -> None:
+        """Return once the broker has all of it; raises `ServiceError` when it refused any of it or did not answer."""
+        future, where = self._batch.produce_future, self._batch.topic_partition
+        if not future.wait(timeout_s) or not future.is_done:
+            raise ServiceError(
+                f"{self._servers}: topic {where.topic!r} partition {where.partition} did not acknowledge a batch "
+                f"within {timeout_s:g} s; nothing behind it was committed, start again once the broker is well"
+            )
+        _, _, errors_of_records = future.value if future.succeeded() else (None, None, lambda _: future.exception)
+        if errors_of_records is not None:
+            error = errors_of_records(0)
+            raise ServiceError(
+                f"{self._servers}: topic {where.topic!r} partition {where.partition} refused a batch: "
+                f"{type(error).__name__}: {error}"
+            )
+
+
+class Producer:
+    """Sends records, idempotent and acknowledged by all replicas; thread safe."""
+
+    DELIVERY_S = 120.0
+
+    def __init__(self, servers: str, connect_s: float = CONNECT_S):
+        self._servers = servers
+        self._producer = connect(
+            kafka.KafkaProducer,
+            servers,
+            connect_s,
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            delivery_timeout_ms=_ms(self.DELIVERY_S),
+            max_block_ms=5_000,
+            max_request_size=_MAX_REQUEST_BYTES,
+            metrics_enabled=False,
+        )
+        self._partitions: dict[str, int] = {}
+
+    def partition_count(self, topic: str) -> int:
+        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic."""
+        if topic not in self._partitions:
+            try:
+                self._partitions[topic] = len(self._producer.partitions_for(topic))
+            except errors.KafkaError:
+                raise missing_topic(self._servers, topic) from None
+        return self._partitions[topic]
+
+    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
+        """Queue records for a partition, in order; the caller waits for every delivery."""
+        self.partition_count(topic)  # the batches would stay in the queue of an unknown topic
+        encoded = kafka_batches.encode_batches(
+            records.timestamps_ms, records.keys, records.values, records.headers, max_batch_bytes
+        )
+        return [
+            Delivery(self._servers, kafka_batches.enqueue(self._producer, topic, partition, batch)) for batch in encoded
+        ]
+
+    def close(self) -> None:
+        """Close the connections; what nobody waited for may be lost."""
+        self._producer.close(timeout=2)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """Return the partition, of so many, where Kafka's clients put a key.
+
+    >>> partition_of(b"taxi", 4)
+    3
+    """
+    return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+def missing_topic(servers: str, topic: str) -> ServiceError:
+    """The error for a topic that is not there."""
+    return ServiceError(
+        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"
+    )
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

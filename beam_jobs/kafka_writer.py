@@ -1,0 +1,162 @@
+"""`WriteOutcomes`: predictions and rejected records to their topics, and behind them the group's committed offsets."""
+
+import collections
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs import process_wide
+from beam_jobs.events import Outcome, Records
+from beam_jobs.kafka_client import Consumer, Producer, partition_of
+
+_MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
+_COMMIT_EVERY_S = 1.0
+
+
+class OutcomeWriter:
+    """Sends outcomes in order and says, in the same order, which are acknowledged. Knows nothing of Beam.
+
+    A record goes to the partition of its source event where both topics have as many partitions, so that the order of
+    a partition, hence of every key, is kept; else to the partition of its key as Kafka's own clients choose it.
+    """
+
+    def __init__(self, producer: Any, predictions_topic: str, rejected_topic: str, max_batch_bytes: int):
+        self._producer = producer
+        self._topics = predictions_topic, rejected_topic
+        self._max_batch_bytes = max_batch_bytes
+        self._waiting: collections.deque[tuple[Outcome, list[Any]]] = collections.deque()
+
+    def write(self, outcome: Outcome, source_partitions: int) -> None:
+        """Queue the sends of one outcome; `source_partitions` is the number of its topic's partitions."""
+        deliveries = []
+        for topic, records in zip(self._topics, (outcome.predictions, outcome.rejected), strict=True):
+            count = self._producer.partition_count(topic) if len(records) else 0
+            for partition, rows in _by_partition(records, count, source_partitions).items():
+                part = records if len(rows) == len(records) else _pick(records, rows)
+                deliveries += self._producer.send(topic, partition, part, self._max_batch_bytes)
+        self._waiting.append((outcome, deliveries))
+
+    def acknowledged(self, at_most_waiting: int, timeout_s: float) -> Iterator[Outcome]:
+        """Yield the oldest outcomes that are acknowledged, waiting until no more than so many are left unanswered.
+
+        Raises `ServiceError` for a send that failed; nothing behind it comes out.
+        """
+        while self._waiting:
+            outcome, deliveries = self._waiting[0]
+            if len(self._waiting) <= at_most_waiting and not all(delivery.done for delivery in deliveries):
+                return
+            for delivery in deliveries:
+                delivery.wait(timeout_s)
+            self._waiting.popleft()
+            yield outcome
+
+
+class WriteOutcomes(beam.PTransform):
+    """Send every outcome; a bundle ends only when all of it is acknowledged, and then the offsets are committed.
+
+    Offsets are committed behind acknowledged work about once a second and at the end of every bundle, always, on every
+    runner. FnApiRunner and Prism resume from them; on Flink and Dataflow, which resume from their checkpoints, they
+    only tell people how far the job is.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        predictions_topic: str,
+        rejected_topic: str,
+        source_topic: str,
+        group: str,
+        max_batch_bytes: int = 900_000,
+    ):
+        super().__init__()
+        self._send = SendOutcomes(servers, predictions_topic, rejected_topic, source_topic, group, max_batch_bytes)
+
+    def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
+        return outcomes | "Send and Commit" >> beam.ParDo(self._send)
+
+
+class SendOutcomes(beam.DoFn):
+    """The DoFn of `WriteOutcomes`; plain values only."""
+
+    def __init__(
+        self,
+        servers: str,
+        predictions_topic: str,
+        rejected_topic: str,
+        source_topic: str,
+        group: str,
+        max_batch_bytes: int,
+    ):
+        self._servers, self._group, self._source_topic = servers, group, source_topic
+        self._topics, self._max_batch_bytes = (predictions_topic, rejected_topic), max_batch_bytes
+
+    def setup(self) -> None:
+        self._keys = ("producer", self._servers), ("committer", self._servers, self._group, self._source_topic)
+        self._producer = process_wide.borrow(self._keys[0], lambda: Producer(self._servers))
+        self._committer = process_wide.borrow(
+            self._keys[1], lambda: _Committer(Consumer(self._servers, self._source_topic, self._group))
+        )
+
+    def start_bundle(self) -> None:
+        self._writer = OutcomeWriter(self._producer, *self._topics, self._max_batch_bytes)
+        self._done: dict[int, int] = {}
+        self._committed_at = time.monotonic()
+
+    def process(self, outcome: Outcome) -> None:
+        self._writer.write(outcome, self._committer.source_partitions)
+        self._take(_MAX_WAITING)
+        if self._done and time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
+            self._commit()
+
+    def finish_bundle(self) -> None:
+        self._take(0)
+        if self._done:
+            self._commit()
+
+    def teardown(self) -> None:
+        for key in self._keys:
+            process_wide.give_back(key)
+
+    def _take(self, at_most_waiting: int) -> None:
+        for outcome in self._writer.acknowledged(at_most_waiting, Producer.DELIVERY_S + 10):
+            self._done.update(outcome.next_offsets)
+
+    def _commit(self) -> None:
+        self._committer.commit(self._done)
+        self._done, self._committed_at = {}, time.monotonic()
+
+
+class _Committer:
+    """One group's committed offsets, moved from any thread of the process."""
+
+    def __init__(self, consumer: Consumer):
+        self._consumer, self._lock = consumer, threading.Lock()
+        self.source_partitions = len(consumer.partitions)
+
+    def commit(self, offsets: dict[int, int]) -> None:
+        with self._lock:
+            self._consumer.commit(offsets)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _by_partition(records: Records, count: int, source_count: int) -> dict[int, list[int]]:
+    rows: dict[int, list[int]] = {}
+    for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
+        rows.setdefault(_partition(source, key, count, source_count), []).append(row)
+    return rows
+
+
+def _partition(source: int, key: bytes | None, count: int, source_count: int) -> int:
+    if count == source_count or key is None:
+        return source % count
+    return partition_of(key, count)
+
+
+def _pick(records: Records, rows: Sequence[int]) -> Records:
+    columns = (records.source_partitions, records.timestamps_ms, records.keys, records.values, records.headers)
+    return Records(*(None if column is None else [column[row] for row in rows] for column in columns))

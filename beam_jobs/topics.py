@@ -1,0 +1,104 @@
+"""The topics of the streaming job: what they must be like, what they are like, and how to make them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import kafka
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from beam_jobs.kafka_client import CONNECT_S, connect, missing_topic, one_line
+from schemas.errors import ServiceError
+
+HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with much to spare
+_FOREVER = str(2**63 - 1)
+_SIZE = "max.message.bytes"
+
+
+@dataclasses.dataclass(frozen=True)
+class Topic:
+    """A topic; `settings` are Kafka's own names and values, of an existing topic all of them."""
+
+    name: str
+    partitions: int
+    settings: Mapping[str, str]
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest batch that the topic takes."""
+        return int(self.settings[_SIZE])
+
+
+def describe(servers: str, names: Sequence[str]) -> dict[str, Topic]:
+    """Return the topics of these names that exist."""
+    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
+    try:
+        with one_line(servers, "describing topics"):
+            found = {
+                topic["name"]: len(topic["partitions"])
+                for topic in admin.describe_topics(list(names))
+                if topic["error_code"] == 0
+            }
+            if not found:
+                return {}
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
+            settings = admin.describe_configs(resources, config_filter="all")["topic"]
+    finally:
+        admin.close()
+    return {
+        name: Topic(name, count, {key: entry["value"] for key, entry in settings[name].items()})
+        for name, count in found.items()
+    }
+
+
+def required(servers: str, names: Sequence[str]) -> dict[str, Topic]:
+    """Return the topics of these names; raises `ServiceError` naming the first that is missing."""
+    found = describe(servers, names)
+    for name in names:
+        if name not in found:
+            raise missing_topic(servers, name)
+    return found
+
+
+def for_scoring(source: str, predictions: str, rejected: str, partitions: int, source_bytes: int) -> list[Topic]:
+    """Return the three topics of a scoring job as `--create-topics` makes them.
+
+    Source and predictions carry the broker's time (LogAppendTime): latency is the difference of the two, and old event
+    times cannot make retention delete what just came. Rejected records keep the time of their event, however old or
+    absurd: both limits on it are off, and retention by time too, since it would count from that time; cut the topic by
+    size (`retention.bytes`) or by deleting records. They are at most the source's largest plus our headers.
+    """
+    broker_time = {"message.timestamp.type": "LogAppendTime"}
+    event_time = {
+        "message.timestamp.type": "CreateTime",
+        "message.timestamp.before.max.ms": _FOREVER,
+        "message.timestamp.after.max.ms": _FOREVER,
+        "retention.ms": "-1",
+        _SIZE: str(source_bytes + HEADROOM_BYTES),
+    }
+    return [
+        Topic(source, partitions, broker_time | {_SIZE: str(source_bytes)}),
+        Topic(predictions, partitions, broker_time),
+        Topic(rejected, partitions, event_time),
+    ]
+
+
+def create(servers: str, wanted: Sequence[Topic]) -> list[str]:
+    """Make those topics that do not exist, with as many replicas as the cluster's default; return their names."""
+    there = describe(servers, [topic.name for topic in wanted])
+    new = {
+        topic.name: {"num_partitions": topic.partitions, "configs": dict(topic.settings)}
+        for topic in wanted
+        if topic.name not in there
+    }
+    if not new:
+        return []
+    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
+    try:
+        with one_line(servers, f"creating topics {', '.join(new)}"):
+            admin.create_topics(new, wait_for_metadata=True)
+    except ServiceError:
+        if not set(new) <= set(describe(servers, list(new))):  # else another job was faster
+            raise
+    finally:
+        admin.close()
+    return list(new)
