@@ -40,12 +40,20 @@ class Artifact:
 
 def create(path: str | pathlib.Path, kind: str) -> pathlib.Path:
     """Make the directory of a new artifact; raises `ArtifactError` where a completed one or any file already is."""
+    path = check_free(path, kind)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_free(path: str | pathlib.Path, kind: str) -> pathlib.Path:
+    """Raise `ArtifactError` where `create` would; make nothing."""
     path = pathlib.Path(path)
+    if path.exists() and not path.is_dir():
+        raise ArtifactError(f"{path}: a file, wanted a directory for the new {kind}; choose another name")
     if (path / MARKER).exists():
         raise ArtifactError(f"{path}: already a completed {kind}; choose another directory")
     if path.is_dir() and any(path.iterdir()):
         raise ArtifactError(f"{path}: not empty and no completed {kind}; remove it or choose another directory")
-    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
