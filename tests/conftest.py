@@ -18,6 +18,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from beam_jobs import local_kafka
+from tests.fixtures_models import (  # noqa: F401 - fixtures
+    candidate,
+    registry,
+    second_bundle,
+    second_candidate,
+    small_training_set,
+    taxi,
+    taxi_graph,
+    trips,
+)
 
 _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),

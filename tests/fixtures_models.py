@@ -1,156 +1,61 @@
-"""A small training set, candidate, bundle and registry of the taxi use case, made once per test session.
+"""A small graph, training set, candidate and registry of the taxi use case, made once per test session.
 
-`training_set` is written here with the same parts that `build_training_set` uses, but for the pipeline around them.
+What is heavy is imported when a test asks for it: tests of the schemas need no TensorFlow.
 """
 
-import itertools
 import json
 import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import apache_beam as beam
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pytest
-from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from models.evaluation import evaluate_candidate
-from models.registry import Registry
-from models.training import train_candidate
-from models.training_set import TrainingSet
-from models.use_case import UseCase, find
-from schemas import artifact, fingerprint
-from schemas.schema import SERVING
-from transforms.analysis import AnalyzeGraph, graph_fingerprint
-from transforms.examples import ExampleEncoder
-from transforms.graph import TransformGraph
-from transforms.tfrecord import SUFFIXES, ShardWriter
-
-ROOT = pathlib.Path(__file__).parent.parent
-FAST = {"nthread": 1, "max_depth": 3, "eta": 0.3}
-
-
-def read_trips(use_case: UseCase, rows: int | None = None) -> pa.RecordBatch:
-    """Return the shipped trips as one raw batch."""
-    types = {column.name: column.kind.value for column in use_case.schema.columns}
-    options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
-    table = pyarrow.csv.read_csv(ROOT / "schemas" / "data" / "taxi.csv.gz", convert_options=options)
-    table = table.select(use_case.schema.names)
-    return table.slice(0, rows).combine_chunks().to_batches()[0]
-
-
-def build_graph(preprocessing_fn, schema, batches, output: pathlib.Path) -> pathlib.Path:
-    """Analyze raw batches; return the graph directory."""
-    with beam.Pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Create Batches" >> beam.Create(batches, reshuffle=False)
-            | "Analyze Graph" >> AnalyzeGraph(preprocessing_fn, schema, str(output), str(output) + ".temp")
-        )
-    return output
-
-
-def write_training_set(use_case: UseCase, graph: pathlib.Path, rows: pa.RecordBatch, output: pathlib.Path) -> None:
-    """Write a training set of three splits in the order of the rows: 60 %, 20 %, 20 %."""
-    path = artifact.create(output, "training_set")
-    loaded = TransformGraph.load(graph)
-    slices = use_case.model.slices
-    encoder = ExampleEncoder(loaded.feature_names, loaded.feature_kinds, slices)
-    ends = {"train": 0.6, "eval": 0.8, "test": 1.0}
-    shards, counts, means, start = {}, {}, {}, 0
-    for split, end in ends.items():
-        part = rows.slice(start, int(rows.num_rows * end) - start)
-        start += part.num_rows
-        label = use_case.label(part)
-        writer = ShardWriter(path / f"{split}-00000-of-00001.tfrecord{SUFFIXES['gzip']}", "gzip")
-        writer.write(encoder.encode(loaded.apply(part), label, {name: part.column(name) for name in slices}))
-        shard = writer.close()
-        shards[split], counts[split] = [{"name": shard.name, "rows": shard.rows}], shard.rows
-        means[split] = float(label.mean())
-    (path / "statistics").mkdir()
-    (path / "statistics" / "train.pb").write_bytes(statistics_of(rows).SerializeToString())
-    (path / "schema.pbtxt").write_text(use_case.schema.text())
-    for file in graph.rglob("*"):
-        if file.is_file():
-            target = path / "graph" / file.relative_to(graph)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-    facts = {
-        "use_case": use_case.name,
-        "rows": {"read": rows.num_rows, **counts, "rejected": 0},
-        "shards": shards,
-        "feature_names": list(loaded.feature_names),
-        "feature_kinds": list(loaded.feature_kinds),
-        "slices": list(slices),
-        "compression": "gzip",
-        "schema_fingerprint": use_case.schema.fingerprint,
-        "graph_fingerprint": graph_fingerprint(graph),
-        "label_mean": means,
-        "rejected_by_reason": {},
-    }
-    artifact.complete(path, "training_set", {**facts, "fingerprint": fingerprint.of_json(facts)})
-
-
-def statistics_of(rows: pa.RecordBatch) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Return as much of the statistics as golden rows are drawn from."""
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    dataset = statistics.datasets.add(name="train", num_examples=rows.num_rows)
-    for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        feature = dataset.features.add()
-        feature.path.step.append(name)
-        is_text = pa.types.is_string(column.type)
-        common = (feature.string_stats if is_text else feature.num_stats).common_stats
-        common.num_missing, common.num_non_missing = column.null_count, len(column) - column.null_count
-        values = column.drop_null()
-        if is_text:
-            for count in sorted(values.value_counts().to_pylist(), key=lambda count: -count["counts"])[:20]:
-                feature.string_stats.top_values.add(value=count["values"], frequency=count["counts"])
-        elif len(values):
-            histogram = feature.num_stats.histograms.add(type=statistics_pb2.Histogram.QUANTILES)
-            edges = np.quantile(values.to_numpy(), np.linspace(0, 1, 11))
-            for low, high in itertools.pairwise(edges):
-                histogram.buckets.add(low_value=low, high_value=high, sample_count=len(values) / 10)
-    return statistics
+if TYPE_CHECKING:
+    from models.registry import Pointer
+    from models.use_case import UseCase
 
 
 @pytest.fixture(scope="session")
-def taxi() -> UseCase:
+def taxi() -> "UseCase":
+    from models.use_case import find
+
     return find("taxi")
 
 
 @pytest.fixture(scope="session")
 def trips(taxi) -> pa.RecordBatch:
     """All 15,002 shipped trips as one raw batch, training's columns included."""
+    from tests.small_artifacts import read_trips
+
     return read_trips(taxi)
 
 
 @pytest.fixture(scope="session")
 def taxi_graph(taxi, trips, tmp_path_factory) -> pathlib.Path:
     """The graph directory of the first 3,000 trips; read only."""
+    from tests.small_artifacts import build_graph
+
     batches = [trips.slice(start, 1000) for start in range(0, 3000, 1000)]
     output = tmp_path_factory.mktemp("graph") / "graph"
-    return build_graph(taxi.preprocessing_fn, taxi.schema.environment(SERVING), batches, output)
+    return build_graph(taxi.preprocessing_fn, taxi.schema.environment("SERVING"), batches, output)
 
 
 @pytest.fixture(scope="session")
 def small_training_set(taxi, trips, taxi_graph, tmp_path_factory) -> pathlib.Path:
     """A training set of 3,000 trips; read only."""
+    from tests.small_artifacts import write_training_set
+
     output = tmp_path_factory.mktemp("training_set") / "training_set"
     write_training_set(taxi, taxi_graph, trips.slice(0, 3000), output)
-    return output
-
-
-def make_candidate(use_case: UseCase, training_set: pathlib.Path, output: pathlib.Path, seed: int = 1) -> pathlib.Path:
-    """Train quickly and evaluate; return the candidate."""
-    opened = TrainingSet.open(training_set)
-    train_candidate(use_case, opened, output, seed=seed, parameters={**FAST, "subsample": 0.5})
-    evaluate_candidate(output, opened)
     return output
 
 
 @pytest.fixture(scope="session")
 def candidate(taxi, small_training_set, tmp_path_factory) -> pathlib.Path:
     """An evaluated candidate that passed its gates; read only."""
+    from tests.small_artifacts import make_candidate
+
     path = make_candidate(taxi, small_training_set, tmp_path_factory.mktemp("candidate") / "candidate")
     verdict = json.loads((path.with_name("candidate.evaluation") / "verdict.json").read_text())
     assert verdict["passed"], verdict
@@ -160,6 +65,8 @@ def candidate(taxi, small_training_set, tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def registry(candidate, tmp_path_factory) -> pathlib.Path:
     """A registry with one released taxi bundle; read only: copy it before you release into it."""
+    from models.registry import Registry
+
     path = tmp_path_factory.mktemp("registry") / "registry"
     Registry(path).release(candidate, who="tests", when="2024-01-01T00:00:00Z", why="first")
     return path
@@ -168,14 +75,18 @@ def registry(candidate, tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def second_candidate(taxi, small_training_set, tmp_path_factory) -> pathlib.Path:
     """Another evaluated candidate, trained with another seed; release it into a copy of the registry."""
+    from tests.small_artifacts import make_candidate
+
     return make_candidate(taxi, small_training_set, tmp_path_factory.mktemp("second") / "candidate", seed=2)
 
 
 @pytest.fixture
-def second_bundle(second_candidate):
+def second_bundle(second_candidate) -> "Callable[[pathlib.Path], Pointer]":
     """Return `release(registry) -> Pointer`: releases the second bundle there (a copy), the next generation."""
 
-    def release(path: pathlib.Path):
+    from models.registry import Registry
+
+    def release(path: pathlib.Path) -> "Pointer":
         return Registry(path).release(second_candidate, who="tests", when="2024-01-02T00:00:00Z", why="second")
 
     return release
