@@ -9,25 +9,22 @@ from schemas.statistics import ColumnStatistics, TextStatistics
 _SHOWN = 20
 
 
-def describe(
-    rejected: Mapping[tuple[str, str], int], splits: Mapping[str, ColumnStatistics], schema: Schema
-) -> dict[str, Any]:
-    """Return the anomalies as a JSON value.
+def describe(rejected: Mapping[tuple[str, str], int], unseen_strings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the anomalies as a JSON value: rows rejected by reason and path, and what `unseen` found per split.
 
-    `rejected` counts rows by reason and path. `unseen` has, per split and column, how many rows hold a string outside
-    the domain and the most frequent of those strings; values of personal columns are not shown.
+    >>> describe({("RANGE", "/fare"): 2}, {"train": {}})
+    {'rejected': [{'reason': 'RANGE', 'path': '/fare', 'rows': 2}], 'unseen': {'train': {}}}
     """
-    return {
-        "rejected": [
-            {"reason": reason, "path": path, "rows": rows}
-            for (reason, path), rows in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-        ],
-        "unseen": {name: unseen(statistics, schema) for name, statistics in splits.items()},
-    }
+    most_first = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+    listed = [{"reason": reason, "path": path, "rows": rows} for (reason, path), rows in most_first]
+    return {"rejected": listed, "unseen": dict(unseen_strings)}
 
 
 def unseen(statistics: ColumnStatistics, schema: Schema) -> dict[str, Any]:
-    """Return, by column, the strings that are not in its domain; columns without any are left out."""
+    """Return, by column, how many rows hold a string outside the domain, and the most frequent of those strings.
+
+    Columns without any are left out; the strings of personal columns are not shown.
+    """
     found: dict[str, Any] = {}
     for column in schema.columns:
         seen = statistics.columns[column.name]

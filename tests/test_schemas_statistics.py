@@ -74,14 +74,14 @@ def test_personal_values_are_in_no_statistic_and_no_anomaly():
     batch = pa.RecordBatch.from_pylist([{"driver": "Jane Doe"}] * 3, schema=SCHEMA.arrow_schema)
     statistics = _statistics(batch)
     assert b"Jane" not in statistics.to_proto("train").SerializeToString()
-    described = anomalies.describe({}, {"train": statistics}, SCHEMA)
-    assert described["unseen"]["train"] == {"driver": {"rows": 3, "distinct": 1}}
+    assert anomalies.unseen(statistics, SCHEMA) == {"driver": {"rows": 3, "distinct": 1}}
 
 
 def test_anomalies_name_reasons_fields_and_unseen_strings():
     statistics = _statistics(_batch([1] * 4, ["a", "zebra", "zebra", None]))
     rejected = {("TYPE", "/fare"): 2, ("REQUIRED", "/at"): 5}
-    assert anomalies.describe(rejected, {"train": statistics, "test": _statistics()}, SCHEMA) == {
+    unseen = {"train": anomalies.unseen(statistics, SCHEMA), "test": anomalies.unseen(_statistics(), SCHEMA)}
+    assert anomalies.describe(rejected, unseen) == {
         "rejected": [{"reason": "REQUIRED", "path": "/at", "rows": 5}, {"reason": "TYPE", "path": "/fare", "rows": 2}],
         "unseen": {"train": {"company": {"rows": 2, "distinct": 1, "values": {"zebra": 2}}}, "test": {}},
     }

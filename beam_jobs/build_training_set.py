@@ -1,0 +1,137 @@
+"""`onegraph build_training_set`: raw files to TFRecord shards through one tf.Transform graph.
+
+Two passes over the files, so that no row waits in memory: the first analyzes the train split and writes the graph, the
+second applies that graph to every row and writes examples, statistics and rejected rows.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions as Options
+
+from beam_jobs.intake_steps import LabelledRows, LabelRows
+from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, find_files, read_header_of
+from beam_jobs.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.settings import BuildTrainingSet as Settings
+from beam_jobs.shards import WriteShards
+from beam_jobs.split_statistics import CombineStatistics, write_statistics
+from beam_jobs.training_set_writer import STATISTICS, WORK, WRITTEN, check_written, finish, load_written, save_written
+from models import use_case as use_cases
+from models.spec import SPLITS
+from models.training_set import KIND
+from models.use_case import UseCase
+from schemas import artifact
+from schemas.errors import UsageError
+from schemas.schema import SERVING
+from transforms.analysis import AnalyzeGraph
+from transforms.csv_decoder import CsvDecoder
+
+Files = Sequence[RawFile]
+
+_TRAIN = SPLITS.index("train")
+
+
+def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
+    """Find use case and files; every file must have the columns of the schema. Raises before anything is written."""
+    if settings.rows_per_shard < 1:
+        raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
+    use_case = use_cases.find(settings.use_case, settings.use_case_path)
+    files = find_files(settings.data)
+    for file in files:
+        CsvDecoder(use_case.schema, read_header_of(file), where=file.path)
+    return use_case, files
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
+    use_case, files = check(settings)
+    options = pipeline_options(settings.runner, settings.beam_args, job_name="build-training-set")
+    path = artifact.create(settings.output, KIND).absolute()
+    try:
+        (path / WORK).mkdir()
+        analyze(settings, use_case, files, options, path)
+        rows_read = transform(settings, use_case, files, options, path)
+        written = load_written(path / WORK / WRITTEN)
+        counted = check_written(written, rows_read, settings.data)
+        finish(path, use_case, settings.compression, written, counted)
+    except BaseException:
+        shutil.rmtree(path)
+        raise
+    return _summary(path)
+
+
+def analyze(settings: Settings, use_case: UseCase, files: Files, options: Options, path: Path) -> None:
+    """First pass: make the graph of the train split."""
+    pipeline = beam.Pipeline(options=options)
+    _ = (
+        pipeline
+        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+        | "Keep Train Split" >> beam.FlatMap(rows_of_train)
+        | "Analyze Graph"
+        >> AnalyzeGraph(
+            use_case.preprocessing_fn,
+            use_case.schema.environment(SERVING),
+            output=str(path / "graph"),
+            temp=str(path / WORK / "analysis"),
+        )
+    )
+    run_pipeline(pipeline)
+
+
+def transform(
+    settings: settings.BuildTrainingSet, use_case: UseCase, files: Files, options: Options, path: Path
+) -> int:
+    """Second pass: write shards, rejected rows and statistics; return the number of rows read."""
+    pipeline = beam.Pipeline(options=options)
+    rows = (
+        pipeline
+        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+    )
+    _ = (
+        rows
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(use_case.schema, SPLITS))
+        | "Write Statistics" >> beam.Map(write_statistics, use_case.schema, str(path / WORK / STATISTICS))
+    )
+    _ = (
+        rows
+        | "Write Shards"
+        >> WriteShards(
+            graph=str(path / "graph"),
+            folder=str(path / WORK),
+            splits=SPLITS,
+            slices=use_case.model.slices,
+            compression=settings.compression,
+            rows_per_shard=settings.rows_per_shard,
+        )
+        | "Gather Shard Names" >> beam.combiners.ToList()
+        | "Save Shard Names" >> beam.Map(save_written, str(path / WORK / WRITTEN))
+    )
+    return counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+
+
+def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:
+    """Return the rows that the analysis may see: those of the train split."""
+    train = rows.batch.filter(pa.array(rows.split == _TRAIN))
+    return [train] if train.num_rows else []
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the summary for people."""
+    rows = result["rows"]
+    split = ", ".join(f"{name} {rows[name]:,}" for name in SPLITS)
+    lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
+    lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
+    lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
+    return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    manifest = artifact.open_artifact(path, KIND).manifest
+    names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
+    return {"path": str(path), **{name: manifest[name] for name in names}}

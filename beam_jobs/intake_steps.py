@@ -1,0 +1,89 @@
+"""Raw rows to labelled batches: the steps that both passes over the training data share."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from beam_jobs.raw_files import RawFile, RawRows
+from models import use_case
+from schemas.rejection import Reason, Rejection, Stage
+from schemas.schema import Schema
+from transforms.csv_decoder import CsvDecoder
+from transforms.intake import Intake, take_in
+from transforms.split import assign_splits
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledRows:
+    """Rows of one block that training can use, and those that it cannot with their bytes.
+
+    `split` (int8) and `label` (float32) have one entry per row of `batch`; `rows_read` is what came in.
+    """
+
+    file: RawFile
+    first_row: int
+    rows_read: int
+    batch: pa.RecordBatch
+    split: np.ndarray
+    label: np.ndarray
+    rejected: list[tuple[Rejection, bytes]]
+
+
+class RawRowsDecoder:
+    """Takes in blocks of raw rows, with one decoder per header."""
+
+    def __init__(self, schema: Schema):
+        self._schema = schema
+        self._decoders: dict[tuple[str, ...], CsvDecoder] = {}
+
+    def take_in(self, rows: RawRows) -> Intake:
+        """Decode and validate a block."""
+        if rows.header not in self._decoders:
+            self._decoders[rows.header] = CsvDecoder(self._schema, rows.header, where=rows.file.path)
+        return take_in(rows.values, self._decoders[rows.header], self._schema)
+
+
+@dataclasses.dataclass
+class LabelRows(beam.PTransform):
+    """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
+
+    A row without a label is rejected. Rows come out in the order of the file.
+    """
+
+    use_case: str
+    use_case_path: str | None
+
+    def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
+        return rows | "Decode Validate And Label" >> beam.ParDo(_LabelRows(self.use_case, self.use_case_path))
+
+
+class _LabelRows(beam.DoFn):
+    def __init__(self, name: str, folder: str | None):
+        self._name = name
+        self._folder = folder
+
+    def setup(self) -> None:
+        self._use_case = use_case.find(self._name, self._folder)
+        self._decoder = RawRowsDecoder(self._use_case.schema)
+
+    def process(self, rows: RawRows) -> Iterator[LabelledRows]:
+        intake = self._decoder.take_in(rows)
+        label = np.asarray(self._use_case.label(intake.batch), np.float32)
+        batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
+        known = ~np.isnan(label)
+        if not known.all():
+            unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
+            rejections = sorted([*rejections, *unlabelled], key=lambda one: one.row)
+            batch, label = batch.filter(pa.array(known)), label[known]
+        yield LabelledRows(
+            file=rows.file,
+            first_row=rows.first_row,
+            rows_read=len(rows.values),
+            batch=batch,
+            split=assign_splits(batch, self._use_case.schema, self._use_case.model.split),
+            label=label,
+            rejected=[(one, rows.values[one.row]) for one in rejections],
+        )

@@ -1,0 +1,58 @@
+"""Rejected rows of files, as JSON lines: where each stood, why it was rejected, and its bytes as they came."""
+
+import base64
+import collections
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.rejection import Rejection
+
+
+def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes | None) -> bytes:
+    r"""Return one line; the bytes are `value` where they are UTF-8, else `value_base64`.
+
+    >>> from schemas.rejection import Reason, Stage
+    >>> rejected_line("a.csv", 8192, Rejection(3, Stage.VALIDATE, Reason.RANGE, "/fare"), b"-1,x")
+    b'{"file": "a.csv", "row": 8195, "reason": "RANGE", "stage": "validate", "path": "/fare", "value": "-1,x"}\n'
+    """
+    entry: dict[str, Any] = {
+        "file": file,
+        "row": first_row + rejection.row,
+        "reason": rejection.reason.value,
+        "stage": rejection.stage.value,
+        "path": rejection.path,
+    }
+    try:
+        entry["value"] = None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError:
+        entry["value_base64"] = base64.b64encode(value or b"").decode()
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+class RejectedWriter:
+    """Writes rejected rows to one local file and counts them by reason and path."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._file = open(path, "wb")  # noqa: SIM115  closed by close
+
+    def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes]]) -> None:
+        """Append the rejected rows of one block."""
+        for rejection, value in rejected:
+            self._file.write(rejected_line(file, first_row, rejection, value))
+            self.counts[rejection.reason.value, rejection.path] += 1
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+def by_reason(counts: collections.Counter[tuple[str, str]]) -> dict[str, int]:
+    """Return counts by reason alone, sorted by reason."""
+    found: collections.Counter[str] = collections.Counter()
+    for (reason, _), rows in counts.items():
+        found[reason] += rows
+    return dict(sorted(found.items()))
