@@ -23,6 +23,8 @@ class Reason(enum.StrEnum):
     JSON_DEPTH = "JSON_DEPTH"
     JSON_DUP_KEY = "JSON_DUP_KEY"
     CSV_SYNTAX = "CSV_SYNTAX"
+    AVRO_FRAME = "AVRO_FRAME"
+    AVRO_DEPTH = "AVRO_DEPTH"
     ENCODING = "ENCODING"
     TOO_LARGE = "TOO_LARGE"
     TOMBSTONE = "TOMBSTONE"
@@ -35,6 +37,8 @@ class Reason(enum.StrEnum):
     LABEL = "LABEL"
     SCORE_FAILED = "SCORE_FAILED"
     BAD_OUTPUT = "BAD_OUTPUT"
+    NATIVE_CRASH = "NATIVE_CRASH"
+    TIMEOUT = "TIMEOUT"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
