@@ -83,9 +83,7 @@ def analyze(settings: Settings, use_case: UseCase, files: Files, options: Option
     run_pipeline(pipeline)
 
 
-def transform(
-    settings: settings.BuildTrainingSet, use_case: UseCase, files: Files, options: Options, path: Path
-) -> int:
+def transform(settings: Settings, use_case: UseCase, files: Files, options: Options, path: Path) -> int:
     """Second pass: write shards, rejected rows and statistics; return the number of rows read."""
     pipeline = beam.Pipeline(options=options)
     rows = (
