@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -93,6 +94,10 @@ def _set_up_logging(level: int) -> None:
         stream=sys.stderr,
         force=True,
     )
+    # What clients retry by themselves is no news, and what they give up on comes as our own error.
+    for name in ("kafka", "apache_beam.utils.subprocess_server", "PrismRunner"):
+        logging.getLogger(name).setLevel(logging.CRITICAL if level < 1 else logging.NOTSET)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if level < 1 else "0")  # read when TensorFlow is imported
 
 
 def _print_plan(verb: str, settings: Any, module: Any) -> None:

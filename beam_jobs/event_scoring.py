@@ -1,0 +1,126 @@
+"""`ScoreEvents`: a batch of events becomes predictions and rejected records, every event exactly one of the two."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from beam_jobs import process_wide
+from beam_jobs.events import EventBatch, Header, Outcome, Records
+from beam_jobs.runners import NAMESPACE
+from models.live import LiveScorer
+from models.prediction import PredictionEncoder
+from models.scorer import Scorer
+from schemas.errors import OnegraphError
+from schemas.rejection import Rejection
+from transforms.intake import take_in
+from transforms.json_decoder import JsonDecoder
+
+_HEADER = "onegraph."
+_FIRST_ATTEMPT = b"1"
+
+
+class EventScorer:
+    """Scores batches of events with one scorer. Knows nothing of Beam, brokers or clocks."""
+
+    def __init__(self, scorer: Scorer, with_features: bool = False):
+        self._scorer = scorer
+        self._decoder = JsonDecoder(scorer.schema)
+        self._encoder = PredictionEncoder(scorer, with_features)
+
+    def score(self, events: EventBatch) -> tuple[Outcome, list[Rejection]]:
+        """Return what became of every event, and why some were rejected (rows counted in `events`).
+
+        Raises `OnegraphError` if any event would be lost or doubled; that must stop the job.
+        """
+        intake = take_in(events.values, self._decoder, self._scorer.schema)
+        scored, kept, failed = self._scorer.score_rows(intake.batch)
+        batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
+        rows = intake.rows[kept].tolist()
+        rejections = intake.rejections + [
+            Rejection(int(intake.rows[one.row]), one.stage, one.reason, one.path) for one in failed
+        ]
+        values = self._encoder.encode(batch, scored.scores, scored.features, [_source(events, row) for row in rows])
+        predictions = self._records(events, rows, values, None)
+        refused = [one.row for one in rejections]
+        rejected = self._records(
+            events, refused, [events.values[row] for row in refused], [self._headers(events, one) for one in rejections]
+        )
+        _check_complete(len(events), rows, len(values), refused)
+        return Outcome(events.topic, predictions, rejected, events.next_offsets), rejections
+
+    def _headers(self, events: EventBatch, rejection: Rejection) -> list[Header]:
+        row = rejection.row
+        ours = {
+            "reason": rejection.reason,
+            "stage": rejection.stage,
+            "path": rejection.path,
+            "source": _source(events, row),
+            "bundle": self._scorer.bundle_id,
+        }
+        added: list[Header] = [(_HEADER + name, text.encode()) for name, text in ours.items()]
+        return [*events.headers[row], *added, (_HEADER + "attempt", _FIRST_ATTEMPT)]
+
+    @staticmethod
+    def _records(
+        events: EventBatch, rows: list[int], values: Sequence[bytes | None], headers: list[list[Header]] | None
+    ) -> Records:
+        if len(rows) == len(events) and headers is None:
+            return Records(events.partitions, events.timestamps_ms, events.keys, list(values))
+        columns = ([column[row] for row in rows] for column in (events.partitions, events.timestamps_ms, events.keys))
+        return Records(*columns, list(values), headers)
+
+
+def _source(events: EventBatch, row: int) -> str:
+    return f"{events.topic}/{events.partitions[row]}/{events.offsets[row]}"
+
+
+def _check_complete(count: int, scored: list[int], predictions: int, rejected: list[int]) -> None:
+    ends = Counter(scored) + Counter(rejected)
+    if predictions != len(scored) or len(ends) != count or sum(ends.values()) != count:
+        raise OnegraphError(
+            f"{count} events in, {predictions} predictions for {len(scored)} of them and {len(rejected)} rejected: "
+            "every event must end exactly once; nothing of this batch was sent, report this"
+        )
+
+
+class ScoreEvents(beam.PTransform):
+    """Score `EventBatch`es with the registry's live bundle into `Outcome`s; a new generation takes over between two."""
+
+    def __init__(self, registry: str, pointer_poll_s: float = 1.0, with_features: bool = False):
+        super().__init__()
+        self._score = ScoreBatches(registry, pointer_poll_s, with_features)
+
+    def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
+        return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
+
+
+class ScoreBatches(beam.DoFn):
+    """The DoFn of `ScoreEvents`; plain values only, the scorer is one per process."""
+
+    def __init__(self, registry: str, pointer_poll_s: float, with_features: bool):
+        self._registry, self._pointer_poll_s, self._with_features = registry, pointer_poll_s, with_features
+
+    def setup(self) -> None:
+        self._live = process_wide.borrow(
+            ("scorer", self._registry), lambda: LiveScorer(self._registry, self._pointer_poll_s)
+        )
+        self._scorer: Any = None
+        self._scored, self._batches = (Metrics.counter(NAMESPACE, name) for name in ("predictions", "batches"))
+
+    def process(self, events: EventBatch) -> Iterator[Outcome]:
+        current = self._live.current()
+        if current is not self._scorer:
+            self._scorer, self._events = current, EventScorer(current, self._with_features)
+        outcome, rejections = self._events.score(events)
+        self._batches.inc()
+        self._scored.inc(len(outcome.predictions))
+        for reason, count in Counter(one.reason.value for one in rejections).items():
+            Metrics.counter(NAMESPACE, f"rejected.{reason}").inc(count)
+        yield outcome
+
+    def teardown(self) -> None:
+        process_wide.give_back(("scorer", self._registry))

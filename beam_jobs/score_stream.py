@@ -1,0 +1,142 @@
+"""`onegraph score_stream`: read events, score them with the live bundle, write predictions and rejected records."""
+
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs import process_wide, runners, topics
+from beam_jobs.event_scoring import ScoreEvents
+from beam_jobs.kafka_reader import ReadEvents, Source
+from beam_jobs.kafka_writer import WriteOutcomes
+from beam_jobs.settings import ScoreStream
+from models.registry import Registry
+from schemas.errors import UsageError
+
+_log = logging.getLogger(__name__)
+_jobs = itertools.count(1)
+_REJECTED = "rejected."
+_LARGEST_SOURCE_MESSAGE = 1_048_588  # Kafka's default
+_BATCH_BYTES = 900_000
+
+
+def check(settings: ScoreStream) -> None:
+    """Refuse what cannot work before anything is read or made."""
+    names = _topics(settings)
+    if len(set(names)) != len(names):
+        raise UsageError(f"source, predictions and rejected topic must differ, got {', '.join(names)}")
+    for option in ("partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions"):
+        if getattr(settings, option) < 1:
+            raise UsageError(f"--{option.replace('_', '-')} is {getattr(settings, option)}, wanted 1 or more")
+    if settings.gather_ms < 0:
+        raise UsageError(f"--gather-ms is {settings.gather_ms}, wanted 0 or more")
+    runners.pipeline_options(settings.runner, settings.beam_args)
+    Registry(settings.registry).released()
+    if not settings.create_topics:
+        topics.required(settings.bootstrap_servers, names)
+
+
+def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:
+    """Score until stopped, by SIGTERM, Ctrl-C or `stop`, or until caught up; returns the counts of this run.
+
+    Whatever the end, the next run goes on from the group's committed offsets. Where an earlier one was killed, events
+    behind the last commit are scored again, to the same bytes if the same bundle is live.
+    """
+    check(settings)
+    job = f"score_stream-{os.getpid()}-{next(_jobs)}"
+    stop = process_wide.stop_signal(job, stop)
+    with _stopped_by_signals(stop):
+        result = runners.run_pipeline(pipeline(settings, job))
+    return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
+
+
+def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
+    """Return the whole job, not yet running. All steps are fused: an outcome is written in the bundle that read it."""
+    if settings.create_topics:
+        _create_topics(settings)
+    limits = topics.required(settings.bootstrap_servers, _topics(settings))
+    source = Source(
+        servers=settings.bootstrap_servers,
+        topic=settings.source_topic,
+        group=settings.group,
+        job=job,
+        partition_groups=settings.partition_groups,
+        start=settings.start,
+        until_caught_up=settings.until_caught_up,
+        read_budget_s=settings.read_budget_ms / 1000,
+        gather_s=settings.gather_ms / 1000,
+        max_batch=settings.max_batch,
+    )
+    score = ScoreEvents(os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000, settings.with_features)
+    write = WriteOutcomes(
+        settings.bootstrap_servers,
+        settings.predictions_topic,
+        settings.rejected_topic,
+        settings.source_topic,
+        settings.group,
+        min(_BATCH_BYTES, *(limits[name].max_message_bytes for name in _topics(settings)[1:])),
+    )
+    options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=f"onegraph-{job}")
+    steps = beam.Pipeline(options=options)
+    steps | "Read Events" >> ReadEvents(source) | "Score Events" >> score | "Write Outcomes" >> write
+    return steps
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Say how many were scored and rejected, and why."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
+    end = "stopped" if result["stopped"] else "caught up"
+    return (
+        f"{end}: {result['predictions']:,} events scored in {result['batches']:,} batches, "
+        f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}; "
+        f"offsets of group {result['group']!r} are committed behind them"
+    )
+
+
+def _topics(settings: ScoreStream) -> tuple[str, str, str]:
+    return settings.source_topic, settings.predictions_topic, settings.rejected_topic
+
+
+def _create_topics(settings: ScoreStream) -> None:
+    servers = settings.bootstrap_servers
+    there = topics.describe(servers, [settings.source_topic]).get(settings.source_topic)
+    largest = there.max_message_bytes if there else _LARGEST_SOURCE_MESSAGE
+    partitions = there.partitions if there else settings.partitions
+    for name in topics.create(servers, topics.for_scoring(*_topics(settings), partitions, largest)):
+        _log.info("made topic %s", name)
+
+
+def _summary(counters: dict[str, int]) -> dict[str, Any]:
+    reasons = {name.removeprefix(_REJECTED): n for name, n in counters.items() if name.startswith(_REJECTED)}
+    return {
+        "predictions": counters.get("predictions", 0),
+        "rejected": sum(reasons.values()),
+        "rejected_by_reason": reasons,
+        "batches": counters.get("batches", 0),
+    }
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on SIGTERM and Ctrl-C, the second of which interrupts at once."""
+
+    def on_signal(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals; the caller has `stop`
+        return
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
