@@ -80,16 +80,16 @@ class LiveScorer:
             _log.info("generation %d serves: bundle %s", pointer.generation, scorer.bundle_id)
 
     def _refuse(self, why: str, generation: int | None) -> None:
-        # A pointer file that cannot be read has no generation: it is the same trouble until it is another text.
+        # A pointer file that cannot be read has no generation: it is the same trouble until it says another thing.
+        if generation is None and self._unreadable == why:
+            return
+        self._unreadable = why
+        _log.warning("%s; bundle %s goes on serving", why, self._state[1].bundle_id)
         with self._changed:
-            if generation is None and self._unreadable == why:
-                return
-            self._unreadable = why
             self._refused += 1
             if generation is not None:
                 self._looked_at = generation
             self._changed.notify_all()
-        _log.warning("%s; bundle %s goes on serving", why, self._state[1].bundle_id)
 
     def _loaded(self, pointer: Pointer) -> Scorer:
         scorer = Scorer.load(self._registry.bundle_path(pointer.champion))

@@ -45,13 +45,8 @@ class PredictionEncoder:
         >>> _numbers(float32).to_pylist()
         ['0.1']
         """
-        rows = batch.num_rows
-        if not rows == len(scores) == len(features) == len(ids):
-            raise OnegraphError(
-                f"prediction: {rows} rows, {len(scores)} scores, {len(features)} rows of features, {len(ids)} ids; "
-                "every row wants one of each"
-            )
-        labels = pa.array((scores >= self._threshold).astype(np.int8)).cast(pa.string())
+        _check_lengths(batch, scores, features, ids)
+        labels = self._labels(scores).cast(pa.string())
         parts: list[pa.Array | str] = ['{"id":', _texts(pa.array(ids, pa.string()))]
         for column in self._ids:
             values = batch.column(column.name)
@@ -69,6 +64,42 @@ class PredictionEncoder:
         joined = pc.binary_join_element_wise(*[_scalar(part) for part in parts], "")
         return joined.cast(pa.binary()).to_pylist()
 
+    def columns(
+        self,
+        batch: pa.RecordBatch,
+        scores: np.ndarray,
+        features: np.ndarray,
+        ids: Sequence[str] | pa.Array,
+        variant: str = CHAMPION,
+    ) -> pa.RecordBatch:
+        """Return the same fields as typed columns, for files of columns; a feature's column is `features.<name>`."""
+        _check_lengths(batch, scores, features, ids)
+        rows = batch.num_rows
+        columns: dict[str, pa.Array] = {"id": pa.array(ids, pa.string())}
+        columns |= {column.name: batch.column(column.name) for column in self._ids}
+        columns |= {"score": pa.array(scores.astype(np.float32)), "label": self._labels(scores)}
+        columns["bundle"] = pa.array([self._bundle_id] * rows, pa.string())
+        columns["variant"] = pa.array([variant] * rows, pa.string())
+        if self._event_time is not None:
+            name, milliseconds = self._event_time
+            columns["event_time"] = pc.multiply(batch.column(name), milliseconds)
+        for place, name in enumerate(self._feature_names):
+            columns[f"features.{name}"] = pa.array(np.ascontiguousarray(features[:, place]))
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _labels(self, scores: np.ndarray) -> pa.Array:
+        return pa.array((scores >= self._threshold).astype(np.int8))
+
+
+def _check_lengths(
+    batch: pa.RecordBatch, scores: np.ndarray, features: np.ndarray, ids: Sequence[str] | pa.Array
+) -> None:
+    if not batch.num_rows == len(scores) == len(features) == len(ids):
+        raise OnegraphError(
+            f"prediction: {batch.num_rows} rows, {len(scores)} scores, {len(features)} rows of features, "
+            f"{len(ids)} ids; every row wants one of each"
+        )
+
 
 def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
     return pa.scalar(part, pa.string()) if isinstance(part, str) else part
@@ -76,9 +107,11 @@ def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
 
 def _numbers(values: pa.Array) -> pa.Array:
     """Return numbers as JSON text, `null` where missing or not finite."""
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
-    return values.cast(pa.string()).fill_null("null")
+    if not pa.types.is_floating(values.type):
+        return values.cast(pa.string()).fill_null("null")
+    texts = pc.if_else(pc.is_finite(values), values.cast(pa.string()), "null").fill_null("null")
+    # `-0` is an integer to readers of JSON, and integers have no negative zero.
+    return pc.if_else(pc.equal(texts, "-0"), "-0.0", texts)
 
 
 def _texts(values: pa.Array) -> pa.Array:

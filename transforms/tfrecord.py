@@ -91,6 +91,8 @@ def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iter
             records, rest = _records(rest + data, path)
             for start in range(0, len(records), _RECORDS_PER_BLOCK):
                 yield records[start : start + _RECORDS_PER_BLOCK]
+        if inflate is not None and inflate.unused_data:
+            raise ArtifactError(f"{path}: more data after the end of the gzip stream; copy the file again")
         if rest or (inflate is not None and not inflate.eof):
             raise ArtifactError(f"{path}: ends in the middle of a record; copy it again")
 

@@ -1,0 +1,101 @@
+"""The registry: generations, release, rollback, and pointers that are not."""
+
+import json
+import shutil
+
+import pytest
+
+from models.registry import LIVE, Pointer, Registry
+from schemas.errors import ArtifactError, InputError
+
+
+@pytest.fixture
+def own(registry, tmp_path) -> Registry:
+    """A copy of the registry that a test may write to."""
+    return Registry(shutil.copytree(registry, tmp_path / "registry"))
+
+
+def test_first_generation(registry):
+    pointer = Registry(registry).released()
+    assert (pointer.generation, pointer.who, pointer.why) == (1, "tests", "first")
+    assert Registry(registry).bundles() == [pointer.champion]
+    assert Registry(registry).champion().name == pointer.champion
+    assert Registry(registry).history() == [pointer]
+
+
+def test_release_and_rollback_write_the_next_generation(own, second_bundle):
+    first = own.released()
+    second = second_bundle(own.path)
+    assert (second.generation, second.champion != first.champion) == (2, True)
+    back = own.rollback(None, "me", "2024-01-03T00:00:00Z", "worse")
+    assert (back.generation, back.champion, back.why) == (3, first.champion, "worse")
+    forth = own.rollback(second.champion, "me", "2024-01-04T00:00:00Z", "")
+    assert forth == own.live()
+    assert [pointer.champion for pointer in own.history()] == [
+        first.champion,
+        second.champion,
+        first.champion,
+        second.champion,
+    ]
+    assert json.loads((own.path / LIVE).read_text()) == json.loads((own.path / "history/000004.json").read_text())
+
+
+def test_nothing_released(tmp_path):
+    empty = Registry(tmp_path / "registry")
+    assert empty.live() is None
+    assert empty.bundles() == []
+    for call in (empty.champion, lambda: empty.rollback(None, "", "", "")):
+        with pytest.raises(ArtifactError, match="no bundle is released here"):
+            call()
+
+
+def test_rollback_without_predecessor(own):
+    with pytest.raises(InputError, match="has no predecessor"):
+        own.rollback(None, "me", "now", "")
+    with pytest.raises(InputError, match="is the champion already"):
+        own.rollback(own.released().champion, "me", "now", "")
+
+
+@pytest.mark.parametrize("bundle", ["000000000000", "../bundles", "", "."])
+def test_unknown_bundle(own, bundle):
+    with pytest.raises(ArtifactError, match="no bundle"):
+        own.rollback(bundle, "me", "now", "")
+    assert own.released().generation == 1
+
+
+def test_bundle_under_another_name_is_refused(own):
+    champion = own.champion()
+    champion.rename(champion.with_name("0123456789ab"))
+    with pytest.raises(ArtifactError, match="its content is that of bundle"):
+        own.bundle_path("0123456789ab")
+
+
+def test_altered_bundle_is_not_pointed_at(own, second_bundle):
+    first = own.released().champion
+    second_bundle(own.path)
+    (own.bundle_path(first) / "model" / "model.ubj").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="its bytes are not those in the manifest"):
+        own.rollback(first, "me", "now", "")
+    assert own.released().generation == 2
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"generation": "1"}', "\x00"])
+def test_pointer_that_is_none(own, text):
+    (own.path / LIVE).write_text(text)
+    with pytest.raises(ArtifactError, match="not a registry pointer"):
+        own.live()
+
+
+def test_crash_between_history_and_pointer(own, second_bundle):
+    """The generation that was written but never went live is not written again."""
+    live = own.released()
+    lost = Pointer(2, live.champion, {}, (), "me", "now", "crashed")
+    (own.path / "history" / "000002.json").write_text(lost.text())
+    assert own.released() == live
+    assert second_bundle(own.path).generation == 3
+
+
+def test_two_releases_at_once_do_not_share_a_generation(own, monkeypatch):
+    monkeypatch.setattr(Registry, "history", lambda self: [])
+    with pytest.raises(ArtifactError, match="another release is writing generation 1"):
+        own.point_at(own.released().champion, "me", "now", "")
