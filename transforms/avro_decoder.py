@@ -82,7 +82,7 @@ class AvroDecoder:
                 read[header] += 1
                 cells.append(record)
                 kept.append(row)
-        columns: list[Sequence[Any]] = list(zip(*cells, strict=True))[:-1]
+        columns: Sequence[Sequence[Any]] = list(zip(*cells, strict=True))[:-1]
         batch = build_batch(self.schema, columns or [()] * len(self.schema.columns))
         return Decoded(batch, np.array(kept, np.int64), faults.sorted(), self._unknown(read))
 

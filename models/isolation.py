@@ -1,0 +1,161 @@
+"""Which values of a batch crash or hang native code: found in a child process, so that this one lives.
+
+The child is a fresh program, not a fork (forking is unsafe once TensorFlow's threads run), and it is started again
+after every value that ends it. First the whole batch is tried, for a process dies of other things too. Then value by
+value, the child saying which one it begins: one death finds one culprit. Values that are deadly only together are
+halved until the group is small.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from schemas.errors import OnegraphError
+from schemas.rejection import Reason
+
+Probe = Callable[[Sequence[bytes | None]], object]
+# The path comes first: what the child imports, it finds where this process does.
+_CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models import isolation_child as c; c.main()"
+
+
+def find_culprits(
+    make_probe: Callable[[], Probe],
+    values: Sequence[bytes | None],
+    deadline_s: float,
+    start_s: float = 120.0,
+    most: int = 16,
+) -> dict[int, Reason]:
+    """Return the values, by index, that end the process in which they are scored: NATIVE_CRASH or TIMEOUT.
+
+    `make_probe` is pickled and called in the child, within `start_s`; the probe that it returns does with values what
+    this process would do, within `deadline_s` for the batch and for each single value. What a probe raises does not
+    count: that is no crash. Raises `OnegraphError` where the child cannot start, where more than `most` values are
+    culprits (then it is not the records), or where the batch is too slow only as a whole.
+    """
+    with _Children(make_probe, start_s, deadline_s) as children:
+        if children.try_together(values) is None:
+            return {}
+        culprits: dict[int, Reason] = {}
+        left = list(range(len(values)))
+        while left and (found := children.try_one_by_one([values[row] for row in left])):
+            place, reason = found
+            culprits[left[place]] = reason
+            left = left[place + 1 :]
+            _check_number(culprits, values, most)
+        rest = [row for row in range(len(values)) if row not in culprits]
+        while culprits_together := _deadly_group(children, values, rest, deadline_s):
+            culprits |= dict.fromkeys(culprits_together, Reason.NATIVE_CRASH)
+            rest = [row for row in rest if row not in culprits]
+            _check_number(culprits, values, most)
+        return culprits
+
+
+def _deadly_group(
+    children: "_Children", values: Sequence[bytes | None], group: list[int], deadline_s: float
+) -> list[int]:
+    """Return a small group of rows that crash together, none if they do not."""
+    deadly: list[int] = []
+    waiting = [group]
+    while waiting:
+        group = waiting.pop()
+        reason = children.try_together([values[row] for row in group]) if group else None
+        if reason is Reason.TIMEOUT:
+            raise OnegraphError(
+                f"a batch takes over {deadline_s:g} s to score, but none of its {len(group)} records does alone; "
+                "make batches smaller or the deadline longer"
+            )
+        if reason is not None:
+            deadly = group
+            middle = len(group) // 2
+            waiting = [group[middle:], group[:middle]] if middle else []
+    return deadly
+
+
+def _check_number(culprits: dict[int, Reason], values: Sequence[bytes | None], most: int) -> None:
+    if len(culprits) > most:
+        raise OnegraphError(
+            f"more than {most} of {len(values)} records crash or hang the process that scores them; this is not the "
+            "records' fault: roll the bundle back, or compare the installed libraries with its manifest"
+        )
+
+
+class _Children:
+    """The child of the moment: started when needed, replaced when dead."""
+
+    def __init__(self, make_probe: Callable[[], Probe], start_s: float, deadline_s: float):
+        self._setup = pickle.dumps((make_probe, start_s, deadline_s))
+        self._start_s, self._deadline_s = start_s, deadline_s
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._end()
+
+    def try_together(self, values: Sequence[bytes | None]) -> Reason | None:
+        """Return why the child did not survive these values at once, None if it did."""
+        self._ask([list(values)])
+        while not isinstance(answer := self._answer(self._deadline_s), Reason):
+            if answer == "done":
+                return None
+        return answer
+
+    def try_one_by_one(self, values: Sequence[bytes | None]) -> tuple[int, Reason] | None:
+        """Return the place of the first value that the child did not survive and why, None if it survived all."""
+        self._ask([[value] for value in values])
+        place = 0
+        while not isinstance(answer := self._answer(self._deadline_s), Reason):
+            if answer == "done":
+                return None
+            place = int(answer)
+        return place, answer
+
+    def _ask(self, groups: list[list[bytes | None]]) -> None:
+        if self._process is None:
+            self._start()
+        with contextlib.suppress(OSError):  # a child that died meanwhile shows in its answer
+            self._channel.send_bytes(pickle.dumps(groups))
+
+    def _start(self) -> None:
+        self._channel, theirs = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(theirs.fileno())]
+        # What native code prints before it aborts may quote a record.
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], close_fds=True
+        )
+        theirs.close()
+        with contextlib.suppress(OSError):
+            self._channel.send_bytes(self._setup)
+        answer = self._answer(self._start_s)
+        if answer != "ready":
+            self._end()
+            raise OnegraphError(
+                f"the process that looks for deadly records did not start within {self._start_s:g} s: {answer}; "
+                "see whether the bundle loads with `onegraph registry verify`, and how much memory is free"
+            )
+
+    def _answer(self, timeout_s: float) -> str | Reason:
+        """Return the child's next word, or how it ended; then it is gone."""
+        try:
+            if self._channel.poll(timeout_s):
+                return self._channel.recv_bytes().decode()
+            reason = Reason.TIMEOUT
+        except (EOFError, OSError):
+            reason = Reason.NATIVE_CRASH
+        self._end()
+        return reason
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._channel.close()
+            self._process = None

@@ -1,0 +1,44 @@
+"""A probe that really dies: what some values do to native code, without the native code."""
+
+import os
+import time
+
+
+class FragileProbe:
+    """Aborts, hangs or raises on given values; `born` gets a line for every child that starts."""
+
+    def __init__(self, born=None):
+        self.born = born
+
+    def __call__(self):
+        if self.born is not None:
+            with open(self.born, "a") as file:
+                file.write(f"{os.getpid()}\n")
+        return probe
+
+
+def probe(values):
+    for value in values:
+        if value == b"abort":
+            os.abort()
+        if value == b"exit":
+            os._exit(0)
+        if value == b"hang":
+            while True:
+                time.sleep(1000)
+        if value == b"raise":
+            raise ValueError("bad value")
+    if {b"fuel", b"fire"} <= set(values):
+        os.abort()
+    if len(values) > 1 and b"slow together" in values:
+        time.sleep(1000)
+
+
+def broken():
+    """A probe that cannot be made."""
+    raise RuntimeError("no bundle here")
+
+
+def dead():
+    """A probe that kills where it is made."""
+    os.abort()

@@ -1,0 +1,76 @@
+"""Deadly values are found by a child process that really dies of them; the process that asks lives."""
+
+import os
+import pathlib
+
+import pytest
+
+from models.isolation import find_culprits
+from schemas.errors import OnegraphError
+from schemas.rejection import Reason
+from tests import fragile_probe
+from tests.fragile_probe import FragileProbe
+
+CRASH, TIMEOUT = Reason.NATIVE_CRASH, Reason.TIMEOUT
+
+
+def culprits(values, deadline_s=20.0, **settings):
+    return find_culprits(FragileProbe(), values, deadline_s, **settings)
+
+
+def test_a_batch_that_is_not_deadly_has_no_culprits_and_costs_one_child(tmp_path):
+    born = tmp_path / "born"
+    assert find_culprits(FragileProbe(str(born)), [b"a", None, b"", b"raise"], 20.0) == {}
+    assert len(born.read_text().splitlines()) == 1
+
+
+def test_no_values_have_no_culprits():
+    assert culprits([]) == {}
+
+
+def test_each_culprit_costs_one_child_and_the_others_are_cleared(tmp_path):
+    born = tmp_path / "born"
+    values = [b"a"] * 300
+    values[17] = values[299] = b"abort"
+    values[50] = b"exit"
+    values[200] = b"raise"
+    assert find_culprits(FragileProbe(str(born)), values, 20.0) == dict.fromkeys([17, 50, 299], CRASH)
+    children = born.read_text().split()
+    assert len(children) == 5  # the whole batch, three culprits, the rest
+    assert not [pid for pid in children if pathlib.Path(f"/proc/{pid}").exists()]
+
+
+def test_a_value_that_hangs_runs_out_of_its_time():
+    assert culprits([b"a", b"hang", b"b", b"abort"], deadline_s=1.0) == {1: TIMEOUT, 3: CRASH}
+
+
+def test_values_that_are_deadly_only_together_are_halved_to_a_small_group():
+    found = culprits([b"fuel", b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"fire"])
+    assert set(found.values()) == {CRASH}
+    assert {0, 8} <= set(found)
+    found = culprits([b"a", b"b", b"c", b"d", b"fuel", b"fire", b"e", b"f"])
+    assert found == {4: CRASH, 5: CRASH}
+
+
+def test_a_batch_that_is_only_slow_as_a_whole_rejects_nobody():
+    with pytest.raises(OnegraphError, match="over 1 s to score, but none of its 2 records does alone"):
+        culprits([b"a", b"slow together"], deadline_s=1.0)
+
+
+def test_too_many_culprits_are_not_the_records_fault():
+    with pytest.raises(OnegraphError, match=r"more than 2 of 4 records crash or hang .* roll the bundle back"):
+        culprits([b"abort"] * 4, most=2)
+
+
+@pytest.mark.parametrize(
+    ("make_probe", "said"), [(fragile_probe.broken, "RuntimeError: no bundle here"), (fragile_probe.dead, CRASH.value)]
+)
+def test_a_child_that_cannot_start_is_said(make_probe, said):
+    with pytest.raises(OnegraphError, match=said):
+        find_culprits(make_probe, [b"a"], 20.0)
+
+
+def test_nothing_stays_open():
+    before = set(os.listdir("/proc/self/fd"))
+    culprits([b"a", b"abort"])
+    assert set(os.listdir("/proc/self/fd")) <= before
