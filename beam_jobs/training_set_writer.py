@@ -82,9 +82,9 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
     """Move the files of a checked build to their names and complete the artifact."""
     graph = TransformGraph.load(path / "graph")
     shards = {
-        name: _name_all(path, name, f"tfrecord{SUFFIXES[compression]}", found) for name, found in written.shards.items()
+        name: name_all(path, name, f"tfrecord{SUFFIXES[compression]}", found) for name, found in written.shards.items()
     }
-    _name_all(path, "rejected", "jsonl", written.rejected)
+    name_all(path, "rejected", "jsonl", written.rejected)
     work = path / WORK
     os.replace(work / STATISTICS, path / STATISTICS)
     unseen = path / STATISTICS / UNSEEN
@@ -117,7 +117,8 @@ def _shard(found: Mapping[str, Any]) -> UnnamedShard:
     return UnnamedShard(found["path"], tuple(found["start"]), found["rows"])
 
 
-def _name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[UnnamedShard]) -> list[dict[str, Any]]:
+def name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[UnnamedShard]) -> list[dict[str, Any]]:
+    """Move finished files to `<name>-00000-of-00003.<suffix>` in `path`; return what a manifest says of them."""
     named = []
     for place, shard in enumerate(found):
         target = f"{name}-{place:05}-of-{len(found):05}.{suffix}"

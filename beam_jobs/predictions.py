@@ -1,0 +1,109 @@
+"""Predictions of files: raw rows scored by one bundle and written where they are scored."""
+
+import collections
+import dataclasses
+import pathlib
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from beam_jobs.intake_steps import RawRowsDecoder
+from beam_jobs.raw_files import RawRows
+from beam_jobs.rejected_rows import RejectedWriter
+from beam_jobs.shards import UnnamedShard, Written
+from models.prediction import PredictionEncoder
+from models.scorer import Scorer
+from schemas.rejection import Rejection
+
+PREDICTIONS = "predictions"
+
+
+@dataclasses.dataclass
+class WritePredictions(beam.PTransform):
+    """From `RawRows` to `Written`: take in, score, write. `folder` takes the files, under temporary names."""
+
+    bundle: str
+    folder: str
+    format: str
+    with_features: bool
+
+    def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[Written]:
+        return rows | "Score And Write" >> beam.ParDo(_WritePredictions(**dataclasses.asdict(self)))
+
+
+class _WritePredictions(beam.DoFn):
+    def __init__(self, bundle: str, folder: str, format: str, with_features: bool):
+        self._path, self._folder, self._format, self._with_features = bundle, folder, format, with_features
+
+    def setup(self) -> None:
+        self._scorer = Scorer.load(self._path)
+        self._decoder = RawRowsDecoder(self._scorer.schema)
+
+    def start_bundle(self) -> None:
+        self._files: _Files | None = None
+
+    def process(self, rows: RawRows) -> None:
+        if self._files is None:
+            encoder = PredictionEncoder(self._scorer, self._with_features)
+            self._files = _Files(pathlib.Path(self._folder), self._format, encoder, (rows.file.place, rows.first_row))
+        intake = self._decoder.take_in(rows)
+        scored, kept, failed = self._scorer.score_rows(intake.batch)
+        batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
+        rejections = intake.rejections + [dataclasses.replace(one, row=int(intake.rows[one.row])) for one in failed]
+        numbers = (intake.rows[kept] + rows.first_row).tolist()
+        ids = [f"{rows.file.name}/{number}" for number in numbers]
+        self._files.write(batch, scored.scores, scored.features, ids)
+        self._files.reject(rows, sorted(rejections, key=lambda one: one.row))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._files is not None:
+            yield WindowedValue(self._files.close(), GlobalWindow().max_timestamp(), (GlobalWindow(),))
+
+
+class _Files:
+    """The open files of one bundle."""
+
+    def __init__(self, folder: pathlib.Path, format: str, encoder: PredictionEncoder, start: tuple[int, int]):
+        self._encoder = encoder
+        self._start = start
+        self._path = folder / f"{uuid.uuid4().hex}.{format}"
+        self._columns: pyarrow.parquet.ParquetWriter | None = None
+        self._lines = open(self._path, "wb") if format == "jsonl" else None  # noqa: SIM115  closed by close
+        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
+        self._rows = self._rows_read = 0
+
+    def write(self, *scored: Any) -> None:
+        """Append the predictions of one block; takes what `PredictionEncoder` takes."""
+        self._rows += scored[0].num_rows
+        if self._lines is not None:
+            self._lines.write(b"".join([line + b"\n" for line in self._encoder.encode(*scored)]))
+            return
+        columns = self._encoder.columns(*scored)
+        if self._columns is None:
+            self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
+        self._columns.write_batch(columns)
+
+    def reject(self, rows: RawRows, rejections: list[Rejection]) -> None:
+        """Append the rejected rows of one block."""
+        self._rows_read += len(rows.values)
+        self._rejected.write(rows.file.name, rows.first_row, [(one, rows.values[one.row]) for one in rejections])
+
+    def close(self) -> Written:
+        """Finish both files."""
+        for file in (self._lines, self._columns, self._rejected):
+            if file is not None:
+                file.close()
+        counts: collections.Counter[tuple[str, str]] = self._rejected.counts
+        return Written(
+            rows_read=self._rows_read,
+            shards={PREDICTIONS: [UnnamedShard(str(self._path), self._start, self._rows)]},
+            label_sums={PREDICTIONS: 0.0},
+            rejected=[UnnamedShard(str(self._rejected.path), self._start, counts.total())],
+            rejected_counts=counts,
+        )

@@ -1,0 +1,97 @@
+"""`onegraph score_batch`: raw files to predictions with a released bundle, the same bundle that scores the stream."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs.predictions import PREDICTIONS, WritePredictions
+from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, find_files, read_header_of
+from beam_jobs.rejected_rows import by_reason
+from beam_jobs.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.settings import ScoreBatch as Settings
+from beam_jobs.training_set_writer import WORK, WRITTEN, load_written, name_all, save_written
+from models.registry import Registry
+from models.scorer import KIND as BUNDLE
+from schemas import artifact
+from schemas.errors import InputError, OnegraphError, UsageError
+from schemas.schema import SERVING, Schema
+from transforms.csv_decoder import CsvDecoder
+
+KIND = "predictions"
+
+
+def check(settings: Settings) -> tuple[Path, list[RawFile]]:
+    """Find bundle and files; every file must have the columns that the bundle takes. Writes nothing."""
+    registry = Registry(settings.registry)
+    bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
+    opened = artifact.open_artifact(bundle, BUNDLE)
+    if opened.manifest["use_case"] != settings.use_case:
+        raise UsageError(
+            f"bundle {bundle.name} is of use case {opened.manifest['use_case']}, --use-case is {settings.use_case}; "
+            "name the bundle's or choose another registry"
+        )
+    opened.verify()
+    schema = Schema.load(bundle / "schema.pbtxt").environment(SERVING)
+    files = find_files(settings.data)
+    for file in files:
+        CsvDecoder(schema, read_header_of(file), where=file.path)
+    return bundle, files
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
+    bundle, files = check(settings)
+    options = pipeline_options(settings.runner, settings.beam_args, job_name="score-batch")
+    path = artifact.create(settings.output, KIND).absolute()
+    try:
+        (path / WORK).mkdir()
+        pipeline = beam.Pipeline(options=options)
+        _ = (
+            pipeline
+            | "Read Raw Rows" >> ReadRawRows(files)
+            | "Write Predictions"
+            >> WritePredictions(str(bundle.absolute()), str(path / WORK), settings.format, settings.with_features)
+            | "Gather File Names" >> beam.combiners.ToList()
+            | "Save File Names" >> beam.Map(save_written, str(path / WORK / WRITTEN))
+        )
+        rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+        return _finish(settings, path, bundle, rows_read)
+    except BaseException:
+        shutil.rmtree(path)
+        raise
+
+
+def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:
+    where = " ".join(settings.data)
+    if not rows_read:
+        raise InputError(f"{where}: no rows below the header; give files with data")
+    written = load_written(path / WORK / WRITTEN)
+    scored = sum(shard.rows for shard in written.shards[PREDICTIONS])
+    rejected = written.rejected_counts.total()
+    if rows_read != scored + rejected:
+        raise OnegraphError(
+            f"{where}: {rows_read} rows read, but {scored} scored and {rejected} rejected; score again elsewhere"
+        )
+    files = name_all(path, PREDICTIONS, settings.format, written.shards[PREDICTIONS])
+    name_all(path, "rejected", "jsonl", written.rejected)
+    shutil.rmtree(path / WORK)
+    facts = {
+        "bundle": bundle.name,
+        "use_case": settings.use_case,
+        "predictions": files,
+        "rows": {"read": rows_read, "scored": scored, "rejected": rejected},
+        "rejected_by_reason": by_reason(written.rejected_counts),
+    }
+    artifact.complete(path, KIND, facts)
+    return {"path": str(path), **facts}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the summary for people."""
+    rows = result["rows"]
+    counts = f"{rows['read']:,} rows read = scored {rows['scored']:,}, rejected {rows['rejected']:,}"
+    lines = [f"predictions {result['path']}: {counts}; bundle {result['bundle']}"]
+    lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
+    return "\n".join(lines)
