@@ -10,6 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.evaluation import evaluate_candidate
@@ -37,7 +38,7 @@ def read_trips(use_case: UseCase, rows: int | None = None) -> pa.RecordBatch:
 
 def build_graph(preprocessing_fn, schema, batches, output: pathlib.Path) -> pathlib.Path:
     """Analyze raw batches; return the graph directory."""
-    with beam.Pipeline() as pipeline:
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         _ = (
             pipeline
             | "Create Batches" >> beam.Create(batches, reshuffle=False)
