@@ -30,6 +30,7 @@ setup(
     ],
     extras_require={
         "test": ["hypothesis>=6", "mypy>=1.15", "psutil>=6", "pytest>=8.3", "pytest-timeout>=2.3", "ruff>=0.11"],
+        "setup": ["setuptools>=77", "uv>=0.9"],
     },
     entry_points={"console_scripts": ["onegraph = beam_jobs.__main__:main"]},
 )

@@ -9,10 +9,10 @@ import os
 import pathlib
 import select
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 
-def spawn(command: Sequence[str], log: pathlib.Path, pid_file: pathlib.Path) -> int:
+def spawn(command: list[str], log: pathlib.Path, pid_file: pathlib.Path) -> int:
     """Start a program (its path comes first) with its output appended to `log`; returns its pid.
 
     It gets a session of its own: Ctrl-C for the command that started it is not for the service.
