@@ -27,6 +27,7 @@ _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.valu
 
 NAMESPACE = "onegraph"  # of our metrics
 _SAMPLING_MS = 10
+_WHERE = re.compile(r" \[while running .*", re.DOTALL)  # what Beam puts behind a message, with the step's name
 
 PRISM_INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"
 
@@ -78,8 +79,8 @@ def run_pipeline(pipeline: beam.Pipeline) -> PipelineResult:
             result = pipeline.run()
             result.wait_until_finish()
             return result
-    except OnegraphError:
-        raise
+    except OnegraphError as error:
+        raise type(error)(_WHERE.sub("", str(error))) from None
     except Exception as error:
         _log.debug("pipeline failed", exc_info=True)
         raise _ours(str(error)) from None
@@ -152,15 +153,12 @@ def _short_sampling() -> Iterator[None]:
 
 def _ours(text: str) -> OnegraphError:
     kinds = {kind.__name__: kind for kind in _kinds(OnegraphError)}
-    pattern = rf"^(?:[\w.]+\.)?({'|'.join(kinds)}): (.+?)(?: \[while running .*)?$"
-    raised = re.findall(pattern, text, flags=re.MULTILINE)
-    if raised:
-        name, message = raised[-1]
-        return kinds[name](message)
-    lines = [line for line in text.splitlines() if line.strip()]
-    return OnegraphError(
-        f"the pipeline failed: {lines[-1].strip() if lines else 'no reason given'}; see the log with -v -v"
-    )
+    lines = [_WHERE.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+    for line in reversed(lines):
+        name, _, message = line.partition(": ")
+        if message and name.rpartition(".")[2] in kinds:
+            return kinds[name.rpartition(".")[2]](message)
+    return OnegraphError(f"the pipeline failed: {lines[-1] if lines else 'no reason given'}; see the log with -v -v")
 
 
 def _kinds(kind: type[OnegraphError]) -> Iterator[type[OnegraphError]]:

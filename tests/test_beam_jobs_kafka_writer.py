@@ -1,0 +1,184 @@
+"""The writer: everything is acknowledged before anything is committed, and order is kept."""
+
+import apache_beam as beam
+import kafka
+import pytest
+
+from beam_jobs import runners
+from beam_jobs.events import Outcome, Records
+from beam_jobs.kafka_client import partition_of
+from beam_jobs.kafka_writer import OutcomeWriter, SendOutcomes, WriteOutcomes
+from schemas.errors import ServiceError
+from tests.kafka_records import committed, put, read
+
+NONE = Records([], [], [], [], [])
+
+
+def predictions(partition, *values, keys=None):
+    return Records([partition] * len(values), [0] * len(values), list(keys or values), list(values))
+
+
+class FakeDelivery:
+    def __init__(self, name, log):
+        self.name, self.log, self.done, self.fails = name, log, False, False
+
+    def wait(self, timeout_s):
+        self.log.append(f"waited for {self.name}")
+        if self.fails:
+            raise ServiceError(f"{self.name} refused")
+        self.done = True
+
+
+class FakeProducer:
+    def __init__(self):
+        self.sent, self.log, self.deliveries = [], [], []
+
+    def partition_count(self, topic):
+        return {"predictions": 4, "rejected": 3}[topic]
+
+    def send(self, topic, partition, records, max_batch_bytes):
+        self.sent.append((topic, partition, records.values))
+        self.deliveries.append(FakeDelivery(f"{topic}-{partition}", self.log))
+        return self.deliveries[-1:]
+
+
+@pytest.fixture
+def producer():
+    return FakeProducer()
+
+
+@pytest.fixture
+def writer(producer):
+    return OutcomeWriter(producer, "predictions", "rejected", 1000)
+
+
+def test_a_record_goes_to_its_source_partition_where_the_counts_agree(writer, producer):
+    both = Records([2, 0, 2], [1, 2, 3], [b"a", b"b", None], [b"1", b"2", b"3"])
+    rejected = Records([3, 1, 3], [1, 2, 3], [b"a", b"b", None], [b"4", b"5", b"6"], [[], [], []])
+    writer.write(Outcome("t", both, rejected, {}), source_partitions=4)
+    assert producer.sent[:2] == [("predictions", 2, [b"1", b"3"]), ("predictions", 0, [b"2"])]
+    by_key = {partition: values for topic, partition, values in producer.sent[2:]}
+    assert by_key[partition_of(b"a", 3)][0] == b"4"
+    assert b"6" in by_key[3 % 3]
+
+
+def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
+    first = Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1})
+    second = Outcome("t", predictions(1, b"2"), NONE, {1: 1})
+    writer.write(first, 4)
+    writer.write(second, 4)
+    producer.deliveries[2].done = True
+    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == []
+    producer.deliveries[0].done = True
+    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == []
+    producer.deliveries[1].done = True
+    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == [first, second]
+
+
+def test_the_end_of_a_bundle_waits_for_every_send(writer, producer):
+    writer.write(Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1}), 4)
+    assert len(list(writer.acknowledged(at_most_waiting=0, timeout_s=1))) == 1
+    assert producer.log == ["waited for predictions-0", "waited for rejected-0"]
+
+
+def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
+    for partition in range(3):
+        writer.write(Outcome("t", predictions(partition, b"1"), NONE, {partition: 1}), 4)
+    producer.deliveries[1].fails = True
+    acknowledged = writer.acknowledged(at_most_waiting=0, timeout_s=1)
+    assert next(acknowledged).next_offsets == {0: 1}
+    with pytest.raises(ServiceError, match="predictions-1 refused"):
+        next(acknowledged)
+    with pytest.raises(ServiceError, match="predictions-1 refused"):
+        list(writer.acknowledged(at_most_waiting=0, timeout_s=1))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fails):
+    class Committer:
+        source_partitions = 4
+
+        def commit(self, offsets):
+            producer.log.append(f"committed {offsets}")
+
+    send = SendOutcomes("servers", "predictions", "rejected", "t", "group", 1000)
+    send._producer, send._committer = producer, Committer()
+    send.start_bundle()
+    send.process(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
+    producer.deliveries[1].fails = fails
+    if fails:
+        with pytest.raises(ServiceError, match="rejected-1 refused"):
+            send.finish_bundle()
+        assert producer.log == ["waited for predictions-1", "waited for rejected-1"]
+    else:
+        send.finish_bundle()
+        assert producer.log == ["waited for predictions-1", "waited for rejected-1", "committed {1: 2}"]
+
+
+def test_a_commit_that_fails_fails_the_bundle(producer):
+    class Committer:
+        source_partitions = 4
+
+        def commit(self, offsets):
+            raise ServiceError("the group has members")
+
+    send = SendOutcomes("servers", "predictions", "rejected", "t", "group", 1000)
+    send._producer, send._committer = producer, Committer()
+    send.start_bundle()
+    send.process(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
+    with pytest.raises(ServiceError, match="has members"):
+        send.finish_bundle()
+
+
+def run(outcomes, *names):
+    pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
+    _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(*names)
+    runners.run_pipeline(pipeline)
+
+
+@pytest.fixture
+def three(topics):
+    return topics("source", partitions=2), topics("predictions", partitions=2), topics("rejected", partitions=2)
+
+
+def test_all_of_it_on_a_real_broker(broker, three):
+    source, good, bad = three
+    put(broker, source, 1, [b"x"] * 5)
+    headers = [("a", None), ("a", b"\xff"), ("onegraph.reason", b"TYPE")]
+    rejected = Records([1, 1], [-1, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
+    outcome = Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})
+    run([outcome], broker, good, bad, source, "group")
+    assert [(one.partition, one.key, one.value) for one in read(broker, good)] == [
+        (1, b"k", b"1"),
+        (1, None, b"2"),
+        (1, b"k", b"3"),
+    ]
+    assert [(one.key, one.value, one.timestamp, one.headers) for one in read(broker, bad)] == [
+        (None, None, -1, headers),
+        (b"", b"\x00", 1_400_000_000_000, []),
+    ]
+    assert committed(broker, source, "group") == {1: 5}
+
+
+def test_what_the_broker_refuses_stops_the_job_and_commits_nothing(broker, three, topics):
+    source, good, _ = three
+    small = topics("rejected", partitions=2, max_message_bytes=500)
+    rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
+    with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused a batch: MessageSizeTooLargeError"):
+        run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], broker, good, small, source, "refused")
+    assert committed(broker, source, "refused") == {}
+
+
+def test_no_such_topic(broker, three):
+    source, _, bad = three
+    with pytest.raises(ServiceError, match="no topic 'nowhere'"):
+        run([Outcome(source, predictions(1, b"1"), NONE, {1: 5})], broker, "nowhere", bad, source, "group")
+
+
+def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
+    topic = topics("keys", partitions=5)
+    theirs = kafka.KafkaProducer(bootstrap_servers=broker)
+    for number in range(20):
+        key = b"key-%d" % number
+        assert theirs.send(topic, b"", key=key).get(10).partition == partition_of(key, 5)
+    theirs.close()

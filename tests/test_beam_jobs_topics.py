@@ -1,0 +1,47 @@
+"""The topics of a scoring job, on a real broker."""
+
+import pytest
+
+from beam_jobs import topics as job_topics
+from schemas.errors import ServiceError
+from tests.kafka_records import put, read
+
+
+def names(topics):
+    unique = topics("unique")
+    return f"{unique}.source", f"{unique}.predictions", f"{unique}.rejected"
+
+
+def test_made_once_with_what_the_job_needs(broker, topics):
+    wanted = names(topics)
+    specified = job_topics.for_scoring(*wanted, partitions=3, source_bytes=100_000)
+    assert job_topics.create(broker, specified) == list(wanted)
+    assert job_topics.create(broker, specified) == []
+    source, predictions, rejected = (job_topics.required(broker, wanted)[name] for name in wanted)
+    assert {topic.partitions for topic in (source, predictions, rejected)} == {3}
+    assert source.settings["message.timestamp.type"] == "LogAppendTime"
+    assert predictions.settings["message.timestamp.type"] == "LogAppendTime"
+    assert rejected.max_message_bytes == source.max_message_bytes + (64 << 10) == 165_536
+    assert rejected.settings["retention.ms"] == "-1"
+
+
+def test_rejected_records_keep_any_time(broker, topics):
+    wanted = names(topics)
+    job_topics.create(broker, job_topics.for_scoring(*wanted, partitions=1, source_bytes=100_000))
+    times = [-1, 0, 1, 1_400_269_500_000, 253_402_300_799_999]
+    put(broker, wanted[2], 0, [b"x"] * len(times), timestamps_ms=times)
+    assert [one.timestamp for one in read(broker, wanted[2])] == times
+
+
+def test_topics_that_are_there_stay_as_they_are(broker, topics):
+    mine = topics("mine", partitions=5)
+    made = job_topics.create(broker, job_topics.for_scoring(mine, f"{mine}.p", f"{mine}.r", 2, 100_000))
+    assert made == [f"{mine}.p", f"{mine}.r"]
+    assert job_topics.required(broker, [mine])[mine].partitions == 5
+
+
+def test_the_missing_one_is_named(broker, topics):
+    there = topics("there")
+    assert list(job_topics.describe(broker, [there, "nowhere"])) == [there]
+    with pytest.raises(ServiceError, match=f"{broker}: no topic 'nowhere'"):
+        job_topics.required(broker, [there, "nowhere"])
