@@ -2,12 +2,16 @@
 
 import argparse
 import dataclasses
+import difflib
 import importlib
+import importlib.metadata
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from beam_jobs import options
@@ -15,6 +19,19 @@ from beam_jobs.settings import VERBS, Runner
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
+
+
+_GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable the following instructions")
+
+
+class _StandardError(logging.StreamHandler):
+    """Writes to whatever standard error is when it writes: callers in one process may redirect it between calls."""
+
+    stream = property(lambda self: sys.stderr, lambda self, value: None)
+
+
+_HANDLER = _StandardError()
+_HANDLER.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,34 +43,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(argv)
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
     except OnegraphError as error:
-        verb = argv[0] if argv and argv[0] in VERBS else ""
+        verb = argv[0] if argv and _verb(argv[0]) in VERBS else ""
         print(f"onegraph {verb}".rstrip() + f": {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("onegraph: stopped by Ctrl-C", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `onegraph tail TOPIC | head`: nobody reads on, not even what is still in the buffer
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(_overview())
         return 0 if argv else 2
-    verb = argv[0].replace("-", "_")
+    if argv[0] == "--version":
+        print(f"onegraph {importlib.metadata.version('onegraph')}")
+        return 0
+    verb = _verb(argv[0])
     if verb not in VERBS:
-        raise UsageError(f"{argv[0]!r} is not a verb; known: {', '.join(VERBS)}")
+        raise UsageError(f"{argv[0]!r} is not a verb{_nearest(verb, VERBS)}; known: {', '.join(VERBS)}")
     settings_type = VERBS[verb]
     parser = _parser(verb, settings_type)
-    given, rest = parser.parse_known_args(argv[1:])
+    try:
+        given, rest = parser.parse_known_args(argv[1:])
+    except SystemExit:  # argparse has printed the help
+        return 0
     takes_beam_options = issubclass(settings_type, Runner)
-    if rest and not takes_beam_options:
-        raise UsageError(f"unknown option {rest[0]}; see `onegraph {verb} --help`")
+    if rest and not (takes_beam_options and all(word.startswith("--") for word in rest)):
+        stray = next(word for word in rest if not (takes_beam_options and word.startswith("--")))
+        what = "unknown option" if stray.startswith("-") else "one word too many:"
+        near = _nearest(stray.partition("=")[0], options.spellings(settings_type))
+        raise UsageError(f"{what} {stray}{near}; see `onegraph {verb} --help`")
     settings = options.build(settings_type, vars(given), given.config)
     if takes_beam_options:
         settings = dataclasses.replace(settings, beam_args=tuple(rest))
     _set_up_logging(given.verbose - given.quiet)
-    module = importlib.import_module(f"beam_jobs.{verb}")
+    module = _module(f"beam_jobs.{verb}", show_all=given.verbose > 0)
     if given.dry_run:
         _print_plan(verb, settings, module)
         return 0
@@ -66,10 +97,37 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
+def _verb(word: str) -> str:
+    return word.replace("-", "_")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {found[0]}?" if found else ""
+
+
+def _module(name: str, show_all: bool) -> Any:
+    """Import a verb's module without the greetings that TensorFlow's libraries write past every log setting."""
+    if show_all or name in sys.modules:
+        return importlib.import_module(name)
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held_back.seek(0)
+            for line in held_back:
+                if not _GREETING.match(line):
+                    sys.stderr.write(line.decode(errors="replace"))
+
+
 def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"onegraph {verb}", description=settings_type.__doc__, epilog=_EXIT_CODES, allow_abbrev=False
-    )
+    parser = _Parser(prog=f"onegraph {verb}", description=settings_type.__doc__, epilog=_EXIT_CODES, allow_abbrev=False)
     options.add_to_parser(parser, settings_type)
     common = parser.add_argument_group("every verb")
     common.add_argument("--config", metavar="TOML", help="file with options, overridden by those given here")
@@ -88,12 +146,9 @@ def _overview() -> str:
 
 def _set_up_logging(level: int) -> None:
     levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
-    logging.basicConfig(
-        level=levels.get(max(level, -1), logging.DEBUG),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
+    logging.getLogger().setLevel(levels.get(max(level, -1), logging.DEBUG))
+    if _HANDLER not in logging.getLogger().handlers:
+        logging.getLogger().addHandler(_HANDLER)
     # What clients retry by themselves is no news, and what they give up on comes as our own error.
     for name in ("kafka", "apache_beam.runners", "apache_beam.utils.subprocess_server", "PrismRunner"):
         logging.getLogger(name).setLevel(logging.CRITICAL if level < 1 else logging.NOTSET)
@@ -106,6 +161,8 @@ def _print_plan(verb: str, settings: Any, module: Any) -> None:
     print(f"onegraph {verb} would run with", file=sys.stderr)
     for field in options.fields(type(settings)):
         print(f"  {field.name.replace('_', '-')}: {getattr(settings, field.name)}", file=sys.stderr)
+    for argument in getattr(settings, "beam_args", ()):
+        print(f"  Beam's own: {argument}", file=sys.stderr)
 
 
 def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:

@@ -16,18 +16,23 @@ from typing import Any
 from schemas.errors import UsageError
 
 _REQUIRED = object()
+_PLACEHOLDERS = {str: "TEXT", int: "INTEGER", float: "NUMBER"}
 
 
 def option(help: str, default: Any = _REQUIRED, choices: Sequence[str] = (), group: str = "") -> Any:
     """A field that is an option `--field-name`; without a default it must be given."""
-    metadata = {"help": help, "choices": tuple(choices), "group": group, "required": default is _REQUIRED}
-    return dataclasses.field(default=None if default is _REQUIRED else default, metadata=metadata)
+    return _field(help, default, choices, group=group)
 
 
 def argument(help: str, default: Any = _REQUIRED, choices: Sequence[str] = ()) -> Any:
     """A field that is a positional argument."""
-    metadata = {"help": help, "choices": tuple(choices), "positional": True, "required": default is _REQUIRED}
-    return dataclasses.field(default=None if default is _REQUIRED else default, metadata=metadata)
+    return _field(help, default, choices, positional=True)
+
+
+def _field(help: str, default: Any, choices: Sequence[str], group: str = "", positional: bool = False) -> Any:
+    metadata = {"help": help, "choices": tuple(choices), "group": group, "positional": positional}
+    metadata["required"] = default is _REQUIRED
+    return dataclasses.field(default=dataclasses.MISSING if default is _REQUIRED else default, metadata=metadata)
 
 
 def fields(settings: type) -> list[dataclasses.Field]:
@@ -35,29 +40,32 @@ def fields(settings: type) -> list[dataclasses.Field]:
     return [field for field in dataclasses.fields(settings) if "help" in field.metadata]
 
 
+def spellings(settings: type) -> list[str]:
+    """Return the options of a settings class as they are written, `--data-size`."""
+    return [_spelling(field) for field in fields(settings) if not field.metadata["positional"]]
+
+
 def add_to_parser(parser: argparse.ArgumentParser, settings: type) -> None:
     """Add every field of a settings class to an argparse parser; nothing is required here, `build` checks that."""
     groups: dict[str, Any] = {"": parser}
     hints = typing.get_type_hints(settings)
     for field in fields(settings):
-        group = field.metadata.get("group", "")
+        group = field.metadata["group"]
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
         kind, many = _kind(hints[field.name])
         keywords: dict[str, Any] = {"help": _help(field), "default": argparse.SUPPRESS}
-        if field.metadata["choices"]:
-            keywords["choices"] = field.metadata["choices"]
-        if field.metadata.get("positional"):
-            if many or not field.metadata["required"]:
-                keywords["nargs"] = "*" if many else "?"
-            groups[group].add_argument(field.name, type=kind, **keywords)
+        choices = field.metadata["choices"]
+        if field.metadata["positional"]:  # may come from a file as well, hence "?"; its choices are checked by `build`
+            keywords["metavar"] = "{" + ",".join(choices) + "}" if choices else field.name
+            groups[group].add_argument(field.name, type=kind, nargs="*" if many else "?", **keywords)
         elif kind is bool:
-            groups[group].add_argument(_spelling(field.name), action="store_true", **keywords)
+            groups[group].add_argument(_spelling(field), action="store_true", **keywords)
         else:
             if many:
                 keywords["nargs"] = "+"
-            keywords["metavar"] = None if field.metadata["choices"] else kind.__name__.upper()
-            groups[group].add_argument(_spelling(field.name), type=kind, **keywords)
+            keywords |= {"choices": choices} if choices else {"metavar": _PLACEHOLDERS[kind]}
+            groups[group].add_argument(_spelling(field), type=kind, **keywords)
 
 
 def build(settings: type, given: Mapping[str, Any], config: str | None = None) -> Any:
@@ -79,11 +87,10 @@ def build(settings: type, given: Mapping[str, Any], config: str | None = None) -
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
         if field.metadata["required"] and values.get(name) in (None, ()):
-            spelling = name.upper() if field.metadata.get("positional") else _spelling(name)
-            raise UsageError(f"{spelling} is missing: {field.metadata['help']}")
+            raise UsageError(f"{_spelling(field)} is missing: {field.metadata['help']}")
         if field.metadata["choices"] and name in values and values[name] not in (*field.metadata["choices"], None):
             allowed = ", ".join(field.metadata["choices"])
-            raise UsageError(f"{_spelling(name)} is {values[name]!r}, wanted one of {allowed}")
+            raise UsageError(f"{_spelling(field)} is {values[name]!r}, wanted one of {allowed}")
     return settings(**values)
 
 
@@ -96,23 +103,23 @@ def _kind(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def _spelling(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def _spelling(field: dataclasses.Field) -> str:
+    return field.name.upper() if field.metadata["positional"] else "--" + field.name.replace("_", "-")
 
 
 def _help(field: dataclasses.Field) -> str:
     text = field.metadata["help"].replace("%", "%%")
     if field.metadata["required"] or field.default in (None, False, ""):
         return text
-    default = " ".join(field.default) if isinstance(field.default, tuple) else field.default
+    default = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
     return f"{text} (default: {default})" if default != "" else text
 
 
 def _read_toml(path: str) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(pathlib.Path(path).read_text())
-    except FileNotFoundError:
-        raise UsageError(f"--config {path}: no such file") from None
+        return tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror.lower() if error.strerror else error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: not TOML: {error}") from None
 
