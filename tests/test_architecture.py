@@ -1,0 +1,170 @@
+"""The house rules that a program can check: layers, names, the weight of `--help`, what is packed, the lock."""
+
+import ast
+import importlib.metadata
+import importlib.util
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from packaging.requirements import Requirement
+
+from beam_jobs.settings import VERBS
+
+ROOT = pathlib.Path(__file__).parent.parent
+LAYERS = ("schemas", "transforms", "models", "beam_jobs")  # each may import itself and what stands left of it
+
+
+def sources(package: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(), str(path))
+
+
+def imported(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_imports_point_one_way(package: str) -> None:
+    forbidden = {*LAYERS[LAYERS.index(package) + 1 :], "tests", "benchmarks"}
+    upward = [
+        f"{path} imports {name}"
+        for path, tree in sources(package)
+        for name in imported(tree)
+        if name.partition(".")[0] in forbidden
+    ]
+    assert upward == []
+
+
+def test_schemas_know_neither_tensorflow_nor_beam() -> None:
+    heavy = {"tensorflow", "tensorflow_transform", "apache_beam", "keras", "xgboost"}
+    found = [f"{path}: {name}" for path, tree in sources("schemas") for name in imported(tree) if root(name) in heavy]
+    assert found == []
+
+
+def root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def test_only_jobs_read_the_clock_and_the_environment() -> None:
+    forbidden = {
+        "time.time",
+        "time.time_ns",
+        "datetime.now",
+        "datetime.utcnow",
+        "date.today",
+        "os.environ",
+        "os.getenv",
+    }
+    found = [
+        f"{path}:{node.lineno} {ast.unparse(node)}"
+        for package in LAYERS[:-1]
+        for path, tree in sources(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ".".join(ast.unparse(node).split(".")[-2:]) in forbidden
+    ]
+    assert found == []
+
+
+def test_top_level_names_are_ours() -> None:
+    owners = importlib.metadata.packages_distributions()
+    assert {package: owners[package] for package in LAYERS} == {package: ["onegraph"] for package in LAYERS}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_module_that_runs_and_describes(verb: str) -> None:
+    spec = importlib.util.find_spec(f"beam_jobs.{verb}")
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(pathlib.Path(spec.origin).read_text())
+    bound = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    bound |= {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {"run", "describe"} <= bound
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_answers_at_once(verb: str) -> None:
+    program = (
+        "import sys; from beam_jobs.command_line import main; main(sys.argv[1:]); "
+        "sys.exit(','.join({'tensorflow', 'apache_beam', 'numpy', 'pyarrow', 'kafka'} & set(sys.modules)) or 0)"
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", program, verb, "--help"], cwd=ROOT, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"usage: onegraph {verb}" in done.stdout
+    assert statistics.median(seconds) < 0.5
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with the source archive and the wheel made from it, without a network, from a copy of the tree."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in (*LAYERS, "tests", "benchmarks"):
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, copy / name, ignore=ignore, dirs_exist_ok=True)
+    for name in ("setup.py", "pyproject.toml", "LICENSE", "README.md"):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, copy)
+    build = [f"{pathlib.Path(sys.executable).parent}/uv", "build", "--offline", "--no-build-isolation", "--quiet"]
+    done = subprocess.run(
+        [*build, "--python", sys.executable, "--out-dir", copy / "dist"], cwd=copy, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return copy / "dist"
+
+
+def test_the_wheel_holds_our_packages_and_their_data_and_nothing_else(packed: pathlib.Path) -> None:
+    (wheel,) = packed.glob("onegraph-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {root(name.partition("/")[0].replace("-", ".")) for name in names} == {*LAYERS, "onegraph"}
+    wanted = [path.relative_to(ROOT).as_posix() for package in LAYERS for path in shipped(ROOT / package)]
+    assert sorted(set(wanted) - set(names)) == []
+
+
+def test_the_source_archive_that_beam_ships_to_workers_has_the_same(packed: pathlib.Path) -> None:
+    (archive,) = packed.glob("onegraph-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    wanted = [path.relative_to(ROOT).as_posix() for package in LAYERS for path in shipped(ROOT / package)]
+    assert sorted(set(wanted) - names) == []
+
+
+def shipped(package: pathlib.Path) -> list[pathlib.Path]:
+    return [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+
+def test_the_lock_names_all_that_setup_asks_for_and_no_host() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    locked: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9.-]+)==([^ ]+)", text, re.MULTILINE):
+        locked.setdefault(name, set()).add(version)
+    asked = [Requirement(line) for line in importlib.metadata.requires("onegraph") or []]
+    assert len(asked) > 20
+    unmet = [
+        str(one)
+        for one in asked
+        if not locked.get(one.name) or not all(one.specifier.contains(found) for found in locked[one.name])
+    ]
+    assert unmet == []
+    assert "://" not in text
+    blocks = re.split(r"\n(?=[a-z])", text.strip())
+    assert all("--hash=sha256:" in block for block in blocks)

@@ -1,0 +1,105 @@
+"""Artifacts: complete or refused, and every byte accounted for."""
+
+import json
+import pathlib
+
+import pytest
+
+from schemas import artifact
+from schemas.errors import ArtifactError
+
+
+@pytest.fixture
+def made(tmp_path: pathlib.Path) -> artifact.Artifact:
+    path = artifact.create(tmp_path / "a", "bundle")
+    (path / "model").mkdir()
+    (path / "model" / "model.ubj").write_bytes(b"trees")
+    (path / "schema.pbtxt").write_text("feature {}\n")
+    return artifact.complete(path, "bundle", {"id": "abc"})
+
+
+def test_round_trip(made: artifact.Artifact) -> None:
+    opened = artifact.open_artifact(made.path, "bundle")
+    assert opened == made
+    assert opened.manifest["id"] == "abc"
+    assert sorted(opened.manifest["files"]) == ["model/model.ubj", "schema.pbtxt"]
+    assert opened.manifest["files"]["model/model.ubj"]["size"] == 5
+    opened.verify()
+
+
+def test_a_manifest_is_the_same_bytes_again(tmp_path: pathlib.Path, made: artifact.Artifact) -> None:
+    path = artifact.create(tmp_path / "b", "bundle")
+    (path / "schema.pbtxt").write_text("feature {}\n")
+    (path / "model").mkdir()
+    (path / "model" / "model.ubj").write_bytes(b"trees")
+    again = artifact.complete(path, "bundle", {"id": "abc"})
+    assert (path / "manifest.json").read_bytes() == (made.path / "manifest.json").read_bytes()
+    assert artifact.content_id(again.manifest) == artifact.content_id(made.manifest)
+
+
+def test_a_fact_or_a_byte_more_is_another_id(made: artifact.Artifact) -> None:
+    other = {**made.manifest, "id": "abd"}
+    assert artifact.content_id(other) != artifact.content_id(made.manifest)
+    assert len(artifact.content_id(other)) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: (path / "model" / "model.ubj").write_bytes(b"treez"), "model.ubj: its bytes are not those"),
+        (lambda path: (path / "model" / "model.ubj").unlink(), "model.ubj: missing, the manifest names it"),
+        (lambda path: (path / "model" / "more").write_bytes(b""), "more: not in the manifest"),
+        (lambda path: (path / "link").symlink_to(path / "schema.pbtxt"), "link: not in the manifest"),
+    ],
+    ids=["byte", "missing", "more", "link"],
+)
+def test_verify_names_the_file(made: artifact.Artifact, change, said: str) -> None:
+    change(made.path)
+    with pytest.raises(ArtifactError, match=said):
+        artifact.open_artifact(made.path, "bundle").verify()
+
+
+def test_a_file_turned_into_a_link_is_refused(made: artifact.Artifact, tmp_path: pathlib.Path) -> None:
+    target = tmp_path / "elsewhere"
+    (made.path / "schema.pbtxt").rename(target)
+    (made.path / "schema.pbtxt").symlink_to(target)
+    with pytest.raises(ArtifactError, match="a link; an artifact holds plain files only"):
+        made.verify()
+
+
+def test_without_marker_it_is_not_there(made: artifact.Artifact) -> None:
+    (made.path / artifact.MARKER).unlink()
+    with pytest.raises(ArtifactError, match="its writer did not finish"):
+        artifact.open_artifact(made.path, "bundle")
+
+
+def test_an_altered_manifest_is_refused(made: artifact.Artifact) -> None:
+    manifest = json.loads((made.path / artifact.MANIFEST).read_text())
+    manifest["files"]["schema.pbtxt"]["sha256"] = "0" * 64
+    (made.path / artifact.MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    with pytest.raises(ArtifactError, match="altered since COMPLETED was written"):
+        artifact.open_artifact(made.path, "bundle")
+
+
+def test_a_manifest_that_is_not_json_is_refused(made: artifact.Artifact) -> None:
+    (made.path / artifact.MANIFEST).write_text("{")
+    with pytest.raises(ArtifactError, match="missing or not JSON"):
+        artifact.open_artifact(made.path, "bundle")
+
+
+def test_another_kind_and_no_directory_are_refused(made: artifact.Artifact, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ArtifactError, match="a bundle, wanted a candidate"):
+        artifact.open_artifact(made.path, "candidate")
+    with pytest.raises(ArtifactError, match="no such candidate directory"):
+        artifact.open_artifact(tmp_path / "none", "candidate")
+
+
+def test_a_writer_refuses_what_is_there(made: artifact.Artifact, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ArtifactError, match="already a completed bundle"):
+        artifact.create(made.path, "bundle")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "file").write_text("x")
+    with pytest.raises(ArtifactError, match="not empty and no completed bundle"):
+        artifact.create(tmp_path / "half", "bundle")
+    (tmp_path / "empty").mkdir()
+    assert artifact.create(tmp_path / "empty", "bundle").is_dir()
