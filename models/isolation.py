@@ -28,7 +28,7 @@ def find_culprits(
     make_probe: Callable[[], Probe],
     values: Sequence[bytes | None],
     deadline_s: float,
-    start_s: float = 120.0,
+    start_s: float = 300.0,
     most: int = 16,
 ) -> dict[int, Reason]:
     """Return the values, by index, that end the process in which they are scored: NATIVE_CRASH or TIMEOUT.

@@ -2,14 +2,19 @@
 
 import os
 import pathlib
+import pickle
+import types
 
 import pytest
 
 from models.isolation import find_culprits
+from models.scoring_probe import ScoringProbe
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
+from schemas.schema import Schema
 from tests import fragile_probe
 from tests.fragile_probe import FragileProbe
+from transforms.json_decoder import JsonDecoder
 
 CRASH, TIMEOUT = Reason.NATIVE_CRASH, Reason.TIMEOUT
 
@@ -74,3 +79,13 @@ def test_nothing_stays_open():
     before = set(os.listdir("/proc/self/fd"))
     culprits([b"a", b"abort"])
     assert set(os.listdir("/proc/self/fd")) <= before
+
+
+def test_the_probe_of_a_bundle_does_what_the_stream_does(monkeypatch):
+    schema = Schema.from_text('feature { name: "fare" type: FLOAT float_domain { min: 0 } }')
+    scored = []
+    scorer = types.SimpleNamespace(schema=schema, score_rows=lambda batch: scored.append(batch.to_pydict()))
+    monkeypatch.setattr("models.scorer.Scorer.load", {"bundles/1": scorer}.__getitem__)
+    probe = pickle.loads(pickle.dumps(ScoringProbe("bundles/1", JsonDecoder(schema))))()
+    probe([b'{"fare": 2}', b"{", None, b'{"fare": -1}'])
+    assert scored == [{"fare": [2.0]}]

@@ -209,6 +209,7 @@ SIX = bytes([12])  # the length or count 6
         ({"count": ["null", "long"]}, b"\x82\x00\x02", None),
         ({"count": ["null", "long"]}, b"\x01\x02", Reason.AVRO_FRAME),  # branch -1
         ({"count": ["null", "long"]}, b"\x04\x02", Reason.AVRO_FRAME),
+        ({"count": ["null", "long"]}, b"\x04", Reason.AVRO_FRAME),
         ({"count": ["long", "null"]}, b"\x01\x02", Reason.AVRO_FRAME),
         ({"a": ["long", "null"]}, b"\x01\x02", Reason.AVRO_FRAME),
         ({"a": "boolean"}, b"\x02", Reason.AVRO_FRAME),
