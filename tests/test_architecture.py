@@ -116,10 +116,9 @@ def test_help_answers_at_once(verb: str) -> None:
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the source archive and the wheel made from it, without a network, from a copy of the tree."""
-    copy = tmp_path_factory.mktemp("copy")
-    for name in (*LAYERS, "tests", "benchmarks"):
-        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / name, copy / name, ignore=ignore, dirs_exist_ok=True)
+    copy = tmp_path_factory.mktemp("copy") / "tree"
+    for name in (*LAYERS, "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.py", "pyproject.toml", "LICENSE", "README.md"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, copy)
