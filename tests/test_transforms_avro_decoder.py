@@ -167,6 +167,7 @@ def test_cells_that_the_column_cannot_hold(avro_type, cell, column, reason):
         ("float", 0.1, "fare", float(np.float32(0.1))),
         ("int", 3, "fare", 3.0),
         (["long", "null"], 3, "fare", 3.0),
+        ("long", 2**60 + 1, "fare", float(2**60)),
         (["long", "null"], None, "fare", None),
         ("double", -0.0, "fare", 0.0),
         (["int", "long", "string"], 2**40, "count", 2**40),

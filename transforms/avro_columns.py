@@ -162,10 +162,9 @@ def _branch_reader(column: Column, branch: Any) -> Read:
         return _refusing(Refused(Reason.TYPE, path))
     if name in ("double", "float"):
         return _real(struct.Struct("<d" if name == "double" else "<f"), path)
-    if name == "long":
-        return long_at
-    if name == "int":
-        return _int(path)
+    if name in ("int", "long"):
+        read = long_at if name == "long" else _int(path)
+        return _as_real(read) if column.kind is Kind.FLOAT else read
     if name == "enum":
         return _enum(branch["symbols"])
     return _text(path)
@@ -196,6 +195,14 @@ def _int(path: str) -> Read:
         if cell not in _INT32:
             raise Refused(Reason.INT_RANGE, path)
         return cell, at
+
+    return read
+
+
+def _as_real(read_integer: Read) -> Read:
+    def read(value: bytes, at: int) -> tuple[Any, int]:
+        cell, at = read_integer(value, at)
+        return float(cell), at
 
     return read
 
