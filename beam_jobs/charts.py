@@ -5,6 +5,7 @@ Every function takes plain numbers and returns one `<svg>` element of about 20 k
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _INK, _ACCENT, _SECOND, _FAINT = "#1f2933", "#0b6e99", "#c2571a", "#9aa5b1"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": _FAINT,
     "axes.labelcolor": _INK,
     "axes.spines.right": False,
@@ -61,7 +62,7 @@ def score_distribution(scores: np.ndarray, labels: np.ndarray) -> str:
     figure, axes = _figure("Score distribution", "score", "rows")
     axes.hist(
         [scores[labels == 0], scores[labels == 1]],
-        bins=np.linspace(0, 1, 41),
+        bins=np.linspace(0, 1, 41).tolist(),
         stacked=True,
         color=[_ACCENT, _SECOND],
         label=["label 0", "label 1"],
@@ -75,7 +76,7 @@ def latencies(milliseconds: np.ndarray, quantiles: Mapping[str, float]) -> str:
     figure, axes = _figure("Latency, broker to broker", "milliseconds", "events")
     at_least_one = np.maximum(milliseconds, 1)
     bins = np.logspace(0, np.log10(max(at_least_one.max(), 10)), 50)
-    axes.hist(at_least_one, bins=bins, color=_ACCENT)
+    axes.hist(at_least_one, bins=bins.tolist(), color=_ACCENT)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     for (name, value), line in zip(quantiles.items(), ("--", ":", "-."), strict=False):

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from beam_jobs import java, local_kafka
@@ -69,7 +69,7 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def our_names(owners: dict[str, list[str]]) -> Finding:
+def our_names(owners: Mapping[str, list[str]]) -> Finding:
     """Check that our top-level packages belong to the distribution onegraph and to no other.
 
     >>> our_names({name: ["onegraph"] for name in PACKAGES}).found

@@ -70,8 +70,13 @@ class EventScorer:
     ) -> Records:
         if len(rows) == len(events) and headers is None:
             return Records(events.partitions, events.timestamps_ms, events.keys, list(values))
-        columns = ([column[row] for row in rows] for column in (events.partitions, events.timestamps_ms, events.keys))
-        return Records(*columns, list(values), headers)
+        return Records(
+            [events.partitions[row] for row in rows],
+            [events.timestamps_ms[row] for row in rows],
+            [events.keys[row] for row in rows],
+            list(values),
+            headers,
+        )
 
 
 def _source(events: EventBatch, row: int) -> str:

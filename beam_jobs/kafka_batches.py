@@ -61,7 +61,8 @@ def encode_batches(
     max_bytes: int,
 ) -> Iterator[MemoryRecordsBuilder]:
     """Encode records, in order, as batches of at most `max_bytes`; a record that alone is larger stands alone."""
-    first, body, size = 0, [], 0
+    first, size = 0, 0
+    body: list[bytes] = []
     for row, (timestamp, key, value) in enumerate(zip(timestamps_ms, keys, values, strict=True)):
         tail = _NO_HEADERS if headers is None else _headers(headers[row])
         start = b"\x00" + _number(timestamp - timestamps_ms[first])

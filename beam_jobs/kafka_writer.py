@@ -158,5 +158,10 @@ def _partition(source: int, key: bytes | None, count: int, source_count: int) ->
 
 
 def _pick(records: Records, rows: Sequence[int]) -> Records:
-    columns = (records.source_partitions, records.timestamps_ms, records.keys, records.values, records.headers)
-    return Records(*(None if column is None else [column[row] for row in rows] for column in columns))
+    return Records(
+        [records.source_partitions[row] for row in rows],
+        [records.timestamps_ms[row] for row in rows],
+        [records.keys[row] for row in rows],
+        [records.values[row] for row in rows],
+        None if records.headers is None else [records.headers[row] for row in rows],
+    )

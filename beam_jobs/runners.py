@@ -144,11 +144,11 @@ def _short_sampling() -> Iterator[None]:
     """
     defaults = statesampler.StateSampler.__init__.__defaults__
     if defaults == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,):
-        statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_MS,)  # type: ignore[misc]
+        statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_MS,)
     try:
         yield
     finally:
-        statesampler.StateSampler.__init__.__defaults__ = defaults  # type: ignore[misc]
+        statesampler.StateSampler.__init__.__defaults__ = defaults
 
 
 def _ours(text: str) -> OnegraphError:
