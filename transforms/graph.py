@@ -7,6 +7,7 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 import contextlib
 import json
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +44,7 @@ class TransformGraph:
         }
         self._int_names = tuple(name for name, kind in features if kind == "int")
         self._saved_model = tf.saved_model.load(str(path / SAVED_MODEL))
-        self._call = self._concrete_function()
+        self._function = self._concrete_function()
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "TransformGraph":
@@ -70,7 +71,7 @@ class TransformGraph:
         rows = batch.num_rows
         if rows == 0:
             return np.empty((0, len(self.feature_names)), np.float32)
-        features, inexact = self._call(**self._packed(batch, rows))
+        features, inexact = self.call(self.pack(batch))
         if self._int_names and (wrong := inexact.numpy()).any():
             name = self._int_names[int(wrong.argmax())]
             raise InputError(
@@ -84,8 +85,13 @@ class TransformGraph:
         for column in self.schema.columns:
             _picked(batch, batch.schema.names, column)
 
-    def _packed(self, batch: pa.RecordBatch, rows: int) -> dict[str, tf.Tensor]:
+    def call(self, packed: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Run the graph on what `pack` made: features, padding rows included, and which integer feature is inexact."""
+        return self._function(**packed)
+
+    def pack(self, batch: pa.RecordBatch) -> dict[str, tf.Tensor]:
         """Pack the columns into one matrix per type, padded with rows that have no values."""
+        rows = batch.num_rows
         padded = -(-rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
         names = batch.schema.names
         floats, ints, texts = (self._columns[kind] for kind in (Kind.FLOAT, Kind.INT, Kind.BYTES))
