@@ -14,7 +14,7 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.intake_steps import LabelledRows, LabelRows
-from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, find_files, read_header_of
+from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import BuildTrainingSet as Settings
 from beam_jobs.shards import WriteShards
@@ -28,7 +28,6 @@ from schemas import artifact
 from schemas.errors import UsageError
 from schemas.schema import SERVING
 from transforms.analysis import AnalyzeGraph
-from transforms.csv_decoder import CsvDecoder
 
 Files = Sequence[RawFile]
 
@@ -41,8 +40,7 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     files = find_files(settings.data)
-    for file in files:
-        CsvDecoder(use_case.schema, read_header_of(file), where=file.path)
+    check_files(files, use_case.schema)
     return use_case, files
 
 

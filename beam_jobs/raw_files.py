@@ -11,7 +11,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from schemas.errors import InputError
-from transforms.csv_decoder import read_header, split_lines
+from schemas.schema import Schema
+from transforms.csv_decoder import CsvDecoder, read_header, split_lines
 
 SUFFIXES = (".csv", ".csv.gz")
 ROWS_READ = "rows_read"
@@ -95,6 +96,14 @@ def read_header_of(file: RawFile) -> tuple[str, ...]:
     if first is None:
         raise InputError(f"{file.path}: empty; its first line must name the columns")
     return tuple(read_header(first, file.path))
+
+
+def check_files(files: Sequence[RawFile], schema: Schema) -> None:
+    """Raise `InputError` for a file whose header does not fit the schema, and where no file has a row."""
+    for file in files:
+        CsvDecoder(schema, read_header_of(file), where=file.path)
+    if not any(True for file in files for _ in read_file(file)):
+        raise InputError(f"{' '.join(file.path for file in files)}: no rows below the header; give files with data")
 
 
 def read_file(file: RawFile) -> Iterator[RawRows]:

@@ -7,7 +7,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.predictions import PREDICTIONS, WritePredictions
-from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, find_files, read_header_of
+from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.rejected_rows import by_reason
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import ScoreBatch as Settings
@@ -15,9 +15,8 @@ from beam_jobs.training_set_writer import WORK, WRITTEN, load_written, name_all,
 from models.registry import Registry
 from models.scorer import KIND as BUNDLE
 from schemas import artifact
-from schemas.errors import InputError, OnegraphError, UsageError
+from schemas.errors import OnegraphError, UsageError
 from schemas.schema import SERVING, Schema
-from transforms.csv_decoder import CsvDecoder
 
 KIND = "predictions"
 
@@ -33,10 +32,8 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
             "name the bundle's or choose another registry"
         )
     opened.verify()
-    schema = Schema.load(bundle / "schema.pbtxt").environment(SERVING)
     files = find_files(settings.data)
-    for file in files:
-        CsvDecoder(schema, read_header_of(file), where=file.path)
+    check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))
     return bundle, files
 
 
@@ -65,8 +62,6 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:
     where = " ".join(settings.data)
-    if not rows_read:
-        raise InputError(f"{where}: no rows below the header; give files with data")
     written = load_written(path / WORK / WRITTEN)
     scored = sum(shard.rows for shard in written.shards[PREDICTIONS])
     rejected = written.rejected_counts.total()

@@ -58,8 +58,6 @@ def check_written(written: Written, rows_read: int, data: Sequence[str]) -> dict
     rows = {name: sum(shard.rows for shard in found) for name, found in written.shards.items()}
     rejected = written.rejected_counts.total()
     where = " ".join(data)
-    if not rows_read:
-        raise InputError(f"{where}: no rows below the header; give files with data")
     if rows_read != sum(rows.values()) + rejected or rows_read != written.rows_read:
         raise OnegraphError(
             f"{where}: {rows_read} rows read, but written are {rows} and {rejected} rejected; build again elsewhere"
