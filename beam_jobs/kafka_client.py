@@ -5,6 +5,8 @@ small so that another client library can stand behind it.
 """
 
 import contextlib
+import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,18 +43,39 @@ def one_line(servers: str, doing: str) -> Iterator[None]:
 
 def connect(make: Any, servers: str, connect_s: float, **options: Any) -> Any:
     """Make a client of the library; raises `ServiceError` naming the servers when none answers in time."""
-    try:
-        return make(
-            bootstrap_servers=servers.split(","),
-            bootstrap_timeout_ms=int(connect_s * 1000),
-            reconnect_backoff_max_ms=1_000,
-            **options,
-        )
-    except (errors.KafkaError, ValueError, OSError) as error:
-        raise ServiceError(
-            f"no Kafka broker answers at {servers} within {connect_s:g} s ({error}); start it or give the right "
-            "--bootstrap-servers"
-        ) from None
+    until = time.monotonic() + connect_s
+    why = _unreachable(servers)
+    while why and time.monotonic() < until:  # the library's client leaks its socket when it gives up
+        time.sleep(min(0.2, connect_s))
+        why = _unreachable(servers)
+    if not why:
+        try:
+            return make(
+                bootstrap_servers=servers.split(","),
+                bootstrap_timeout_ms=_ms(connect_s),
+                reconnect_backoff_max_ms=1_000,
+                **options,
+            )
+        except (errors.KafkaError, ValueError, OSError) as error:
+            why = str(error)
+    raise ServiceError(
+        f"no Kafka broker answers at {servers} within {connect_s:g} s ({why}); start it or give the right "
+        "--bootstrap-servers"
+    )
+
+
+def _unreachable(servers: str) -> str:
+    """Return why none of the servers takes a connection, or nothing where one does."""
+    why = ""
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+        except (OSError, ValueError) as error:
+            why = f"{server}: {error}"
+        else:
+            return ""
+    return why
 
 
 class Consumer:

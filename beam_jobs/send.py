@@ -96,7 +96,7 @@ def send_rows(
     source = iter(events)
     count, begin = 0, clock()
     while True:
-        due = _CHUNK if rate is None else int((clock() - begin) * rate) + 1 - count
+        due = _CHUNK if rate is None else int((clock() - begin) * rate + 1e-6) + 1 - count
         chunk = [event for _, event in zip(range(min(due, _CHUNK)), source, strict=False)]
         for partition, part in _by_partition(chunk, partitions, count).items():
             waiting += producer.send(topic, partition, part, _BATCH_BYTES)

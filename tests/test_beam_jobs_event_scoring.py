@@ -1,0 +1,120 @@
+"""Every event ends exactly once, as prediction or as rejected record; no bytes are lost on the way."""
+
+import json
+
+import numpy as np
+import pytest
+
+from beam_jobs.event_files import json_events
+from beam_jobs.event_scoring import EventScorer, _check_complete
+from beam_jobs.events import EventBatch
+from models.registry import Registry
+from models.scorer import Scorer
+from schemas.errors import OnegraphError
+from schemas.rejection import Reason
+from schemas.schema import SERVING
+
+
+@pytest.fixture(scope="module")
+def scorer(registry):
+    return Scorer.load(Registry(registry).champion())
+
+
+@pytest.fixture(scope="module")
+def good(taxi, trips):
+    return json_events(trips.slice(0, 12).select(taxi.schema.environment(SERVING).names))
+
+
+def batch_of(values, keys=None, headers=None):
+    count = len(values)
+    return EventBatch(
+        topic="trips",
+        partitions=[row % 2 for row in range(count)],
+        offsets=[100 + row // 2 for row in range(count)],
+        timestamps_ms=[1_000 + row for row in range(count)],
+        keys=keys or [b"key-%d" % row for row in range(count)],
+        values=list(values),
+        headers=headers or [[] for _ in range(count)],
+        next_offsets={0: 200, 1: 200},
+    )
+
+
+def test_predictions_are_in_order_and_name_their_event(scorer, good, trips):
+    outcome, rejections = EventScorer(scorer).score(batch_of(good))
+    assert not rejections
+    assert not len(outcome.rejected)
+    found = [json.loads(value) for value in outcome.predictions.values]
+    assert [one["id"] for one in found] == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12)]
+    wanted = scorer.score(trips.slice(0, 12)).scores
+    assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.tobytes()
+    assert outcome.predictions.keys == [b"key-%d" % row for row in range(12)]
+    assert outcome.next_offsets == {0: 200, 1: 200}
+
+
+def test_bad_events_are_rejected_alone_and_byte_for_byte(scorer, good):
+    bad = {
+        1: (b'{"fare": ', Reason.JSON_SYNTAX, "decode", ""),
+        3: (None, Reason.TOMBSTONE, "decode", ""),
+        4: (b"\xff\xfe{}", Reason.ENCODING, "decode", ""),
+        6: (good[6].replace(b'"fare":', b'"fare":-'), Reason.RANGE, "validate", "/fare"),
+        11: (b"{}", Reason.REQUIRED, "validate", None),
+    }
+    values = [bad[row][0] if row in bad else value for row, value in enumerate(good)]
+    theirs = [[("a", None), ("a", b"\xff"), ("traceparent", b"00-1")] if row % 2 else [] for row in range(12)]
+    events = batch_of(values, [None if row == 3 else b"\x00%d" % row for row in range(12)], theirs)
+    outcome, rejections = EventScorer(scorer).score(events)
+    assert [one.row for one in rejections] == list(bad)
+    assert outcome.rejected.values == [value for value, *_ in bad.values()]
+    assert outcome.rejected.keys == [events.keys[row] for row in bad]
+    assert outcome.rejected.timestamps_ms == [1_000 + row for row in bad]
+    assert outcome.rejected.source_partitions == [row % 2 for row in bad]
+    for row, headers in zip(bad, outcome.rejected.headers, strict=True):
+        _, reason, stage, path = bad[row]
+        before, ours = headers[: len(theirs[row])], dict(headers[len(theirs[row]) :])
+        assert before == theirs[row]
+        assert list(ours) == [f"onegraph.{name}" for name in ("reason", "stage", "path", "source", "bundle", "attempt")]
+        assert ours["onegraph.reason"] == reason.value.encode()
+        assert ours["onegraph.stage"] == stage.encode()
+        assert path is None or ours["onegraph.path"] == path.encode()
+        assert ours["onegraph.source"] == b"trips/%d/%d" % (row % 2, 100 + row // 2)
+        assert ours["onegraph.bundle"] == scorer.bundle_id.encode()
+        assert ours["onegraph.attempt"] == b"1"
+    assert len(outcome.predictions) == 12 - len(bad)
+
+
+def test_the_same_events_alone_or_in_company_are_the_same_bytes(scorer, good):
+    together = EventScorer(scorer).score(batch_of(good))[0].predictions.values
+    alone = []
+    for row in range(12):
+        events = batch_of(good)
+        part = EventBatch(
+            "trips",
+            *([column[row]] for column in (events.partitions, events.offsets)),
+            [0],
+            [None],
+            [good[row]],
+            [[]],
+            {},
+        )
+        alone += EventScorer(scorer).score(part)[0].predictions.values
+    assert alone == together
+
+
+def test_only_bad_events(scorer):
+    outcome, rejections = EventScorer(scorer).score(batch_of([b"", b"[]"]))
+    assert (len(outcome.predictions), len(outcome.rejected), len(rejections)) == (0, 2, 2)
+
+
+def test_features_on_request(scorer, good):
+    outcome, _ = EventScorer(scorer, with_features=True).score(batch_of(good))
+    assert list(json.loads(outcome.predictions.values[0])["features"]) == list(scorer.feature_names)
+
+
+@pytest.mark.parametrize(
+    ("scored", "predictions", "rejected"),
+    [([0, 1], 1, [2]), ([0, 1], 2, []), ([0, 1], 2, [1]), ([0, 1, 2], 3, [2]), ([0, 0, 1], 3, [])],
+    ids=["short predictions", "lost event", "doubled and lost", "twice", "same row twice"],
+)
+def test_an_event_that_does_not_end_once_stops_the_job(scored, predictions, rejected):
+    with pytest.raises(OnegraphError, match="every event must end exactly once"):
+        _check_complete(3, scored, predictions, rejected)

@@ -1,0 +1,244 @@
+"""`score_stream` against a real broker: live, stopped, killed and started again, with its bundle swapped under it."""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from beam_jobs import score_stream
+from beam_jobs.command_line import main
+from beam_jobs.event_files import json_events
+from beam_jobs.kafka_client import Consumer, Producer
+from beam_jobs.send import send_rows
+from beam_jobs.settings import ScoreStream
+from models.registry import Registry
+from models.scorer import Scorer
+from schemas.errors import ServiceError
+from schemas.schema import SERVING
+from tests.kafka_records import committed, put, read
+
+ROOT = pathlib.Path(__file__).parent.parent
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="session")
+def events(taxi, trips):
+    return json_events(trips.slice(0, 4000).select(taxi.schema.environment(SERVING).names))
+
+
+@pytest.fixture
+def argv(broker, topics, registry):
+    """The command line of a job on fresh topics, of which only the source exists."""
+    source = topics("trips", partitions=3, message_timestamp_type="LogAppendTime")
+    return [
+        "score_stream",
+        *("--bootstrap-servers", broker, "--registry", str(registry), "--group", source),
+        *("--source-topic", source, "--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"),
+        "--create-topics",
+    ]
+
+
+def send(broker, topic, values, rate=None):
+    producer = Producer(broker)
+    try:
+        send_rows(producer, topic, ((b"%d" % row, value) for row, value in enumerate(values)), rate)
+    finally:
+        producer.close()
+
+
+def end_of(broker, topic):
+    consumer = Consumer(broker, topic)
+    try:
+        return sum(consumer.end_offsets(consumer.partitions).values())
+    finally:
+        consumer.close()
+
+
+def wait_until(true, what):
+    ends = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S} s"
+        time.sleep(0.05)
+
+
+def check_every_event_ended(broker, source, predictions=None, rejected=None):
+    """Check by source offsets that nothing was lost and that repeats are equal bytes; return the distinct ends."""
+    wanted = {f"{one.topic}/{one.partition}/{one.offset}" for one in read(broker, source)}
+    ends = collections.defaultdict(set)
+    for one in read(broker, predictions or f"{source}.p"):
+        ends[json.loads(one.value)["id"]].add(one.value)
+    for one in read(broker, rejected or f"{source}.r"):
+        ends[dict(one.headers)["onegraph.source"].decode()].add(one.value)
+    assert set(ends) == wanted
+    assert {len(values) for values in ends.values()} == {1}
+    return ends
+
+
+def test_until_caught_up_and_again(broker, argv, events, capsys):
+    source = argv[argv.index("--source-topic") + 1]
+    send(broker, source, events[:1000])
+    put(broker, source, 1, [b"{", None, b"[1]", b'{"fare":1e999}'])
+    assert main([*argv, "--until-caught-up", "--json", "--partition-groups", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["predictions"] == 1000
+    assert json.loads(out)["rejected"] == sum(json.loads(out)["rejected_by_reason"].values()) == 4
+    assert "1,000 events scored" in err
+    check_every_event_ended(broker, source)
+    assert sum(committed(broker, source, source).values()) == 1004
+    assert main([*argv, "--until-caught-up", "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["predictions"] == 0
+
+
+def test_the_bundle_is_swapped_while_events_flow(
+    broker, argv, events, registry, second_bundle, tmp_path, capsys, caplog
+):
+    source = argv[argv.index("--source-topic") + 1]
+    own = tmp_path / "registry"
+    shutil.copytree(registry, own)
+    first = Registry(own).released().champion
+    settings = ScoreStream(
+        bootstrap_servers=broker, registry=str(own), group=source, source_topic=source, create_topics=True,
+        predictions_topic=f"{source}.p", rejected_topic=f"{source}.r", pointer_poll_ms=20,
+    )  # fmt: skip
+    stop, results = threading.Event(), []
+    job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
+    job.start()
+    seen = []
+
+    def bundles(values):
+        """Send events one after the other; return the bundles that answered the new ones."""
+        send(broker, source, values)
+        sent = end_of(broker, source)
+        wait_until(lambda: end_of(broker, f"{source}.p") == sent, "predictions")
+        everything = [json.loads(one.value) for one in read(broker, f"{source}.p")]
+        new = {one["id"]: one["bundle"] for one in everything if one["id"] not in seen}
+        seen.extend(new)
+        return set(new.values())
+
+    try:
+        wait_until(lambda: not job.is_alive() or rejected_are(broker, source, 0), "topics")
+        assert bundles(events[:50]) == {first}
+        second = second_bundle(own).champion
+        wait_until(lambda: bundles(events[50:51]) == {second}, "the second bundle")
+
+        broken = next((own / "bundles" / first / "graph").rglob("saved_model.pb"))
+        broken.write_bytes(broken.read_bytes()[:-1] + b"\0")
+        point_without_looking(own, first)
+        wait_until(lambda: "goes on serving" in caplog.text, "the refusal")
+        assert bundles(events[51:100]) == {second}
+    finally:
+        stop.set()
+        job.join(PATIENCE_S)
+    assert results[0]["stopped"]
+    assert results[0]["predictions"] == len(seen)
+    check_every_event_ended(broker, source)
+    for one in map(json.loads, (record.value for record in read(broker, f"{source}.p"))):
+        assert one["bundle"] in (first, second)
+
+
+def point_without_looking(registry, bundle):
+    """Write the next generation by hand, as no command of ours would: they look at the bundle first."""
+    pointer = Registry(registry).released()
+    new = registry / "live.json.new"
+    new.write_text(dataclasses.replace(pointer, generation=pointer.generation + 1, champion=bundle).text())
+    new.replace(registry / "live.json")
+
+
+def rejected_are(broker, source, count):
+    with contextlib.suppress(ServiceError):  # no topic yet
+        return end_of(broker, f"{source}.r") == count
+    return False
+
+
+@contextlib.contextmanager
+def job_process(argv):
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "beam_jobs", *argv]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_killed_and_started_again_loses_nothing(broker, argv, events):
+    source = argv[argv.index("--source-topic") + 1]
+    send(broker, source, [b"{"])
+    sender = threading.Thread(target=send, args=(broker, source, events, 600))
+    with job_process(argv) as process:
+        wait_until(lambda: rejected_are(broker, source, 1), "the job to be live")
+        sender.start()
+        wait_until(lambda: end_of(broker, f"{source}.p") > 1_000, "predictions")
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE_S)
+    sender.join(PATIENCE_S)
+    scored = end_of(broker, f"{source}.p")
+    assert scored < len(events), "killed in the middle"
+    with job_process(argv) as process:
+        wait_until(lambda: sum(committed(broker, source, source).values()) == len(events) + 1, "catching up")
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
+    assert "stopped: " in said
+    ends = check_every_event_ended(broker, source)
+    assert len(ends) == len(events) + 1
+    repeated = end_of(broker, f"{source}.p") - len(events)
+    assert 0 <= repeated <= scored
+
+
+def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, trips, capsys):
+    source = argv[argv.index("--source-topic") + 1]
+    put(broker, source, 0, events[:300])
+    assert main([*argv, "--until-caught-up", "--with-features", "-q"]) == 0
+    wanted = Scorer.load(Registry(registry).champion()).score(trips.slice(0, 300))
+    found = [json.loads(record.value) for record in read(broker, f"{source}.p")]
+    assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.scores.tobytes()
+    features = np.array([list(one["features"].values()) for one in found], np.float32)
+    assert features.tobytes() == wanted.features.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"--source-topic": "nowhere", "--create-topics": None}, 1, "no topic 'nowhere'; create it"),
+        ({"--predictions-topic": "same", "--rejected-topic": "same"}, 2, "must differ"),
+        ({"--registry": "/nowhere"}, 1, "/nowhere: no bundle is released here"),
+        ({"--max-batch": "0"}, 2, "--max-batch is 0, wanted 1 or more"),
+        ({"--runner": "spark"}, 2, "--runner spark: no such runner"),
+        ({"--parallel": "2"}, 2, "unknown option --parallel"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_cannot_work_is_refused_in_one_line(argv, change, code, message, capsys):
+    for option, value in change.items():
+        if option == "--create-topics":
+            argv.remove(option)
+        elif option in argv:
+            argv[argv.index(option) + 1] = value
+        else:
+            argv += [option, value]
+    assert main(argv) == code
+    out, err = capsys.readouterr()
+    assert message in err
+    assert err.startswith("onegraph score_stream: ")
+    assert err.count("\n") == 1
+    assert not out
+
+
+def test_a_broker_that_is_down_is_named(argv, capsys, monkeypatch):
+    monkeypatch.setattr("beam_jobs.topics.CONNECT_S", 0.5)
+    argv[argv.index("--bootstrap-servers") + 1] = "127.0.0.1:1"
+    argv.remove("--create-topics")
+    assert main(argv) == 1
+    assert "no Kafka broker answers at 127.0.0.1:1 within 0.5 s" in capsys.readouterr().err
