@@ -102,3 +102,16 @@ def create(servers: str, wanted: Sequence[Topic]) -> list[str]:
     finally:
         admin.close()
     return list(new)
+
+
+def delete(servers: str, names: Sequence[str]) -> None:
+    """Delete the topics of these names that exist, with all that they hold."""
+    there = list(describe(servers, names))
+    if not there:
+        return
+    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
+    try:
+        with one_line(servers, f"deleting topics {', '.join(there)}"):
+            admin.delete_topics(there)
+    finally:
+        admin.close()
