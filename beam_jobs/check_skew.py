@@ -63,7 +63,7 @@ def run(settings: CheckSkew) -> dict[str, Any]:
         first = wrong[0]
         raise GateRefusal(
             f"{len(wrong)} of {len(skews)} comparisons differ, the first in {first.column!r} on path {first.path!r}: "
-            f"{first.different} rows differ, {first.unpaired} are on one path only, beginning with {ids[first.first_row]}",
+            f"{first.different} rows differ, {first.unpaired} stand alone, beginning with {ids[first.first_row]}",
             result,
         )
     return result
@@ -182,7 +182,7 @@ def _stream(
     for _, prediction in found:
         if prediction["bundle"] != scorer.bundle_id:
             raise ArtifactError(
-                f"{given.registry}: bundle {prediction['bundle']} took over from {scorer.bundle_id} meanwhile; run again"
+                f"{given.registry}: bundle {prediction['bundle']} replaced {scorer.bundle_id} meanwhile; run again"
             )
     values = np.full((len(found), len(scorer.feature_names) + 1), np.nan, np.float32)
     for place, (_, prediction) in enumerate(found):
