@@ -15,6 +15,7 @@ from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
 from schemas.schema import Column, Kind, Schema
 from transforms.avro_values import Skips, long_at, plain, span_at, type_name
+from transforms.avro_vectors import AvroVectors
 from transforms.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.strict_json import Refused
 
@@ -31,8 +32,8 @@ class WriterSchema:
     """A writer's schema, checked against ours; `where` names it in messages.
 
     `fingerprint` is its CRC-64-AVRO, 8 bytes as they stand in a single-object header; `unknown` the fields that our
-    schema does not name. Raises `InputError` for text that is not an Avro record's schema, and for fields that cannot
-    become our columns.
+    schema does not name; `vectors` reads many records at once, None where it cannot. Raises `InputError` for text that
+    is not an Avro record's schema, and for fields that cannot become our columns.
     """
 
     def __init__(self, text: str, schema: Schema, limits: Limits, where: str):
@@ -50,6 +51,7 @@ class WriterSchema:
             raise InputError(f"{where}: its top is {type_name(plain(parsed))}, want a record with the schema's columns")
         fields = {field["name"]: field["type"] for field in plain(parsed)["fields"]}
         _check_fit(fields, schema, named, where)
+        self.vectors = AvroVectors.of(fields, schema)
         self.unknown = tuple(name for name in fields if name not in schema)
         self._width = len(schema.columns)
         places = {name: place for place, name in enumerate(schema.names)}
