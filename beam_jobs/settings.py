@@ -179,7 +179,7 @@ class Demo(Broker):
     """Everything in a row on the shipped taxi trips: build, train, release, stream, swap, prove, report."""
 
     output: str = option("directory for everything that the demo makes", "demo_output")
-    rate: float = option("events per second to replay", 200.0)
+    rate: float = option("events per second to replay", 100.0)
     runner: str = option("where the stream runs", "local", choices=("local", "prism"))
 
 

@@ -1,0 +1,56 @@
+"""A streaming job in a process of its own: started, awaited until it answers, stopped by SIGTERM."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.errors import ServiceError
+
+
+class StreamProcess:
+    """`python -m beam_jobs score_stream` with the given options; its log goes to a file.
+
+    Use it as a context manager: whatever happens inside, the process ends with it.
+    """
+
+    def __init__(self, options: Sequence[str], log: pathlib.Path):
+        self._log = log
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "beam_jobs", "score_stream", "--json", *options],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def __enter__(self) -> "StreamProcess":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def check_running(self) -> None:
+        """Raise `ServiceError` with the last line of its log where the job has ended."""
+        if self._process.poll() is not None:
+            lines = self._log.read_text().strip().splitlines()
+            raise ServiceError(
+                f"the streaming job ended with exit code {self._process.returncode}: {lines[-1] if lines else 'no log'}"
+            )
+
+    def stop(self, timeout_s: float = 60) -> dict[str, Any]:
+        """Send SIGTERM and return the job's own summary; raises `ServiceError` where it does not end well."""
+        self.check_running()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            summary, _ = self._process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ServiceError(f"the streaming job did not stop within {timeout_s:g} s; see {self._log}") from None
+        if self._process.returncode:
+            raise ServiceError(f"the streaming job ended with exit code {self._process.returncode}; see {self._log}")
+        return json.loads(summary)
