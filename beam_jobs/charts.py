@@ -58,12 +58,14 @@ def calibration(predicted: Sequence[float], observed: Sequence[float], rows: Seq
 
 
 def score_distribution(scores: np.ndarray, labels: np.ndarray) -> str:
-    """How many rows got which score, by label."""
-    figure, axes = _figure("Score distribution", "score", "rows")
+    """How many rows got which score, by label, on a logarithmic axis."""
+    figure, axes = _figure("Score distribution", "score", "rows (logarithmic)")
+    axes.set_yscale("log")
     axes.hist(
         [scores[labels == 0], scores[labels == 1]],
         bins=np.linspace(0, 1, 41).tolist(),
-        stacked=True,
+        histtype="step",
+        linewidth=1.5,
         color=[_ACCENT, _SECOND],
         label=["label 0", "label 1"],
     )

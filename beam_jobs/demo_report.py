@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from beam_jobs import charts
-from beam_jobs.replay import quantiles
+from beam_jobs.replay import BROKEN, quantiles
 from beam_jobs.report_page import Table, write_page
 from beam_jobs.send import Sent
 from models import metrics
@@ -40,7 +40,7 @@ class Numbers:
             ("test AUC, first / second model", f"{first:.4f} / {second:.4f}"),
             ("events scored in the stream", f"{self.summary['predictions']:,}"),
             ("  by first / second model", " / ".join(f"{count:,}" for count in self.by_bundle.values())),
-            ("  rejected, of 10 broken ones", f"{self.summary['rejected']:,}"),
+            (f"  rejected, of {len(BROKEN)} broken ones", f"{self.summary['rejected']:,}"),
             ("AUC of the streamed scores", f"{self.streamed['auc']:.4f}"),
             ("events/s", f"{self.sent.count / self.sent.seconds:,.0f}"),
             ("p50 / p99 broker to broker", f"{latency['p50']:.0f} / {latency['p99']:.0f} ms"),
@@ -87,7 +87,7 @@ def write_report(path: pathlib.Path, numbers: Numbers, labels: np.ndarray, score
         title="Onegraph demo: taxi",
         lead=(
             f"Chicago taxi trips: tipped more than 20 % of the fare? {found['rows']:,} test trips, replayed as Kafka "
-            f"events; bundle {numbers.bundles[1]} took over from {numbers.bundles[0]} while they flowed."
+            f"events; bundle {numbers.bundles[1]} was released after {numbers.bundles[0]} while they flowed."
         ),
         figures=figures,
         charts=drawn,
