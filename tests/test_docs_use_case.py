@@ -34,4 +34,4 @@ def test_page_works_as_written(followed, tmp_path, capsys):
         assert program == "onegraph"
         assert main([*argv, "--json"]) == 0, capsys.readouterr().err
     scored = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert scored["rows"]["predictions"] == 4000
+    assert scored["rows"]["scored"] == 4000
