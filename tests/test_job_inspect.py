@@ -57,7 +57,7 @@ def test_bundle_and_registry(registry, capsys):
         (["."], 1, "neither a registry nor a directory with manifest.json"),
         ([__file__], 1, "not a TFRecord file"),
         ([".", "--limit", "0"], 2, "--limit is 0"),
-        ([], 2, "arguments are required: path"),
+        ([], 2, "PATH is missing"),
     ],
 )
 def test_refusals(argument, code, message, tmp_path, monkeypatch, capsys):

@@ -22,6 +22,7 @@ class BeamHandler:
     """The handler with its loaded model; `folder` takes a copy without feature names, which it cannot deal with."""
 
     def __init__(self, model_file: pathlib.Path, folder: pathlib.Path):
+        xgboost.set_config(nthread=1)  # the handler makes a DMatrix of every element, which would use every core
         booster = xgboost.Booster(model_file=model_file)
         booster.feature_names = None
         booster.feature_types = None
