@@ -56,6 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `onegraph tail TOPIC | head`: nobody reads on, not even what is still in the buffer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # a full disk, a folder that may not be written: the machine's own words are the clearest
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"onegraph {argv[0]}: {where}{error.strerror}; free or choose another place, then run it again",
+            file=sys.stderr,
+        )
+        return 1
 
 
 def _run(argv: list[str]) -> int:

@@ -171,3 +171,15 @@ def test_greetings_of_native_libraries_are_held_back_and_nothing_else(
     del sys.modules["noisy_verb"]
     command_line._module("noisy_verb", show_all=True)
     assert "hello" in capfd.readouterr().err
+
+
+def test_machine_that_refuses_is_one_line(monkeypatch, capsys):
+    from beam_jobs import inspect
+
+    def full(settings):
+        raise OSError(28, "No space left on device", "/somewhere/file")
+
+    monkeypatch.setattr(inspect, "run", full)
+    assert main(["inspect", "anything"]) == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("onegraph inspect: /somewhere/file: No space left on device")
