@@ -180,6 +180,6 @@ def test_machine_that_refuses_is_one_line(monkeypatch, capsys):
         raise OSError(28, "No space left on device", "/somewhere/file")
 
     monkeypatch.setattr(inspect, "run", full)
-    assert main(["inspect", "anything"]) == 1
+    assert command_line.main(["inspect", "anything"]) == 1
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("onegraph inspect: /somewhere/file: No space left on device")
