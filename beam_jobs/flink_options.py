@@ -7,7 +7,6 @@ FLINK_OPTIONS = frozenset(
         "attached_mode",
         "auto_balance_write_files_sharding_enabled",
         "auto_watermark_interval",
-        "block_on_attached_mode",
         "checkpoint_timeout_millis",
         "checkpointing_interval",
         "checkpointing_mode",
@@ -22,8 +21,8 @@ FLINK_OPTIONS = frozenset(
         "files_to_stage",
         "finish_bundle_before_checkpointing",
         "flink_conf_dir",
-        "force_slot_sharing_group",
         "force_unaligned_checkpoint_enabled",
+        "job_check_interval_in_secs",
         "latency_tracking_interval",
         "max_bundle_size",
         "max_bundle_time_mills",
@@ -40,9 +39,7 @@ FLINK_OPTIONS = frozenset(
         "state_backend",
         "state_backend_factory",
         "state_backend_storage_path",
-        "tolerable_checkpoint_failure_number",
         "unaligned_checkpoint_enabled",
-        "unaligned_checkpoints_timeout_millis",
         "use_data_stream_for_batch",
     }
 )
