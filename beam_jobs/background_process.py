@@ -9,11 +9,15 @@ import os
 import pathlib
 import select
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 
-def spawn(command: list[str], log: pathlib.Path, pid_file: pathlib.Path) -> int:
+def spawn(
+    command: list[str], log: pathlib.Path, pid_file: pathlib.Path, environment: Mapping[str, str] | None = None
+) -> int:
     """Start a program (its path comes first) with its output appended to `log`; returns its pid.
+
+    `environment` comes on top of this process's own.
 
     It gets a session of its own: Ctrl-C for the command that started it is not for the service.
     """
@@ -22,7 +26,7 @@ def spawn(command: list[str], log: pathlib.Path, pid_file: pathlib.Path) -> int:
         pid = os.posix_spawn(
             command[0],
             command,
-            os.environ,
+            os.environ | dict(environment or {}),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, out, 1),

@@ -13,10 +13,10 @@ import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
-from apache_beam.runners.worker import statesampler
 
 from beam_jobs import worker_pool
 from beam_jobs.flink_options import FLINK_OPTIONS
+from beam_jobs.state_sampling import short_sampling
 from schemas.errors import OnegraphError, ServiceError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.valu
 
 
 NAMESPACE = "onegraph"  # of our metrics
-_SAMPLING_MS = 10
 _WHERE = re.compile(r" \[while running .*", re.DOTALL)  # what Beam puts behind a message, with the step's name
 
 PRISM_INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"
@@ -75,7 +74,7 @@ def find_prism(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
 def run_pipeline(pipeline: beam.Pipeline) -> PipelineResult:
     """Run to the end. A failure comes out as the `OnegraphError` that a worker raised, or as one that names it."""
     try:
-        with _short_sampling(), _workers(pipeline.options):
+        with short_sampling(), _workers(pipeline.options):
             result = pipeline.run()
             result.wait_until_finish()
             return result
@@ -133,22 +132,6 @@ def _workers(options: beam_options.PipelineOptions) -> Iterator[None]:
         portable.environment_type = "EXTERNAL"
         portable.environment_config = address
         yield
-
-
-@contextlib.contextmanager
-def _short_sampling() -> Iterator[None]:
-    """Let workers of this process end bundles at once.
-
-    Beam samples what a bundle is doing every 200 ms, and the end of a bundle waits for the next sample: about 140 ms
-    in which a reader does not read. There is no option for the period, so its default is changed, for new workers.
-    """
-    defaults = statesampler.StateSampler.__init__.__defaults__
-    if defaults == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,):
-        statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_MS,)
-    try:
-        yield
-    finally:
-        statesampler.StateSampler.__init__.__defaults__ = defaults
 
 
 def _ours(text: str) -> OnegraphError:

@@ -1,7 +1,7 @@
 """What the tests share: a real broker, topics, the public data sets, Prism.
 
-Tests marked `needs_data` or `needs_prism` are left out, and counted, unless `--data DIR` or `--prism BINARY` is
-given. With the option they run, and fail where the thing is missing.
+Tests marked `needs_data`, `needs_prism` or `needs_flink` are left out, and counted, unless `--data DIR`,
+`--prism BINARY` or `--flink` is given. With the option they run, and fail where the thing is missing.
 """
 
 import os
@@ -32,12 +32,15 @@ from tests.fixtures_models import (  # noqa: F401 - fixtures
 _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),
     "needs_prism": ("--prism", "tests on Prism"),
+    "needs_flink": ("--flink", "tests on a Flink cluster"),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", metavar="DIR", help="folder of the public data sets: adds the tests that need them")
     parser.addoption("--prism", metavar="BINARY", help="Prism's binary: adds the tests that need it")
+    what = "start a Flink cluster of real processes and add the tests that need it"
+    parser.addoption("--flink", action="store_const", const=True, help=what)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -111,7 +111,7 @@ def test_counters_are_ours_summed():
 
 def test_bundles_end_promptly_while_a_pipeline_runs():
     before = statesampler.StateSampler.__init__.__defaults__
-    assert before == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,), "Beam changed it: see runners._short_sampling"
+    assert before == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,), "Beam changed it: see beam_jobs/state_sampling.py"
     run(count)
     assert statesampler.StateSampler.__init__.__defaults__ == before
 

@@ -1,0 +1,103 @@
+"""The little of Flink's REST interface that we use: is it there, which jobs run, cancel, savepoint."""
+
+import json
+import pathlib
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from schemas.errors import ServiceError
+
+_POLL_S = 0.05
+ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+
+class FlinkRest:
+    """One cluster's REST interface; `address` is "host:port". Every call raises `ServiceError` in one line."""
+
+    def __init__(self, address: str, timeout_s: float = 10):
+        self.address, self._timeout_s = address, timeout_s
+
+    def overview(self) -> dict[str, Any]:
+        """Return the cluster's `taskmanagers`, `slots-total`, `slots-available`, `jobs-running`, `flink-version`."""
+        return self._call("/overview")
+
+    def task_managers(self) -> set[str]:
+        """Return the ids of the TaskManagers that are registered; one that was killed stays for a while."""
+        return {manager["id"] for manager in self._call("/taskmanagers")["taskmanagers"]}
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return every job that the cluster remembers with `jid`, `name`, `state`, `start-time` (ms), newest first."""
+        return sorted(self._call("/jobs/overview")["jobs"], key=lambda job: -job["start-time"])
+
+    def state(self, job: str) -> str:
+        """Return a job's state in Flink's words: INITIALIZING, CREATED, RUNNING, RESTARTING, FINISHED, ..."""
+        return self._call(f"/jobs/{job}")["state"]
+
+    def wait_for(self, job: str, states: frozenset[str], timeout_s: float) -> str:
+        """Wait until a job has one of the states, or has ended; returns its state then."""
+        deadline = time.monotonic() + timeout_s
+        while (state := self.state(job)) not in states | ENDED:
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"Flink job {job} is {state} after {timeout_s:g} s, wanted {' or '.join(sorted(states))}; "
+                    "look into the cluster's logs"
+                )
+            time.sleep(_POLL_S)
+        return state
+
+    def cancel(self, job: str, timeout_s: float = 60) -> str:
+        """Cancel a job and return the state that it ended in; what it did since its last checkpoint counts no more."""
+        self._call(f"/jobs/{job}", method="PATCH")
+        return self.wait_for(job, ENDED, timeout_s)
+
+    def savepoint(self, job: str, folder: str | pathlib.Path, cancel: bool, timeout_s: float = 120) -> str:
+        """Write a savepoint below `folder` and return its location, for `--savepoint_path`; optionally cancel then."""
+        body = {"target-directory": pathlib.Path(folder).absolute().as_uri(), "cancel-job": cancel}
+        request = self._call(f"/jobs/{job}/savepoints", body)["request-id"]
+        deadline = time.monotonic() + timeout_s
+        while True:
+            answer = self._call(f"/jobs/{job}/savepoints/{request}")
+            if answer["status"]["id"] == "COMPLETED":
+                break
+            if time.monotonic() > deadline:
+                raise ServiceError(f"Flink job {job}: no savepoint after {timeout_s:g} s; look into the cluster's logs")
+            time.sleep(_POLL_S)
+        operation = answer["operation"]
+        if "failure-cause" in operation:
+            cause = operation["failure-cause"]["stack-trace"].strip().splitlines()
+            raise ServiceError(f"Flink job {job}: no savepoint: {cause[-1].strip()}; the job runs on")
+        if cancel:
+            self.wait_for(job, ENDED, timeout_s)
+        return operation["location"]
+
+    def checkpoints(self, job: str) -> dict[str, Any]:
+        """Return the `counts` of a job's checkpoints and, under `latest`, the newest `completed` one and more."""
+        return self._call(f"/jobs/{job}/checkpoints")
+
+    def _call(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{self.address}/v1{path}", data, method=method)
+        request.add_header("Content-Type", "application/json")
+        try:
+            # no proxy: a variable of the environment must not send a loopback call elsewhere
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=self._timeout_s) as answer:
+                return json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            with error:
+                why = _first_line(error.read())
+            raise ServiceError(f"Flink at {self.address} answers {error.code} to {path}: {why}") from None
+        except (OSError, ValueError) as error:
+            raise ServiceError(
+                f"Flink at {self.address} does not answer: {getattr(error, 'reason', error)}; "
+                "is it up? `onegraph services status`"
+            ) from None
+
+
+def _first_line(body: bytes) -> str:
+    try:
+        return json.loads(body)["errors"][0].strip().splitlines()[0]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "no reason given"

@@ -1,0 +1,136 @@
+"""A real cluster of processes: it starts, runs a job where it was predicted to, is repaired, and stops."""
+
+import collections
+import os
+import pathlib
+import signal
+import socket
+import uuid
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pytest
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.transforms.core import RestrictionProvider
+
+from beam_jobs import background_process, local_flink, runners
+from beam_jobs.flink_key_groups import MAX_PARALLELISM, subtask
+from schemas.errors import ServiceError
+
+NAMES = [f"events/{index}" for index in range(24)]
+
+
+class NoteBundle(beam.DoFn, RestrictionProvider):
+    """Splittable, as the Kafka reader is; writes down which elements came in one bundle, hence to one subtask."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+
+    def start_bundle(self) -> None:
+        self._note = pathlib.Path(self._folder, uuid.uuid4().hex)
+
+    def process(self, element: str, tracker=beam.DoFn.RestrictionParam()):  # noqa: B008
+        if tracker.try_claim(0):
+            with self._note.open("a") as note:
+                note.write(f"{element}\n")
+            yield element
+
+    def initial_restriction(self, element: str) -> OffsetRange:
+        return OffsetRange(0, 1)
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:
+        return 1
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_flink.Status]:
+    folder = tmp_path_factory.mktemp("flink")
+    here = str(pathlib.Path(__file__).resolve().parent.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", here)
+        try:
+            yield local_flink.start(folder)
+        finally:
+            local_flink.stop(folder)
+
+
+@pytest.mark.needs_flink
+def test_a_job_runs_and_its_elements_go_where_predicted(cluster, tmp_path):
+    args = [*cluster.beam_args, "--parallelism=2", f"--max_parallelism={MAX_PARALLELISM}"]
+    options = runners.pipeline_options("flink", [*args, "--sdk_worker_parallelism=1"], True, "spread")
+    with beam.Pipeline(options=options) as pipeline:
+        pipeline | beam.Create(NAMES, reshuffle=False) | beam.ParDo(NoteBundle(str(tmp_path)))
+    bundles = [note.read_text().split() for note in tmp_path.iterdir()]
+    assert sorted(name for bundle in bundles for name in bundle) == sorted(NAMES)
+    places = [{subtask(name, 2) for name in bundle} for bundle in bundles]
+    assert all(len(place) == 1 for place in places)
+    assert set.union(*places) == {0, 1}
+    assert [job["state"] for job in cluster.rest.jobs()] == ["FINISHED"]
+
+
+@pytest.mark.needs_flink
+def test_all_ports_that_flink_opens_are_on_loopback(cluster):
+    ports = local_flink.status(cluster.folder).ports
+    for port in (ports.rest, ports.rpc, ports.workers, ports.expansion):
+        assert listening(port) == {"127.0.0.1"}, port
+
+
+@pytest.mark.needs_flink
+def test_starting_again_repairs_what_was_killed(cluster):
+    before = local_flink.status(cluster.folder)
+    known_before = before.rest.task_managers()
+    pid = before.pids["taskmanager"]
+    os.kill(pid, signal.SIGKILL)
+    assert background_process.ended(pid, 10_000)
+    assert not local_flink.status(cluster.folder).up
+    after = local_flink.start(cluster.folder)
+    assert after.up
+    changed = [name for name, pid in after.pids.items() if before.pids[name] != pid]
+    assert changed == ["taskmanager"]
+    assert after.rest.task_managers() - known_before
+
+
+@pytest.mark.needs_flink
+def test_an_unknown_job_is_one_line(cluster):
+    with pytest.raises(ServiceError, match=r"answers 404 to /jobs/0{32}"):
+        cluster.rest.state("0" * 32)
+
+
+def test_a_folder_without_a_cluster(tmp_path):
+    now = local_flink.status(tmp_path)
+    assert not now.up
+    assert not local_flink.stop(tmp_path)
+    assert not local_flink.stop(tmp_path / "missing")
+    with pytest.raises(ServiceError, match="no Flink was ever started here"):
+        _ = now.beam_args
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = local_flink.Ports(port, *range(port + 1, port + 6))
+        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used: address already in use"):
+            local_flink.start(tmp_path, ports)
+    assert not any(local_flink.status(tmp_path).pids.values())
+
+
+def test_nobody_answers():
+    [port, *_] = vars(local_flink.free_ports()).values()
+    with pytest.raises(ServiceError, match=r"does not answer: .*refused"):
+        local_flink.FlinkRest(f"127.0.0.1:{port}").overview()
+    assert not local_flink.job_service_answers(f"127.0.0.1:{port}", timeout_s=0.2)
+
+
+def listening(port: int) -> set[str]:
+    """The addresses on which somebody of this machine listens on a port."""
+    found = collections.Counter[str]()
+    for table, any_address in (("tcp", "0.0.0.0"), ("tcp6", "::")):
+        for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found["127.0.0.1" if address.endswith("0100007F") else any_address] += 1
+    return set(found)
