@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import shutil
@@ -111,6 +112,7 @@ def test_the_bundle_is_swapped_while_events_flow(
         bootstrap_servers=broker, registry=str(own), group=source, source_topic=source, create_topics=True,
         predictions_topic=f"{source}.p", rejected_topic=f"{source}.r", pointer_poll_ms=20,
     )  # fmt: skip
+    caplog.set_level(logging.WARNING, logger="models.live")
     stop, results = threading.Event(), []
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     job.start()
@@ -216,7 +218,7 @@ def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, tri
         ({"--registry": "/nowhere"}, 1, "/nowhere: no bundle is released here"),
         ({"--max-batch": "0"}, 2, "--max-batch is 0, wanted 1 or more"),
         ({"--runner": "spark"}, 2, "--runner spark: no such runner"),
-        ({"--parallel": "2"}, 2, "unknown option --parallel"),
+        ({"--parallel=2": None}, 2, "unknown option --parallel=2"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -224,6 +226,8 @@ def test_what_cannot_work_is_refused_in_one_line(argv, change, code, message, ca
     for option, value in change.items():
         if option == "--create-topics":
             argv.remove(option)
+        elif value is None:
+            argv.append(option)
         elif option in argv:
             argv[argv.index(option) + 1] = value
         else:
