@@ -9,10 +9,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from beam_jobs.raw_files import RawFile, read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
-from transforms.csv_decoder import CsvDecoder, read_header
-from transforms.csv_lines import split_lines
+from transforms.csv_decoder import CsvDecoder
 
 _BLOCK_BYTES = 1 << 20
 
@@ -47,29 +47,14 @@ def json_events(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def _csv_events(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
-    decoder, first = None, 0
-    for lines in _csv_blocks(file):
-        if decoder is None:
-            decoder = CsvDecoder(schema, read_header(lines[0], str(file)), str(file))
-            lines = lines[1:]
-        decoded = decoder(lines)
-        events: list[bytes | None] = [None] * len(lines)
+    decoder = None
+    for block in read_file(RawFile(str(file), file.name, 0)):
+        decoder = decoder or CsvDecoder(schema, block.header, str(file))
+        decoded = decoder(block.values)
+        events: list[bytes | None] = [None] * len(block.values)
         for row, event in zip(decoded.rows.tolist(), json_events(decoded.batch), strict=True):
             events[row] = event
-        yield from enumerate(events, first)
-        first += len(events)
-    if decoder is None:
-        raise InputError(f"{file}: empty; its first line must name the columns")
-
-
-def _csv_blocks(file: pathlib.Path) -> Iterator[list[bytes]]:
-    rest = b""
-    for block in _blocks(file):
-        lines, rest = split_lines(rest + block)
-        if lines:
-            yield lines
-    if rest:
-        yield [rest]
+        yield from enumerate(events, block.first_row)
 
 
 def _lines(file: pathlib.Path) -> Iterator[bytes]:
