@@ -57,7 +57,7 @@ def run(settings: Settings) -> dict[str, Any]:
         counted = check_written(written, rows_read, settings.data)
         finish(path, use_case, settings.compression, written, counted)
     except BaseException:
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
         raise
     return _summary(path)
 
@@ -113,7 +113,8 @@ def transform(settings: Settings, use_case: UseCase, files: Files, options: Opti
 
 def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:
     """Return the rows that the analysis may see: those of the train split."""
-    train = rows.batch.filter(pa.array(rows.split == _TRAIN))
+    mine = rows.of_splits()[_TRAIN]
+    train = rows.batch.slice(mine.start, mine.stop - mine.start)
     return [train] if train.num_rows else []
 
 

@@ -162,6 +162,8 @@ def _set_up_logging(level: int) -> None:
     for name in ("kafka", "apache_beam.runners", "apache_beam.utils.subprocess_server", "PrismRunner"):
         logging.getLogger(name).setLevel(logging.CRITICAL if level < 1 else logging.NOTSET)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if level < 1 else "0")  # read when TensorFlow is imported
+    # tf.Transform wants Keras 2; without it TensorFlow imports Keras 3 too, which costs seconds at every start.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def _print_plan(verb: str, settings: Any, module: Any) -> None:

@@ -1,6 +1,7 @@
 """Raw rows to labelled batches: the steps that both passes over the training data share."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -20,16 +21,22 @@ from transforms.split import assign_splits
 class LabelledRows:
     """Rows of one block that training can use, and those that it cannot with their bytes.
 
-    `split` (int8) and `label` (float32) have one entry per row of `batch`; `rows_read` is what came in.
+    The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
+    the order of the model's. `label` (float32) has one entry per row; `rows_read` is what came in.
     """
 
     file: RawFile
     first_row: int
     rows_read: int
     batch: pa.RecordBatch
-    split: np.ndarray
     label: np.ndarray
+    sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
+
+    def of_splits(self) -> list[slice]:
+        """Return where the rows of each split are."""
+        ends = itertools.accumulate(self.sizes)
+        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
 
 
 class RawRowsDecoder:
@@ -50,7 +57,7 @@ class RawRowsDecoder:
 class LabelRows(beam.PTransform):
     """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
 
-    A row without a label is rejected. Rows come out in the order of the file.
+    A row without a label is rejected. Blocks come out in the order of the file.
     """
 
     use_case: str
@@ -78,12 +85,15 @@ class _LabelRows(beam.DoFn):
             unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
             rejections = sorted([*rejections, *unlabelled], key=lambda one: one.row)
             batch, label = batch.filter(pa.array(known)), label[known]
+        fractions = self._use_case.model.split
+        split = assign_splits(batch, self._use_case.schema, fractions)
+        order = np.argsort(split, kind="stable")
         yield LabelledRows(
             file=rows.file,
             first_row=rows.first_row,
             rows_read=len(rows.values),
-            batch=batch,
-            split=assign_splits(batch, self._use_case.schema, self._use_case.model.split),
-            label=label,
+            batch=batch.take(pa.array(order)),
+            label=label[order],
+            sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
             rejected=[(one, rows.values[one.row]) for one in rejections],
         )

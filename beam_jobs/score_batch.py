@@ -56,7 +56,7 @@ def run(settings: Settings) -> dict[str, Any]:
         rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
         return _finish(settings, path, bundle, rows_read)
     except BaseException:
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
         raise
 
 

@@ -4,6 +4,7 @@ Nothing of a row's size leaves the step that writes: what goes on is one small `
 """
 
 import collections
+import concurrent.futures
 import dataclasses
 import pathlib
 import uuid
@@ -12,7 +13,6 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -23,6 +23,8 @@ from transforms.graph import TransformGraph
 from transforms.tfrecord import SUFFIXES, ShardWriter
 
 Position = tuple[int, int]
+
+_WAITING_BLOCKS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,8 @@ class _Bundle:
         self._rejected = RejectedWriter(self._prefix.with_name(f"{self._prefix.name}-rejected.jsonl"))
         self._start: Position | None = None
         self._rows_read = 0
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._waiting: collections.deque[concurrent.futures.Future[None]] = collections.deque()
 
     def add(self, rows: LabelledRows) -> None:
         """Transform and write one block."""
@@ -111,10 +115,16 @@ class _Bundle:
         self._rows_read += rows.rows_read
         self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
         features = self._graph.apply(rows.batch)
-        for index, split in enumerate(self._splits.values()):
-            mine = np.flatnonzero(rows.split == index)
-            if len(mine):
-                taken = {name: rows.batch.column(name).take(pa.array(mine)) for name in self._slices}
+        # Encoding and compressing leave the interpreter to others for most of their time.
+        self._waiting.append(self._thread.submit(self._encode_and_write, rows, features, position))
+        if len(self._waiting) > _WAITING_BLOCKS:
+            self._waiting.popleft().result()
+
+    def _encode_and_write(self, rows: LabelledRows, features: np.ndarray, position: Position) -> None:
+        for split, mine in zip(self._splits.values(), rows.of_splits(), strict=True):
+            count = mine.stop - mine.start
+            if count:
+                taken = {name: rows.batch.column(name).slice(mine.start, count) for name in self._slices}
                 self._write(split, self._encode(features[mine], rows.label[mine], taken), position)
                 split.label_sum += float(rows.label[mine].sum(dtype=np.float64))
 
@@ -133,6 +143,9 @@ class _Bundle:
 
     def close(self) -> Written:
         """Finish every file."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._thread.shutdown()
         for split in self._splits.values():
             split.finish()
         self._rejected.close()

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
-import pyarrow as pa
 
 from beam_jobs.intake_steps import LabelledRows
 from schemas import anomalies
@@ -28,10 +27,8 @@ class CombineStatistics(beam.CombineFn):
         return {name: ColumnStatistics(self._schema) for name in self._splits}
 
     def add_input(self, accumulator: BySplit, rows: LabelledRows) -> BySplit:
-        for index, statistics in enumerate(accumulator.values()):
-            mine = rows.split == index
-            if mine.any():
-                statistics.add(rows.batch.filter(pa.array(mine)))
+        for statistics, mine in zip(accumulator.values(), rows.of_splits(), strict=True):
+            statistics.add(rows.batch.slice(mine.start, mine.stop - mine.start))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[BySplit]) -> BySplit:

@@ -7,6 +7,7 @@ Tests marked `needs_data`, `needs_prism` or `needs_flink` are left out, and coun
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import itertools
 import pathlib

@@ -217,7 +217,7 @@ def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_t
 
     # A process that is killed runs no clean-up either.
     monkeypatch.setattr(training_set_writer.artifact, "complete", die)
-    monkeypatch.setattr("beam_jobs.build_training_set.shutil", types.SimpleNamespace(rmtree=lambda _: None))
+    monkeypatch.setattr("beam_jobs.build_training_set.shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
     with pytest.raises(SystemExit):
         _build(capsys, [files / "*"], tmp_path / "out", "--compression", "none")
     monkeypatch.undo()
