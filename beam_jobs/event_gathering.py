@@ -1,25 +1,25 @@
 """From polls to batches: gather the records of a group of partitions for a moment, turn them into columns."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.events import EventBatch
 
 _OFFSET, _TIMESTAMP, _KEY, _VALUE, _HEADERS = 3, 4, 6, 7, 8  # fields of kafka-python's ConsumerRecord
+_ENOUGH = 500  # events that are worth a call of the scorer
 
 
 class EventGatherer:
-    """Reads batches from one consumer. A batch ends when it is full or when the gathering time, begun by its first
-    event, is over.
+    """Reads batches from one consumer: what a poll brings and, where that is little, what one more poll brings.
 
-    Gathering keeps calls large under load at the price of a few milliseconds when events trickle. `clock` returns
-    seconds and only differences of it count.
+    The first poll returns what was fetched while the last batch was worked on, often an event or two; the rest has
+    gathered at the broker since, and the second poll fetches it. It waits for at most `gather_s`.
     """
 
-    def __init__(self, consumer: Any, topic: str, max_batch: int, gather_s: float, clock: Callable[[], float]):
+    def __init__(self, consumer: Any, topic: str, max_batch: int, gather_s: float):
         self._consumer, self._topic = consumer, topic
-        self._max_batch, self._gather_s, self._clock = max_batch, gather_s, clock
+        self._max_batch, self._gather_s = max_batch, gather_s
         self._next: dict[int, int] = {}
 
     def go_to(self, offsets: Mapping[int, int]) -> None:
@@ -31,10 +31,8 @@ class EventGatherer:
         """Return what came within `timeout_s`, perhaps nothing, and nothing at or behind `stop`."""
         runs: dict[int, list[Any]] = {}
         count = self._poll(runs, timeout_s, self._max_batch)
-        if count:
-            ends = self._clock() + self._gather_s
-            while count < self._max_batch and (left := ends - self._clock()) > 0:
-                count += self._poll(runs, left, self._max_batch - count)
+        if 0 < count < min(self._max_batch, _ENOUGH) and self._gather_s > 0:
+            self._poll(runs, self._gather_s, self._max_batch - count)
         before, self._next = self._next, self._next | self._consumer.positions()
         if stop is not None:
             self._cut(runs, stop)

@@ -97,7 +97,7 @@ class _GroupReader:
             source = self._source
             if self._consumer is None:
                 self._consumer = Consumer(source.servers, source.topic)
-            yield EventGatherer(self._consumer, source.topic, source.max_batch, source.gather_s, time.monotonic)
+            yield EventGatherer(self._consumer, source.topic, source.max_batch, source.gather_s)
         except Exception:
             self.close()  # the library's fetcher may be left in the middle of a broken batch
             raise
