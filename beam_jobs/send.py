@@ -43,7 +43,7 @@ def check(settings: Send) -> None:
 def run(settings: Send) -> dict[str, Any]:
     """Send every row that the schema can read; the key of an event is its row number, counted from 0, as text."""
     check(settings)
-    schema = use_case.find(settings.use_case, settings.use_case_path).schema.environment(SERVING)
+    schema = use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
     rows = events_of(pathlib.Path(settings.file), schema)
     total = 0
     producer = Producer(settings.bootstrap_servers)

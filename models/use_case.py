@@ -38,13 +38,8 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
 
     Raises `InputError` naming the file or the name in it that is missing.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
-    root = pathlib.Path(schemas.__file__).parent.parent if folder is None else pathlib.Path(folder)
-    files = [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
+    schema = find_schema(name, folder)
+    files = _files(name, folder)
     transform = _module("transforms", name, files[1], folder is None)
     model = _module("models", name, files[2], folder is None)
     spec = _member(model, files[2], "MODEL")
@@ -52,12 +47,28 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
         raise InputError(f"{files[2]}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
     return UseCase(
         name=name,
-        schema=Schema.load(files[0]),
+        schema=schema,
         preprocessing_fn=_member(transform, files[1], "preprocessing_fn"),
         label=_member(transform, files[1], "label"),
         windows=tuple(_member(transform, files[1], "WINDOWS")),
         model=spec,
     )
+
+
+def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
+    """Load only the schema of a use case, without importing TensorFlow; raises as `find` does."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
+    files = _files(name, folder)
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
+    return Schema.load(files[0])
+
+
+def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:
+    root = pathlib.Path(schemas.__file__).parent.parent if folder is None else pathlib.Path(folder)
+    return [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
 
 
 def _module(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleType:
