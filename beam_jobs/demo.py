@@ -50,7 +50,7 @@ def run(given: settings.Demo) -> dict[str, Any]:
     data = str(pathlib.Path(schemas.__file__).parent / "data" / f"{_USE_CASE}.csv.gz")
     with step("build the training set"):
         built = build_training_set.run(_build(output, data))
-    with step("train two models, evaluate both on the test split"):
+    with step("train two models, evaluate them on the test split"):
         evaluations = [
             _candidate(output, name, parameters) for name, parameters in (("first", ()), ("second", _SECOND))
         ]
@@ -59,7 +59,7 @@ def run(given: settings.Demo) -> dict[str, Any]:
     rows = held_out(data, use_case.find(_USE_CASE))
     names = tuple(f"demo-{uuid.uuid4().hex[:6]}-{part}" for part in ("trips", "predictions", "rejected"))
     try:
-        with step(f"score {len(rows.events):,} test trips at {given.rate:g} events/s, swap the model while they flow"):
+        with step(f"replay {len(rows.events):,} test trips at {given.rate:g}/s, swap the model meanwhile"):
             sent, second, summary = _stream(given, output, names, rows)
             seen = observe(*(read_topic(given.bootstrap_servers, name) for name in names[:2]))
     finally:
@@ -196,4 +196,4 @@ class _Steps:
     def __exit__(self, *exception: Any) -> None:
         self._status.stop()
         if exception[0] is None:
-            self._console.print(f"{self._name:<88}{time.monotonic() - self._begin:>6.1f} s", markup=False)
+            self._console.print(f"{self._name:<66}{time.monotonic() - self._begin:>6.1f} s", markup=False)

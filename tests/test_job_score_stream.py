@@ -30,7 +30,7 @@ from schemas.schema import SERVING
 from tests.kafka_records import committed, put, read
 
 ROOT = pathlib.Path(__file__).parent.parent
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @pytest.fixture(scope="session")
