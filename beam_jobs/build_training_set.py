@@ -1,7 +1,8 @@
 """`onegraph build_training_set`: raw files to TFRecord shards through one tf.Transform graph.
 
-Two passes over the files, so that no row waits in memory: the first analyzes the train split and writes the graph, the
-second applies that graph to every row and writes examples, statistics and rejected rows.
+Two passes, so that no row waits in memory: the first reads the raw files, keeps their rows as columns on disk, writes
+the rejected ones and makes the graph of the train split; the second applies that graph to every row and writes examples
+and statistics.
 """
 
 import shutil
@@ -19,7 +20,9 @@ from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import BuildTrainingSet as Settings
 from beam_jobs.shards import WriteShards
 from beam_jobs.split_statistics import CombineStatistics, write_statistics
-from beam_jobs.training_set_writer import STATISTICS, WORK, WRITTEN, check_written, finish, load_written, save_written
+from beam_jobs.spool import SPOOL, ReadSpool, WriteSpool
+from beam_jobs.training_set_writer import STATISTICS, check_spooled, finish
+from beam_jobs.written_files import WORK, SaveWritten, Written, load_written
 from models import use_case as use_cases
 from models.spec import SPLITS
 from models.training_set import KIND
@@ -29,7 +32,8 @@ from schemas.errors import UsageError
 from schemas.schema import SERVING
 from transforms.analysis import AnalyzeGraph
 
-Files = Sequence[RawFile]
+SPOOLED = "spooled.json"
+SHARDS = "shards.json"
 
 _TRAIN = SPLITS.index("train")
 
@@ -51,24 +55,32 @@ def run(settings: Settings) -> dict[str, Any]:
     path = artifact.create(settings.output, KIND).absolute()
     try:
         (path / WORK).mkdir()
-        analyze(settings, use_case, files, options, path)
-        rows_read = transform(settings, use_case, files, options, path)
-        written = load_written(path / WORK / WRITTEN)
-        counted = check_written(written, rows_read, settings.data)
-        finish(path, use_case, settings.compression, written, counted)
+        rows_read = analyze(settings, use_case, files, options, path)
+        spooled = load_written(path / WORK / SPOOLED)
+        check_spooled(spooled, rows_read, settings.data)
+        transform(settings, use_case, spooled, options, path)
+        finish(path, use_case, settings.compression, spooled, load_written(path / WORK / SHARDS))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return _summary(path)
 
 
-def analyze(settings: Settings, use_case: UseCase, files: Files, options: Options, path: Path) -> None:
-    """First pass: make the graph of the train split."""
+def analyze(settings: Settings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path) -> int:
+    """First pass: keep the labelled rows in the spool, make the graph of the train split; return the rows read."""
     pipeline = beam.Pipeline(options=options)
-    _ = (
+    rows = (
         pipeline
         | "Read Raw Rows" >> ReadRawRows(files)
         | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+    )
+    _ = (
+        rows
+        | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS)
+        | "Save Spool Names" >> SaveWritten(str(path / WORK / SPOOLED))
+    )
+    _ = (
+        rows
         | "Keep Train Split" >> beam.FlatMap(rows_of_train)
         | "Analyze Graph"
         >> AnalyzeGraph(
@@ -78,17 +90,13 @@ def analyze(settings: Settings, use_case: UseCase, files: Files, options: Option
             temp=str(path / WORK / "analysis"),
         )
     )
-    run_pipeline(pipeline)
+    return counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
 
 
-def transform(settings: Settings, use_case: UseCase, files: Files, options: Options, path: Path) -> int:
-    """Second pass: write shards, rejected rows and statistics; return the number of rows read."""
+def transform(settings: Settings, use_case: UseCase, spooled: Written, options: Options, path: Path) -> None:
+    """Second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
-    rows = (
-        pipeline
-        | "Read Raw Rows" >> ReadRawRows(files)
-        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
-    )
+    rows = pipeline | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
     _ = (
         rows
         | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(use_case.schema, SPLITS))
@@ -105,10 +113,9 @@ def transform(settings: Settings, use_case: UseCase, files: Files, options: Opti
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
         )
-        | "Gather Shard Names" >> beam.combiners.ToList()
-        | "Save Shard Names" >> beam.Map(save_written, str(path / WORK / WRITTEN))
+        | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )
-    return counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+    run_pipeline(pipeline)
 
 
 def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:

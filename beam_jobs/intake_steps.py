@@ -1,8 +1,8 @@
-"""Raw rows to labelled batches: the steps that both passes over the training data share."""
+"""Raw rows to labelled batches: the first steps of a build."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -33,10 +33,24 @@ class LabelledRows:
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
 
+    @property
+    def start(self) -> tuple[int, int]:
+        """Where the block begins among all files: file, row."""
+        return self.file.place, self.first_row
+
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
-        ends = itertools.accumulate(self.sizes)
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+        return split_slices(self.sizes)
+
+
+def split_slices(sizes: Sequence[int]) -> list[slice]:
+    """Return where each split's rows are in a batch that has them split by split.
+
+    >>> split_slices([2, 0, 3])
+    [slice(0, 2, None), slice(2, 2, None), slice(2, 5, None)]
+    """
+    ends = itertools.accumulate(sizes)
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
 
 class RawRowsDecoder:

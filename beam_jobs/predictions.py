@@ -1,6 +1,5 @@
 """Predictions of files: raw rows scored by one bundle and written where they are scored."""
 
-import collections
 import dataclasses
 import pathlib
 import uuid
@@ -10,13 +9,11 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.raw_files import RawRows
 from beam_jobs.rejected_rows import RejectedWriter
-from beam_jobs.shards import UnnamedShard, Written
+from beam_jobs.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
 from models.prediction import PredictionEncoder
 from models.scorer import Scorer
 from schemas.rejection import Rejection
@@ -61,9 +58,9 @@ class _WritePredictions(beam.DoFn):
         self._files.write(batch, scored.scores, scored.features, ids)
         self._files.reject(rows, sorted(rejections, key=lambda one: one.row))
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
+    def finish_bundle(self) -> Iterator:
         if self._files is not None:
-            yield WindowedValue(self._files.close(), GlobalWindow().max_timestamp(), (GlobalWindow(),))
+            yield from at_bundle_end(self._files.close())
 
 
 class _Files:
@@ -99,11 +96,12 @@ class _Files:
         for file in (self._lines, self._columns, self._rejected):
             if file is not None:
                 file.close()
-        counts: collections.Counter[tuple[str, str]] = self._rejected.counts
+        counts = self._rejected.counts
         return Written(
+            files={
+                PREDICTIONS: [UnnamedFile(str(self._path), self._start, self._rows)],
+                REJECTED: [UnnamedFile(str(self._rejected.path), self._start, counts.total())],
+            },
             rows_read=self._rows_read,
-            shards={PREDICTIONS: [UnnamedShard(str(self._path), self._start, self._rows)]},
-            label_sums={PREDICTIONS: 0.0},
-            rejected=[UnnamedShard(str(self._rejected.path), self._start, counts.total())],
             rejected_counts=counts,
         )

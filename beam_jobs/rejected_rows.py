@@ -48,11 +48,3 @@ class RejectedWriter:
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
-
-
-def by_reason(counts: collections.Counter[tuple[str, str]]) -> dict[str, int]:
-    """Return counts by reason alone, sorted by reason."""
-    found: collections.Counter[str] = collections.Counter()
-    for (reason, _), rows in counts.items():
-        found[reason] += rows
-    return dict(sorted(found.items()))

@@ -8,10 +8,9 @@ import apache_beam as beam
 
 from beam_jobs.predictions import PREDICTIONS, WritePredictions
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
-from beam_jobs.rejected_rows import by_reason
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import ScoreBatch as Settings
-from beam_jobs.training_set_writer import WORK, WRITTEN, load_written, name_all, save_written
+from beam_jobs.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
 from models.registry import Registry
 from models.scorer import KIND as BUNDLE
 from schemas import artifact
@@ -19,6 +18,7 @@ from schemas.errors import OnegraphError, UsageError
 from schemas.schema import SERVING, Schema
 
 KIND = "predictions"
+WRITTEN = "written.json"
 
 
 def check(settings: Settings) -> tuple[Path, list[RawFile]]:
@@ -50,8 +50,7 @@ def run(settings: Settings) -> dict[str, Any]:
             | "Read Raw Rows" >> ReadRawRows(files)
             | "Write Predictions"
             >> WritePredictions(str(bundle.absolute()), str(path / WORK), settings.format, settings.with_features)
-            | "Gather File Names" >> beam.combiners.ToList()
-            | "Save File Names" >> beam.Map(save_written, str(path / WORK / WRITTEN))
+            | "Save File Names" >> SaveWritten(str(path / WORK / WRITTEN))
         )
         rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
         return _finish(settings, path, bundle, rows_read)
@@ -63,14 +62,14 @@ def run(settings: Settings) -> dict[str, Any]:
 def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:
     where = " ".join(settings.data)
     written = load_written(path / WORK / WRITTEN)
-    scored = sum(shard.rows for shard in written.shards[PREDICTIONS])
+    scored = written.rows(PREDICTIONS)
     rejected = written.rejected_counts.total()
     if rows_read != scored + rejected:
         raise OnegraphError(
             f"{where}: {rows_read} rows read, but {scored} scored and {rejected} rejected; score again elsewhere"
         )
-    files = name_all(path, PREDICTIONS, settings.format, written.shards[PREDICTIONS])
-    name_all(path, "rejected", "jsonl", written.rejected)
+    files = name_all(path, PREDICTIONS, settings.format, written.files[PREDICTIONS])
+    name_all(path, REJECTED, "jsonl", written.files[REJECTED])
     shutil.rmtree(path / WORK)
     facts = {
         "bundle": bundle.name,

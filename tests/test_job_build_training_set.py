@@ -1,5 +1,6 @@
 """`build_training_set` as people call it: every row once, the same bytes twice, bad input refused in one line."""
 
+import collections
 import gzip
 import itertools
 import json
@@ -12,7 +13,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs import training_set_writer
 from beam_jobs.command_line import main
-from beam_jobs.shards import UnnamedShard, Written
+from beam_jobs.written_files import UnnamedFile, Written
 from models.training_set import TrainingSet
 from models.use_case import find
 from schemas import artifact
@@ -181,32 +182,33 @@ def test_a_label_with_one_class_is_refused_and_nothing_is_left(lines, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def _written(rows_read, rejected=0, **splits):
-    shards = {name: [UnnamedShard("x", (0, 0), rows)] if rows else [] for name, (rows, _) in splits.items()}
-    sums = {name: float(ones) for name, (_, ones) in splits.items()}
-    return Written(rows_read, shards, sums, [], training_set_writer.Counts({("TYPE", ""): rejected}))
+def _spooled(rows_read, rejected=0, **splits):
+    rows, ones = ({name: counts[place] for name, counts in splits.items()} for place in (0, 1))
+    return Written({}, rows_read, rows, ones, collections.Counter({("TYPE", ""): rejected}))
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("spooled", "message"),
     [
-        (_written(6, train=(5, 2)), "6 rows read, but written are {'train': 5} and 0 rejected"),
-        (_written(5, train=(6, 2)), "6 rows read, but written are"),
+        (_spooled(6, train=(5, 2)), "6 rows read, but kept are {'train': 5} and 0 rejected"),
+        (_spooled(5, train=(6, 2)), "6 rows read, but kept are"),
         (
-            _written(6, 6, train=(0, 0), test=(0, 0)),
+            _spooled(6, 6, train=(0, 0), test=(0, 0)),
             r"split train is empty \(6 rows read, 6 rejected\); give more data",
         ),
-        (_written(6, 1, train=(3, 1), test=(2, 2)), "split test has one class only, the label is 1 in all 2 rows"),
+        (_spooled(6, 1, train=(3, 1), test=(2, 2)), "split test has one class only, the label is 1 in all 2 rows"),
     ],
 )
-def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(written, message):
+def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_written(written, 6, ["a.csv"])
+        training_set_writer.check_spooled(spooled, 6, ["a.csv"])
 
 
-def test_counts_that_add_up_are_those_of_the_manifest():
-    written = _written(6, 1, train=(3, 1), test=(2, 1))
-    assert training_set_writer.check_written(written, 6, []) == {"read": 6, "train": 3, "test": 2, "rejected": 1}
+def test_shards_that_lack_rows_are_no_training_set(tmp_path):
+    written = Written({"train": [UnnamedFile("x", (0, 0), 2)]})
+    with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
+        training_set_writer.finish(tmp_path, find("taxi"), "gzip", _spooled(3, train=(3, 1)), written)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_to_do(

@@ -1,0 +1,130 @@
+"""The spool: labelled batches kept as columns on disk between the two passes of a build.
+
+Raw files are read, decoded and validated once. The second pass sees the very rows that the analysis saw, even if
+somebody touches the files meanwhile, and nothing waits in memory.
+"""
+
+import dataclasses
+import json
+import pathlib
+import uuid
+from collections.abc import Iterator, Sequence
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from beam_jobs.intake_steps import LabelledRows, split_slices
+from beam_jobs.rejected_rows import RejectedWriter
+from beam_jobs.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
+
+SPOOL = "spool"
+
+_LABEL = "label of the row"
+_FACTS = b"onegraph"
+
+
+@dataclasses.dataclass(frozen=True)
+class SpooledRows:
+    """Rows of one block without those that were rejected; see `LabelledRows`."""
+
+    start: Position
+    batch: pa.RecordBatch
+    label: np.ndarray
+    sizes: tuple[int, ...]
+
+    def of_splits(self) -> list[slice]:
+        """Return where the rows of each split are."""
+        return split_slices(self.sizes)
+
+
+@dataclasses.dataclass
+class WriteSpool(beam.PTransform):
+    """From `LabelledRows` to `Written`: keep the rows in spool files, the rejected ones as JSON lines."""
+
+    folder: str
+    splits: Sequence[str]
+
+    def expand(self, rows: beam.PCollection[LabelledRows]) -> beam.PCollection[Written]:
+        return rows | "Write Columns" >> beam.ParDo(_WriteSpool(self.folder, self.splits))
+
+
+@dataclasses.dataclass
+class ReadSpool(beam.PTransform):
+    """From spool files to their `SpooledRows`, each file read in its order."""
+
+    files: Sequence[UnnamedFile]
+
+    def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[SpooledRows]:
+        paths = [file.path for file in self.files]
+        return root | "List Spool" >> beam.Create(paths) | "Read Columns" >> beam.FlatMap(read_spool)
+
+
+class _WriteSpool(beam.DoFn):
+    def __init__(self, folder: str, splits: Sequence[str]):
+        self._folder, self._splits = folder, tuple(splits)
+
+    def start_bundle(self) -> None:
+        self._spool: _Spool | None = None
+
+    def process(self, rows: LabelledRows) -> None:
+        if self._spool is None:
+            self._spool = _Spool(pathlib.Path(self._folder), self._splits, rows)
+        self._spool.add(rows)
+
+    def finish_bundle(self) -> Iterator:
+        if self._spool is not None:
+            yield from at_bundle_end(self._spool.close())
+
+
+class _Spool:
+    """The open files of one bundle."""
+
+    def __init__(self, folder: pathlib.Path, splits: Sequence[str], first: LabelledRows):
+        self._path = folder / f"{uuid.uuid4().hex}.arrows"
+        self._start = first.start
+        self._columns = pa.ipc.new_stream(str(self._path), _with_label(first).schema)
+        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
+        self._splits = splits
+        self._sizes = [0] * len(splits)
+        self._label_sums = [0.0] * len(splits)
+        self._rows_read = 0
+
+    def add(self, rows: LabelledRows) -> None:
+        """Append one block."""
+        facts = json.dumps({"start": rows.start, "sizes": rows.sizes}).encode()
+        self._columns.write_batch(_with_label(rows), custom_metadata={_FACTS: facts})
+        self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
+        self._rows_read += rows.rows_read
+        for place, mine in enumerate(split_slices(rows.sizes)):
+            self._sizes[place] += rows.sizes[place]
+            self._label_sums[place] += float(rows.label[mine].sum(dtype=np.float64))
+
+    def close(self) -> Written:
+        """Finish both files."""
+        self._columns.close()
+        self._rejected.close()
+        counts = self._rejected.counts
+        return Written(
+            files={
+                SPOOL: [UnnamedFile(str(self._path), self._start, sum(self._sizes))],
+                REJECTED: [UnnamedFile(str(self._rejected.path), self._start, counts.total())],
+            },
+            rows_read=self._rows_read,
+            split_rows=dict(zip(self._splits, self._sizes, strict=True)),
+            label_sums=dict(zip(self._splits, self._label_sums, strict=True)),
+            rejected_counts=counts,
+        )
+
+
+def read_spool(path: str) -> Iterator[SpooledRows]:
+    """Yield the blocks of one spool file."""
+    with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
+        for columns, metadata in stream.iter_batches_with_custom_metadata():
+            facts = json.loads(metadata[_FACTS])
+            label = columns.column(_LABEL).to_numpy()
+            yield SpooledRows(tuple(facts["start"]), columns.drop_columns([_LABEL]), label, tuple(facts["sizes"]))
+
+
+def _with_label(rows: LabelledRows) -> pa.RecordBatch:
+    return rows.batch.append_column(_LABEL, pa.array(rows.label, pa.float32()))

@@ -1,0 +1,111 @@
+"""Files that bundles write under temporary names, and the one step at the end that gives them their names.
+
+Nothing of a row's size leaves the step that writes: what goes on is one small `Written` per bundle, kept as JSON for
+the driver.
+"""
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+REJECTED = "rejected"
+WORK = "unfinished"
+
+Position = tuple[int, int]
+Counts = collections.Counter[tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class UnnamedFile:
+    """A finished file that has its temporary name; `start` (file, row) puts the files of a kind in order."""
+
+    path: str
+    start: Position
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What one bundle wrote, or all together: files by kind, and counts for the manifest.
+
+    `rejected_counts` is by reason and path; `split_rows` and `label_sums` are by split.
+    """
+
+    files: dict[str, list[UnnamedFile]]
+    rows_read: int = 0
+    split_rows: dict[str, int] = dataclasses.field(default_factory=dict)
+    label_sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    rejected_counts: Counts = dataclasses.field(default_factory=collections.Counter)
+
+    def rows(self, kind: str) -> int:
+        """Return the rows in the files of a kind."""
+        return sum(file.rows for file in self.files.get(kind, []))
+
+
+@dataclasses.dataclass
+class SaveWritten(beam.PTransform):
+    """From the bundles' `Written` to one JSON file that `load_written` reads when the pipeline has ended."""
+
+    path: str
+
+    def expand(self, bundles: beam.PCollection[Written]) -> beam.PCollection[None]:
+        return bundles | "Gather" >> beam.combiners.ToList() | "Save" >> beam.Map(_save, self.path)
+
+
+def at_bundle_end(written: Written) -> Iterator[WindowedValue]:
+    """Yield what a `finish_bundle` gives out."""
+    yield WindowedValue(written, GlobalWindow().max_timestamp(), (GlobalWindow(),))
+
+
+def load_written(path: str | pathlib.Path) -> Written:
+    """Return what all bundles wrote together, files in the order of the rows in them."""
+    files: dict[str, list[UnnamedFile]] = {}
+    split_rows: collections.Counter[str] = collections.Counter()
+    label_sums: collections.Counter[str] = collections.Counter()
+    counts: Counts = collections.Counter()
+    rows_read = 0
+    for one in json.loads(pathlib.Path(path).read_text()):
+        rows_read += one["rows_read"]
+        for kind, found in one["files"].items():
+            made = [UnnamedFile(file["path"], tuple(file["start"]), file["rows"]) for file in found]
+            files.setdefault(kind, []).extend(made)
+        for split, rows in one["split_rows"].items():
+            split_rows[split] += rows
+            label_sums[split] += one["label_sums"][split]
+        counts.update({(reason, field): rows for reason, field, rows in one["rejected_counts"]})
+    ordered = {kind: sorted(found, key=lambda file: file.start) for kind, found in files.items()}
+    return Written(ordered, rows_read, dict(split_rows), dict(label_sums), counts)
+
+
+def name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
+    """Move finished files to `<name>-00000-of-00003.<suffix>` in `path`; return what a manifest says of them."""
+    named = []
+    for place, file in enumerate(found):
+        target = f"{name}-{place:05}-of-{len(found):05}.{suffix}"
+        os.replace(file.path, path / target)
+        named.append({"name": target, "rows": file.rows})
+    return named
+
+
+def by_reason(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Return counts by reason alone, sorted by reason."""
+    found: collections.Counter[str] = collections.Counter()
+    for (reason, _), rows in counts.items():
+        found[reason] += rows
+    return dict(sorted(found.items()))
+
+
+def _save(bundles: Sequence[Written], path: str) -> None:
+    facts = [
+        {**dataclasses.asdict(one), "rejected_counts": [[*key, rows] for key, rows in one.rejected_counts.items()]}
+        for one in bundles
+    ]
+    pathlib.Path(path).write_text(json.dumps(facts))
