@@ -16,7 +16,7 @@ ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 class FlinkRest:
     """One cluster's REST interface; `address` is "host:port". Every call raises `ServiceError` in one line."""
 
-    def __init__(self, address: str, timeout_s: float = 10):
+    def __init__(self, address: str, timeout_s: float = 30):
         self.address, self._timeout_s = address, timeout_s
 
     def overview(self) -> dict[str, Any]:

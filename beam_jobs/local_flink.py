@@ -30,6 +30,8 @@ _POLL_MS = 50
 _JOB_MANAGER_HEAP_MB = 384
 _FRAMEWORK_HEAP_MB = 128  # these two as config.yaml has them
 _DIRECT_MB = 128
+# The job server sends every jar of its class path along with every job, so it gets none that it does not need.
+_CLUSTER_ONLY = ("flink-rpc-akka-loader", "flink-shaded-zookeeper", "grpc-xds", "grpc-netty-shaded", "async-profiler")
 _OPENED = (
     *("java.lang", "java.lang.reflect", "java.net", "java.io", "java.nio", "java.text", "java.time"),
     *("java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch"),
@@ -177,20 +179,22 @@ def _commands(folder: pathlib.Path, ports: Ports, task_heap_mb: int) -> dict[str
     library = java.jars(SOURCE / "pom.xml", LIBRARY)
     opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
     program = [java.java(), "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=256m", f"-Djava.io.tmpdir={folder / 'tmp'}"]
-    program += [*opened, *_logging(), "-cp", f"{library}/*"]
+    program += [*opened, *_logging(), "-cp"]
+    handed_on = [str(jar) for jar in sorted(library.glob("*.jar")) if not jar.name.startswith(_CLUSTER_ONLY)]
+    cluster = [*program, f"{library}/*"]
     flink = ["--configDir", str(folder)]
     task_heap = task_heap_mb + _FRAMEWORK_HEAP_MB
     jobs = ["--flink-master", f"{HOST}:{ports.rest}", "--job-host", HOST, "--job-port", str(ports.jobs)]
     jobs += ["--artifact-port", str(ports.artifacts), "--expansion-port", str(ports.expansion)]
     jobs += ["--artifacts-dir", str(folder / "artifacts"), "--flink-conf-dir", str(folder)]
     return {
-        "jobmanager": [*program, f"-Xmx{_JOB_MANAGER_HEAP_MB}m", _JOB_MANAGER, *flink],
+        "jobmanager": [*cluster, f"-Xmx{_JOB_MANAGER_HEAP_MB}m", _JOB_MANAGER, *flink],
         "workers": [sys.executable, "-m", _WORKERS, str(ports.workers), str(folder)],
         "taskmanager": [
-            *[*program, f"-Xmx{task_heap}m", f"-XX:MaxDirectMemorySize={_DIRECT_MB}m", _TASK_MANAGER],
+            *[*cluster, f"-Xmx{task_heap}m", f"-XX:MaxDirectMemorySize={_DIRECT_MB}m", _TASK_MANAGER],
             *flink,
         ],
-        "jobserver": [*program, "-Xmx384m", _JOB_SERVER, *jobs],
+        "jobserver": [*program, ":".join(handed_on), "-Xmx384m", _JOB_SERVER, *jobs],
     }
 
 
