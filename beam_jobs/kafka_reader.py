@@ -22,6 +22,7 @@ from apache_beam.transforms.window import TimestampedValue
 from beam_jobs import process_wide
 from beam_jobs.event_gathering import EventGatherer
 from beam_jobs.events import EventBatch
+from beam_jobs.flink_key_groups import spread_names
 from beam_jobs.kafka_client import Consumer
 from beam_jobs.kafka_tracker import END_HERE, Span, SpanCoder, SpanTracker
 from beam_jobs.kafka_watermark import GroupWatermark, to_beam
@@ -58,7 +59,7 @@ class ReadEvents(beam.PTransform):
         self._source = source
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[EventBatch]:
-        groups = [f"{self._source.topic}/{index}" for index in range(self._source.partition_groups)]
+        groups = spread_names(self._source.topic, self._source.partition_groups)
         return (
             begin
             | "Name Groups" >> beam.Create(groups, reshuffle=False)
