@@ -46,7 +46,7 @@ def run(given: settings.Demo) -> dict[str, Any]:
         shutil.rmtree(output)
     output.mkdir(parents=True)
     (output / _MARKER).touch()
-    step = _Steps(7)
+    step = _Steps(6)
     data = str(pathlib.Path(schemas.__file__).parent / "data" / f"{_USE_CASE}.csv.gz")
     with step("build the training set"):
         built = build_training_set.run(_build(output, data))
