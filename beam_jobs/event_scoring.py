@@ -11,13 +11,13 @@ from apache_beam.metrics import Metrics
 from beam_jobs import process_wide
 from beam_jobs.events import EventBatch, Header, Outcome, Records
 from beam_jobs.runners import NAMESPACE
+from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
 from models.prediction import PredictionEncoder
 from models.scorer import Scorer
 from schemas.errors import OnegraphError
 from schemas.rejection import Rejection
 from transforms.intake import take_in
-from transforms.json_decoder import JsonDecoder
 
 _HEADER = "onegraph."
 _FIRST_ATTEMPT = b"1"
@@ -26,9 +26,9 @@ _FIRST_ATTEMPT = b"1"
 class EventScorer:
     """Scores batches of events with one scorer. Knows nothing of Beam, brokers or clocks."""
 
-    def __init__(self, scorer: Scorer, with_features: bool = False):
+    def __init__(self, scorer: Scorer, with_features: bool = False, values: ValueFormat | None = None):
         self._scorer = scorer
-        self._decoder = JsonDecoder(scorer.schema)
+        self._decoder = (values or ValueFormat()).decoder(scorer.schema)
         self._encoder = PredictionEncoder(scorer, with_features)
 
     def score(self, events: EventBatch) -> tuple[Outcome, list[Rejection]]:
@@ -95,9 +95,15 @@ def _check_complete(count: int, scored: list[int], predictions: int, rejected: l
 class ScoreEvents(beam.PTransform):
     """Score `EventBatch`es with the registry's live bundle into `Outcome`s; a new generation takes over between two."""
 
-    def __init__(self, registry: str, pointer_poll_s: float = 1.0, with_features: bool = False):
+    def __init__(
+        self,
+        registry: str,
+        pointer_poll_s: float = 1.0,
+        with_features: bool = False,
+        values: ValueFormat | None = None,
+    ):
         super().__init__()
-        self._score = ScoreBatches(registry, pointer_poll_s, with_features)
+        self._score = ScoreBatches(registry, pointer_poll_s, with_features, values or ValueFormat())
 
     def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
         return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
@@ -106,8 +112,9 @@ class ScoreEvents(beam.PTransform):
 class ScoreBatches(beam.DoFn):
     """The DoFn of `ScoreEvents`; plain values only, the scorer is one per process."""
 
-    def __init__(self, registry: str, pointer_poll_s: float, with_features: bool):
-        self._registry, self._pointer_poll_s, self._with_features = registry, pointer_poll_s, with_features
+    def __init__(self, registry: str, pointer_poll_s: float, with_features: bool, values: ValueFormat):
+        self._registry, self._pointer_poll_s = registry, pointer_poll_s
+        self._with_features, self._values = with_features, values
 
     def setup(self) -> None:
         self._live = process_wide.borrow(
@@ -119,7 +126,7 @@ class ScoreBatches(beam.DoFn):
     def process(self, events: EventBatch) -> Iterator[Outcome]:
         current = self._live.current()
         if current is not self._scorer:
-            self._scorer, self._events = current, EventScorer(current, self._with_features)
+            self._scorer, self._events = current, EventScorer(current, self._with_features, self._values)
         outcome, rejections = self._events.score(events)
         self._batches.inc()
         self._scored.inc(len(outcome.predictions))

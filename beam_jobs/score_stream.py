@@ -16,8 +16,10 @@ from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.kafka_reader import ReadEvents, Source
 from beam_jobs.kafka_writer import WriteOutcomes
 from beam_jobs.settings import ScoreStream
+from beam_jobs.value_format import ValueFormat
 from models.registry import Registry
 from schemas.errors import UsageError
+from schemas.schema import SERVING, Schema
 
 _log = logging.getLogger(__name__)
 _jobs = itertools.count(1)
@@ -37,7 +39,9 @@ def check(settings: ScoreStream) -> None:
     if settings.gather_ms < 0:
         raise UsageError(f"--gather-ms is {settings.gather_ms}, wanted 0 or more")
     runners.pipeline_options(settings.runner, settings.beam_args)
-    Registry(settings.registry).released()
+    values = _values(settings)
+    champion = Registry(settings.registry).champion()
+    values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
     if not settings.create_topics:
         topics.required(settings.bootstrap_servers, names)
 
@@ -73,7 +77,8 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         gather_s=settings.gather_ms / 1000,
         max_batch=settings.max_batch,
     )
-    score = ScoreEvents(os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000, settings.with_features)
+    registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
+    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings))
     write = WriteOutcomes(
         settings.bootstrap_servers,
         settings.predictions_topic,
@@ -97,6 +102,10 @@ def describe(result: dict[str, Any]) -> str:
         f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}; "
         f"offsets of group {result['group']!r} are committed behind them"
     )
+
+
+def _values(settings: ScoreStream) -> ValueFormat:
+    return ValueFormat(settings.value_format, tuple(settings.avro_schema))
 
 
 def _topics(settings: ScoreStream) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ import dataclasses
 
 from beam_jobs.options import argument, option
 
-RUNNERS = ("local", "prism", "flink", "dataflow")
+VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,6 +119,8 @@ class ScoreStream(Runner, Broker):
     create_topics: bool = option("make missing topics with the settings that this job needs", False)
     partitions: int = option("of topics that --create-topics makes", 4)
     with_features: bool = option("add the features that the model saw to every prediction", False)
+    value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS)
+    avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
