@@ -27,7 +27,7 @@ ELSEWHERE = {
     "git clone": "a person's first step",
     "cd ": "belongs to it",
     "apt-get ": "changes the machine",
-    "scripts/demo": "runs the verb demo, which tests/test_job_demo.py runs",
+    "scripts/demo": "run by .ci/run after the tests",
     "scripts/test": "runs this very test",
     "scripts/lint": "part of scripts/test",
     "scripts/setup": "part of scripts/test",
