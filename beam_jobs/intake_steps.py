@@ -1,5 +1,7 @@
 """Raw rows to labelled batches: the first steps of a build."""
 
+import collections
+import concurrent.futures
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,12 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.raw_files import RawFile, RawRows
+from beam_jobs.written_files import at_bundle_end
 from models import use_case
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 from transforms.csv_decoder import CsvDecoder
 from transforms.intake import Intake, take_in
 from transforms.split import assign_splits
+
+_BLOCKS_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +95,22 @@ class _LabelRows(beam.DoFn):
         self._use_case = use_case.find(self._name, self._folder)
         self._decoder = RawRowsDecoder(self._use_case.schema)
 
+    def start_bundle(self) -> None:
+        # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._ahead: collections.deque[concurrent.futures.Future[LabelledRows]] = collections.deque()
+
     def process(self, rows: RawRows) -> Iterator[LabelledRows]:
+        self._ahead.append(self._thread.submit(self._label, rows))
+        if len(self._ahead) > _BLOCKS_AHEAD:
+            yield self._ahead.popleft().result()
+
+    def finish_bundle(self) -> Iterator:
+        while self._ahead:
+            yield from at_bundle_end(self._ahead.popleft().result())
+        self._thread.shutdown()
+
+    def _label(self, rows: RawRows) -> LabelledRows:
         intake = self._decoder.take_in(rows)
         label = np.asarray(self._use_case.label(intake.batch), np.float32)
         batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
@@ -102,7 +122,7 @@ class _LabelRows(beam.DoFn):
         fractions = self._use_case.model.split
         split = assign_splits(batch, self._use_case.schema, fractions)
         order = np.argsort(split, kind="stable")
-        yield LabelledRows(
+        return LabelledRows(
             file=rows.file,
             first_row=rows.first_row,
             rows_read=len(rows.values),

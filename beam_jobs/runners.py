@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
@@ -20,6 +21,8 @@ from beam_jobs.state_sampling import short_sampling
 from schemas.errors import OnegraphError, ServiceError, UsageError
 
 _log = logging.getLogger(__name__)
+
+_View = TypeVar("_View", bound=beam_options.PipelineOptions)
 
 _OURS = {"local": "FnApiRunner", "prism": "PrismRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.values())
@@ -54,9 +57,22 @@ def pipeline_options(
         flags.append("--streaming")
     if job_name is not None and "job_name" not in given:
         flags.append(f"--job_name={job_name}")
-    options = beam_options.PipelineOptions(flags)
+    options = _Options(flags)
     options.view_as(beam_options.SetupOptions).save_main_session = False
     return options
+
+
+class _Options(beam_options.PipelineOptions):
+    """Options whose views are made once: Beam asks for one at every step and parses all flags again each time."""
+
+    def view_as(self, cls: type[_View]) -> _View:
+        views = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
 
 
 def find_prism(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:

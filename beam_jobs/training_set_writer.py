@@ -13,7 +13,7 @@ from models.training_set import KIND
 from models.use_case import UseCase
 from schemas import anomalies, artifact, fingerprint
 from schemas.errors import InputError, OnegraphError
-from transforms.graph import TransformGraph
+from transforms.graph import FEATURES, graph_fingerprint
 from transforms.tfrecord import SUFFIXES
 
 STATISTICS = "statistics"
@@ -47,7 +47,7 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, spooled: Wri
             raise OnegraphError(
                 f"{path}: split {name} has {rows} rows, its shards {written.rows(name)}; build again elsewhere"
             )
-    graph = TransformGraph.load(path / "graph")
+    features = json.loads((path / "graph" / FEATURES).read_text())["features"]
     suffix = f"tfrecord{SUFFIXES[compression]}"
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in spooled.split_rows}
     name_all(path, REJECTED, "jsonl", spooled.files[REJECTED])
@@ -62,12 +62,12 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, spooled: Wri
     facts: dict[str, Any] = {
         "use_case": use_case.name,
         "shards": shards,
-        "feature_names": list(graph.feature_names),
-        "feature_kinds": list(graph.feature_kinds),
+        "feature_names": [feature["name"] for feature in features],
+        "feature_kinds": [feature["kind"] for feature in features],
         "slices": list(use_case.model.slices),
         "compression": compression,
         "schema_fingerprint": use_case.schema.fingerprint,
-        "graph_fingerprint": graph.fingerprint,
+        "graph_fingerprint": graph_fingerprint(path / "graph"),
     }
     names = [shard["name"] for found in shards.values() for shard in found]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}

@@ -60,9 +60,9 @@ class SaveWritten(beam.PTransform):
         return bundles | "Gather" >> beam.combiners.ToList() | "Save" >> beam.Map(_save, self.path)
 
 
-def at_bundle_end(written: Written) -> Iterator[WindowedValue]:
-    """Yield what a `finish_bundle` gives out."""
-    yield WindowedValue(written, GlobalWindow().max_timestamp(), (GlobalWindow(),))
+def at_bundle_end(element: Any) -> Iterator[WindowedValue]:
+    """Yield an element as a `finish_bundle` must give it out."""
+    yield WindowedValue(element, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
 
 def load_written(path: str | pathlib.Path) -> Written:
