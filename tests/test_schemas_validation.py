@@ -13,9 +13,10 @@ SCHEMA = Schema.from_text("""
 feature { name: "fare" type: FLOAT presence { min_fraction: 1 } float_domain { min: 0 max: 100 } }
 feature { name: "hour" type: INT int_domain { min: 0 max: 23 } }
 feature { name: "at" type: INT presence { min_fraction: 1 } int_domain { min: 10 } annotation { tag: "event_time:s" } }
+feature { name: "area" type: INT int_domain { min: 1 max: 77 } }
 feature { name: "company" type: BYTES presence { min_fraction: 1 } string_domain { value: "a" value: "b" } }
 """)
-GOOD = {"fare": 1.0, "hour": None, "at": 10, "company": "a"}
+GOOD = {"fare": 1.0, "hour": None, "at": 10, "area": None, "company": "a"}
 
 
 def _batch(*changes):
@@ -33,6 +34,7 @@ def _batch(*changes):
         ({"hour": -1}, Reason.RANGE, "/hour"),
         ({"hour": 2**62}, Reason.RANGE, "/hour"),
         ({"at": 9}, Reason.TIME_RANGE, "/at"),
+        ({"area": 0}, Reason.RANGE, "/area"),
         ({"at": None}, Reason.REQUIRED, "/at"),
         ({"company": None}, Reason.REQUIRED, "/company"),
         ({"company": None, "hour": 24}, Reason.RANGE, "/hour"),

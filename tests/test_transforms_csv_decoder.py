@@ -65,6 +65,12 @@ def test_each_bad_line_is_rejected_alone_with_its_reason_and_path():
     assert decoded.batch.to_pylist() == [{"count": 3, "fare": 12.5, "company": "Blue, Ribbon"}] * len(REFUSED)
 
 
+def test_each_bad_line_is_rejected_for_the_same_reason_alone():
+    decoder = CsvDecoder(SCHEMA, HEADER)
+    found = [decoder([bad]).rejections for bad, _, _ in REFUSED]
+    assert [(one.reason, one.path) for (one,) in found] == [(why, path) for _, why, path in REFUSED]
+
+
 def test_an_empty_cell_is_missing_and_a_quoted_empty_one_is_an_empty_string():
     decoded = CsvDecoder(SCHEMA, HEADER)([b",,", b'1,0,""', b'007,+.5,"a\nb"', b"-0,-0.0,NA"])
     assert [tuple(row.values()) for row in decoded.batch.to_pylist()] == [
