@@ -34,7 +34,6 @@ from transforms.examples import ExampleDecoder, ExampleEncoder
 SCORE = "score"
 _BATCH_SIZES = (1, 2, 3, 7, 16, 33, 100, 1000, 4099)
 _PARTITIONS = 4
-_SOURCE_BYTES = 1_048_588
 
 
 def check(settings: CheckSkew) -> pathlib.Path:
@@ -155,7 +154,7 @@ def _stream(
         f"check-skew-{uuid.uuid4().hex[:8]}-{part}" for part in ("source", "predictions", "rejected")
     )
     servers = given.bootstrap_servers
-    topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, _SOURCE_BYTES))
+    topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, topics.DEFAULT_MESSAGE_BYTES))
     try:
         producer = Producer(servers)
         try:

@@ -23,7 +23,6 @@ from schemas.errors import ArtifactError, ServiceError, UsageError
 _MARKER = ".onegraph-demo"
 _USE_CASE = "taxi"
 _PARTITIONS = 4
-_SOURCE_BYTES = 1_048_588
 _WAIT_S = 120.0
 _SECOND = ("max_depth=4", "eta=0.05")  # another model of the same graph, to have something to swap in
 
@@ -117,7 +116,7 @@ def _stream(
     """Replay the events through a streaming job; return what was sent, the second bundle, and the job's summary."""
     servers = given.bootstrap_servers
     source, predictions, rejected = names
-    topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, _SOURCE_BYTES))
+    topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, topics.DEFAULT_MESSAGE_BYTES))
     pairs = rows.keyed()
     options = [
         *("--bootstrap-servers", servers, "--registry", str(output / "registry"), "--runner", given.runner),

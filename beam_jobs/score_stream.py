@@ -24,7 +24,6 @@ from schemas.schema import SERVING, Schema
 _log = logging.getLogger(__name__)
 _jobs = itertools.count(1)
 _REJECTED = "rejected."
-_LARGEST_SOURCE_MESSAGE = 1_048_588  # Kafka's default
 _BATCH_BYTES = 900_000
 
 
@@ -115,7 +114,7 @@ def _topics(settings: ScoreStream) -> tuple[str, str, str]:
 def _create_topics(settings: ScoreStream) -> None:
     servers = settings.bootstrap_servers
     there = topics.describe(servers, [settings.source_topic]).get(settings.source_topic)
-    largest = there.max_message_bytes if there else _LARGEST_SOURCE_MESSAGE
+    largest = there.max_message_bytes if there else topics.DEFAULT_MESSAGE_BYTES
     partitions = there.partitions if there else settings.partitions
     for name in topics.create(servers, topics.for_scoring(*_topics(settings), partitions, largest)):
         _log.info("made topic %s", name)

@@ -9,6 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from beam_jobs.kafka_client import CONNECT_S, connect, missing_topic, one_line
 from schemas.errors import ServiceError
 
+DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
 HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with much to spare
 _FOREVER = str(2**63 - 1)
 _SIZE = "max.message.bytes"
