@@ -47,7 +47,6 @@ class Source:
     start: str = "earliest"
     until_caught_up: bool = False
     read_budget_s: float = 5.0
-    gather_s: float = 0.005
     max_batch: int = 4_000
 
 
@@ -98,7 +97,7 @@ class _GroupReader:
             source = self._source
             if self._consumer is None:
                 self._consumer = Consumer(source.servers, source.topic)
-            yield EventGatherer(self._consumer, source.topic, source.max_batch, source.gather_s)
+            yield EventGatherer(self._consumer, source.topic, source.max_batch)
         except Exception:
             self.close()  # the library's fetcher may be left in the middle of a broken batch
             raise

@@ -35,8 +35,6 @@ def check(settings: ScoreStream) -> None:
     for option in ("partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions"):
         if getattr(settings, option) < 1:
             raise UsageError(f"--{option.replace('_', '-')} is {getattr(settings, option)}, wanted 1 or more")
-    if settings.gather_ms < 0:
-        raise UsageError(f"--gather-ms is {settings.gather_ms}, wanted 0 or more")
     runners.pipeline_options(settings.runner, settings.beam_args)
     values = _values(settings)
     champion = Registry(settings.registry).champion()
@@ -73,7 +71,6 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         start=settings.start,
         until_caught_up=settings.until_caught_up,
         read_budget_s=settings.read_budget_ms / 1000,
-        gather_s=settings.gather_ms / 1000,
         max_batch=settings.max_batch,
     )
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000

@@ -112,7 +112,6 @@ class ScoreStream(Runner, Broker):
     partition_groups: int = option("groups of partitions that are read side by side", 1)
     start: str = option("where to begin without committed offsets", "earliest", choices=("earliest", "latest"))
     read_budget_ms: int = option("how long one call of the reader may last", 5_000)
-    gather_ms: int = option("how long a batch may gather after its first event", 5)
     max_batch: int = option("events in one batch at most", 4_000)
     pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
     until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)

@@ -42,7 +42,7 @@ PORT = 27_392
 PARTITIONS = 4
 DRAINED = 60_000
 DRAIN_ROUNDS = 3
-RATE, SECONDS, LATENCY_ROUNDS = 1_000, 12, 2
+RATE, SECONDS, LATENCY_ROUNDS = 1_000, 12, 5
 SENDER = """
 import sys
 from beam_jobs.kafka_client import Producer

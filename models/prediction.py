@@ -108,8 +108,11 @@ def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
 def _numbers(values: pa.Array) -> pa.Array:
     """Return numbers as JSON text, `null` where missing or not finite."""
     if not pa.types.is_floating(values.type):
-        return values.cast(pa.string()).fill_null("null")
-    texts = pc.if_else(pc.is_finite(values), values.cast(pa.string()), "null").fill_null("null")
+        texts = values.cast(pa.string())
+        return texts.fill_null("null") if texts.null_count else texts
+    texts = values.cast(pa.string())
+    if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
+        texts = pc.if_else(pc.is_finite(values), texts, "null").fill_null("null")
     # `-0` is an integer to readers of JSON, and integers have no negative zero.
     return pc.if_else(pc.equal(texts, "-0"), "-0.0", texts)
 

@@ -56,9 +56,9 @@ class FakeConsumer:
         self.paused.add(partition)
 
 
-def gatherer(polls, offsets, max_batch=100, gather_s=0.005, gaps=None):
+def gatherer(polls, offsets, max_batch=100, gaps=None):
     clock = Clock()
-    made = EventGatherer(FakeConsumer(clock, polls, gaps), "t", max_batch, gather_s)
+    made = EventGatherer(FakeConsumer(clock, polls, gaps), "t", max_batch)
     made.go_to(offsets)
     return made, clock
 
@@ -69,34 +69,19 @@ def test_nothing_came():
     assert (len(batch), batch.next_offsets, clock.now) == (0, {}, 0.1)
 
 
-def test_a_small_poll_is_followed_by_one_more():
-    polls = [(0.05, [record(0, 5)]), (0.003, [record(1, 7), record(0, 6)]), (0.001, [record(0, 7)])]
+def test_a_batch_is_what_one_poll_brings():
+    polls = [(0.05, [record(0, 5)]), (0.003, [record(1, 7), record(0, 6)])]
     made, clock = gatherer(polls, {0: 5, 1: 7})
-    batch = made.next_batch(1)
-    assert clock.now == 0.05 + 0.003
-    assert (batch.partitions, batch.offsets) == ([0, 0, 1], [5, 6, 7])
-    assert batch.values == [b"0/5", b"0/6", b"1/7"]
-    assert batch.next_offsets == {0: 7, 1: 8}
-    assert made.next_batch(1).offsets == [7]
-
-
-def test_gathering_waits_no_longer_than_told():
-    made, clock = gatherer([(0, [record(0, 5)]), (0.02, [record(0, 6)])], {0: 5})
     assert made.next_batch(1).offsets == [5]
-    assert clock.now == 0.005
-    assert made.next_batch(1).offsets == [6]
+    assert clock.now == 0.05
+    batch = made.next_batch(1)
+    assert (batch.partitions, batch.offsets, batch.values) == ([1, 0], [7, 6], [b"1/7", b"0/6"])
+    assert batch.next_offsets == {0: 7, 1: 8}
 
 
-def test_enough_events_do_not_wait_for_more():
-    made, clock = gatherer([(0, [record(0, offset) for offset in range(600)])], {0: 0}, max_batch=4_000)
-    assert len(made.next_batch(1)) == 600
-    assert clock.now == 0
-
-
-def test_a_full_batch_does_not_wait():
-    made, clock = gatherer([(0, [record(0, offset) for offset in range(9)])], {0: 0}, max_batch=4)
+def test_no_batch_is_larger_than_told():
+    made, _ = gatherer([(0, [record(0, offset) for offset in range(9)])], {0: 0}, max_batch=4)
     assert [made.next_batch(1).offsets for _ in range(2)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert clock.now == 0
 
 
 def test_positions_move_over_control_records():

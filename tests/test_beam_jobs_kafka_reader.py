@@ -49,7 +49,7 @@ def filled(broker, topics):
 
 @pytest.mark.parametrize("groups", [1, 2, 5])
 def test_every_event_once_and_in_order(broker, filled, groups):
-    found = read_all(source(broker, filled, partition_groups=groups, max_batch=9, gather_s=0.0))
+    found = read_all(source(broker, filled, partition_groups=groups, max_batch=9))
     assert sorted(found) == [(p, o, b"%d" % o) for p, count in ((0, 40), (2, 7)) for o in range(count)]
     for partition in (0, 2):
         offsets = [offset for where, offset, _ in found if where == partition]
