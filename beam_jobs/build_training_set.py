@@ -14,6 +14,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
+from beam_jobs import progress
 from beam_jobs.intake_steps import LabelledRows, LabelRows
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
@@ -55,11 +56,13 @@ def run(settings: Settings) -> dict[str, Any]:
     path = artifact.create(settings.output, KIND).absolute()
     try:
         (path / WORK).mkdir()
-        rows_read = analyze(settings, use_case, files, options, path)
+        with progress.step("read the raw rows and analyze the train split"):
+            rows_read = analyze(settings, use_case, files, options, path)
         spooled = load_written(path / WORK / SPOOLED)
         check_spooled(spooled, rows_read, settings.data)
-        transform(settings, use_case, spooled, options, path)
-        finish(path, use_case, settings.compression, spooled, load_written(path / WORK / SHARDS))
+        with progress.step("transform, write shards and statistics"):
+            transform(settings, use_case, spooled, options, path)
+            finish(path, use_case, settings.compression, spooled, load_written(path / WORK / SHARDS))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

@@ -1,17 +1,18 @@
 """`onegraph demo`: everything in a row on the shipped taxi trips, ending with a table and a report."""
 
+import contextlib
 import pathlib
 import shutil
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 import schemas
-from beam_jobs import build_training_set, check_skew, evaluate, release, send, settings, topics, train
+from beam_jobs import build_training_set, check_skew, evaluate, progress, release, send, settings, topics, train
 from beam_jobs.demo_report import Numbers, write_report
 from beam_jobs.kafka_client import Consumer, Producer
 from beam_jobs.replay import HeldOut, held_out, observe
@@ -176,23 +177,13 @@ def _await_outcomes(servers: str, outputs: tuple[str, str], count: int, job: Str
 
 
 class _Steps:
-    """Progress on standard error: the number and name of each step, and the seconds it took."""
+    """The numbered steps of the demo, each with its seconds on standard error, on a terminal or not."""
 
     def __init__(self, count: int):
-        self._console = Console(stderr=True, highlight=False)
-        self._count, self._number, self._name = count, 0, ""
+        self._count, self._number = count, 0
 
-    def __call__(self, name: str) -> "_Steps":
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
         self._number += 1
-        self._name = f"{self._number}/{self._count} {name}"
-        return self
-
-    def __enter__(self) -> None:
-        self._begin = time.monotonic()
-        self._status = self._console.status(self._name)
-        self._status.start()
-
-    def __exit__(self, *exception: Any) -> None:
-        self._status.stop()
-        if exception[0] is None:
-            self._console.print(f"{self._name:<66}{time.monotonic() - self._begin:>6.1f} s", markup=False)
+        with progress.step(f"{self._number}/{self._count} {name}", always=True):
+            yield

@@ -10,6 +10,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
+from beam_jobs import progress
 from schemas.errors import InputError
 from schemas.schema import Schema
 from transforms.csv_decoder import CsvDecoder, read_header, split_lines
@@ -63,6 +64,7 @@ class _ReadBlocks(beam.DoFn):
     def process(self, file: RawFile) -> Iterator[RawRows]:
         for block in read_file(file):
             self._rows.inc(len(block.values))
+            progress.advance(len(block.values))
             yield block
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs import progress
 from beam_jobs.predictions import PREDICTIONS, WritePredictions
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
@@ -52,7 +53,8 @@ def run(settings: Settings) -> dict[str, Any]:
             >> WritePredictions(str(bundle.absolute()), str(path / WORK), settings.format, settings.with_features)
             | "Save File Names" >> SaveWritten(str(path / WORK / WRITTEN))
         )
-        rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+        with progress.step("score"):
+            rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
         return _finish(settings, path, bundle, rows_read)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)

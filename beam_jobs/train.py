@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from beam_jobs import progress
 from beam_jobs.settings import Train
 from models.training import check as check_fits
 from models.training import train_candidate
@@ -19,7 +20,10 @@ def check(settings: Train) -> None:
 def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
     use_case, training_set = _opened(settings)
-    written = train_candidate(use_case, training_set, settings.output, settings.seed, _parameters(settings.parameters))
+    with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
+        written = train_candidate(
+            use_case, training_set, settings.output, settings.seed, _parameters(settings.parameters)
+        )
     return {
         "candidate": str(written.path),
         "use_case": use_case.name,

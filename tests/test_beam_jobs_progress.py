@@ -1,0 +1,49 @@
+"""Progress lines, with and without a terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+from beam_jobs import progress
+with progress.step("outer", always={always}):
+    progress.advance(1_000)
+    with progress.step("inner", always=True):
+        progress.advance(234)
+if {fails}:
+    with progress.step("fails", always=True):
+        raise SystemExit(1)
+"""
+
+
+def shown(always, fails=False, terminal=False):
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-c", PROGRAM.format(always=always, fails=fails)]
+    if not terminal:
+        return subprocess.run(program, stderr=subprocess.PIPE, check=False).stderr.decode()
+    process = subprocess.Popen(program, stderr=theirs)
+    os.close(theirs)
+    process.wait()
+    return os.read(ours, 100_000).decode()
+
+
+def test_a_pipe_sees_the_last_line_of_an_outer_step_only():
+    lines = shown(always=True, fails=True).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("outer, 1,234 rows ")
+    assert lines[0].endswith(" s")
+
+
+def test_a_pipe_sees_nothing_of_a_step_for_terminals():
+    # the inner step is the outermost that is shown then
+    assert shown(always=False).startswith("inner, 234 rows ")
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_a_terminal_sees_the_step(always):
+    seen = shown(always, terminal=True)
+    assert "outer, 1,234 rows" in seen
+    assert "inner" not in seen
