@@ -6,14 +6,12 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
-from beam_jobs import process_wide
+from beam_jobs import measures, process_wide
 from beam_jobs.events import EventBatch, Header, Outcome, Records
-from beam_jobs.runners import NAMESPACE
 from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
-from models.prediction import PredictionEncoder
+from models.prediction import CHAMPION, PredictionEncoder
 from models.scorer import Scorer
 from schemas.errors import OnegraphError
 from schemas.rejection import Rejection
@@ -121,17 +119,18 @@ class ScoreBatches(beam.DoFn):
             ("scorer", self._registry), lambda: LiveScorer(self._registry, self._pointer_poll_s)
         )
         self._scorer: Any = None
-        self._scored, self._batches = (Metrics.counter(NAMESPACE, name) for name in ("predictions", "batches"))
 
     def process(self, events: EventBatch) -> Iterator[Outcome]:
         current = self._live.current()
         if current is not self._scorer:
             self._scorer, self._events = current, EventScorer(current, self._with_features, self._values)
         outcome, rejections = self._events.score(events)
-        self._batches.inc()
-        self._scored.inc(len(outcome.predictions))
+        measures.count("batches")
+        measures.count("events", len(events))
+        measures.observe("batch_events", len(events))
+        measures.count("predictions", len(outcome.predictions), variant=CHAMPION)
         for reason, count in Counter(one.reason.value for one in rejections).items():
-            Metrics.counter(NAMESPACE, f"rejected.{reason}").inc(count)
+            measures.count("rejected", count, reason=reason)
         yield outcome
 
     def teardown(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import process_wide, runners, topics
+from beam_jobs import measures, process_wide, runners, topics
 from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.kafka_reader import ReadEvents, Source
 from beam_jobs.kafka_writer import WriteOutcomes
@@ -23,7 +23,6 @@ from schemas.schema import SERVING, Schema
 
 _log = logging.getLogger(__name__)
 _jobs = itertools.count(1)
-_REJECTED = "rejected."
 _BATCH_BYTES = 900_000
 
 
@@ -118,9 +117,9 @@ def _create_topics(settings: ScoreStream) -> None:
 
 
 def _summary(counters: dict[str, int]) -> dict[str, Any]:
-    reasons = {name.removeprefix(_REJECTED): n for name, n in counters.items() if name.startswith(_REJECTED)}
+    reasons = measures.by_label(counters, "rejected")
     return {
-        "predictions": counters.get("predictions", 0),
+        "predictions": measures.total(counters, "predictions"),
         "rejected": sum(reasons.values()),
         "rejected_by_reason": reasons,
         "batches": counters.get("batches", 0),

@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+os.environ["ONEGRAPH_STRICT"] = "1"  # a measure that nobody declared raises, here and in the processes that tests start
 
 import itertools
 import pathlib
