@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.buffers import validity_of, values_of
 from schemas.errors import InputError
 from schemas.rejection import Reason, Rejection, Stage, pointer
 from schemas.schema import Column, Kind, Schema
+
+_DTYPES = {Kind.FLOAT: np.float32, Kind.INT: np.int64}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +41,12 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
     for column in schema.columns:
         out_of_range = Reason.TIME_RANGE if column.name == time else Reason.RANGE
         array = _column(batch, column)
-        present = np.asarray(array.is_valid()) if array.null_count else None
+        present = validity_of(array) if array.null_count else None
         faults = []
         if column.required and present is not None:
             faults.append((Reason.REQUIRED, ~present))
         if column.kind is not Kind.BYTES:
-            values = np.asarray(array.fill_null(0) if array.null_count else array)
+            values = values_of(array, _DTYPES[column.kind])
             if column.kind is Kind.FLOAT:
                 faults.append((Reason.NUM_NONFINITE, ~np.isfinite(values)))
             if column.minimum is not None:
@@ -51,9 +54,9 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
             if column.maximum is not None:
                 faults.append((out_of_range, values > column.maximum))
         for reason, mask in faults:
+            if present is not None and reason is not Reason.REQUIRED:
+                mask = mask & present
             if mask.any():
-                if present is not None and reason is not Reason.REQUIRED:
-                    mask = mask & present
                 for row in np.flatnonzero(mask).tolist():
                     found.setdefault(row, Rejection(row, Stage.VALIDATE, reason, pointer(column.name)))
     if not found:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from schemas.buffers import validity_of, values_of
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Kind, Schema
 
@@ -77,8 +78,8 @@ def to_float32(parsed: pa.Array) -> pa.Array:
     >>> to_float32(pa.array([0.1, -0.0, None], pa.float64())).to_pylist()
     [0.10000000149011612, 0.0, None]
     """
-    missing = np.asarray(parsed.is_null()) if parsed.null_count else None
-    values = np.asarray(parsed.fill_null(0.0) if parsed.null_count else parsed)
+    missing = ~validity_of(parsed) if parsed.null_count else None
+    values = values_of(parsed, np.float64)
     with np.errstate(over="ignore"):
         return pa.array((values + 0.0).astype(np.float32), mask=missing)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from schemas import fingerprint
+from schemas.buffers import validity_of, values_of
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Column, Kind, Schema
 
@@ -102,14 +103,14 @@ class TransformGraph:
         for place, column in enumerate(floats + ints):
             array = _picked(batch, names, column)
             target: np.ndarray = numbers[place] if place < len(floats) else integers[place - len(floats)]
-            target[:rows] = _values(array, target.dtype)
-            present[place, :rows] = _validity(array) if array.null_count else True
+            target[:rows] = values_of(array, target.dtype)
+            present[place, :rows] = validity_of(array) if array.null_count else True
         vocabulary = [""]
         for place, column in enumerate(texts):
             encoded = _picked(batch, names, column).dictionary_encode()
-            codes[place, :rows] = _values(encoded.indices, codes.dtype) + len(vocabulary)
+            codes[place, :rows] = values_of(encoded.indices, codes.dtype) + len(vocabulary)
             if encoded.null_count:
-                codes[place, :rows][~_validity(encoded.indices)] = 0
+                codes[place, :rows][~validity_of(encoded.indices)] = 0
             vocabulary.extend(encoded.dictionary.to_pylist())
         packed = {"numbers": numbers, "integers": integers, "codes": codes, "present": present}
         tensors = {name: tf.constant(array) for name, array in packed.items()}
@@ -163,23 +164,6 @@ def _picked(batch: pa.RecordBatch, names: list[str], column: Column) -> pa.Array
     if array.type != column.kind.value:
         raise InputError(f"raw batch: column {column.name!r} is {array.type}, the graph takes {column.kind.value}")
     return array
-
-
-def _values(array: pa.Array, dtype: np.dtype) -> np.ndarray:
-    """Return a view of a primitive array's values; where null they are anything."""
-    buffer = array.buffers()[1]
-    if buffer is None:
-        return np.zeros(len(array), dtype)
-    return np.frombuffer(buffer, dtype, array.offset + len(array))[array.offset :]
-
-
-def _validity(array: pa.Array) -> np.ndarray:
-    bitmap = array.buffers()[0]
-    if bitmap is None:
-        return np.ones(len(array), np.bool_)
-    end = array.offset + len(array)
-    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), count=end, bitorder="little")
-    return bits[array.offset :].view(np.bool_)
 
 
 def _use_one_thread() -> None:
