@@ -171,7 +171,7 @@ def _print_plan(verb: str, settings: Any, module: Any) -> None:
         module.check(settings)
     print(f"onegraph {verb} would run with", file=sys.stderr)
     for field in options.fields(type(settings)):
-        print(f"  {field.name.replace('_', '-')}: {getattr(settings, field.name)}", file=sys.stderr)
+        print(f"  {field.name.rstrip('_').replace('_', '-')}: {getattr(settings, field.name)}", file=sys.stderr)
     for argument in getattr(settings, "beam_args", ()):
         print(f"  Beam's own: {argument}", file=sys.stderr)
 

@@ -1,7 +1,7 @@
 """From a frozen dataclass to a command line, a TOML file, or a call from Python.
 
-A verb's settings are one dataclass in `settings.py`. Its fields become options: `data_size` is `--data-size`,
-a bool is a flag, a tuple takes several values, a field made with `argument()` is positional.
+A verb's settings are one dataclass in `settings.py`. Its fields become options: `data_size` is `--data-size`, `as_`
+is `--as`, a bool is a flag, a tuple takes several values, a field made with `argument()` is positional.
 """
 
 import argparse
@@ -60,12 +60,12 @@ def add_to_parser(parser: argparse.ArgumentParser, settings: type) -> None:
             keywords["metavar"] = "{" + ",".join(choices) + "}" if choices else field.name
             groups[group].add_argument(field.name, type=kind, nargs="*" if many else "?", **keywords)
         elif kind is bool:
-            groups[group].add_argument(_spelling(field), action="store_true", **keywords)
+            groups[group].add_argument(_spelling(field), dest=field.name, action="store_true", **keywords)
         else:
             if many:
                 keywords["nargs"] = "+"
             keywords |= {"choices": choices} if choices else {"metavar": _PLACEHOLDERS[kind]}
-            groups[group].add_argument(_spelling(field), type=kind, **keywords)
+            groups[group].add_argument(_spelling(field), dest=field.name, type=kind, **keywords)
 
 
 def build(settings: type, given: Mapping[str, Any], config: str | None = None) -> Any:
@@ -79,6 +79,7 @@ def build(settings: type, given: Mapping[str, Any], config: str | None = None) -
     if config:
         for key, value in _read_toml(config).items():
             name = key.replace("-", "_")
+            name = name if name in known else f"{name}_"
             if name not in known:
                 raise UsageError(f"{config}: unknown option {key!r}; known: {', '.join(sorted(known))}")
             values[name] = _checked(config, key, value, *_kind(hints[name]))
@@ -104,7 +105,7 @@ def _kind(hint: Any) -> tuple[type, bool]:
 
 
 def _spelling(field: dataclasses.Field) -> str:
-    return field.name.upper() if field.metadata["positional"] else "--" + field.name.replace("_", "-")
+    return field.name.upper() if field.metadata["positional"] else "--" + field.name.rstrip("_").replace("_", "-")
 
 
 def _help(field: dataclasses.Field) -> str:

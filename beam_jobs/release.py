@@ -1,4 +1,4 @@
-"""`onegraph release`: an evaluated candidate becomes a bundle, and the registry points at it."""
+"""`onegraph release`: an evaluated candidate becomes a bundle, and the registry lets it serve."""
 
 import datetime
 import getpass
@@ -6,24 +6,53 @@ from typing import Any
 
 from beam_jobs.settings import Release
 from models.bundle import check_releasable
-from models.registry import Registry
+from models.registry import Pointer, Registry
+from models.variants import CHALLENGER, CHAMPION
+from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
-    """Raise where the candidate is not whole, not evaluated, or did not pass its gates."""
+    """Raise where the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    if settings.as_ == CHALLENGER and settings.weight is None:
+        raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
+    if settings.as_ != CHALLENGER and settings.weight is not None:
+        raise UsageError(f"--weight is for a challenger, --as is {settings.as_}")
     check_releasable(settings.candidate)
+    if settings.as_ != CHAMPION:
+        Registry(settings.registry).released()
 
 
 def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
-    registry = Registry(settings.registry)
-    pointer = registry.release(settings.candidate, who(), now(), settings.why)
-    return {"generation": pointer.generation, "bundle": pointer.champion, "registry": settings.registry}
+    check(settings)
+    role, weight = settings.as_, settings.weight or 0.0
+    pointer = Registry(settings.registry).release(
+        settings.candidate, who(), now(), settings.why, role, weight, settings.experiment
+    )
+    return {"bundle": pointer.variants.newest(role), "role": role, **generation(pointer, settings.registry)}
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
-    return f"{result['registry']}: generation {result['generation']}, champion {result['bundle']}"
+    return generation_text(result)
+
+
+def generation(pointer: Pointer, registry: str) -> dict[str, Any]:
+    """Return a generation that was just written, as every verb that writes one does."""
+    return {"registry": registry, "generation": pointer.generation, **pointer.variants.to_json()}
+
+
+def generation_text(result: dict[str, Any]) -> str:
+    """Return for people who serves in a generation: `generation 3, champion A, challenger B 10%, shadow C`."""
+    return f"{result['registry']}: generation {result['generation']}, {variants_text(result)}"
+
+
+def variants_text(variants: dict[str, Any]) -> str:
+    """Return who serves, from a pointer's JSON value."""
+    served = [f"champion {variants['champion']}"]
+    served += [f"challenger {one['bundle']} {one['weight']:.6g} of keys" for one in variants["challengers"]]
+    served += [f"shadow {bundle}" for bundle in variants["shadows"]]
+    return ", ".join(served)
 
 
 def who() -> str:

@@ -1,10 +1,11 @@
-"""`onegraph rollback`: the next generation of the registry's pointer, with an earlier champion."""
+"""`onegraph rollback`: the registry's next generation, with the variants of an earlier one."""
 
 from typing import Any
 
-from beam_jobs.release import describe, now, who
+from beam_jobs.release import describe, generation, now, who
 from beam_jobs.settings import Rollback
 from models.registry import Registry
+from models.variants import CHAMPION
 
 __all__ = ["check", "describe", "run"]
 
@@ -20,4 +21,4 @@ def check(settings: Rollback) -> None:
 def run(settings: Rollback) -> dict[str, Any]:
     """Write the next generation; return it."""
     pointer = Registry(settings.registry).rollback(settings.to, who(), now(), settings.why)
-    return {"generation": pointer.generation, "bundle": pointer.champion, "registry": settings.registry}
+    return {"bundle": pointer.champion, "role": CHAMPION, **generation(pointer, settings.registry)}

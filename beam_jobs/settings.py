@@ -6,7 +6,9 @@ Imports nothing heavy, so that `onegraph VERB --help` answers at once.
 import dataclasses
 
 from beam_jobs.options import argument, option
+from models.variants import CHAMPION, ROLES
 
+REGISTRY_ACTIONS = ("list", "show", "verify", "promote", "weigh", "remove")
 VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
 
 
@@ -63,29 +65,39 @@ class Evaluate(UseCase):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Release:
-    """Make a bundle of an evaluated candidate and point the registry at it."""
+    """Make a bundle of an evaluated candidate and let it serve: the registry's next generation."""
 
     candidate: str = option("directory of the candidate")
     registry: str = option("directory of the registry")
+    as_: str = option("what the bundle is to be", CHAMPION, choices=ROLES)
+    weight: float | None = option("share of keys that a challenger gets, above 0, at most 1", None)
+    experiment: str | None = option("name that deals the keys; a new name deals them anew", None)
     why: str = option("one line kept in the pointer's history", "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rollback:
-    """Point the registry at an earlier bundle: the next generation with an old champion."""
+    """Let the variants of an earlier generation serve again, whole: the registry's next generation."""
 
     registry: str = option("directory of the registry")
-    to: str | None = option("bundle id; the previous champion where not given", None)
+    to: str | None = option("champion to go back to; the variants before the present ones where not given", None)
     why: str = option("one line kept in the pointer's history", "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegistryVerb:
-    """Look into a registry: list bundles and generations, show one bundle, verify every byte of one or all."""
+    """Look into a registry, or change who serves in it.
 
-    action: str = argument("what to do", choices=("list", "show", "verify"))
-    bundle: str | None = argument("bundle id, for show and verify", None)
+    list: bundles and generations. show: what a bundle is. verify: every byte of one bundle or all.
+    promote: a challenger or shadow becomes champion. weigh: a challenger gets another share of keys.
+    remove: a challenger or shadow serves no longer. The last three write the next generation.
+    """
+
+    action: str = argument("what to do", choices=REGISTRY_ACTIONS)
+    bundle: str | None = argument("bundle id; without one the champion is shown, all are verified", None)
     registry: str = option("directory of the registry")
+    weight: float | None = option("with weigh: the challenger's share of keys, above 0, at most 1", None)
+    why: str = option("with promote, weigh, remove: one line kept in the pointer's history", "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,11 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 from models.bundle import write_bundle
 from models.scorer import KIND
+from models.variants import CHAMPION, Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 
@@ -25,34 +25,41 @@ LIVE = "live.json"
 
 @dataclasses.dataclass(frozen=True)
 class Pointer:
-    """One generation: which bundles are live, who said so, when (ISO 8601, UTC) and why.
-
-    `challengers` have a weight by bundle id; `shadows` are bundle ids.
-    """
+    """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why."""
 
     generation: int
-    champion: str
-    challengers: Mapping[str, float]
-    shadows: tuple[str, ...]
+    variants: Variants
     who: str
     when: str
     why: str
 
+    @property
+    def champion(self) -> str:
+        """The champion's bundle id."""
+        return self.variants.champion
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value that is written."""
+        said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
+        return {**said, **self.variants.to_json()}
+
     def text(self) -> str:
         """Return the JSON that is written."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+        return json.dumps(self.to_json(), indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_text(cls, text: str, where: str) -> "Pointer":
         """Parse it; raises `ArtifactError` naming `where` for anything else."""
         try:
             value = json.loads(text)
-            pointer = cls(**{**value, "shadows": tuple(value["shadows"])})
-            if not (isinstance(pointer.generation, int) and isinstance(pointer.champion, str)):
+            if not isinstance(value["generation"], int):
                 raise TypeError
-        except (ValueError, KeyError, TypeError):
+            said = [str(value[name]) for name in ("who", "when", "why")]
+            return cls(value["generation"], Variants.from_json(value), *said)
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ArtifactError(f"{where}: not a registry pointer; restore it from history/") from None
-        return pointer
+        except InputError as error:
+            raise ArtifactError(f"{where}: {error}; restore it from history/") from None
 
 
 class Registry:
@@ -102,27 +109,61 @@ class Registry:
         files = sorted(folder.glob("[0-9]*.json")) if folder.is_dir() else []
         return [Pointer.from_text(file.read_text(), str(file)) for file in files]
 
-    def release(self, candidate: str | pathlib.Path, who: str, when: str, why: str) -> Pointer:
-        """Make the bundle of an evaluated candidate and point at it."""
-        return self.point_at(write_bundle(candidate, self.path / "bundles"), who, when, why)
+    def release(
+        self,
+        candidate: str | pathlib.Path,
+        who: str,
+        when: str,
+        why: str,
+        role: str = CHAMPION,
+        weight: float = 0.0,
+        experiment: str | None = None,
+    ) -> Pointer:
+        """Make the bundle of an evaluated candidate and let it serve in a role, `champion`, `challenger` or `shadow`.
+
+        A new champion takes the old one's keys, challengers keep theirs. `weight` is a challenger's share of keys;
+        a new name of the experiment deals all keys anew.
+        """
+        self._joined("(new)", role, weight, experiment)  # what cannot be is refused before anything is written
+        bundle = write_bundle(candidate, self.path / "bundles")
+        return self.point_at(self._joined(bundle, role, weight, experiment), who, when, why)
+
+    def _joined(self, bundle: str, role: str, weight: float, experiment: str | None) -> Variants:
+        live = self.live() if role == CHAMPION else self.released()
+        variants = Variants(bundle) if live is None else live.variants
+        if experiment is not None:
+            variants = dataclasses.replace(variants, experiment=experiment)
+        return variants.joined_by(bundle, role, weight)
 
     def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
-        """Point at an earlier bundle: `to`, or the champion before the present one."""
+        """Let the variants of an earlier generation serve again, whole.
+
+        Without `to` those of the newest generation that had others than the live one; with it those of the newest one
+        with this champion, or this bundle alone where it never was champion.
+        """
         live = self.released()
+        history = [pointer.variants for pointer in self.history()]
         if to is None:
-            earlier = [pointer.champion for pointer in self.history() if pointer.champion != live.champion]
+            earlier = [variants for variants in history if variants != live.variants]
             if not earlier:
                 raise InputError(f"{self.path}: champion {live.champion} has no predecessor; name a bundle with --to")
-            to = earlier[-1]
-        if to == live.champion:
+        elif to == live.champion:
             raise InputError(f"{self.path}: bundle {to} is the champion already")
-        return self.point_at(to, who, when, why)
+        else:
+            earlier = [Variants(to), *(variants for variants in history if variants.champion == to)]
+        return self.point_at(earlier[-1], who, when, why)
 
-    def point_at(self, bundle_id: str, who: str, when: str, why: str) -> Pointer:
-        """Write the next generation with this champion; the bundle's every byte is compared first."""
-        artifact.open_artifact(self.bundle_path(bundle_id), KIND).verify()
+    def point_at(self, variants: Variants, who: str, when: str, why: str) -> Pointer:
+        """Write the next generation; every byte of its bundles is compared first, and they must be of one use case."""
+        use_cases = {}
+        for bundle in variants.bundles:
+            opened = artifact.open_artifact(self.bundle_path(bundle), KIND)
+            opened.verify()
+            use_cases[opened.manifest["use_case"]] = bundle
+        if len(use_cases) > 1:
+            raise InputError(f"{self.path}: use cases {', '.join(sorted(use_cases))} cannot serve together")
         generations = [pointer.generation for pointer in self.history()]
-        pointer = Pointer(max(generations, default=0) + 1, bundle_id, {}, (), who, when, why)
+        pointer = Pointer(max(generations, default=0) + 1, variants, who, when, why)
         folder = self.path / "history"
         folder.mkdir(exist_ok=True)
         try:

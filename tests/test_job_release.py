@@ -17,11 +17,9 @@ def test_release(candidate, tmp_path, capsys):
     assert main([*argv, "--json"]) == 0
     captured = capsys.readouterr()
     pointer = registry.released()
-    assert json.loads(captured.out) == {
-        "generation": 1,
-        "bundle": pointer.champion,
-        "registry": str(registry.path),
-    }
+    result = json.loads(captured.out)
+    assert (result["generation"], result["registry"]) == (1, str(registry.path))
+    assert result["bundle"] == result["champion"] == pointer.champion
     assert pointer.why == "first one"
     assert pointer.who
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", pointer.when)
@@ -62,3 +60,31 @@ def test_failure_leaves_the_registry_as_it_was(registry, candidate, tmp_path, mo
     with pytest.raises(OSError, match="no space"):
         main(["release", "--candidate", str(candidate), "--registry", str(own)])
     assert sorted(path.relative_to(own) for path in own.rglob("*")) == before
+
+
+def test_challenger_and_shadow(registry, second_candidate, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    champion = own.released().champion
+    argv = ["release", "--candidate", str(second_candidate), "--registry", str(own.path)]
+    assert main([*argv, "--as", "challenger", "--weight", "0.1", "--experiment", "autumn", "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["role"], result["champion"], result["experiment"]) == ("challenger", champion, "autumn")
+    assert result["challengers"] == [{"bundle": result["bundle"], "weight": 0.1, "parts": [[0, 100_000]]}]
+    assert f"champion {champion}, challenger {result['bundle']} 0.1 of keys" in captured.err
+    assert main([*argv, "--as", "shadow"]) == 1
+    assert "serves already" in capsys.readouterr().err
+    assert own.released().generation == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--as", "challenger"], "--as challenger wants --weight"),
+        (["--as", "shadow", "--weight", "0.1"], "--weight is for a challenger"),
+        (["--as", "king"], "invalid choice: 'king'"),
+    ],
+)
+def test_roles_that_make_no_sense(candidate, tmp_path, capsys, given, message):
+    assert main(["release", "--candidate", str(candidate), "--registry", str(tmp_path / "new"), *given]) == 2
+    assert message in capsys.readouterr().err

@@ -6,7 +6,11 @@ import shutil
 import pytest
 
 from models.registry import LIVE, Pointer, Registry
+from models.variants import Variants
+from schemas import artifact
 from schemas.errors import ArtifactError, InputError
+
+OLD = """{"challengers": %s, "champion": "a", "generation": 1, "shadows": [], "when": "", "who": "", "why": ""}"""
 
 
 @pytest.fixture
@@ -79,7 +83,10 @@ def test_altered_bundle_is_not_pointed_at(own, second_bundle):
     assert own.released().generation == 2
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"generation": "1"}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", '{"generation": "1"}', "\x00", OLD % '{"b": 0.1}', OLD % '[{"bundle": "b"}]', OLD % '["b"]'],
+)
 def test_pointer_that_is_none(own, text):
     (own.path / LIVE).write_text(text)
     with pytest.raises(ArtifactError, match="not a registry pointer"):
@@ -89,7 +96,7 @@ def test_pointer_that_is_none(own, text):
 def test_crash_between_history_and_pointer(own, second_bundle):
     """The generation that was written but never went live is not written again."""
     live = own.released()
-    lost = Pointer(2, live.champion, {}, (), "me", "now", "crashed")
+    lost = Pointer(2, live.variants, "me", "now", "crashed")
     (own.path / "history" / "000002.json").write_text(lost.text())
     assert own.released() == live
     assert second_bundle(own.path).generation == 3
@@ -98,4 +105,54 @@ def test_crash_between_history_and_pointer(own, second_bundle):
 def test_two_releases_at_once_do_not_share_a_generation(own, monkeypatch):
     monkeypatch.setattr(Registry, "history", lambda self: [])
     with pytest.raises(ArtifactError, match="another release is writing generation 1"):
-        own.point_at(own.released().champion, "me", "now", "")
+        own.point_at(own.released().variants, "me", "now", "")
+
+
+def test_pointer_of_before_there_were_challengers_is_read():
+    pointer = Pointer.from_text(OLD % "{}", "live.json")
+    assert pointer == Pointer(1, Variants("a"), "", "", "")
+    assert Pointer.from_text(pointer.text(), "live.json") == pointer
+
+
+def test_pointer_says_why_its_weights_cannot_be():
+    too_much = OLD % '[{"bundle": "b", "weight": 0.6}, {"bundle": "c", "weight": 0.5}]'
+    with pytest.raises(ArtifactError, match=r"weight is 0\.5, the other challengers leave 0.4"):
+        Pointer.from_text(too_much, "live.json")
+
+
+def test_challenger_is_released_weighed_promoted_and_rolled_back(own, second_candidate):
+    first = own.released()
+    with_both = own.release(second_candidate, "me", "now", "", "challenger", 0.1, "autumn")
+    (challenger,) = with_both.variants.challengers
+    assert (with_both.champion, challenger.weight, with_both.variants.experiment) == (first.champion, 0.1, "autumn")
+    assert own.live() == with_both
+    heavier = own.point_at(with_both.variants.with_weight(challenger.bundle, 0.5), "me", "now", "")
+    promoted = own.point_at(heavier.variants.promoted(challenger.bundle), "me", "now", "")
+    assert (promoted.champion, promoted.variants.challengers) == (challenger.bundle, ())
+    back = own.rollback(None, "me", "now", "")
+    assert (back.generation, back.variants) == (5, heavier.variants)
+    assert own.rollback(challenger.bundle, "me", "now", "").variants == promoted.variants
+
+
+def test_what_cannot_serve_is_refused_before_it_is_written(own, second_candidate, tmp_path):
+    before = sorted(own.path.rglob("*"))
+    with pytest.raises(InputError, match=r"weight is 1\.5, wanted a share"):
+        own.release(second_candidate, "me", "now", "", "challenger", 1.5)
+    with pytest.raises(InputError, match="experiment 'a b'"):
+        own.release(second_candidate, "me", "now", "", "champion", 0.0, "a b")
+    assert sorted(own.path.rglob("*")) == before
+    with pytest.raises(ArtifactError, match="no bundle is released here"):
+        Registry(tmp_path / "empty").release(second_candidate, "me", "now", "", "shadow")
+    with pytest.raises(ArtifactError, match="no bundle '0123456789ab'"):
+        own.point_at(own.released().variants.with_shadow("0123456789ab"), "me", "now", "")
+
+
+def test_bundles_of_two_use_cases_do_not_serve_together(own, second_bundle):
+    first = own.released().champion
+    other = own.path / "bundles" / second_bundle(own.path).champion
+    manifest = json.loads((other / artifact.MANIFEST).read_text())
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    renamed = artifact.content_id(artifact.complete(other, "bundle", {**facts, "use_case": "fraud"}).manifest)
+    other.rename(other.with_name(renamed))
+    with pytest.raises(InputError, match="use cases fraud, taxi cannot serve together"):
+        own.point_at(Variants(first).with_shadow(renamed), "me", "now", "")
