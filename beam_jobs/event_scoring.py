@@ -1,7 +1,7 @@
 """`ScoreEvents`: a batch of events becomes predictions and rejected records, every event exactly one of the two."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -9,16 +9,19 @@ import pyarrow as pa
 
 from beam_jobs import measures, process_wide
 from beam_jobs.events import EventBatch, Header, Outcome, Records
+from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
 from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
 from models.prediction import CHAMPION, PredictionEncoder
 from models.scorer import Scorer
+from models.scoring_probe import ScoringProbe
 from schemas.errors import OnegraphError
-from schemas.rejection import Rejection
+from schemas.rejection import Reason, Rejection, Stage
 from transforms.intake import take_in
 
 _HEADER = "onegraph."
 _FIRST_ATTEMPT = b"1"
+_NO_CULPRITS: Mapping[int, Reason] = {}
 
 
 class EventScorer:
@@ -28,26 +31,35 @@ class EventScorer:
         self._scorer = scorer
         self._decoder = (values or ValueFormat()).decoder(scorer.schema)
         self._encoder = PredictionEncoder(scorer, with_features)
+        self.probe = ScoringProbe(scorer.path, self._decoder)
 
-    def score(self, events: EventBatch) -> tuple[Outcome, list[Rejection]]:
+    def score(
+        self, events: EventBatch, culprits: Mapping[int, Reason] = _NO_CULPRITS
+    ) -> tuple[Outcome, list[Rejection]]:
         """Return what became of every event, and why some were rejected (rows counted in `events`).
 
-        Raises `OnegraphError` if any event would be lost or doubled; that must stop the job.
+        The rows of `culprits` are rejected unread, for the reasons given there. Raises `OnegraphError` if any event
+        would be lost or doubled; that must stop the job.
         """
-        intake = take_in(events.values, self._decoder, self._scorer.schema)
+        values = events.values
+        if culprits:
+            values = [None if row in culprits else value for row, value in enumerate(values)]
+        intake = take_in(values, self._decoder, self._scorer.schema)
         scored, kept, failed = self._scorer.score_rows(intake.batch)
         batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
         rows = intake.rows[kept].tolist()
-        rejections = intake.rejections + [
-            Rejection(int(intake.rows[one.row]), one.stage, one.reason, one.path) for one in failed
+        rejections = [
+            Rejection(one.row, Stage.SCORE, culprits[one.row]) if one.row in culprits else one
+            for one in intake.rejections
         ]
-        values = self._encoder.encode(batch, scored.scores, scored.features, [_source(events, row) for row in rows])
-        predictions = self._records(events, rows, values, None)
+        rejections += [Rejection(int(intake.rows[one.row]), one.stage, one.reason, one.path) for one in failed]
+        encoded = self._encoder.encode(batch, scored.scores, scored.features, [_source(events, row) for row in rows])
+        predictions = self._records(events, rows, encoded, None)
         refused = [one.row for one in rejections]
         rejected = self._records(
             events, refused, [events.values[row] for row in refused], [self._headers(events, one) for one in rejections]
         )
-        _check_complete(len(events), rows, len(values), refused)
+        _check_complete(len(events), rows, len(encoded), refused)
         return Outcome(events.topic, predictions, rejected, events.next_offsets), rejections
 
     def _headers(self, events: EventBatch, rejection: Rejection) -> list[Header]:
@@ -99,9 +111,10 @@ class ScoreEvents(beam.PTransform):
         pointer_poll_s: float = 1.0,
         with_features: bool = False,
         values: ValueFormat | None = None,
+        isolation: IsolationSettings | None = None,
     ):
         super().__init__()
-        self._score = ScoreBatches(registry, pointer_poll_s, with_features, values or ValueFormat())
+        self._score = ScoreBatches(registry, pointer_poll_s, with_features, values or ValueFormat(), isolation)
 
     def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
         return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
@@ -110,21 +123,37 @@ class ScoreEvents(beam.PTransform):
 class ScoreBatches(beam.DoFn):
     """The DoFn of `ScoreEvents`; plain values only, the scorer is one per process."""
 
-    def __init__(self, registry: str, pointer_poll_s: float, with_features: bool, values: ValueFormat):
+    def __init__(
+        self,
+        registry: str,
+        pointer_poll_s: float,
+        with_features: bool,
+        values: ValueFormat,
+        isolation: IsolationSettings | None = None,
+    ):
         self._registry, self._pointer_poll_s = registry, pointer_poll_s
-        self._with_features, self._values = with_features, values
+        self._with_features, self._values, self._isolation = with_features, values, isolation
 
     def setup(self) -> None:
         self._live = process_wide.borrow(
             ("scorer", self._registry), lambda: LiveScorer(self._registry, self._pointer_poll_s)
         )
+        self._isolated: Any = None
+        if self._isolation:
+            settings = self._isolation
+            self._isolated = process_wide.borrow(("isolation", settings), lambda: IsolatedScoring(settings))
         self._scorer: Any = None
 
     def process(self, events: EventBatch) -> Iterator[Outcome]:
         current = self._live.current()
         if current is not self._scorer:
             self._scorer, self._events = current, EventScorer(current, self._with_features, self._values)
-        outcome, rejections = self._events.score(events)
+        if self._isolated is None:
+            outcome, rejections = self._events.score(events)
+        else:
+            culprits = self._isolated.culprits(events, self._events.probe)
+            with self._isolated.naming(events):
+                outcome, rejections = self._events.score(events, culprits)
         measures.count("batches")
         measures.count("events", len(events))
         measures.observe("batch_events", len(events))
@@ -135,3 +164,5 @@ class ScoreBatches(beam.DoFn):
 
     def teardown(self) -> None:
         process_wide.give_back(("scorer", self._registry))
+        if self._isolated is not None:
+            process_wide.give_back(("isolation", self._isolation))

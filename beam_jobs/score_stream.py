@@ -13,6 +13,7 @@ import apache_beam as beam
 
 from beam_jobs import measures, process_wide, runners, topics
 from beam_jobs.event_scoring import ScoreEvents
+from beam_jobs.isolated_scoring import IsolationSettings
 from beam_jobs.kafka_reader import ReadEvents, Source
 from beam_jobs.kafka_writer import WriteOutcomes
 from beam_jobs.settings import ScoreStream
@@ -24,6 +25,9 @@ from schemas.schema import SERVING, Schema
 _log = logging.getLogger(__name__)
 _jobs = itertools.count(1)
 _BATCH_BYTES = 900_000
+_AT_LEAST_1 = (
+    "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
+)  # fmt: skip
 
 
 def check(settings: ScoreStream) -> None:
@@ -31,7 +35,14 @@ def check(settings: ScoreStream) -> None:
     names = _topics(settings)
     if len(set(names)) != len(names):
         raise UsageError(f"source, predictions and rejected topic must differ, got {', '.join(names)}")
-    for option in ("partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions"):
+    for option in (
+        "partition_groups",
+        "max_batch",
+        "read_budget_ms",
+        "pointer_poll_ms",
+        "partitions",
+        "batch_deadline_ms",
+    ):
         if getattr(settings, option) < 1:
             raise UsageError(f"--{option.replace('_', '-')} is {getattr(settings, option)}, wanted 1 or more")
     runners.pipeline_options(settings.runner, settings.beam_args)
@@ -73,7 +84,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         max_batch=settings.max_batch,
     )
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
-    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings))
+    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings))
     write = WriteOutcomes(
         settings.bootstrap_servers,
         settings.predictions_topic,
@@ -101,6 +112,12 @@ def describe(result: dict[str, Any]) -> str:
 
 def _values(settings: ScoreStream) -> ValueFormat:
     return ValueFormat(settings.value_format, tuple(settings.avro_schema))
+
+
+def _isolation(settings: ScoreStream) -> IsolationSettings:
+    folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
+    group = "/".join([settings.bootstrap_servers, settings.source_topic, settings.group])
+    return IsolationSettings(folder, group, settings.batch_deadline_ms / 1000)
 
 
 def _topics(settings: ScoreStream) -> tuple[str, str, str]:

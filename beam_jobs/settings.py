@@ -132,6 +132,8 @@ class ScoreStream(Runner, Broker):
     with_features: bool = option("add the features that the model saw to every prediction", False)
     value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS)
     avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
+    batch_deadline_ms: int = option("how long a batch may be scored before this process ends; it hangs", 60_000)
+    marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

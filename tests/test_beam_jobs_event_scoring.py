@@ -100,6 +100,22 @@ def test_the_same_events_alone_or_in_company_are_the_same_bytes(scorer, good):
     assert alone == together
 
 
+def test_culprits_are_rejected_unread_and_the_others_scored(scorer, good):
+    bad = {2: Reason.NATIVE_CRASH, 5: Reason.TIMEOUT}
+    values = [b"{" if row == 3 else value for row, value in enumerate(good)]
+    one = EventScorer(scorer)
+    one.probe()(values)
+    outcome, rejections = one.score(batch_of(values), bad)
+    assert [(found.row, found.stage, found.reason) for found in rejections] == [
+        (2, "score", Reason.NATIVE_CRASH),
+        (3, "decode", Reason.JSON_SYNTAX),
+        (5, "score", Reason.TIMEOUT),
+    ]
+    assert outcome.rejected.values == [good[2], b"{", good[5]]
+    unread = [json.loads(value)["id"] for value in outcome.predictions.values]
+    assert unread == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12) if row not in (2, 3, 5)]
+
+
 def test_only_bad_events(scorer):
     outcome, rejections = EventScorer(scorer).score(batch_of([b"", b"[]"]))
     assert (len(outcome.predictions), len(outcome.rejected), len(rejections)) == (0, 2, 2)

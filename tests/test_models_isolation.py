@@ -88,4 +88,4 @@ def test_the_probe_of_a_bundle_does_what_the_stream_does(monkeypatch):
     monkeypatch.setattr("models.scorer.Scorer.load", {"bundles/1": scorer}.__getitem__)
     probe = pickle.loads(pickle.dumps(ScoringProbe("bundles/1", JsonDecoder(schema))))()
     probe([b'{"fare": 2}', b"{", None, b'{"fare": -1}'])
-    assert scored == [{"fare": [2.0]}]
+    assert scored == [{"fare": []}, {"fare": [2.0]}]

@@ -1,0 +1,164 @@
+"""Batches that ended a process before are tried in a child process first, so that no record ends it for ever.
+
+A batch is named in a marker file while it is scored (`batch_marker`). Events that were in hand when two processes died
+are tried in a child (`models.isolation`); the culprits are rejected, the others scored. A culprit that was found is
+remembered by its coordinates and the SHA-256 of its value: the next process may read it again before its offset is
+committed.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import os
+import pathlib
+import re
+import stat
+import tempfile
+from collections.abc import Callable
+
+import msgspec
+
+from beam_jobs.batch_marker import BatchMarkers, BatchName
+from beam_jobs.events import EventBatch
+from beam_jobs.watchdog import Watchdog
+from models.isolation import Probe, find_culprits
+from schemas.errors import OnegraphError
+from schemas.rejection import Reason
+
+_log = logging.getLogger(__name__)
+_DEATHS = 2  # one may be anybody's doing: a kill, a machine without memory
+_KNOWN = "culprits.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class IsolationSettings:
+    """Where the markers of a job lie and how long a batch may take; plain values that travel to workers.
+
+    `folder` is the same for all workers of a job on a machine and survives them; where it is empty, it is one of the
+    user's own in the folder for temporary files, by the name of the job's group. `group` tells jobs apart.
+    """
+
+    folder: str
+    group: str
+    deadline_s: float
+
+    def path(self) -> pathlib.Path:
+        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone."""
+        if self.folder:
+            return pathlib.Path(self.folder)
+        base = pathlib.Path(tempfile.gettempdir()) / f"onegraph-{os.getuid()}"
+        base.mkdir(mode=0o700, exist_ok=True)
+        found = base.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise OnegraphError(f"{base}: is not a folder of this user alone; remove it or give --marker-folder")
+        folder = base / _folder_name(self.group)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+
+class IsolatedScoring:
+    """The markers of this process and the culprits that are known. Safe for threads."""
+
+    def __init__(self, settings: IsolationSettings):
+        self._folder = folder = settings.path()
+        self._deadline_s = settings.deadline_s
+        self._markers = BatchMarkers(folder, Watchdog(settings.deadline_s), deaths=_DEATHS)
+        self._known = _KnownCulprits(folder / _KNOWN)
+
+    def culprits(self, events: EventBatch, make_probe: Callable[[], Probe]) -> dict[int, Reason]:
+        """Return the rows that must not be scored in this process, with their reasons; mostly none.
+
+        `make_probe` is called in a child, only for events that two processes died with. Raises `OnegraphError` where
+        it is not the records' fault (see `find_culprits`).
+        """
+        found = self._known.rows(events)
+        suspects = [row for row in self._markers.suspects(events) if row not in found]
+        if suspects:
+            _log.warning(
+                "processes died with %d of these events in hand: %s; trying them in a child process",
+                len(suspects),
+                BatchName.of(events),
+            )
+            new = find_culprits(make_probe, [events.values[row] for row in suspects], self._deadline_s)
+            by_row = {suspects[place]: reason for place, reason in new.items()}
+            self._known.add(events, by_row)
+            found |= by_row
+        return found
+
+    def naming(self, events: EventBatch) -> contextlib.AbstractContextManager[None]:
+        """Name the batch while it is scored; a batch over the deadline ends the process."""
+        return self._markers.naming(events)
+
+    def close(self) -> None:
+        """Remove this process's markers and stop the watchdog."""
+        self._markers.close()
+        with contextlib.suppress(OSError):  # it holds the markers of others, or culprits
+            self._folder.rmdir()
+
+
+class _Culprit(msgspec.Struct, frozen=True):
+    topic: str
+    partition: int
+    offset: int
+    sha256: str
+    reason: Reason
+
+
+class _KnownCulprits:
+    """Culprits by coordinates, in a file to which every process of the job appends."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+        self._found: dict[tuple[str, int, int], _Culprit] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in path.read_bytes().splitlines():
+                with contextlib.suppress(msgspec.DecodeError):  # its writer died on the way
+                    self._keep(msgspec.json.decode(line, type=_Culprit))
+
+    def rows(self, events: EventBatch) -> dict[int, Reason]:
+        """Return the rows that hold a known culprit: same place and same value."""
+        if not self._found:
+            return {}
+        ranges = BatchName.of(events).ranges
+        rows: dict[int, Reason] = {}
+        for (topic, partition, offset), culprit in list(self._found.items()):
+            first, last = ranges.get(partition, (0, -1))
+            if topic != events.topic or not first <= offset <= last:
+                continue
+            for row, place in enumerate(zip(events.partitions, events.offsets, strict=True)):
+                if place == (partition, offset) and _sha256(events.values[row]) == culprit.sha256:
+                    rows[row] = culprit.reason
+        return rows
+
+    def add(self, events: EventBatch, reasons: dict[int, Reason]) -> None:
+        """Remember rows of a batch, on disk first."""
+        culprits = [
+            _Culprit(events.topic, events.partitions[row], events.offsets[row], _sha256(events.values[row]), reason)
+            for row, reason in reasons.items()
+        ]
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            for culprit in culprits:
+                os.write(file, msgspec.json.encode(culprit) + b"\n")
+                self._keep(culprit)
+                where = f"{culprit.topic}/{culprit.partition}/{culprit.offset}"
+                _log.warning("%s ends the process that scores it: %s", where, culprit.reason)
+        finally:
+            os.close(file)
+
+    def _keep(self, culprit: _Culprit) -> None:
+        self._found[culprit.topic, culprit.partition, culprit.offset] = culprit
+
+
+def _sha256(value: bytes | None) -> str:
+    return hashlib.sha256(value or b"").hexdigest()
+
+
+def _folder_name(group: str) -> str:
+    """Return a name that is safe for a folder and differs where the groups do.
+
+    >>> _folder_name("team/trips")
+    'team-trips-c7e7b083'
+    """
+    return f"{re.sub('[^a-zA-Z0-9.-]', '-', group)[:80]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"

@@ -1,0 +1,69 @@
+"""`score_stream` in processes of its own that some values really end, started again by whoever watches them.
+
+`python -m tests.deadly_stream LOG score_stream OPTIONS`: forks a job after the slow imports, and another after every
+death; appends each exit status to LOG and ends with that of the first job that was not killed.
+"""
+
+import os
+import pathlib
+import sys
+import time
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from beam_jobs import value_format
+from beam_jobs.command_line import main
+from schemas.schema import Schema
+from transforms.decoding import Decoded
+from transforms.json_decoder import JsonDecoder
+
+ABORT, HANG = b'{"abort": 1}', b'{"hang": 1}'
+_MOST_DEATHS = 6
+
+
+class DeadlyDecoder(JsonDecoder):
+    """Does to the process what a fault in native code does, on two values."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _in_the_child, (self.schema.text(),)
+
+    def __call__(self, values: Sequence[bytes | None]) -> Decoded:
+        if ABORT in values:
+            os.abort()
+        while HANG in values:
+            time.sleep(1)
+        return super().__call__(values)
+
+
+def _in_the_child(schema: str) -> DeadlyDecoder:
+    """Make the decoder where the culprits are looked for; it dies before a model is asked, so none is loaded."""
+    decoder = DeadlyDecoder(Schema.from_text(schema))
+    scorer = types.SimpleNamespace(schema=decoder.schema, score_rows=len)
+    loads = types.SimpleNamespace(Scorer=types.SimpleNamespace(load=lambda path: scorer))
+    sys.modules.setdefault("models.scorer", loads)  # type: ignore[arg-type]
+    return decoder
+
+
+def supervise(log: pathlib.Path, argv: list[str]) -> int:
+    """Run the job until it ends by itself."""
+    import beam_jobs.score_stream  # noqa: F401  once for all jobs
+
+    value_format.JsonDecoder = DeadlyDecoder  # type: ignore[misc]
+    for _ in range(_MOST_DEATHS):
+        child = os.fork()
+        if child == 0:
+            os._exit(main(argv))
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        with log.open("a") as file:
+            file.write(f"{code}\n")
+        if code == 0:
+            return 0
+    return 1
+
+
+if __name__ == "__main__":
+    from tests import deadly_stream  # what is pickled must not be named __main__
+
+    sys.exit(deadly_stream.supervise(pathlib.Path(sys.argv[1]), sys.argv[2:]))
