@@ -39,7 +39,7 @@ _PARTITIONS = 4
 def check(settings: CheckSkew) -> pathlib.Path:
     """Refuse missing files, a registry without a bundle and a broker that is down; return the champion's directory."""
     find_files(settings.data)
-    topics.describe(settings.bootstrap_servers, [])
+    topics.describe(settings.connection, [])
     return Registry(settings.registry).champion()
 
 
@@ -153,7 +153,7 @@ def _stream(
     source, predictions, rejected = names = tuple(
         f"check-skew-{uuid.uuid4().hex[:8]}-{part}" for part in ("source", "predictions", "rejected")
     )
-    servers = given.bootstrap_servers
+    servers = given.connection
     topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, topics.DEFAULT_MESSAGE_BYTES))
     try:
         producer = Producer(servers)
@@ -163,7 +163,7 @@ def _stream(
             producer.close()
         score_stream.run(
             ScoreStream(
-                bootstrap_servers=servers,
+                **given.broker_options(),
                 registry=given.registry,
                 source_topic=source,
                 predictions_topic=predictions,

@@ -15,6 +15,8 @@ import schemas
 from beam_jobs import build_training_set, check_skew, evaluate, progress, release, send, settings, topics, train
 from beam_jobs.demo_report import Numbers, write_report
 from beam_jobs.kafka_client import Consumer, Producer
+from beam_jobs.kafka_connection import Connection
+from beam_jobs.options import words
 from beam_jobs.replay import HeldOut, held_out, observe
 from beam_jobs.stream_process import StreamProcess
 from beam_jobs.topic_contents import read_topic
@@ -35,7 +37,7 @@ def check(given: settings.Demo) -> pathlib.Path:
     output = pathlib.Path(given.output)
     if output.exists() and not (output / _MARKER).is_file():
         raise ArtifactError(f"{output}: exists and is not an earlier demo's; choose another --output")
-    topics.describe(given.bootstrap_servers, [])
+    topics.describe(given.connection, [])
     return output
 
 
@@ -61,9 +63,9 @@ def run(given: settings.Demo) -> dict[str, Any]:
     try:
         with step(f"replay {len(rows.events):,} test trips at {given.rate:g}/s, swap the model meanwhile"):
             sent, second, summary = _stream(given, output, names, rows)
-            seen = observe(*(read_topic(given.bootstrap_servers, name) for name in names[:2]))
+            seen = observe(*(read_topic(given.connection, name) for name in names[:2]))
     finally:
-        topics.delete(given.bootstrap_servers, names)
+        topics.delete(given.connection, names)
     with step("prove that batch and stream agree, record by record"):
         skew = check_skew.run(_skew(given, output, data))
     numbers = Numbers(
@@ -106,21 +108,20 @@ def _release(output: pathlib.Path, name: str) -> str:
 
 
 def _skew(given: settings.Demo, output: pathlib.Path, data: str) -> settings.CheckSkew:
-    return settings.CheckSkew(
-        data=(data,), registry=str(output / "registry"), bootstrap_servers=given.bootstrap_servers
-    )
+    return settings.CheckSkew(data=(data,), registry=str(output / "registry"), **given.broker_options())
 
 
 def _stream(
     given: settings.Demo, output: pathlib.Path, names: tuple[str, ...], rows: HeldOut
 ) -> tuple[send.Sent, str, dict[str, Any]]:
     """Replay the events through a streaming job; return what was sent, the second bundle, and the job's summary."""
-    servers = given.bootstrap_servers
+    servers = given.connection
     source, predictions, rejected = names
     topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, topics.DEFAULT_MESSAGE_BYTES))
     pairs = rows.keyed()
     options = [
-        *("--bootstrap-servers", servers, "--registry", str(output / "registry"), "--runner", given.runner),
+        *words(settings.Broker, given.broker_options()),
+        *("--registry", str(output / "registry"), "--runner", given.runner),
         *("--source-topic", source, "--predictions-topic", predictions, "--rejected-topic", rejected),
         *("--group", source),
     ]
@@ -161,7 +162,7 @@ class _Replay(threading.Thread):
         return self._result
 
 
-def _await_outcomes(servers: str, outputs: tuple[str, str], count: int, job: StreamProcess) -> None:
+def _await_outcomes(servers: Connection | str, outputs: tuple[str, str], count: int, job: StreamProcess) -> None:
     """Return once predictions and rejected records together are as many as the events sent."""
     consumers = [Consumer(servers, topic) for topic in outputs]
     ends = time.monotonic() + _WAIT_S

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from beam_jobs import java, local_kafka
+from beam_jobs.kafka_connection import Connection
 from beam_jobs.settings import Doctor
-from schemas.errors import GateRefusal, OnegraphError
+from schemas.errors import GateRefusal, OnegraphError, ServiceError
 
 PACKAGES = ("schemas", "transforms", "models", "beam_jobs")
 MAIN = ("apache-beam", "tensorflow", "tensorflow-transform", "tfx-bsl", "xgboost", "kafka-python", "crc32c", "pyarrow")
 _SET_UP = "run scripts/setup"
+_BROKER_S = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Finding:
 
 def run(settings: Doctor) -> dict[str, Any]:
     """Look at everything; raises `Unhealthy` where something needed is missing."""
-    findings = examine(settings.bootstrap_servers)
+    findings = examine(settings.connection)
     missing = [finding.name for finding in findings if finding.needed and finding.found is None]
     result = {"healthy": not missing, "findings": [dataclasses.asdict(finding) for finding in findings]}
     if missing:
@@ -45,7 +47,7 @@ class Unhealthy(GateRefusal):
     exit_code = 1
 
 
-def examine(bootstrap_servers: str) -> list[Finding]:
+def examine(where: Connection | str) -> list[Finding]:
     """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and the broker."""
     return [
         _python(sys.version_info[:2]),
@@ -55,7 +57,7 @@ def examine(bootstrap_servers: str) -> list[Finding]:
         _program("Maven", java.maven, lambda path: _first_line(path, "-v")),
         _jars(),
         _prism(),
-        _broker(bootstrap_servers),
+        _broker(where),
     ]
 
 
@@ -129,7 +131,17 @@ def _prism() -> Finding:
     return Finding("Prism", found, needed=False, advice=advice)
 
 
-def _broker(bootstrap_servers: str) -> Finding:
-    there = local_kafka.answers(bootstrap_servers)
-    advice = f"{bootstrap_servers} does not answer: `onegraph services up` starts a local one"
-    return Finding("broker", f"{bootstrap_servers} answers" if there else None, needed=False, advice=advice)
+def _broker(where: Connection | str) -> Finding:
+    try:
+        from beam_jobs.kafka_connecting import reach
+        from beam_jobs.topics import describe as ask
+    except ImportError:
+        return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
+    try:
+        reach(Connection.of(where), _BROKER_S)
+        ask(where, [])
+    except ServiceError as error:
+        local = f"{where} does not answer: `onegraph services up` starts a local one"
+        plain = Connection.of(where).security_protocol == "PLAINTEXT"
+        return Finding("broker", None, needed=False, advice=local if plain else str(error))
+    return Finding("broker", f"{where} answers", needed=False)

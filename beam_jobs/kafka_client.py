@@ -5,9 +5,7 @@ small so that another client library can stand behind it.
 """
 
 import contextlib
-import socket
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kafka
@@ -16,9 +14,10 @@ from kafka.partitioner.default import murmur2
 
 from beam_jobs import kafka_batches
 from beam_jobs.events import Records
+from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
+from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
 
-CONNECT_S = 15.0
 _MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 _FETCH_BYTES_PER_PARTITION = 1 << 20
 _FETCH_BYTES = 16 << 20
@@ -28,64 +27,14 @@ class OffsetsLost(ServiceError):
     """The log no longer has, or never had, the offsets where reading should go on."""
 
 
-@contextlib.contextmanager
-def one_line(servers: str, doing: str) -> Iterator[None]:
-    """Turn what the client library raises in the block into a `ServiceError`."""
-    try:
-        yield
-    except errors.KafkaTimeoutError as error:
-        raise ServiceError(
-            f"{servers}: no answer while {doing} ({error}); is the broker up and the address right?"
-        ) from None
-    except errors.KafkaError as error:
-        raise ServiceError(f"{servers}: {type(error).__name__} while {doing}: {error}") from None
-
-
-def connect(make: Any, servers: str, connect_s: float, **options: Any) -> Any:
-    """Make a client of the library; raises `ServiceError` naming the servers when none answers in time."""
-    until = time.monotonic() + connect_s
-    why = _unreachable(servers)
-    while why and time.monotonic() < until:  # the library's client leaks its socket when it gives up
-        time.sleep(min(0.2, connect_s))
-        why = _unreachable(servers)
-    if not why:
-        try:
-            return make(
-                bootstrap_servers=servers.split(","),
-                bootstrap_timeout_ms=_ms(connect_s),
-                reconnect_backoff_max_ms=1_000,
-                **options,
-            )
-        except (errors.KafkaError, ValueError, OSError) as error:
-            why = str(error)
-    raise ServiceError(
-        f"no Kafka broker answers at {servers} within {connect_s:g} s ({why}); start it or give the right "
-        "--bootstrap-servers"
-    )
-
-
-def _unreachable(servers: str) -> str:
-    """Return why none of the servers takes a connection, or nothing where one does."""
-    why = ""
-    for server in servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
-        except (OSError, ValueError) as error:
-            why = f"{server}: {error}"
-        else:
-            return ""
-    return why
-
-
 class Consumer:
     """Reads assigned partitions of one topic and moves a group's committed offsets; never joins the group.
 
     Not thread safe, as the library's is not.
     """
 
-    def __init__(self, servers: str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
-        self._servers, self._topic, self._group = servers, topic, group
+    def __init__(self, servers: Connection | str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
+        self._servers, self._topic, self._group = Connection.of(servers), topic, group
         self._consumer = connect(
             kafka.KafkaConsumer,
             servers,
@@ -200,7 +149,7 @@ class Consumer:
 class Delivery:
     """A batch of records on its way to one partition."""
 
-    def __init__(self, servers: str, batch: Any):
+    def __init__(self, servers: Connection | str, batch: Any):
         self._servers, self._batch = servers, batch
 
     @property
@@ -229,8 +178,8 @@ class Producer:
 
     DELIVERY_S = 120.0
 
-    def __init__(self, servers: str, connect_s: float = CONNECT_S):
-        self._servers = servers
+    def __init__(self, servers: Connection | str, connect_s: float = CONNECT_S):
+        self._servers = Connection.of(servers)
         self._producer = connect(
             kafka.KafkaProducer,
             servers,
@@ -278,7 +227,7 @@ def partition_of(key: bytes, count: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % count
 
 
-def missing_topic(servers: str, topic: str) -> ServiceError:
+def missing_topic(servers: Connection | str, topic: str) -> ServiceError:
     """The error for a topic that is not there."""
     return ServiceError(
         f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"

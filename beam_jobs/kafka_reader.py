@@ -24,6 +24,7 @@ from beam_jobs.event_gathering import EventGatherer
 from beam_jobs.events import EventBatch
 from beam_jobs.flink_key_groups import spread_names
 from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_tracker import END_HERE, Span, SpanCoder, SpanTracker
 from beam_jobs.kafka_watermark import GroupWatermark, to_beam
 from schemas.errors import ServiceError
@@ -39,7 +40,7 @@ class Source:
     `start` counts only for partitions without a committed offset of the group. `job` names the stop signal.
     """
 
-    servers: str
+    servers: Connection | str
     topic: str
     group: str
     job: str

@@ -11,6 +11,7 @@ import apache_beam as beam
 from beam_jobs import process_wide
 from beam_jobs.events import Outcome, Records
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
+from beam_jobs.kafka_connection import Connection
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
@@ -64,7 +65,7 @@ class WriteOutcomes(beam.PTransform):
 
     def __init__(
         self,
-        servers: str,
+        servers: Connection | str,
         predictions_topic: str,
         rejected_topic: str,
         source_topic: str,
@@ -83,7 +84,7 @@ class SendOutcomes(beam.DoFn):
 
     def __init__(
         self,
-        servers: str,
+        servers: Connection | str,
         predictions_topic: str,
         rejected_topic: str,
         source_topic: str,

@@ -14,8 +14,9 @@ import socket
 import string
 import subprocess
 import time
+import types
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from beam_jobs import background_process, java
 from schemas.errors import ServiceError
@@ -47,8 +48,16 @@ def jars() -> pathlib.Path:
     return java.jars(SOURCE / "pom.xml", LIBRARY)
 
 
-def start(port: int, folder: str | pathlib.Path, controller_port: int | None = None, timeout_s: float = 60) -> Status:
+def start(
+    port: int,
+    folder: str | pathlib.Path,
+    controller_port: int | None = None,
+    timeout_s: float = 60,
+    settings: Mapping[str, str] = types.MappingProxyType({}),
+) -> Status:
     """Start the folder's broker and return when it answers; the controller takes the next port where none is given.
+
+    `settings` are Kafka's own names and values, over ours; one listener must stay PLAINTEXT on `port`.
 
     A broker of this folder that already answers on `port` is left alone (`was_up`). Raises `ServiceError` where Java,
     Maven or a free port is missing, where the folder's broker is up on another port, and where it does not come up.
@@ -68,7 +77,7 @@ def start(port: int, folder: str | pathlib.Path, controller_port: int | None = N
         for one in ports:
             _check_free(one)
         program, library = java.java(), jars()
-        _configure(folder, *ports)
+        _configure(folder, *ports, settings)
         _format(program, library, folder)
         command = [program, _MEMORY, "-cp", f"{SOURCE}:{library}/*", *_words(folder)]
         pid = background_process.spawn(command, folder / "kafka.log", folder / "kafka.pid")
@@ -123,9 +132,10 @@ def _check_free(port: int) -> None:
             raise ServiceError(f"port {port} on {HOST} cannot be used: {why}; choose another with --port") from None
 
 
-def _configure(folder: pathlib.Path, port: int, controller_port: int) -> None:
+def _configure(folder: pathlib.Path, port: int, controller_port: int, settings: Mapping[str, str]) -> None:
     template = string.Template((SOURCE / "server.properties").read_text())
     text = template.substitute(port=port, controller_port=controller_port, data=folder / "data")
+    text += "".join(f"{name}={value}\n" for name, value in settings.items())
     (folder / "server.properties").write_text(text)
 
 

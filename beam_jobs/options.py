@@ -45,6 +45,23 @@ def spellings(settings: type) -> list[str]:
     return [_spelling(field) for field in fields(settings) if not field.metadata["positional"]]
 
 
+def words(settings: type, values: Mapping[str, Any]) -> list[str]:
+    """Return values as a command line would give them; those that are not set are left out.
+
+    >>> from beam_jobs.settings import Broker
+    >>> words(Broker, {"bootstrap_servers": "b:1", "ssl_ca_file": None})
+    ['--bootstrap-servers', 'b:1']
+    """
+    found: list[str] = []
+    for field in fields(settings):
+        value = values.get(field.name)
+        if value is True:
+            found.append(_spelling(field))
+        elif value not in (None, False):
+            found += [_spelling(field), *([str(one) for one in value] if isinstance(value, tuple) else [str(value)])]
+    return found
+
+
 def add_to_parser(parser: argparse.ArgumentParser, settings: type) -> None:
     """Add every field of a settings class to an argparse parser; nothing is required here, `build` checks that."""
     groups: dict[str, Any] = {"": parser}

@@ -50,7 +50,7 @@ def check(settings: ScoreStream) -> None:
     champion = Registry(settings.registry).champion()
     values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
     if not settings.create_topics:
-        topics.required(settings.bootstrap_servers, names)
+        topics.required(settings.connection, names)
 
 
 def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:
@@ -71,9 +71,9 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
     """Return the whole job, not yet running. All steps are fused: an outcome is written in the bundle that read it."""
     if settings.create_topics:
         _create_topics(settings)
-    limits = topics.required(settings.bootstrap_servers, _topics(settings))
+    limits = topics.required(settings.connection, _topics(settings))
     source = Source(
-        servers=settings.bootstrap_servers,
+        servers=settings.connection,
         topic=settings.source_topic,
         group=settings.group,
         job=job,
@@ -86,7 +86,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
     score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings))
     write = WriteOutcomes(
-        settings.bootstrap_servers,
+        settings.connection,
         settings.predictions_topic,
         settings.rejected_topic,
         settings.source_topic,
@@ -125,7 +125,7 @@ def _topics(settings: ScoreStream) -> tuple[str, str, str]:
 
 
 def _create_topics(settings: ScoreStream) -> None:
-    servers = settings.bootstrap_servers
+    servers = settings.connection
     there = topics.describe(servers, [settings.source_topic]).get(settings.source_topic)
     largest = there.max_message_bytes if there else topics.DEFAULT_MESSAGE_BYTES
     partitions = there.partitions if there else settings.partitions

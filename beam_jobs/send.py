@@ -38,7 +38,7 @@ def check(settings: Send) -> None:
         raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
     if not pathlib.Path(settings.file).is_file():
         raise InputError(f"{settings.file}: no such file")
-    topics.required(settings.bootstrap_servers, [settings.topic])
+    topics.required(settings.connection, [settings.topic])
 
 
 def run(settings: Send) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def run(settings: Send) -> dict[str, Any]:
     schema = use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
     rows = events_of(pathlib.Path(settings.file), schema)
     total = 0
-    producer = Producer(settings.bootstrap_servers)
+    producer = Producer(settings.connection)
 
     def sendable() -> Iterator[tuple[bytes, bytes]]:
         nonlocal total

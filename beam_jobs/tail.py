@@ -23,7 +23,7 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
     """Print records to `out` (standard output) until the limit, the end or Ctrl-C; returns how many."""
     check(settings)
     out = out or sys.stdout
-    consumer = Consumer(settings.bootstrap_servers, settings.topic)
+    consumer = Consumer(settings.connection, settings.topic)
     shown = 0
     try:
         ends = consumer.end_offsets(consumer.partitions)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_connection import Connection
 
 _POLL_S = 0.5
 
 
-def read_topic(servers: str, topic: str) -> list[Any]:
+def read_topic(servers: Connection | str, topic: str) -> list[Any]:
     """Return the client's records that the topic has when called, by partition and offset."""
     consumer = Consumer(servers, topic)
     try:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 import kafka
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka_client import CONNECT_S, connect, missing_topic, one_line
+from beam_jobs.kafka_client import missing_topic
+from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
+from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
 
 DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
@@ -29,7 +31,7 @@ class Topic:
         return int(self.settings[_SIZE])
 
 
-def describe(servers: str, names: Sequence[str]) -> dict[str, Topic]:
+def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
     """Return the topics of these names that exist."""
     admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
     try:
@@ -51,7 +53,7 @@ def describe(servers: str, names: Sequence[str]) -> dict[str, Topic]:
     }
 
 
-def required(servers: str, names: Sequence[str]) -> dict[str, Topic]:
+def required(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
     """Return the topics of these names; raises `ServiceError` naming the first that is missing."""
     found = describe(servers, names)
     for name in names:
@@ -83,7 +85,7 @@ def for_scoring(source: str, predictions: str, rejected: str, partitions: int, s
     ]
 
 
-def create(servers: str, wanted: Sequence[Topic]) -> list[str]:
+def create(servers: Connection | str, wanted: Sequence[Topic]) -> list[str]:
     """Make those topics that do not exist, with as many replicas as the cluster's default; return their names."""
     there = describe(servers, [topic.name for topic in wanted])
     new = {
@@ -105,7 +107,7 @@ def create(servers: str, wanted: Sequence[Topic]) -> list[str]:
     return list(new)
 
 
-def delete(servers: str, names: Sequence[str]) -> None:
+def delete(servers: Connection | str, names: Sequence[str]) -> None:
     """Delete the topics of these names that exist, with all that they hold."""
     there = list(describe(servers, names))
     if not there:
