@@ -159,7 +159,13 @@ def _set_up_logging(level: int) -> None:
     if _HANDLER not in logging.getLogger().handlers:
         logging.getLogger().addHandler(_HANDLER)
     # What clients retry by themselves is no news, and what they give up on comes as our own error.
-    for name in ("kafka", "apache_beam.runners", "apache_beam.utils.subprocess_server", "PrismRunner"):
+    for name in (
+        "kafka",
+        "apache_beam.options",
+        "apache_beam.runners",
+        "apache_beam.utils.subprocess_server",
+        "PrismRunner",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL if level < 1 else logging.NOTSET)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if level < 1 else "0")  # read when TensorFlow is imported
     # tf.Transform wants Keras 2; without it TensorFlow imports Keras 3 too, which costs seconds at every start.

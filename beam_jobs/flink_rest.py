@@ -14,10 +14,11 @@ ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
 class FlinkRest:
-    """One cluster's REST interface; `address` is "host:port". Every call raises `ServiceError` in one line."""
+    """One cluster's REST interface; `address` is "host:port" or a URL. Every call raises `ServiceError` in one line."""
 
     def __init__(self, address: str, timeout_s: float = 30):
-        self.address, self._timeout_s = address, timeout_s
+        self.address, self._timeout_s = address.rstrip("/").removeprefix("http://"), timeout_s
+        self._base = self.address if "://" in self.address else f"http://{self.address}"
 
     def overview(self) -> dict[str, Any]:
         """Return the cluster's `taskmanagers`, `slots-total`, `slots-available`, `jobs-running`, `flink-version`."""
@@ -72,13 +73,17 @@ class FlinkRest:
             self.wait_for(job, ENDED, timeout_s)
         return operation["location"]
 
+    def exceptions(self, job: str) -> dict[str, Any]:
+        """Return what made a job fail: `root-exception`, a Java stack trace or None, and more."""
+        return self._call(f"/jobs/{job}/exceptions")
+
     def checkpoints(self, job: str) -> dict[str, Any]:
         """Return the `counts` of a job's checkpoints and, under `latest`, the newest `completed` one and more."""
         return self._call(f"/jobs/{job}/checkpoints")
 
     def _call(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{self.address}/v1{path}", data, method=method)
+        request = urllib.request.Request(f"{self._base}/v1{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
         try:
             # no proxy: a variable of the environment must not send a loopback call elsewhere

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import socket
 import string
 import sys
@@ -69,10 +70,15 @@ class Status:
         return FlinkRest(f"{HOST}:{self._known.rest}")
 
     @property
+    def job_endpoint(self) -> str:
+        """Where Beam's job server takes jobs, "host:port"."""
+        return f"{HOST}:{self._known.jobs}"
+
+    @property
     def beam_args(self) -> tuple[str, ...]:
         """Beam's options that send a pipeline to this cluster."""
         return (
-            f"--job_endpoint={HOST}:{self._known.jobs}",
+            f"--job_endpoint={self.job_endpoint}",
             f"--artifact_endpoint={HOST}:{self._known.artifacts}",
             "--environment_type=EXTERNAL",
             f"--environment_config={HOST}:{self._known.workers}",
@@ -81,7 +87,9 @@ class Status:
     @property
     def _known(self) -> Ports:
         if self.ports is None:
-            raise ServiceError(f"{self.folder}: no Flink was ever started here; start one: `onegraph services up`")
+            raise ServiceError(
+                f"{self.folder}: no Flink was ever started here; start one: `onegraph services up --flink`"
+            )
         return self.ports
 
 
@@ -91,11 +99,12 @@ def start(
     slots: int = 2,
     task_heap_mb: int = 384,
     timeout_s: float = 90,
+    rest_port: int | None = None,
 ) -> Status:
     """Start what is missing of the folder's cluster and return when all of it answers.
 
-    Ports are those of last time where not given, else free ones. Raises `ServiceError` where Java, Maven or a port is
-    missing, and where a process does not come up, with its last word.
+    Ports are those of last time where not given, else free ones; `rest_port` alone may be given as well. Raises
+    `ServiceError` where Java, Maven or a port is missing, and where a process does not come up, with its last word.
     """
     folder = pathlib.Path(folder).resolve()
     for below in ("tmp", "checkpoints", "savepoints", "artifacts"):
@@ -107,6 +116,13 @@ def start(
                 raise ServiceError(f"{folder}: its Flink is up on {now.ports}, wanted {ports}; stop it first")
             ports = now.ports
         ports = ports or now.ports or free_ports()
+        if rest_port not in (None, ports.rest):
+            if any(now.pids.values()):
+                raise ServiceError(
+                    f"{folder}: its Flink is up on port {ports.rest}, wanted {rest_port}; stop it first, "
+                    "`onegraph services down`"
+                )
+            ports = dataclasses.replace(ports, rest=rest_port)
         if not any(now.pids.values()):
             _configure(folder, ports, slots, task_heap_mb)
         commands = _commands(folder, ports, task_heap_mb)
@@ -138,6 +154,14 @@ def stop(folder: str | pathlib.Path, patience_s: float = 20) -> bool:
             for name in reversed(PROCESSES)
         ]
         return any(ended)
+
+
+def wipe(folder: str | pathlib.Path) -> None:
+    """Remove checkpoints, savepoints and logs of a stopped cluster; raises `ServiceError` while any of it runs."""
+    now = status(folder)
+    if any(now.pids.values()):
+        raise ServiceError(f"{now.folder}: its Flink is up; stop it first, `onegraph services down`")
+    shutil.rmtree(now.folder, ignore_errors=True)
 
 
 def status(folder: str | pathlib.Path) -> Status:
@@ -235,6 +259,7 @@ def _launch(folder: pathlib.Path, name: str, command: list[str]) -> None:
     path = os.pathsep.join(filter(None, [str(java.ROOT), os.environ.get("PYTHONPATH", "")]))
     # every JVM would otherwise reserve arenas for many cores
     environment = {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
+    environment |= {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # the workers read them at their imports
     background_process.spawn(command, folder / f"{name}.log", _pid_file(folder, name), environment)
 
 

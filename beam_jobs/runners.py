@@ -28,6 +28,7 @@ _OURS = {"local": "FnApiRunner", "prism": "PrismRunner", "flink": "FlinkRunner",
 _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.values())
 
 
+_JAVA_FRAME = re.compile(r"at [\w.$<>/@-]+\(.*\)|\.\.\. \d+ more$")
 NAMESPACE = "onegraph"  # of our metrics
 _WHERE = re.compile(r" \[while running .*", re.DOTALL)  # what Beam puts behind a message, with the step's name
 
@@ -89,16 +90,27 @@ def find_prism(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
 
 def run_pipeline(pipeline: beam.Pipeline) -> PipelineResult:
     """Run to the end. A failure comes out as the `OnegraphError` that a worker raised, or as one that names it."""
+    with in_one_line(), short_sampling(), _workers(pipeline.options):
+        result = pipeline.run()
+        result.wait_until_finish()
+        return result
+
+
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """Turn whatever a pipeline raises within the block into an `OnegraphError` of one line."""
     try:
-        with short_sampling(), _workers(pipeline.options):
-            result = pipeline.run()
-            result.wait_until_finish()
-            return result
+        yield
     except OnegraphError as error:
         raise type(error)(_WHERE.sub("", str(error))) from None
     except Exception as error:
         _log.debug("pipeline failed", exc_info=True)
-        raise _ours(str(error)) from None
+        raise as_ours(str(error)) from None
+
+
+def is_flink(name: str) -> bool:
+    """Say whether a runner, by our name or Beam's, is Flink; raises `UsageError` for one that does not exist."""
+    return _runner(name) == "FlinkRunner"
 
 
 def counters(result: PipelineResult) -> dict[str, int]:
@@ -150,9 +162,11 @@ def _workers(options: beam_options.PipelineOptions) -> Iterator[None]:
         yield
 
 
-def _ours(text: str) -> OnegraphError:
+def as_ours(text: str) -> OnegraphError:
+    """Return the error that a runner's text, Python's and Java's traces with all, is about: ours if one is in it."""
     kinds = {kind.__name__: kind for kind in _kinds(OnegraphError)}
     lines = [_WHERE.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not _JAVA_FRAME.match(line)]
     for line in reversed(lines):
         name, _, message = line.partition(": ")
         if message and name.rpartition(".")[2] in kinds:

@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import measures, process_wide, runners, topics
+from beam_jobs import flink_stream, measures, process_wide, runners, topics
 from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.isolated_scoring import IsolationSettings
 from beam_jobs.kafka_reader import ReadEvents, Source
@@ -28,6 +28,7 @@ _BATCH_BYTES = 900_000
 _AT_LEAST_1 = (
     "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
 )  # fmt: skip
+_READ_BUDGET_MS = 5_000
 
 
 def check(settings: ScoreStream) -> None:
@@ -35,17 +36,15 @@ def check(settings: ScoreStream) -> None:
     names = _topics(settings)
     if len(set(names)) != len(names):
         raise UsageError(f"source, predictions and rejected topic must differ, got {', '.join(names)}")
-    for option in (
-        "partition_groups",
-        "max_batch",
-        "read_budget_ms",
-        "pointer_poll_ms",
-        "partitions",
-        "batch_deadline_ms",
-    ):
-        if getattr(settings, option) < 1:
-            raise UsageError(f"--{option.replace('_', '-')} is {getattr(settings, option)}, wanted 1 or more")
+    for option in _AT_LEAST_1:
+        given = getattr(settings, option)
+        if given is not None and given < 1:
+            raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
     runners.pipeline_options(settings.runner, settings.beam_args)
+    if runners.is_flink(settings.runner):
+        flink_stream.prepared(settings)
+    elif settings.from_savepoint is not None:
+        raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     values = _values(settings)
     champion = Registry(settings.registry).champion()
     values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
@@ -56,6 +55,8 @@ def check(settings: ScoreStream) -> None:
 def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:
     """Score until stopped, by SIGTERM, Ctrl-C or `stop`, or until caught up; returns the counts of this run.
 
+    On Flink a stop ends only the watching: the job goes on there.
+
     Whatever the end, the next run goes on from the group's committed offsets. Where an earlier one was killed, events
     behind the last commit are scored again, to the same bytes if the same bundle is live.
     """
@@ -63,6 +64,11 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     job = f"score_stream-{os.getpid()}-{next(_jobs)}"
     stop = process_wide.stop_signal(job, stop)
     with _stopped_by_signals(stop):
+        if runners.is_flink(settings.runner):
+            settings, cluster = flink_stream.prepared(settings)
+            became, counted = flink_stream.run(pipeline(settings, job), cluster, stop)
+            stopped = became["state"] != "FINISHED"
+            return _summary(counted) | {"stopped": stopped, "group": settings.group, "flink": became}
         result = runners.run_pipeline(pipeline(settings, job))
     return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
 
@@ -80,7 +86,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         partition_groups=settings.partition_groups,
         start=settings.start,
         until_caught_up=settings.until_caught_up,
-        read_budget_s=settings.read_budget_ms / 1000,
+        read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
     )
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
@@ -100,7 +106,9 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Say how many were scored and rejected, and why."""
+    """Say how many were scored and rejected, and why; of a job on Flink, what became of it."""
+    if "flink" in result and not result["batches"]:
+        return flink_stream.describe(result["flink"])
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
     end = "stopped" if result["stopped"] else "caught up"
     return (

@@ -160,7 +160,7 @@ class ScoreStream(Runner, Broker):
     group: str = option("consumer group whose committed offsets say where to go on", "onegraph")
     partition_groups: int = option("groups of partitions that are read side by side", 1)
     start: str = option("where to begin without committed offsets", "earliest", choices=("earliest", "latest"))
-    read_budget_ms: int = option("how long one call of the reader may last", 5_000)
+    read_budget_ms: int | None = option("how long one call of the reader may last; 1,000 on Flink, else 5,000", None)
     max_batch: int = option("events in one batch at most", 4_000)
     pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
     until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)
@@ -171,6 +171,8 @@ class ScoreStream(Runner, Broker):
     avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
     batch_deadline_ms: int = option("how long a batch may be scored before this process ends; it hangs", 60_000)
     marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
+    from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)
+    services_folder: str = option("of `services up --flink`: its cluster is meant where no other is named", ".onegraph")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -183,12 +185,14 @@ class CheckSkew(UseCase, Broker):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Services:
-    """Start, stop or show the local Kafka (real, KRaft, loopback only)."""
+    """Start, stop or show the local Kafka and, if wanted, a local Flink (both real, loopback only)."""
 
     action: str = argument("what to do", choices=("up", "down", "status"))
     port: int = option("of the broker; its controller takes the next one", 9092)
     folder: str = option("where data, logs and process ids are kept", ".onegraph")
     wipe: bool = option("with down: remove the data too", False)
+    flink: bool = option("with up: a Flink cluster beside Kafka", False)
+    flink_port: int | None = option("of Flink's REST interface; as last time, else 8081, where not given", None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
