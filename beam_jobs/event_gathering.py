@@ -40,6 +40,11 @@ class EventGatherer:
         ends = self._consumer.high_waters()
         return {partition for partition, offset in self._next.items() if ends.get(partition, offset + 1) <= offset}
 
+    def lag(self) -> dict[int, int]:
+        """Return how many offsets each partition has ahead, as far as the broker's last answer tells."""
+        ends = self._consumer.high_waters()
+        return {p: max(ends[p] - offset, 0) for p, offset in self._next.items() if p in ends}
+
     def _cut(self, runs: dict[int, list[Any]], stop: Mapping[int, int]) -> None:
         for partition, end in stop.items():
             if self._next[partition] >= end:

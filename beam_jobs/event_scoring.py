@@ -7,9 +7,10 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from beam_jobs import measures, process_wide
+from beam_jobs import process_wide
 from beam_jobs.events import EventBatch, Header, Outcome, Records
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
+from beam_jobs.step_watch import BatchWatch, Unwatched
 from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
 from models.prediction import CHAMPION, PredictionEncoder
@@ -25,10 +26,16 @@ _NO_CULPRITS: Mapping[int, Reason] = {}
 
 
 class EventScorer:
-    """Scores batches of events with one scorer. Knows nothing of Beam, brokers or clocks."""
+    """Scores batches of events with one scorer. Knows nothing of Beam, brokers or clocks; `watch` may look on."""
 
-    def __init__(self, scorer: Scorer, with_features: bool = False, values: ValueFormat | None = None):
-        self._scorer = scorer
+    def __init__(
+        self,
+        scorer: Scorer,
+        with_features: bool = False,
+        values: ValueFormat | None = None,
+        watch: Unwatched | None = None,
+    ):
+        self._scorer, self._watch = scorer, watch or Unwatched()
         self._decoder = (values or ValueFormat()).decoder(scorer.schema)
         self._encoder = PredictionEncoder(scorer, with_features)
         self.probe = ScoringProbe(scorer.path, self._decoder)
@@ -45,7 +52,9 @@ class EventScorer:
         if culprits:
             values = [None if row in culprits else value for row, value in enumerate(values)]
         intake = take_in(values, self._decoder, self._scorer.schema)
-        scored, kept, failed = self._scorer.score_rows(intake.batch)
+        self._watch.took_in(intake, self._scorer.schema)
+        scored, kept, failed = self._scorer.score_rows(intake.batch, self._watch.lap)
+        self._watch.scored(scored.scores, CHAMPION)
         batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
         rows = intake.rows[kept].tolist()
         rejections = [
@@ -60,6 +69,7 @@ class EventScorer:
             events, refused, [events.values[row] for row in refused], [self._headers(events, one) for one in rejections]
         )
         _check_complete(len(events), rows, len(encoded), refused)
+        self._watch.lap("encode")
         return Outcome(events.topic, predictions, rejected, events.next_offsets), rejections
 
     def _headers(self, events: EventBatch, rejection: Rejection) -> list[Header]:
@@ -143,23 +153,21 @@ class ScoreBatches(beam.DoFn):
             settings = self._isolation
             self._isolated = process_wide.borrow(("isolation", settings), lambda: IsolatedScoring(settings))
         self._scorer: Any = None
+        self._watch = BatchWatch()
 
     def process(self, events: EventBatch) -> Iterator[Outcome]:
         current = self._live.current()
         if current is not self._scorer:
-            self._scorer, self._events = current, EventScorer(current, self._with_features, self._values)
+            self._scorer = current
+            self._events = EventScorer(current, self._with_features, self._values, self._watch)
+        self._watch.start()
         if self._isolated is None:
             outcome, rejections = self._events.score(events)
         else:
             culprits = self._isolated.culprits(events, self._events.probe)
             with self._isolated.naming(events):
                 outcome, rejections = self._events.score(events, culprits)
-        measures.count("batches")
-        measures.count("events", len(events))
-        measures.observe("batch_events", len(events))
-        measures.count("predictions", len(outcome.predictions), variant=CHAMPION)
-        for reason, count in Counter(one.reason.value for one in rejections).items():
-            measures.count("rejected", count, reason=reason)
+        self._watch.tell(len(events), rejections)
         yield outcome
 
     def teardown(self) -> None:

@@ -5,6 +5,7 @@ small so that another client library can stand behind it.
 """
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,11 @@ class Delivery:
 
     def __init__(self, servers: Connection | str, batch: Any):
         self._servers, self._batch = servers, batch
+        self.done_at = 0.0  # of time.perf_counter; when the broker had answered
+        batch.produce_future.add_both(self._answered)
+
+    def _answered(self, _: Any) -> None:
+        self.done_at = time.perf_counter()
 
     @property
     def done(self) -> bool:

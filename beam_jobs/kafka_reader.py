@@ -27,6 +27,7 @@ from beam_jobs.kafka_client import Consumer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_tracker import END_HERE, Span, SpanCoder, SpanTracker
 from beam_jobs.kafka_watermark import GroupWatermark, to_beam
+from beam_jobs.step_watch import PollWatch
 from schemas.errors import ServiceError
 
 _SLICE_S = 0.1  # how long one poll may last, hence how late a stop signal is seen
@@ -38,6 +39,7 @@ class Source:
     """What is read and how; plain values, they travel to workers.
 
     `start` counts only for partitions without a committed offset of the group. `job` names the stop signal.
+    `broker_time` says that the topic has LogAppendTime, so that its timestamps tell how long events waited.
     """
 
     servers: Connection | str
@@ -49,6 +51,7 @@ class Source:
     until_caught_up: bool = False
     read_budget_s: float = 5.0
     max_batch: int = 4_000
+    broker_time: bool = False
 
 
 class ReadEvents(beam.PTransform):
@@ -131,6 +134,7 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
     ) -> Iterator[TimestampedValue]:
         span = tracker.current_restriction()
         at, read_to = dict(span.start), GroupWatermark(span.start)
+        watch = PollWatch(self._source.broker_time)
         stop_signal = process_wide.stop_signal(self._source.job)
         ends = time.monotonic() + self._source.read_budget_s
         with self._reader(element).leased() as gatherer:
@@ -144,12 +148,14 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
                     tracker.defer_remainder()
                     return
                 batch = gatherer.next_batch(min(left, _SLICE_S), span.stop)
+                reached = read_to.advance(batch, gatherer.caught_up(), int(time.time() * 1000))
+                watch.polled(batch, gatherer.lag, read_to.of_partitions)
                 if not tracker.try_claim(batch.next_offsets):
                     return
                 at.update(batch.next_offsets)
                 if len(batch):
                     yield TimestampedValue(batch, to_beam(max(min(batch.timestamps_ms), 0)))
-                _advance(watermark, read_to.advance(batch, gatherer.caught_up(), int(time.time() * 1000)))
+                _advance(watermark, reached)
 
     def teardown(self) -> None:
         for element in self._borrowed:

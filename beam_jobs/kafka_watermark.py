@@ -1,6 +1,6 @@
 """How far event reading has come in time: a watermark for a group of partitions that idle partitions do not hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from apache_beam.utils.timestamp import Timestamp
 
@@ -19,6 +19,11 @@ class GroupWatermark:
         self._read_to = dict.fromkeys(partitions, -1)
         self._idle_ms = int(idle_s * 1000)
         self._value_ms = -1
+
+    @property
+    def of_partitions(self) -> Mapping[int, int]:
+        """The time up to which each partition has been read, -1 where nothing is known; not held back by others."""
+        return self._read_to
 
     def advance(self, batch: EventBatch, caught_up: Iterable[int], now_ms: int) -> int:
         """Take in one batch and return the watermark, -1 while nothing is known."""

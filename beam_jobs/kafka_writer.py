@@ -12,6 +12,7 @@ from beam_jobs import process_wide
 from beam_jobs.events import Outcome, Records
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.step_watch import written
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
@@ -24,21 +25,28 @@ class OutcomeWriter:
     a partition, hence of every key, is kept; else to the partition of its key as Kafka's own clients choose it.
     """
 
-    def __init__(self, producer: Any, predictions_topic: str, rejected_topic: str, max_batch_bytes: int):
+    def __init__(
+        self,
+        producer: Any,
+        predictions_topic: str,
+        rejected_topic: str,
+        max_batch_bytes: int,
+        broker_time: bool = False,
+    ):
         self._producer = producer
         self._topics = predictions_topic, rejected_topic
-        self._max_batch_bytes = max_batch_bytes
-        self._waiting: collections.deque[tuple[Outcome, list[Any]]] = collections.deque()
+        self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
+        self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
 
     def write(self, outcome: Outcome, source_partitions: int) -> None:
         """Queue the sends of one outcome; `source_partitions` is the number of its topic's partitions."""
-        deliveries = []
+        deliveries, sent_at = [], time.perf_counter()
         for topic, records in zip(self._topics, (outcome.predictions, outcome.rejected), strict=True):
             count = self._producer.partition_count(topic) if len(records) else 0
             for partition, rows in _by_partition(records, count, source_partitions).items():
                 part = records if len(rows) == len(records) else _pick(records, rows)
                 deliveries += self._producer.send(topic, partition, part, self._max_batch_bytes)
-        self._waiting.append((outcome, deliveries))
+        self._waiting.append((outcome, deliveries, sent_at))
 
     def acknowledged(self, at_most_waiting: int, timeout_s: float) -> Iterator[Outcome]:
         """Yield the oldest outcomes that are acknowledged, waiting until no more than so many are left unanswered.
@@ -46,12 +54,14 @@ class OutcomeWriter:
         Raises `ServiceError` for a send that failed; nothing behind it comes out.
         """
         while self._waiting:
-            outcome, deliveries = self._waiting[0]
+            outcome, deliveries, sent_at = self._waiting[0]
             if len(self._waiting) <= at_most_waiting and not all(delivery.done for delivery in deliveries):
                 return
             for delivery in deliveries:
                 delivery.wait(timeout_s)
             self._waiting.popleft()
+            done_at = max((delivery.done_at for delivery in deliveries), default=sent_at)
+            written(outcome, sent_at, done_at, self._broker_time)
             yield outcome
 
 
@@ -71,9 +81,11 @@ class WriteOutcomes(beam.PTransform):
         source_topic: str,
         group: str,
         max_batch_bytes: int = 900_000,
+        broker_time: bool = False,
     ):
         super().__init__()
-        self._send = SendOutcomes(servers, predictions_topic, rejected_topic, source_topic, group, max_batch_bytes)
+        topics = predictions_topic, rejected_topic, source_topic
+        self._send = SendOutcomes(servers, *topics, group, max_batch_bytes, broker_time)
 
     def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
         return outcomes | "Send and Commit" >> beam.ParDo(self._send)
@@ -90,9 +102,11 @@ class SendOutcomes(beam.DoFn):
         source_topic: str,
         group: str,
         max_batch_bytes: int,
+        broker_time: bool = False,
     ):
         self._servers, self._group, self._source_topic = servers, group, source_topic
-        self._topics, self._max_batch_bytes = (predictions_topic, rejected_topic), max_batch_bytes
+        self._topics = predictions_topic, rejected_topic
+        self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
 
     def setup(self) -> None:
         self._keys = ("producer", self._servers), ("committer", self._servers, self._group, self._source_topic)
@@ -102,7 +116,7 @@ class SendOutcomes(beam.DoFn):
         )
 
     def start_bundle(self) -> None:
-        self._writer = OutcomeWriter(self._producer, *self._topics, self._max_batch_bytes)
+        self._writer = OutcomeWriter(self._producer, *self._topics, self._max_batch_bytes, self._broker_time)
         self._done: dict[int, int] = {}
         self._committed_at = time.monotonic()
 

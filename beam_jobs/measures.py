@@ -48,7 +48,7 @@ TABLE = (
     Measure("unknown_fields", _COUNTER, "fields of events that the schema does not have"),
     Measure("batch_events", _HISTOGRAM, "events in a batch", buckets=_SIZES),
     Measure("stage_seconds", _HISTOGRAM, "how long events were in a stage", {"stage": STAGES}, _SECONDS),
-    Measure("score", _HISTOGRAM, "scores of the predictions", buckets=_SCORES),
+    Measure("score", _HISTOGRAM, "scores that a variant gave", {"variant": VARIANTS}, _SCORES),
     Measure("lag_events", _GAUGE, "events behind the end of the partition", {"partition": None}),
     Measure("watermark_seconds", _GAUGE, "time up to which the partition is read (Unix)", {"partition": None}),
     Measure("last_poll_seconds", _GAUGE, "when the reader last polled (Unix)"),

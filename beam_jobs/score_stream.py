@@ -88,6 +88,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         until_caught_up=settings.until_caught_up,
         read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
+        broker_time=limits[settings.source_topic].broker_time,
     )
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
     score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings))
@@ -98,6 +99,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         settings.source_topic,
         settings.group,
         min(_BATCH_BYTES, *(limits[name].max_message_bytes for name in _topics(settings)[1:])),
+        limits[settings.source_topic].broker_time,
     )
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=f"onegraph-{job}")
     steps = beam.Pipeline(options=options)

@@ -15,6 +15,7 @@ DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing 
 HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with much to spare
 _FOREVER = str(2**63 - 1)
 _SIZE = "max.message.bytes"
+_TIME = "message.timestamp.type"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Topic:
     def max_message_bytes(self) -> int:
         """The largest batch that the topic takes."""
         return int(self.settings[_SIZE])
+
+    @property
+    def broker_time(self) -> bool:
+        """Whether the broker stamps its records itself, with the time at which they came."""
+        return self.settings.get(_TIME) == "LogAppendTime"
 
 
 def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
@@ -70,9 +76,9 @@ def for_scoring(source: str, predictions: str, rejected: str, partitions: int, s
     absurd: both limits on it are off, and retention by time too, since it would count from that time; cut the topic by
     size (`retention.bytes`) or by deleting records. They are at most the source's largest plus our headers.
     """
-    broker_time = {"message.timestamp.type": "LogAppendTime"}
+    broker_time = {_TIME: "LogAppendTime"}
     event_time = {
-        "message.timestamp.type": "CreateTime",
+        _TIME: "CreateTime",
         "message.timestamp.before.max.ms": _FOREVER,
         "message.timestamp.after.max.ms": _FOREVER,
         "retention.ms": "-1",

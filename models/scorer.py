@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,12 @@ from schemas.schema import SERVING, Schema
 from transforms.graph import TransformGraph
 
 KIND = "bundle"
+
+Lap = Callable[[str], None]  # told the name of a stage when it ends: `transform`, `score`
+
+
+def _unheard(stage: str) -> None:
+    """Nobody asks how long a stage took."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +67,12 @@ class Scorer:
         _check_parts(opened, schema, graph, model)
         return cls(opened, schema.environment(SERVING), graph, model)
 
-    def score(self, batch: pa.RecordBatch) -> Scored:
+    def score(self, batch: pa.RecordBatch, lap: Lap = _unheard) -> Scored:
         """Score a raw batch in one call of graph and model; every row or an exception."""
         features = self.graph.apply(batch)
+        lap("transform")
         scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
+        lap("score")
         if not len(features) == len(scores) == batch.num_rows:
             raise OnegraphError(
                 f"bundle {self.bundle_id}: {batch.num_rows} rows in, {len(features)} features and {len(scores)} scores "
@@ -72,18 +80,19 @@ class Scorer:
             )
         return Scored(features, scores)
 
-    def score_rows(self, batch: pa.RecordBatch) -> tuple[Scored, np.ndarray, list[Rejection]]:
+    def score_rows(self, batch: pa.RecordBatch, lap: Lap = _unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
 
         A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); a score that is not a finite
         number is `BAD_OUTPUT`. A failure of the whole batch at every size, such as a missing column, is raised.
         """
         try:
-            scored = self.score(batch)
+            scored = self.score(batch, lap)
             rows = np.arange(batch.num_rows)
             failed: list[int] = []
         except Exception:
             scored, rows, failed = self._score_halves(batch)
+            lap("score")
         rejections = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         finite = np.isfinite(scored.scores)
         if not finite.all():

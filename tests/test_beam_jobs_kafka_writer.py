@@ -1,10 +1,12 @@
 """The writer: everything is acknowledged before anything is committed, and order is kept."""
 
+import time
+
 import apache_beam as beam
 import kafka
 import pytest
 
-from beam_jobs import runners
+from beam_jobs import measures, runners
 from beam_jobs.events import Outcome, Records
 from beam_jobs.kafka_client import partition_of
 from beam_jobs.kafka_writer import OutcomeWriter, SendOutcomes, WriteOutcomes
@@ -21,6 +23,7 @@ def predictions(partition, *values, keys=None):
 class FakeDelivery:
     def __init__(self, name, log):
         self.name, self.log, self.done, self.fails = name, log, False, False
+        self.done_at = time.perf_counter() + 0.25
 
     def wait(self, timeout_s):
         self.log.append(f"waited for {self.name}")
@@ -73,6 +76,19 @@ def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
     assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == []
     producer.deliveries[1].done = True
     assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == [first, second]
+
+
+def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(producer):
+    measures.STORE.clear()
+    writer = OutcomeWriter(producer, "predictions", "rejected", 1000, broker_time=True)
+    came = int((time.time() - 5) * 1000)
+    old = Records([0], [came], [None], [b"x"], [[]])
+    writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}), 4)
+    list(writer.acknowledged(at_most_waiting=0, timeout_s=1))
+    for stage, wanted in {"write": 0.25, "total": 5.25}.items():
+        (series,) = [one for one in measures.STORE.series("stage_seconds") if one.labels == (stage,)]
+        assert sum(series.counts) == 3, "once per event"
+        assert series.value / 3 == pytest.approx(wanted, abs=0.1)
 
 
 def test_the_end_of_a_bundle_waits_for_every_send(writer, producer):

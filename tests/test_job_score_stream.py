@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pytest
 
-from beam_jobs import score_stream
+from beam_jobs import measures, score_stream
 from beam_jobs.command_line import main
 from beam_jobs.event_files import json_events
 from beam_jobs.kafka_client import Consumer, Producer
@@ -90,7 +90,13 @@ def test_until_caught_up_and_again(broker, argv, events, capsys):
     source = argv[argv.index("--source-topic") + 1]
     send(broker, source, events[:1000])
     put(broker, source, 1, [b"{", None, b"[1]", b'{"fare":1e999}'])
+    measures.STORE.clear()
     assert main([*argv, "--until-caught-up", "--json", "--partition-groups", "2"]) == 0
+    stages = {series.labels[0]: sum(series.counts) for series in measures.STORE.series("stage_seconds")}
+    assert stages == dict.fromkeys(measures.STAGES, 1004), "every event once in every stage"
+    assert {int(series.labels[0]): series.value for series in measures.STORE.series("lag_events")} == {0: 0, 1: 0, 2: 0}
+    assert len(measures.STORE.series("watermark_seconds")) == 3
+    assert sum(measures.STORE.series("score")[0].counts) == measures.STORE.value("predictions", variant="champion")
     out, err = capsys.readouterr()
     assert json.loads(out)["predictions"] == 1000
     assert json.loads(out)["rejected"] == sum(json.loads(out)["rejected_by_reason"].values()) == 4
