@@ -171,6 +171,7 @@ def _stream(
                 group=source,
                 until_caught_up=True,
                 with_features=True,
+                breaker="off",
             )
         )
         found = [

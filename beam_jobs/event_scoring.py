@@ -7,9 +7,11 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from beam_jobs import process_wide
+from beam_jobs import measures, process_wide
+from beam_jobs.event_policy import EventPolicy, GuardedScoring
 from beam_jobs.events import EventBatch, Header, Outcome, Records
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
+from beam_jobs.rejected_records import attempt_of, our_headers, too_large
 from beam_jobs.step_watch import BatchWatch, Unwatched
 from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
@@ -20,8 +22,6 @@ from schemas.errors import OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from transforms.intake import take_in
 
-_HEADER = "onegraph."
-_FIRST_ATTEMPT = b"1"
 _NO_CULPRITS: Mapping[int, Reason] = {}
 
 
@@ -34,8 +34,9 @@ class EventScorer:
         with_features: bool = False,
         values: ValueFormat | None = None,
         watch: Unwatched | None = None,
+        policy: EventPolicy | None = None,
     ):
-        self._scorer, self._watch = scorer, watch or Unwatched()
+        self._scorer, self._watch, self._policy = scorer, watch or Unwatched(), policy or EventPolicy()
         self._decoder = (values or ValueFormat()).decoder(scorer.schema)
         self._encoder = PredictionEncoder(scorer, with_features)
         self.probe = ScoringProbe(scorer.path, self._decoder)
@@ -62,27 +63,29 @@ class EventScorer:
             for one in intake.rejections
         ]
         rejections += [Rejection(int(intake.rows[one.row]), one.stage, one.reason, one.path) for one in failed]
+        rejections, dropped = self._policy.split(rejections)
         encoded = self._encoder.encode(batch, scored.scores, scored.features, [_source(events, row) for row in rows])
+        for place in reversed(self._too_large(events, rows, encoded)):
+            rejections.append(Rejection(rows.pop(place), Stage.WRITE, Reason.OUT_TOO_LARGE))
+            del encoded[place]
+        rejections.sort(key=lambda one: one.row)
         predictions = self._records(events, rows, encoded, None)
         refused = [one.row for one in rejections]
         rejected = self._records(
             events, refused, [events.values[row] for row in refused], [self._headers(events, one) for one in rejections]
         )
-        _check_complete(len(events), rows, len(encoded), refused)
+        _check_complete(len(events), rows, len(encoded), refused + [one.row for one in dropped])
         self._watch.lap("encode")
         return Outcome(events.topic, predictions, rejected, events.next_offsets), rejections
 
     def _headers(self, events: EventBatch, rejection: Rejection) -> list[Header]:
-        row = rejection.row
-        ours = {
-            "reason": rejection.reason,
-            "stage": rejection.stage,
-            "path": rejection.path,
-            "source": _source(events, row),
-            "bundle": self._scorer.bundle_id,
-        }
-        added: list[Header] = [(_HEADER + name, text.encode()) for name, text in ours.items()]
-        return [*events.headers[row], *added, (_HEADER + "attempt", _FIRST_ATTEMPT)]
+        theirs = events.headers[rejection.row]
+        source = _source(events, rejection.row)
+        return [*theirs, *our_headers(rejection, source, self._scorer.bundle_id, attempt_of(theirs))]
+
+    def _too_large(self, events: EventBatch, rows: list[int], encoded: Sequence[bytes]) -> list[int]:
+        limit = self._policy.prediction_bytes
+        return [] if limit is None else too_large([events.keys[row] for row in rows], encoded, limit)
 
     @staticmethod
     def _records(
@@ -122,9 +125,12 @@ class ScoreEvents(beam.PTransform):
         with_features: bool = False,
         values: ValueFormat | None = None,
         isolation: IsolationSettings | None = None,
+        policy: EventPolicy | None = None,
     ):
         super().__init__()
-        self._score = ScoreBatches(registry, pointer_poll_s, with_features, values or ValueFormat(), isolation)
+        self._score = ScoreBatches(
+            registry, pointer_poll_s, with_features, values or ValueFormat(), isolation, policy or EventPolicy()
+        )
 
     def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
         return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
@@ -139,10 +145,12 @@ class ScoreBatches(beam.DoFn):
         pointer_poll_s: float,
         with_features: bool,
         values: ValueFormat,
-        isolation: IsolationSettings | None = None,
+        isolation: IsolationSettings | None,
+        policy: EventPolicy,
     ):
         self._registry, self._pointer_poll_s = registry, pointer_poll_s
-        self._with_features, self._values, self._isolation = with_features, values, isolation
+        self._with_features, self._values = with_features, values
+        self._isolation, self._policy = isolation, policy
 
     def setup(self) -> None:
         self._live = process_wide.borrow(
@@ -152,25 +160,33 @@ class ScoreBatches(beam.DoFn):
         if self._isolation:
             settings = self._isolation
             self._isolated = process_wide.borrow(("isolation", settings), lambda: IsolatedScoring(settings))
+        self._guarded = GuardedScoring(self._policy)
         self._scorer: Any = None
         self._watch = BatchWatch()
 
     def process(self, events: EventBatch) -> Iterator[Outcome]:
+        outcome, rejections = self._guarded.scored(
+            len(events), lambda: self._scored(events), lambda: self._live.generation
+        )
+        self._watch.tell(len(events), rejections)
+        if dropped := len(events) - len(outcome.predictions) - len(outcome.rejected):
+            measures.count("dropped", dropped, reason="tombstone")
+        yield outcome
+
+    def _scored(self, events: EventBatch) -> tuple[Outcome, list[Rejection]]:
         current = self._live.current()
         if current is not self._scorer:
             self._scorer = current
-            self._events = EventScorer(current, self._with_features, self._values, self._watch)
+            self._events = EventScorer(current, self._with_features, self._values, self._watch, self._policy)
         self._watch.start()
         if self._isolated is None:
-            outcome, rejections = self._events.score(events)
-        else:
-            culprits = self._isolated.culprits(events, self._events.probe)
-            with self._isolated.naming(events):
-                outcome, rejections = self._events.score(events, culprits)
-        self._watch.tell(len(events), rejections)
-        yield outcome
+            return self._events.score(events)
+        culprits = self._isolated.culprits(events, self._events.probe)
+        with self._isolated.naming(events):
+            return self._events.score(events, culprits)
 
     def teardown(self) -> None:
         process_wide.give_back(("scorer", self._registry))
+        self._guarded.close()
         if self._isolated is not None:
             process_wide.give_back(("isolation", self._isolation))

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 VARIANTS = ("champion", "challenger", "shadow")
-DROPS = ("offsets_lost", "stepped_over")
+DROPS = ("offsets_lost", "stepped_over", "tombstone")
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _SCORES = tuple(step / 10 for step in range(1, 11))
@@ -41,6 +41,7 @@ TABLE = (
     Measure("predictions", _COUNTER, "predictions made", {"variant": VARIANTS}),
     Measure("rejected", _COUNTER, "events rejected", {"reason": [reason.value for reason in Reason]}),
     Measure("dropped", _COUNTER, "events left out on purpose", {"reason": DROPS}),
+    Measure("stubs", _COUNTER, "rejected events too large for their topic; coordinates and SHA-256 were sent"),
     Measure("swaps", _COUNTER, "pointer generations that took over"),
     Measure("refused_generations", _COUNTER, "pointer generations that were refused while the old one went on"),
     Measure("reopens", _COUNTER, "times a reader was opened anew"),

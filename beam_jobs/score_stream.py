@@ -12,10 +12,13 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs import flink_stream, measures, process_wide, runners, topics
+from beam_jobs.breaker import BreakerSettings
+from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.isolated_scoring import IsolationSettings
 from beam_jobs.kafka_reader import ReadEvents, Source
 from beam_jobs.kafka_writer import WriteOutcomes
+from beam_jobs.rejected_records import RECORD_OVERHEAD
 from beam_jobs.settings import ScoreStream
 from beam_jobs.value_format import ValueFormat
 from models.registry import Registry
@@ -27,6 +30,7 @@ _jobs = itertools.count(1)
 _BATCH_BYTES = 900_000
 _AT_LEAST_1 = (
     "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
+    "breaker_events", "hold_ms",
 )  # fmt: skip
 _READ_BUDGET_MS = 5_000
 
@@ -40,6 +44,8 @@ def check(settings: ScoreStream) -> None:
         given = getattr(settings, option)
         if given is not None and given < 1:
             raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
+    if not 0 <= settings.breaker_share <= 1:
+        raise UsageError(f"--breaker-share is {settings.breaker_share}, wanted 0 to 1, as in 0.05")
     runners.pipeline_options(settings.runner, settings.beam_args)
     if runners.is_flink(settings.runner):
         flink_stream.prepared(settings)
@@ -91,14 +97,17 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         broker_time=limits[settings.source_topic].broker_time,
     )
     registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
-    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings))
+    policy = EventPolicy(
+        settings.tombstones == "drop", limits[settings.predictions_topic].max_message_bytes, _breaker(settings), job
+    )
+    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings), policy)
     write = WriteOutcomes(
         settings.connection,
         settings.predictions_topic,
         settings.rejected_topic,
         settings.source_topic,
         settings.group,
-        min(_BATCH_BYTES, *(limits[name].max_message_bytes for name in _topics(settings)[1:])),
+        min(_BATCH_BYTES, *(limits[name].max_message_bytes - RECORD_OVERHEAD for name in _topics(settings)[1:])),
         limits[settings.source_topic].broker_time,
     )
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=f"onegraph-{job}")
@@ -112,16 +121,23 @@ def describe(result: dict[str, Any]) -> str:
     if "flink" in result and not result["batches"]:
         return flink_stream.describe(result["flink"])
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
+    dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
     return (
         f"{end}: {result['predictions']:,} events scored in {result['batches']:,} batches, "
-        f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}; "
+        f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}{dropped}; "
         f"offsets of group {result['group']!r} are committed behind them"
     )
 
 
 def _values(settings: ScoreStream) -> ValueFormat:
     return ValueFormat(settings.value_format, tuple(settings.avro_schema))
+
+
+def _breaker(settings: ScoreStream) -> BreakerSettings:
+    return BreakerSettings(
+        settings.breaker, settings.breaker_share, settings.breaker_events, limit_s=settings.hold_ms / 1000
+    )
 
 
 def _isolation(settings: ScoreStream) -> IsolationSettings:
@@ -149,6 +165,7 @@ def _summary(counters: dict[str, int]) -> dict[str, Any]:
         "predictions": measures.total(counters, "predictions"),
         "rejected": sum(reasons.values()),
         "rejected_by_reason": reasons,
+        "dropped": measures.total(counters, "dropped"),
         "batches": counters.get("batches", 0),
     }
 

@@ -11,6 +11,8 @@ from beam_jobs.options import argument, fields, option
 from models.variants import CHAMPION, ROLES
 
 REGISTRY_ACTIONS = ("list", "show", "verify", "promote", "weigh", "remove")
+TOMBSTONES = ("reject", "drop")
+BREAKER = ("hold", "stop", "off")
 VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
 
 
@@ -170,6 +172,11 @@ class ScoreStream(Runner, Broker):
     value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS)
     avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
     batch_deadline_ms: int = option("how long a batch may be scored before this process ends; it hangs", 60_000)
+    tombstones: str = option("events with a null value: rejected, or counted and dropped", "reject", choices=TOMBSTONES)
+    breaker: str = option("when too large a share is rejected: hold (then stop), stop, off", "hold", choices=BREAKER)
+    breaker_share: float = option("share of the events of a minute that may be rejected", 0.05)
+    breaker_events: int = option("fewer events in a minute never trip the breaker", 1_000)
+    hold_ms: int = option("how long to wait for a broker or a rollback before the job ends", 300_000)
     marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
     from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)
     services_folder: str = option("of `services up --flink`: its cluster is meant where no other is named", ".onegraph")

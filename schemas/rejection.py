@@ -14,6 +14,7 @@ class Stage(enum.StrEnum):
     DECODE = "decode"
     VALIDATE = "validate"
     SCORE = "score"
+    WRITE = "write"
 
 
 class Reason(enum.StrEnum):
@@ -37,6 +38,7 @@ class Reason(enum.StrEnum):
     LABEL = "LABEL"
     SCORE_FAILED = "SCORE_FAILED"
     BAD_OUTPUT = "BAD_OUTPUT"
+    OUT_TOO_LARGE = "OUT_TOO_LARGE"
     NATIVE_CRASH = "NATIVE_CRASH"
     TIMEOUT = "TIMEOUT"
 

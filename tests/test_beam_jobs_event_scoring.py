@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from beam_jobs.event_files import json_events
+from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import EventScorer, _check_complete
 from beam_jobs.events import EventBatch
 from models.registry import Registry
@@ -114,6 +115,38 @@ def test_culprits_are_rejected_unread_and_the_others_scored(scorer, good):
     assert outcome.rejected.values == [good[2], b"{", good[5]]
     unread = [json.loads(value)["id"] for value in outcome.predictions.values]
     assert unread == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12) if row not in (2, 3, 5)]
+
+
+def test_an_event_that_was_sent_again_says_which_attempt_it_is(scorer):
+    headers = [[], [("onegraph.attempt", b"2")], [("onegraph.attempt", b"forged")]]
+    outcome, _ = EventScorer(scorer).score(batch_of([b"{"] * 3, headers=headers))
+    assert [dict(one)["onegraph.attempt"] for one in outcome.rejected.headers] == [b"1", b"2", b"1"]
+    assert [one[: len(theirs)] for one, theirs in zip(outcome.rejected.headers, headers, strict=True)] == headers
+
+
+def test_tombstones_are_dropped_on_request_and_only_they(scorer, good):
+    values = [good[0], None, b"{", None]
+    outcome, rejections = EventScorer(scorer, policy=EventPolicy(drop_tombstones=True)).score(
+        batch_of(values), {3: Reason.TIMEOUT}
+    )
+    assert len(outcome.predictions) == 1
+    assert [(one.row, one.reason) for one in rejections] == [(2, Reason.JSON_SYNTAX), (3, Reason.TIMEOUT)]
+    assert outcome.rejected.values == [b"{", None]
+
+
+def test_a_prediction_too_large_for_its_topic_is_rejected_with_its_event(scorer, good):
+    keys = [b"x" * 5_000 if row in (3, 11) else b"%d" % row for row in range(12)]
+    values = [b"{" if row == 7 else value for row, value in enumerate(good)]
+    outcome, rejections = EventScorer(scorer, policy=EventPolicy(prediction_bytes=5_000)).score(batch_of(values, keys))
+    assert [(one.row, one.stage, one.reason) for one in rejections] == [
+        (3, "write", Reason.OUT_TOO_LARGE),
+        (7, "decode", Reason.JSON_SYNTAX),
+        (11, "write", Reason.OUT_TOO_LARGE),
+    ]
+    assert (outcome.rejected.values, outcome.rejected.keys) == ([good[3], b"{", good[11]], [keys[3], keys[7], keys[11]])
+    ids = [json.loads(value)["id"] for value in outcome.predictions.values]
+    assert ids == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12) if row not in (3, 7, 11)]
+    assert outcome.predictions.keys == [keys[row] for row in range(12) if row not in (3, 7, 11)]
 
 
 def test_only_bad_events(scorer):
