@@ -14,7 +14,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs import progress
+from beam_jobs import dataflow, progress
 from beam_jobs.intake_steps import LabelledRows, LabelRows
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
@@ -43,6 +43,7 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     """Find use case and files; every file must have the columns of the schema. Raises before anything is written."""
     if settings.rows_per_shard < 1:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
+    dataflow.refuse_shared_folder(_options(settings), "build_training_set", settings.output)
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     files = find_files(settings.data)
     check_files(files, use_case.schema)
@@ -52,16 +53,17 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
 def run(settings: Settings) -> dict[str, Any]:
     """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
     use_case, files = check(settings)
-    options = pipeline_options(settings.runner, settings.beam_args, job_name="build-training-set")
+    options = _options(settings)
     path = artifact.create(settings.output, KIND).absolute()
     try:
         (path / WORK).mkdir()
         with progress.step("read the raw rows and analyze the train split"):
-            rows_read = analyze(settings, use_case, files, options, path)
+            first = analysis(settings, use_case, files, options, path)
+            rows_read = counters(run_pipeline(first)).get(ROWS_READ, 0)
         spooled = load_written(path / WORK / SPOOLED)
         check_spooled(spooled, rows_read, settings.data)
         with progress.step("transform, write shards and statistics"):
-            transform(settings, use_case, spooled, options, path)
+            run_pipeline(transformation(settings, use_case, spooled, options, path))
             finish(path, use_case, settings.compression, spooled, load_written(path / WORK / SHARDS))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
@@ -69,8 +71,10 @@ def run(settings: Settings) -> dict[str, Any]:
     return _summary(path)
 
 
-def analyze(settings: Settings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path) -> int:
-    """First pass: keep the labelled rows in the spool, make the graph of the train split; return the rows read."""
+def analysis(
+    settings: Settings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path
+) -> beam.Pipeline:
+    """Return the first pass: keep the labelled rows in the spool, make the graph of the train split."""
     pipeline = beam.Pipeline(options=options)
     rows = (
         pipeline
@@ -93,11 +97,13 @@ def analyze(settings: Settings, use_case: UseCase, files: Sequence[RawFile], opt
             temp=str(path / WORK / "analysis"),
         )
     )
-    return counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+    return pipeline
 
 
-def transform(settings: Settings, use_case: UseCase, spooled: Written, options: Options, path: Path) -> None:
-    """Second pass: apply the graph to the spooled rows; write shards and statistics."""
+def transformation(
+    settings: Settings, use_case: UseCase, spooled: Written, options: Options, path: Path
+) -> beam.Pipeline:
+    """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
     rows = pipeline | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
     _ = (
@@ -118,7 +124,7 @@ def transform(settings: Settings, use_case: UseCase, spooled: Written, options: 
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )
-    run_pipeline(pipeline)
+    return pipeline
 
 
 def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:
@@ -136,6 +142,10 @@ def describe(result: dict[str, Any]) -> str:
     lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
     lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
+
+
+def _options(settings: Settings) -> Options:
+    return pipeline_options(settings.runner, settings.beam_args, job_name="build-training-set")
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from beam_jobs import measures, process_wide
+from beam_jobs import measures, process_wide, remote_registry
 from beam_jobs.event_policy import EventPolicy, GuardedScoring
 from beam_jobs.events import EventBatch, Header, Outcome, Records
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
@@ -154,7 +154,8 @@ class ScoreBatches(beam.DoFn):
 
     def setup(self) -> None:
         self._live = process_wide.borrow(
-            ("scorer", self._registry), lambda: LiveScorer(self._registry, self._pointer_poll_s)
+            ("scorer", self._registry),
+            lambda: LiveScorer(remote_registry.open_registry(self._registry), self._pointer_poll_s),
         )
         self._isolated: Any = None
         if self._isolation:

@@ -15,7 +15,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs import worker_pool
+from beam_jobs import dataflow, worker_pool
 from beam_jobs.flink_options import FLINK_OPTIONS
 from beam_jobs.state_sampling import short_sampling
 from schemas.errors import OnegraphError, ServiceError, UsageError
@@ -54,6 +54,8 @@ def pipeline_options(
             flags.append(f"--prism_location={find_prism()}")
         if "prism_log_level" not in given:
             flags.append("--prism_log_level=warn")
+    if beams_name == dataflow.BEAMS_NAME:
+        flags += dataflow.flags(given, streaming)
     if streaming:
         flags.append("--streaming")
     if job_name is not None and "job_name" not in given:

@@ -1,12 +1,14 @@
 """`onegraph score_batch`: raw files to predictions with a released bundle, the same bundle that scores the stream."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs import progress
+from beam_jobs import dataflow, progress
 from beam_jobs.predictions import PREDICTIONS, WritePredictions
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
@@ -24,6 +26,7 @@ WRITTEN = "written.json"
 
 def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     """Find bundle and files; every file must have the columns that the bundle takes. Writes nothing."""
+    dataflow.refuse_shared_folder(_options(settings), "score_batch", settings.output)
     registry = Registry(settings.registry)
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, BUNDLE)
@@ -41,24 +44,29 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
 def run(settings: Settings) -> dict[str, Any]:
     """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
     bundle, files = check(settings)
-    options = pipeline_options(settings.runner, settings.beam_args, job_name="score-batch")
+    options = _options(settings)
     path = artifact.create(settings.output, KIND).absolute()
     try:
         (path / WORK).mkdir()
-        pipeline = beam.Pipeline(options=options)
-        _ = (
-            pipeline
-            | "Read Raw Rows" >> ReadRawRows(files)
-            | "Write Predictions"
-            >> WritePredictions(str(bundle.absolute()), str(path / WORK), settings.format, settings.with_features)
-            | "Save File Names" >> SaveWritten(str(path / WORK / WRITTEN))
-        )
         with progress.step("score"):
-            rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+            rows_read = counters(run_pipeline(pipeline(settings, bundle, files, options, path))).get(ROWS_READ, 0)
         return _finish(settings, path, bundle, rows_read)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
+
+
+def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path) -> beam.Pipeline:
+    """Return the whole job, not yet running; `path` is where it writes."""
+    work, scored = str(path / WORK), str(bundle.absolute())
+    steps = beam.Pipeline(options=options)
+    _ = (
+        steps
+        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Write Predictions" >> WritePredictions(scored, work, settings.format, settings.with_features)
+        | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
+    )
+    return steps
 
 
 def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:
@@ -82,6 +90,10 @@ def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dic
     }
     artifact.complete(path, KIND, facts)
     return {"path": str(path), **facts}
+
+
+def _options(settings: Settings) -> Options:
+    return pipeline_options(settings.runner, settings.beam_args, job_name="score-batch")
 
 
 def describe(result: dict[str, Any]) -> str:

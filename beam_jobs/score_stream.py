@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import flink_stream, measures, process_wide, runners, topics
+from beam_jobs import dataflow, flink_stream, measures, process_wide, remote_registry, runners, topics
 from beam_jobs.breaker import BreakerSettings
 from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import ScoreEvents
@@ -21,7 +21,6 @@ from beam_jobs.kafka_writer import WriteOutcomes
 from beam_jobs.rejected_records import RECORD_OVERHEAD
 from beam_jobs.settings import ScoreStream
 from beam_jobs.value_format import ValueFormat
-from models.registry import Registry
 from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
 
@@ -46,13 +45,15 @@ def check(settings: ScoreStream) -> None:
             raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
     if not 0 <= settings.breaker_share <= 1:
         raise UsageError(f"--breaker-share is {settings.breaker_share}, wanted 0 to 1, as in 0.05")
-    runners.pipeline_options(settings.runner, settings.beam_args)
+    options = runners.pipeline_options(settings.runner, settings.beam_args)
+    if dataflow.chosen(options):
+        dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
     if runners.is_flink(settings.runner):
         flink_stream.prepared(settings)
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     values = _values(settings)
-    champion = Registry(settings.registry).champion()
+    champion = remote_registry.open_registry(settings.registry).champion()
     values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
     if not settings.create_topics:
         topics.required(settings.connection, names)
@@ -68,6 +69,8 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     """
     check(settings)
     job = f"score_stream-{os.getpid()}-{next(_jobs)}"
+    if dataflow.chosen(runners.pipeline_options(settings.runner, settings.beam_args)):
+        return dataflow.submit(pipeline(settings, job))
     stop = process_wide.stop_signal(job, stop)
     with _stopped_by_signals(stop):
         if runners.is_flink(settings.runner):
@@ -96,7 +99,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         max_batch=settings.max_batch,
         broker_time=limits[settings.source_topic].broker_time,
     )
-    registry, poll_s = os.path.abspath(settings.registry), settings.pointer_poll_ms / 1000
+    registry, poll_s = remote_registry.absolute(settings.registry), settings.pointer_poll_ms / 1000
     policy = EventPolicy(
         settings.tombstones == "drop", limits[settings.predictions_topic].max_message_bytes, _breaker(settings), job
     )
@@ -110,7 +113,8 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         min(_BATCH_BYTES, *(limits[name].max_message_bytes - RECORD_OVERHEAD for name in _topics(settings)[1:])),
         limits[settings.source_topic].broker_time,
     )
-    options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=f"onegraph-{job}")
+    name = f"onegraph-{job}".replace("_", "-")  # Dataflow's names have no underscore
+    options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=name)
     steps = beam.Pipeline(options=options)
     steps | "Read Events" >> ReadEvents(source) | "Score Events" >> score | "Write Outcomes" >> write
     return steps
@@ -120,6 +124,8 @@ def describe(result: dict[str, Any]) -> str:
     """Say how many were scored and rejected, and why; of a job on Flink, what became of it."""
     if "flink" in result and not result["batches"]:
         return flink_stream.describe(result["flink"])
+    if "submitted" in result:
+        return dataflow.describe(result)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"

@@ -22,8 +22,8 @@ _shared_lock = threading.Lock()
 class LiveScorer:
     """The champion of a registry, now. Raises at construction where there is none that may serve."""
 
-    def __init__(self, registry: str | pathlib.Path, poll_s: float):
-        self._registry = Registry(registry)
+    def __init__(self, registry: str | pathlib.Path | Registry, poll_s: float):
+        self._registry = registry if isinstance(registry, Registry) else Registry(registry)
         self._poll_s = poll_s
         self._stop = threading.Event()
         self._changed = threading.Condition()

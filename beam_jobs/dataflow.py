@@ -1,0 +1,128 @@
+"""Dataflow: the options that our jobs need there, what cannot work there refused before it starts, submission."""
+
+import ipaddress
+import logging
+import pathlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options import pipeline_options as beam_options
+
+from schemas.errors import ServiceError, UsageError
+
+_log = logging.getLogger(__name__)
+
+BEAMS_NAME = "DataflowRunner"
+
+_REQUIRED = ("project", "region", "temp_location")
+_HOW = "see docs/operations.md, Dataflow"
+
+
+def flags(given: Collection[str], streaming: bool) -> list[str]:
+    """Return our defaults for Dataflow, without those that are `given`.
+
+    The worker image holds our packages, so nothing is installed or staged at a worker's start. A stream whose sink
+    repeats after a failure anyway gains nothing from Dataflow's exactly-once shuffle.
+
+    >>> flags({"sdk_location"}, streaming=True)
+    ['--dataflow_service_options=streaming_mode_at_least_once']
+    """
+    ours = [] if "sdk_location" in given else ["--sdk_location=container"]
+    if streaming and "dataflow_service_options" not in given:
+        ours.append("--dataflow_service_options=streaming_mode_at_least_once")
+    return ours
+
+
+def chosen(options: beam_options.PipelineOptions) -> bool:
+    """Say whether a job of these options goes to Dataflow."""
+    return options.view_as(beam_options.StandardOptions).runner == BEAMS_NAME
+
+
+def check_stream(options: beam_options.PipelineOptions, registry: str, servers: str) -> None:
+    """Raise `UsageError` where a streaming job lacks what it cannot do without on Dataflow.
+
+    Its workers see neither a registry nor a broker of this machine.
+    """
+    found = options.get_all_options()
+    missing = [name for name in _REQUIRED if not found.get(name)]
+    if missing:
+        raise UsageError(f"--runner dataflow wants {', '.join(f'--{name}=' for name in missing)}; {_HOW}")
+    if not (found.get("sdk_container_image") or found.get("setup_file")):
+        raise UsageError(f"--runner dataflow wants --sdk_container_image=, the image of deploy/dataflow; {_HOW}")
+    if FileSystems.get_scheme(registry) is None:
+        raise UsageError(
+            f"--registry {registry} is a path of this machine, Dataflow's workers cannot see it; "
+            "give one that starts with gs://"
+        )
+    _check_servers(servers)
+
+
+def refuse_shared_folder(options: beam_options.PipelineOptions, verb: str, output: str) -> None:
+    """Raise `UsageError` for a batch job: its workers and this machine share the folder of its output."""
+    if chosen(options):
+        raise UsageError(
+            f"{verb}: --output {output} must be a folder that all workers and this machine share, Dataflow's workers "
+            "share none; run it with --runner local, or --runner flink on a shared folder"
+        )
+
+
+def submit(pipeline: beam.Pipeline) -> dict[str, Any]:
+    """Hand a pipeline to Dataflow, or write its template, without waiting for its end; says what was done.
+
+    Raises `ServiceError` where Dataflow or its storage does not take it.
+    """
+    cloud = pipeline.options.view_as(beam_options.GoogleCloudOptions)
+    dry = pipeline.options.view_as(beam_options.TestOptions).dry_run
+    for folder in (cloud.staging_location, cloud.temp_location):
+        if folder and FileSystems.get_scheme(folder) is None:
+            pathlib.Path(folder).mkdir(parents=True, exist_ok=True)  # Beam writes there and does not make it
+    try:
+        result: Any = pipeline.run()
+    except Exception as error:
+        _log.debug("not submitted", exc_info=True)
+        said = next(iter(str(error).splitlines()), "")
+        raise ServiceError(
+            f"job {cloud.job_name} is not on Dataflow: {type(error).__name__}: {said}; see the log with -v -v"
+        ) from None
+    if dry:
+        return {"job_name": cloud.job_name, "graph": "built", "submitted": False}
+    if cloud.template_location:
+        return {"job_name": cloud.job_name, "template": cloud.template_location, "submitted": False}
+    return {"job_name": cloud.job_name, "job_id": result.job_id(), "region": cloud.region, "submitted": True}
+
+
+def describe(result: Mapping[str, Any]) -> str:
+    """Return what `submit` did, for people.
+
+    >>> describe({"job_name": "onegraph-1", "template": "gs://b/t.json", "submitted": False})
+    'template of job onegraph-1 written to gs://b/t.json; nothing runs yet'
+    """
+    name = result["job_name"]
+    if "template" in result:
+        return f"template of job {name} written to {result['template']}; nothing runs yet"
+    if not result["submitted"]:
+        return f"graph of job {name} built for Dataflow; nothing was submitted"
+    job, region = result["job_id"], result["region"]
+    return (
+        f"job {name} runs on Dataflow as {job} and goes on without this command; "
+        f"end it with `gcloud dataflow jobs drain {job} --region {region}`"
+    )
+
+
+def _check_servers(servers: str) -> None:
+    for server in servers.split(","):
+        host = server.strip().rpartition(":")[0].strip("[]")
+        if _is_loopback(host):
+            raise UsageError(
+                f"--bootstrap-servers {server.strip()} is this machine, Dataflow's workers cannot reach it; "
+                "give an address of your network"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

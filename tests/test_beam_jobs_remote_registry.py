@@ -1,0 +1,114 @@
+"""A registry behind one of Beam's filesystems: copied, followed, refused, as one on disk."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
+
+from beam_jobs import remote_registry
+from models.live import LiveScorer
+from models.registry import LIVE
+from schemas import artifact
+from schemas.errors import ArtifactError, ServiceError
+
+PATIENCE_S = 60
+
+
+class Kept(LocalFileSystem):
+    """A filesystem with a scheme of its own: `kept:///folder/file` is /folder/file here."""
+
+    down = False
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "kept"
+
+    def exists(self, path: str) -> bool:
+        if Kept.down:
+            raise OSError("no route")
+        return super().exists(path.removeprefix("kept://"))
+
+    def open(self, path: str, *rest: str, **more: str):
+        return super().open(path.removeprefix("kept://"), *rest, **more)
+
+
+@pytest.fixture
+def remote(registry, tmp_path):
+    """The folder of a registry of this test's own."""
+    folder = tmp_path / "registry"
+    shutil.copytree(registry, folder)
+    return folder
+
+
+def address(folder: Path) -> str:
+    return f"kept://{folder}"
+
+
+def test_the_champion_is_copied_byte_by_byte(remote):
+    found = remote_registry.open_registry(address(remote))
+    champion = found.champion()
+    assert not champion.is_relative_to(remote)
+    assert FileSystems.get_scheme(address(remote)) == "kept"
+    artifact.open_artifact(champion, "bundle").verify()
+    names = {file.relative_to(champion).as_posix() for file in champion.rglob("*") if file.is_file()}
+    (source,) = (remote / "bundles").iterdir()
+    assert names == {file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()}
+
+
+def test_a_new_generation_takes_over(remote, second_bundle):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+    try:
+        pointer = second_bundle(remote)
+        assert live.wait_for(pointer.generation, PATIENCE_S)
+        assert live.current().bundle_id == pointer.champion
+    finally:
+        live.close()
+
+
+def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+    try:
+        before = live.current().bundle_id
+        text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
+        (remote / LIVE).write_text(text)
+        assert live.wait_for(2, PATIENCE_S)
+        assert (live.current().bundle_id, live.refused) == (before, 1)
+    finally:
+        live.close()
+
+
+def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+    try:
+        monkeypatch.setattr(Kept, "down", True)
+        with pytest.raises(ServiceError, match=r"kept://.*registry: not readable \(OSError\); check the address"):
+            remote_registry.open_registry(address(remote)).champion()
+        pointer = second_bundle(remote)
+        monkeypatch.setattr(Kept, "down", False)
+        assert live.wait_for(pointer.generation, PATIENCE_S)
+    finally:
+        live.close()
+
+
+def test_a_manifest_that_names_a_file_outside_its_bundle_is_refused(remote):
+    (bundle,) = (remote / "bundles").iterdir()
+    manifest = json.loads((bundle / artifact.MANIFEST).read_text())
+    manifest["files"]["../../outside"] = {}
+    (bundle / artifact.MANIFEST).write_text(json.dumps(manifest))
+    (remote / "bundles" / "outside").write_text("")
+    with pytest.raises(ArtifactError, match="its manifest names a file outside it"):
+        remote_registry.open_registry(address(remote)).champion()
+
+
+def test_nothing_released(tmp_path):
+    with pytest.raises(ArtifactError, match="no bundle is released here"):
+        remote_registry.open_registry(address(tmp_path)).champion()
+
+
+def test_a_path_is_a_registry_on_disk(remote):
+    found = remote_registry.open_registry(str(remote))
+    assert found.path == remote
+    assert found.champion().is_relative_to(remote)
