@@ -1,0 +1,171 @@
+"""One seed: send, strike, wait until the job works again, and collect what there is to know."""
+
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from schemas.errors import OnegraphError
+from tests import chaos_evidence, chaos_plan, chaos_world
+from tests.chaos_evidence import Evidence, Fault
+from tests.chaos_messages import Sender, messages
+from tests.chaos_plan import Action
+from tests.chaos_watch import Watch
+from tests.chaos_world import PARTITIONS, World
+from tests.kafka_records import committed
+
+KEYS = 500
+RATE = 1_500  # messages per second at most
+MAX_BATCH = 500
+_PATIENCE_S = 180.0
+_POLL_MS = 200
+_TRICKLE_S = 0.05  # between two messages while an action waits for its effect
+_REFUSAL = "goes on serving"
+
+MakeJob = Callable[[list[str], pathlib.Path, Callable[[str], None]], Any]
+
+
+def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str) -> list[str]:
+    """Return the options of `score_stream` that every seed has."""
+    source, predictions, rejected = names
+    return [
+        *("--bootstrap-servers", servers, "--registry", str(registry), "--group", group, "--source-topic", source),
+        *("--predictions-topic", predictions, "--rejected-topic", rejected, "--max-batch", str(MAX_BATCH)),
+        *("--pointer-poll-ms", str(_POLL_MS), "--read-budget-ms", "1000", "--marker-folder", str(registry / "markers")),
+    ]
+
+
+class Run:
+    """One seed on one runner. `say` gets the action log line by line."""
+
+    def __init__(self, world: World, seed: int, runner: str, count: int, make_job: MakeJob, say: Callable[[str], None]):
+        self._world, self._say = world, say
+        self._name = f"chaos-{runner}-{seed}"
+        self._made = messages(seed, count, KEYS, world.events)
+        self._actions = chaos_plan.plan(seed, runner)
+        self._topics = world.topics(self._name)
+        self._registry = world.registry(self._name)
+        folder = world.folder / self._name
+        folder.mkdir()
+        options = job_options(world.servers, self._registry, self._topics, self._name)
+        self._job = make_job(options, folder, say)
+        self._sender = Sender(world.servers, self._topics[0], PARTITIONS, self._made, RATE)
+        self._watch = Watch(world.servers, self._topics, self._name, self._job.pids)
+        self._faults: list[Fault] = []
+        self._refused: list[tuple[str, float, float]] = []
+        self._trickled_at = 0.0
+
+    def evidence(self) -> Evidence:
+        """Do all of it and return what was seen."""
+        try:
+            self._job.start()
+            self._sender.start()
+            self._sender.allow(int(self._actions[0].at * len(self._made)))
+            self._until(lambda: self._watch.committed > 0, "the first commit")
+            self._say("the job works")
+            for action in self._actions:
+                self._sender.allow(int(action.at * len(self._made)))
+                self._do(action)
+                self._until(lambda: self._sender.sent >= self._sender.allowed, "sending")
+            self._sender.finish(_PATIENCE_S)
+            end = sum(self._world.ends(self._topics[0]).values())
+            self._until(lambda: self._watch.committed >= end, "committing all of it")
+            self._say(f"{end:,} messages are done")
+            self._job.stop()
+        finally:
+            self._job.close()
+            self._watch.close()
+            self._sender.stop()
+        return self._collect()
+
+    def _do(self, action: Action) -> None:
+        self._say(str(action))
+        {
+            chaos_plan.KILL: self._kill_at_a_point,
+            chaos_plan.BROKER: self._kill_the_broker,
+            chaos_plan.OUTAGE: self._kill_the_broker,
+            chaos_plan.SWAP: lambda _: self._point_at(self._world.second),
+            chaos_plan.ROLLBACK: lambda _: self._point_at(self._world.first),
+            chaos_plan.BROKEN: self._break_a_bundle,
+        }.get(action.what, self._strike_the_job)(action)
+
+    def _kill_at_a_point(self, action: Action) -> None:
+        deaths = len(self._job.deaths)
+        self._job.arm(action.point, action.count)
+        self._until(lambda: len(self._job.deaths) > deaths, f"passing the point {action.point}", self._a_bit_more)
+        at, before = self._job.deaths[-1], self._watch.committed
+        self._until(lambda: self._job.started_at > at, "the successor")
+        self._recovered(action, at, self._job.started_at, before)
+
+    def _kill_the_broker(self, action: Action) -> None:
+        at = time.time()
+        pid = self._world.broker.kill()
+        self._say(f"broker process {pid} ended (SIGKILL)")
+        time.sleep(action.wait_s)
+        self._world.broker.start()
+        self._say("the broker answers again")
+        self._recovered(action, at, time.time(), self._watch.committed)
+
+    def _strike_the_job(self, action: Action) -> None:
+        at = time.time()
+        resumed = self._job.strike(action.what)
+        self._recovered(action, at, resumed, self._watch.committed)
+
+    def _recovered(self, action: Action, at: float, resumed: float, before: int) -> None:
+        self._until(lambda: self._watch.committed > before, f"commits after {action}", self._a_bit_more)
+        self._faults.append(Fault(action, at, resumed))
+        self._say(f"commits move again {time.time() - at:.1f} s after it")
+
+    def _point_at(self, bundle: str) -> None:
+        at = time.time()
+        generation = chaos_world.swap(self._registry, bundle)
+        answered = self._watch.answered
+        self._until(lambda: answered.get(bundle, 0.0) > at, f"predictions of bundle {bundle}", self._a_bit_more)
+        self._say(f"generation {generation}: bundle {bundle} answers {answered[bundle] - at:.1f} s after it, or sooner")
+
+    def _break_a_bundle(self, action: Action) -> None:
+        bundle, back = self._world.second, self._world.first
+        time.sleep(2 * _POLL_MS / 1000)
+        mend = chaos_world.flip_a_byte(self._registry, bundle)
+        start, told = time.time(), self._refusals()
+        try:
+            chaos_world.swap(self._registry, bundle)
+        except OnegraphError as error:
+            self._say(f"refused by the release: {error}")
+        else:
+            raise AssertionError("a release pointed at a bundle with a flipped byte")
+        chaos_world.point_by_hand(self._registry, bundle)
+        self._until(lambda: self._refusals() > told, "the job's refusal", self._a_bit_more)
+        self._say("refused by the job too, the one before it goes on serving")
+        mend()
+        chaos_world.swap(self._registry, back)
+        self._refused.append((bundle, start, time.time()))
+
+    def _refusals(self) -> int:
+        return self._job.log.read_text(errors="replace").count(_REFUSAL)
+
+    def _a_bit_more(self) -> None:
+        now = time.monotonic()
+        if self._sender.sent >= self._sender.allowed and now > self._trickled_at + _TRICKLE_S:
+            self._sender.allow(self._sender.allowed + 1)
+            self._trickled_at = now
+
+    def _until(self, true: Callable[[], bool], what: str, meanwhile: Callable[[], None] = int) -> None:
+        self._watch.wait_for(true, f"{self._name}: {what}", _PATIENCE_S, meanwhile)
+
+    def _collect(self) -> Evidence:
+        source, predictions, rejected = (self._world.read(topic) for topic in self._topics)
+        return Evidence(
+            source=source,
+            predictions=list(chaos_evidence.predictions(predictions)),
+            rejected=list(chaos_evidence.rejected(rejected)),
+            reasons=[one.reason for one in self._made],
+            samples=list(self._watch.samples),
+            committed=committed(self._world.servers, self._topics[0], self._name),
+            faults=list(self._faults),
+            deaths=list(self._job.deaths),
+            replayed_s=self._job.replayed_s,
+            replayed_events=MAX_BATCH,
+            refused=list(self._refused),
+            max_rss_mb=dict(self._watch.max_rss_mb),
+        )

@@ -1,0 +1,187 @@
+"""What all seeds share: a broker of the suite's own, a registry with two bundles, and scorers that recompute."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import kafka
+import numpy as np
+import pyarrow as pa
+
+from beam_jobs import background_process, local_kafka, topics
+from beam_jobs.event_files import json_events
+from beam_jobs.kafka_client import Consumer
+from beam_jobs.topic_contents import read_topic
+from beam_jobs.value_format import ValueFormat
+from models import use_case
+from models.prediction import PredictionEncoder
+from models.registry import Registry
+from models.scorer import Scorer
+from models.variants import Variants
+from schemas.schema import SERVING
+from tests import small_artifacts
+from tests.chaos_evidence import Evidence, Place
+from tests.conftest import free_port
+
+PARTITIONS = 8
+_SOURCE_BYTES = 2 << 20
+_AGAIN_S = 60.0
+_WHO, _WHEN = "chaos", "2024-01-01T00:00:00Z"
+
+
+class Broker:
+    """One Kafka node on loopback that may be killed and started again."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self._ports = folder, (free_port(), free_port())
+        self.servers = f"{local_kafka.HOST}:{self._ports[0]}"
+        self.start()
+
+    def start(self) -> None:
+        local_kafka.start(self._ports[0], self._folder, self._ports[1], timeout_s=_AGAIN_S)
+
+    def kill(self) -> int:
+        """Kill it with SIGKILL; returns its pid once it is gone."""
+        pid = local_kafka.status(self._folder).pid
+        if pid is None:
+            raise AssertionError(f"{self._folder}: no broker to kill")
+        os.kill(pid, signal.SIGKILL)
+        if not background_process.ended(pid, 10_000):
+            raise AssertionError(f"broker {pid} outlived SIGKILL")
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        return pid
+
+    def stop(self) -> None:
+        local_kafka.stop(self._folder)
+
+
+class World:
+    """Broker, registry and events below one folder. Of its two bundles `first` is live, `second` is not."""
+
+    def __init__(self, folder: pathlib.Path, say: Callable[[str], None]):
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=_made(folder), prefix="run-"))
+        started = time.monotonic()
+        self.broker = Broker(self.folder / "kafka")
+        say(f"broker up at {self.broker.servers} ({time.monotonic() - started:.1f} s)")
+        started = time.monotonic()
+        case = use_case.find("taxi")
+        trips = small_artifacts.read_trips(case)
+        self.events = json_events(trips.slice(0, 4000).select(case.schema.environment(SERVING).names))
+        self.pristine = folder / "registry"
+        if not (self.pristine / "live.json").is_file():
+            _release_two(case, trips, folder, self.pristine)
+        self.first = Registry(self.pristine).released().champion
+        (self.second,) = set(Registry(self.pristine).bundles()) - {self.first}
+        self._scorers = {
+            name: Scorer.load(Registry(self.pristine).bundle_path(name)) for name in (self.first, self.second)
+        }
+        say(f"bundles {self.first} and {self.second} trained and released ({time.monotonic() - started:.1f} s)")
+
+    @property
+    def servers(self) -> str:
+        return self.broker.servers
+
+    def registry(self, name: str) -> pathlib.Path:
+        """Return a copy of the registry, of that name."""
+        return pathlib.Path(shutil.copytree(self.pristine, self.folder / f"registry-{name}"))
+
+    def topics(self, name: str) -> tuple[str, str, str]:
+        """Make source, predictions and rejected topic of that name."""
+        names = f"{name}.source", f"{name}.predictions", f"{name}.rejected"
+        topics.create(self.servers, topics.for_scoring(*names, PARTITIONS, _SOURCE_BYTES))
+        return names
+
+    def read(self, topic: str) -> list:
+        """Read a topic to its end with a fresh consumer that sees committed records only."""
+        return read_topic(self.servers, topic)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return the end of every partition of a topic."""
+        consumer = Consumer(self.servers, topic)
+        try:
+            return consumer.end_offsets(consumer.partitions)
+        finally:
+            consumer.close()
+
+    def cut(self, topic: str, first: int) -> None:
+        """Let every partition begin at that offset, as retention does."""
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.servers)
+        try:
+            admin.delete_records({kafka.TopicPartition(topic, one): first for one in range(PARTITIONS)})
+        finally:
+            admin.close()
+
+    def recompute(self, seen: Evidence) -> Callable[[str, Sequence[Place]], Mapping[Place, bytes]]:
+        """Return the function of `chaos_checks.values`: it scores source records again, in this process."""
+        records = {(one.partition, one.offset): one for one in seen.source}
+
+        def of_bundle(bundle: str, places: Sequence[Place]) -> Mapping[Place, bytes]:
+            if bundle not in self._scorers:
+                return {}
+            known = [place for place in places if place in records]
+            return dict(self._values(self._scorers[bundle], [records[place] for place in known]))
+
+        return of_bundle
+
+    def close(self) -> None:
+        self.broker.stop()
+
+    @staticmethod
+    def _values(scorer: Scorer, records: Sequence) -> Iterator[tuple[Place, bytes]]:
+        intake = ValueFormat().decoder(scorer.schema)([one.value for one in records])
+        scored, kept, _ = scorer.score_rows(intake.batch)
+        rows = intake.rows[np.asarray(kept)].tolist()
+        batch = intake.batch.take(pa.array(kept))
+        ids = [f"{records[row].topic}/{records[row].partition}/{records[row].offset}" for row in rows]
+        values = PredictionEncoder(scorer).encode(batch, scored.scores, scored.features, ids)
+        for row, value in zip(rows, values, strict=True):
+            yield (records[row].partition, records[row].offset), value
+
+
+def _release_two(case, trips: pa.RecordBatch, folder: pathlib.Path, registry: pathlib.Path) -> None:
+    batches = [trips.slice(start, 1000) for start in range(0, 3000, 1000)]
+    graph = small_artifacts.build_graph(
+        case.preprocessing_fn, case.schema.environment(SERVING), batches, folder / "graph"
+    )
+    training_set = folder / "training_set"
+    small_artifacts.write_training_set(case, graph, trips.slice(0, 3000), training_set)
+    names = []
+    for seed in (1, 2):
+        candidate = small_artifacts.make_candidate(case, training_set, folder / f"candidate-{seed}", seed=seed)
+        names.append(Registry(registry).release(candidate, _WHO, _WHEN, f"seed {seed}").champion)
+    Registry(registry).rollback(names[0], _WHO, _WHEN, "the first one begins")
+
+
+def _made(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def swap(registry: pathlib.Path, bundle: str) -> int:
+    """Point at a bundle as a release does; returns the generation."""
+    return Registry(registry).point_at(Variants(bundle), _WHO, _WHEN, "chaos").generation
+
+
+def flip_a_byte(registry: pathlib.Path, bundle: str) -> Callable[[], None]:
+    """Flip one byte of a bundle's graph; returns what flips it back."""
+    file = next((registry / "bundles" / bundle / "graph").rglob("saved_model.pb"))
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    return lambda: file.write_bytes(good) and None
+
+
+def point_by_hand(registry: pathlib.Path, bundle: str) -> None:
+    """Write the next generation as none of our commands would: they compare the bundle's bytes first."""
+    live = Registry(registry).released()
+    text = dataclasses.replace(live, generation=live.generation + 1, variants=Variants(bundle)).text()
+    (registry / "history" / f"{live.generation + 1:06d}.json").write_text(text)
+    new = registry / "live.json.new"
+    new.write_text(text)
+    new.replace(registry / "live.json")
