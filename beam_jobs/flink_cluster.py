@@ -55,9 +55,11 @@ def streaming_args(
     """Return Beam's options of a streaming job that are not given: our defaults for Flink.
 
     >>> streaming_args(["--parallelism=3", "--max_parallelism=256", "--checkpointing_interval=9"])
-    ('--max_bundle_time_mills=1', '--sdk_worker_parallelism=6')
+    ('--max_bundle_time_mills=1', '--sdk_worker_parallelism=6', '--experiments=disable_logging_submission_environment')
     """
     given = named(beam_args)
+    # Beam's submission would call pip freeze and send its answer along
+    always = ("--experiments=disable_logging_submission_environment",)
     wanted = DEFAULTS | {"sdk_worker_parallelism": str(_WORKERS_PER_SUBTASK * _parallelism(given))}
     if until_caught_up:  # with checkpoints, Flink's sources stay for ever unless told
         wanted["shutdown_sources_after_idle_ms"] = str(_END_SOURCES_MS)
@@ -65,7 +67,7 @@ def streaming_args(
         if "savepoint_path" in given:
             raise UsageError("--from-savepoint and --savepoint_path say the same; give one of them")
         wanted["savepoint_path"] = _savepoint(savepoint)
-    return tuple(f"--{name}={value}" for name, value in wanted.items() if name not in given)
+    return (*(f"--{name}={value}" for name, value in wanted.items() if name not in given), *always)
 
 
 def named(beam_args: Sequence[str]) -> dict[str, str]:

@@ -8,12 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 
 from beam_jobs import runners
-from beam_jobs.flink_rest import ENDED, FlinkRest
+from beam_jobs.flink_rest import ENDED, FlinkRest, at_work
 from schemas.errors import OnegraphError, ServiceError
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class FlinkJob:
         rest, shown, cause, silent = self._rest, "", "", False
         while not stop.wait(_POLL_S):
             try:
-                known = {job["jid"]: job["state"] for job in rest.jobs()}
+                known = {job["jid"]: _state(job) for job in rest.jobs()}
                 last = failure(rest, self.id) if self.id in known else ""
             except ServiceError as error:
                 if not silent:
@@ -115,6 +116,10 @@ class FlinkJob:
 def failure(rest: FlinkRest, job: str) -> str:
     """Return why a job failed last, as Flink has it with Beam's traces inside; empty if it never did."""
     return rest.exceptions(job).get("root-exception") or ""
+
+
+def _state(job: dict[str, Any]) -> str:
+    return "STARTING" if job["state"] == "RUNNING" and not at_work(job) else job["state"]
 
 
 @contextlib.contextmanager

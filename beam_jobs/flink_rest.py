@@ -13,6 +13,12 @@ _POLL_S = 0.05
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
+def at_work(job: dict[str, Any]) -> bool:
+    """Say whether a job as `FlinkRest.jobs` lists it has all its tasks at work; RUNNING alone does not mean it."""
+    tasks = job["tasks"]
+    return job["state"] == "RUNNING" and tasks["running"] + tasks["finished"] == tasks["total"]
+
+
 class FlinkRest:
     """One cluster's REST interface; `address` is "host:port" or a URL. Every call raises `ServiceError` in one line."""
 
@@ -48,18 +54,52 @@ class FlinkRest:
             time.sleep(_POLL_S)
         return state
 
+    def wait_for_tasks(self, job: str, timeout_s: float) -> None:
+        """Wait until every task of a running job works; a worker that imports what it needs takes its time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = next((one for one in self.jobs() if one["jid"] == job), None)
+            if found is None or found["state"] in ENDED:
+                raise ServiceError(f"Flink job {job} is {found['state'] if found else 'not known any more'}")
+            if at_work(found):
+                return
+            if time.monotonic() > deadline:
+                raise ServiceError(f"Flink job {job} has not all its tasks at work after {timeout_s:g} s; try again")
+            time.sleep(_POLL_S)
+
     def cancel(self, job: str, timeout_s: float = 60) -> str:
         """Cancel a job and return the state that it ended in; what it did since its last checkpoint counts no more."""
         self._call(f"/jobs/{job}", method="PATCH")
         return self.wait_for(job, ENDED, timeout_s)
 
     def savepoint(self, job: str, folder: str | pathlib.Path, cancel: bool, timeout_s: float = 120) -> str:
-        """Write a savepoint below `folder` and return its location, for `--savepoint_path`; optionally cancel then."""
+        """Write a savepoint below `folder` and return its location, for `--savepoint_path`; optionally cancel then.
+
+        Between savepoint and cancellation the job goes on: what it writes then, its successor writes again.
+        """
         body = {"target-directory": pathlib.Path(folder).absolute().as_uri(), "cancel-job": cancel}
-        request = self._call(f"/jobs/{job}/savepoints", body)["request-id"]
+        location = self._written(job, self._call(f"/jobs/{job}/savepoints", body), timeout_s)
+        if cancel:
+            self.wait_for(job, ENDED, timeout_s)
+        return location
+
+    def stop(self, job: str, folder: str | pathlib.Path | None, timeout_s: float = 120) -> str:
+        """Write a savepoint, end the job exactly there, and return its location; `folder` None is the cluster's own.
+
+        Flink's own drain is not for us: a splittable DoFn that is never done keeps it waiting for ever.
+        """
+        body: dict[str, Any] = {"drain": False}
+        if folder is not None:
+            local = "://" not in str(folder)
+            body["targetDirectory"] = pathlib.Path(folder).absolute().as_uri() if local else str(folder)
+        location = self._written(job, self._call(f"/jobs/{job}/stop", body), timeout_s)
+        self.wait_for(job, ENDED, timeout_s)
+        return location
+
+    def _written(self, job: str, request: dict[str, Any], timeout_s: float) -> str:
         deadline = time.monotonic() + timeout_s
         while True:
-            answer = self._call(f"/jobs/{job}/savepoints/{request}")
+            answer = self._call(f"/jobs/{job}/savepoints/{request['request-id']}")
             if answer["status"]["id"] == "COMPLETED":
                 break
             if time.monotonic() > deadline:
@@ -68,9 +108,8 @@ class FlinkRest:
         operation = answer["operation"]
         if "failure-cause" in operation:
             cause = operation["failure-cause"]["stack-trace"].strip().splitlines()
-            raise ServiceError(f"Flink job {job}: no savepoint: {cause[-1].strip()}; the job runs on")
-        if cancel:
-            self.wait_for(job, ENDED, timeout_s)
+            causes = [line.strip() for line in cause if line.startswith("Caused by: ")] or [cause[0].strip()]
+            raise ServiceError(f"Flink job {job}: no savepoint: {causes[-1]}; the job runs on")
         return operation["location"]
 
     def exceptions(self, job: str) -> dict[str, Any]:

@@ -29,13 +29,13 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """Hand the job over and watch it until it ends or `stop` is set, which ends the watching and not the job.
 
-    Returns what became of it, and its counters where it has ended.
+    Returns what became of it, and its counters where it has finished.
     """
     job = FlinkJob(pipeline, cluster.rest, _say)
     state = job.watch(stop)
     rest = None if cluster.rest is None else cluster.rest.address
     became = {"job": job.id, "name": job.name, "state": state, "rest": rest}
-    return became, {} if state == "RUNNING" else job.counters()
+    return became, job.counters() if state == "FINISHED" else {}
 
 
 def describe(became: dict[str, Any]) -> str:
@@ -44,7 +44,7 @@ def describe(became: dict[str, Any]) -> str:
     if became["state"] != "RUNNING":
         return f"{job} is {became['state']}"
     stop = f"`onegraph stop {became['job'] or became['name']}`"
-    return f"{job} goes on without this command; {stop} ends it, with --savepoint so that another one can go on there"
+    return f"{job} goes on without this command; {stop} ends it, with --savepoint so that another can go on there"
 
 
 def _say(line: str) -> None:

@@ -76,8 +76,10 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
         if runners.is_flink(settings.runner):
             settings, cluster = flink_stream.prepared(settings)
             became, counted = flink_stream.run(pipeline(settings, job), cluster, stop)
-            stopped = became["state"] != "FINISHED"
-            return _summary(counted) | {"stopped": stopped, "group": settings.group, "flink": became}
+            ended_well = became["state"] == "FINISHED"
+            summary = _summary(counted) if ended_well else dict.fromkeys(_summary({}))  # only then are there counts
+            stopped = not (ended_well and settings.until_caught_up)
+            return summary | {"stopped": stopped, "group": settings.group, "flink": became}
         result = runners.run_pipeline(pipeline(settings, job))
     return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
 
@@ -122,7 +124,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
 
 def describe(result: dict[str, Any]) -> str:
     """Say how many were scored and rejected, and why; of a job on Flink, what became of it."""
-    if "flink" in result and not result["batches"]:
+    if "flink" in result and result["batches"] is None:
         return flink_stream.describe(result["flink"])
     if "submitted" in result:
         return dataflow.describe(result)

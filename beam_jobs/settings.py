@@ -183,6 +183,18 @@ class ScoreStream(Runner, Broker):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Stop:
+    """End a job on Flink: at once, or with a savepoint from which another job goes on."""
+
+    job: str | None = argument("id, beginning of an id, or name; the only running job where not given", None)
+    savepoint: bool = option("write a savepoint and end exactly there, for score_stream --from-savepoint", False)
+    drain: bool = option("end when all that was read is written and committed", False)
+    savepoint_folder: str | None = option("where savepoints go; the cluster's own place where not given", None)
+    flink_master: str | None = option("host:port of Flink's REST interface; the local one where not given", None)
+    services_folder: str = option("of `services up --flink`", ".onegraph")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckSkew(UseCase, Broker):
     """Send the same raw rows through batch, stream and the reloaded graph; exit 3 where any bit differs."""
 
@@ -257,6 +269,7 @@ VERBS: dict[str, type] = {
     "registry": RegistryVerb,
     "score_batch": ScoreBatch,
     "score_stream": ScoreStream,
+    "stop": Stop,
     "check_skew": CheckSkew,
     "send": Send,
     "tail": Tail,

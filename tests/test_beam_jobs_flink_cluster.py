@@ -14,6 +14,7 @@ def test_defaults():
         "max_bundle_time_mills": "1",
         "checkpointing_interval": "5000",
         "sdk_worker_parallelism": "2",
+        "experiments": "disable_logging_submission_environment",
     }
 
 
