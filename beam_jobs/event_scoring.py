@@ -11,7 +11,10 @@ from beam_jobs import measures, process_wide, remote_registry
 from beam_jobs.event_policy import EventPolicy, GuardedScoring
 from beam_jobs.events import EventBatch, Header, Outcome, Records
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
+from beam_jobs.live_watch import LIVE
+from beam_jobs.metrics_endpoint import announced_worker
 from beam_jobs.rejected_records import attempt_of, our_headers, too_large
+from beam_jobs.run_files import WorkerMetrics
 from beam_jobs.step_watch import BatchWatch, Unwatched
 from beam_jobs.value_format import ValueFormat
 from models.live import LiveScorer
@@ -126,11 +129,11 @@ class ScoreEvents(beam.PTransform):
         values: ValueFormat | None = None,
         isolation: IsolationSettings | None = None,
         policy: EventPolicy | None = None,
+        metrics: WorkerMetrics | None = None,
     ):
         super().__init__()
-        self._score = ScoreBatches(
-            registry, pointer_poll_s, with_features, values or ValueFormat(), isolation, policy or EventPolicy()
-        )
+        values, policy = values or ValueFormat(), policy or EventPolicy()
+        self._score = ScoreBatches(registry, pointer_poll_s, with_features, values, isolation, policy, metrics)
 
     def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
         return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
@@ -147,15 +150,20 @@ class ScoreBatches(beam.DoFn):
         values: ValueFormat,
         isolation: IsolationSettings | None,
         policy: EventPolicy,
+        metrics: WorkerMetrics | None = None,
     ):
+        self._metrics = metrics
         self._registry, self._pointer_poll_s = registry, pointer_poll_s
         self._with_features, self._values = with_features, values
         self._isolation, self._policy = isolation, policy
 
     def setup(self) -> None:
+        if self._metrics:
+            metrics = self._metrics
+            process_wide.borrow(("metrics", metrics), lambda: announced_worker(metrics))
         self._live = process_wide.borrow(
             ("scorer", self._registry),
-            lambda: LiveScorer(remote_registry.open_registry(self._registry), self._pointer_poll_s),
+            lambda: LiveScorer(remote_registry.open_registry(self._registry), self._pointer_poll_s, LIVE.changed),
         )
         self._isolated: Any = None
         if self._isolation:
@@ -191,3 +199,5 @@ class ScoreBatches(beam.DoFn):
         self._guarded.close()
         if self._isolated is not None:
             process_wide.give_back(("isolation", self._isolation))
+        if self._metrics:
+            process_wide.give_back(("metrics", self._metrics))

@@ -115,6 +115,11 @@ def is_flink(name: str) -> bool:
     return _runner(name) == "FlinkRunner"
 
 
+def in_this_process(name: str) -> bool:
+    """Say whether a runner's workers are threads of this process; raises `UsageError` for one that does not exist."""
+    return _runner(name) in ("FnApiRunner", "DirectRunner", "SwitchingDirectRunner", "PrismRunner")
+
+
 def counters(result: PipelineResult) -> dict[str, int]:
     """Return our counters of a pipeline by name, summed over steps."""
     found: dict[str, int] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import dataflow, flink_stream, measures, process_wide, remote_registry, runners, topics
+from beam_jobs import dataflow, flink_stream, job_metrics, measures, process_wide, remote_registry, runners, topics
 from beam_jobs.breaker import BreakerSettings
 from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import ScoreEvents
@@ -43,6 +43,7 @@ def check(settings: ScoreStream) -> None:
         given = getattr(settings, option)
         if given is not None and given < 1:
             raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
+    job_metrics.check(settings)
     if not 0 <= settings.breaker_share <= 1:
         raise UsageError(f"--breaker-share is {settings.breaker_share}, wanted 0 to 1, as in 0.05")
     options = runners.pipeline_options(settings.runner, settings.beam_args)
@@ -72,7 +73,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     if dataflow.chosen(runners.pipeline_options(settings.runner, settings.beam_args)):
         return dataflow.submit(pipeline(settings, job))
     stop = process_wide.stop_signal(job, stop)
-    with _stopped_by_signals(stop):
+    with _stopped_by_signals(stop), job_metrics.announced(settings, job):
         if runners.is_flink(settings.runner):
             settings, cluster = flink_stream.prepared(settings)
             became, counted = flink_stream.run(pipeline(settings, job), cluster, stop)
@@ -105,7 +106,8 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
     policy = EventPolicy(
         settings.tombstones == "drop", limits[settings.predictions_topic].max_message_bytes, _breaker(settings), job
     )
-    score = ScoreEvents(registry, poll_s, settings.with_features, _values(settings), _isolation(settings), policy)
+    values, metrics = _values(settings), job_metrics.of_workers(settings, job)
+    score = ScoreEvents(registry, poll_s, settings.with_features, values, _isolation(settings), policy, metrics)
     write = WriteOutcomes(
         settings.connection,
         settings.predictions_topic,

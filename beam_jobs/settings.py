@@ -178,6 +178,8 @@ class ScoreStream(Runner, Broker):
     breaker_events: int = option("fewer events in a minute never trip the breaker", 1_000)
     hold_ms: int = option("how long to wait for a broker or a rollback before the job ends", 300_000)
     marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
+    metrics_port: int | None = option("serve /metrics, /healthz, /readyz and /status there; 0 takes a free port", None)
+    metrics_host: str = option("address that serves the metrics; all but loopback is open to others", "127.0.0.1")
     from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)
     services_folder: str = option("of `services up --flink`: its cluster is meant where no other is named", ".onegraph")
 
@@ -192,6 +194,15 @@ class Stop:
     savepoint_folder: str | None = option("where savepoints go; the cluster's own place where not given", None)
     flink_master: str | None = option("host:port of Flink's REST interface; the local one where not given", None)
     services_folder: str = option("of `services up --flink`", ".onegraph")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Status:
+    """Show the streaming jobs that run on this machine: rates, lag, latencies, rejected events, swaps."""
+
+    watch: bool = option("draw it anew every second until Ctrl-C", False)
+    registry: str | None = option("directory of a registry whose pointer is shown too", None)
+    metrics: tuple[str, ...] = option("host:port or URL of jobs' metrics on other machines", ())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -270,6 +281,7 @@ VERBS: dict[str, type] = {
     "score_batch": ScoreBatch,
     "score_stream": ScoreStream,
     "stop": Stop,
+    "status": Status,
     "check_skew": CheckSkew,
     "send": Send,
     "tail": Tail,

@@ -5,9 +5,11 @@ only then switches; a batch that is being scored keeps the scorer that it began 
 bundle goes on serving, the refusal is counted and logged once.
 """
 
+import dataclasses
 import logging
 import pathlib
 import threading
+from collections.abc import Callable
 
 from models.golden import replay_golden
 from models.registry import Pointer, Registry
@@ -19,10 +21,28 @@ _shared: dict[pathlib.Path, "LiveScorer"] = {}
 _shared_lock = threading.Lock()
 
 
-class LiveScorer:
-    """The champion of a registry, now. Raises at construction where there is none that may serve."""
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A generation that serves from now on, or was refused; `pointer` is None where it could not be read."""
 
-    def __init__(self, registry: str | pathlib.Path | Registry, poll_s: float):
+    pointer: Pointer | None
+    served: bool
+    why: str
+
+
+def _unheard(change: Change) -> None:
+    """Nobody asks."""
+
+
+class LiveScorer:
+    """The champion of a registry, now. Raises at construction where there is none that may serve.
+
+    `on_change` hears of the first generation and of every later one, from the thread that follows the pointer.
+    """
+
+    def __init__(
+        self, registry: str | pathlib.Path | Registry, poll_s: float, on_change: Callable[[Change], None] = _unheard
+    ):
         self._registry = registry if isinstance(registry, Registry) else Registry(registry)
         self._poll_s = poll_s
         self._stop = threading.Event()
@@ -32,6 +52,8 @@ class LiveScorer:
         self._state = (pointer.generation, self._loaded(pointer))
         self._looked_at = pointer.generation
         self._refused = 0
+        self._on_change = on_change
+        on_change(Change(pointer, True, pointer.why))
         self._thread = threading.Thread(target=self._follow, name="live-scorer", daemon=True)
         self._thread.start()
 
@@ -71,25 +93,27 @@ class LiveScorer:
             try:
                 scorer = self._loaded(pointer)
             except Exception as error:  # whatever a foreign bundle does to the loader, the old one must go on
-                self._refuse(f"generation {pointer.generation} refused: {error}", pointer.generation)
+                self._refuse(f"generation {pointer.generation} refused: {error}", pointer)
                 continue
             with self._changed:
                 self._state = (pointer.generation, scorer)
                 self._looked_at = pointer.generation
                 self._changed.notify_all()
+            self._on_change(Change(pointer, True, pointer.why))
             _log.info("generation %d serves: bundle %s", pointer.generation, scorer.bundle_id)
 
-    def _refuse(self, why: str, generation: int | None) -> None:
+    def _refuse(self, why: str, pointer: Pointer | None) -> None:
         # A pointer file that cannot be read has no generation: it is the same trouble until it says another thing.
-        if generation is None and self._unreadable == why:
+        if pointer is None and self._unreadable == why:
             return
         self._unreadable = why
         _log.warning("%s; bundle %s goes on serving", why, self._state[1].bundle_id)
         with self._changed:
             self._refused += 1
-            if generation is not None:
-                self._looked_at = generation
+            if pointer is not None:
+                self._looked_at = pointer.generation
             self._changed.notify_all()
+        self._on_change(Change(pointer, False, why))
 
     def _loaded(self, pointer: Pointer) -> Scorer:
         scorer = Scorer.load(self._registry.bundle_path(pointer.champion))

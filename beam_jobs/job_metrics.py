@@ -1,0 +1,48 @@
+"""Who serves the measures of a streaming job, by its settings: its own process, or every worker process by itself."""
+
+import logging
+import sys
+
+from beam_jobs import measures, remote_registry, runners
+from beam_jobs.live_watch import LIVE
+from beam_jobs.metrics_endpoint import MetricsEndpoint
+from beam_jobs.run_files import Announced, Job, WorkerMetrics
+from beam_jobs.settings import ScoreStream
+from schemas.errors import UsageError
+
+_log = logging.getLogger(__name__)
+
+
+def check(settings: ScoreStream) -> None:
+    """Refuse a port that is none."""
+    if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65_536:
+        raise UsageError(f"--metrics-port is {settings.metrics_port}, wanted 0 (a free one) to 65535")
+
+
+def announced(settings: ScoreStream, job: str) -> Announced:
+    """Announce this process as a job's until closed, with an endpoint where it is wanted and the workers are here."""
+    port, endpoint = settings.metrics_port, None
+    if port is not None and runners.in_this_process(settings.runner):
+        measures.STORE.clear()
+        LIVE.clear()
+        endpoint = MetricsEndpoint(job, settings.metrics_host, port)
+        if _log.isEnabledFor(logging.WARNING):
+            print(f"onegraph score_stream: metrics at {endpoint.url}/metrics", file=sys.stderr, flush=True)
+    return Announced(_job(settings, job), endpoint)
+
+
+def of_workers(settings: ScoreStream, job: str) -> WorkerMetrics | None:
+    """Return what worker processes need to serve their own measures, None where they are not wanted or not needed."""
+    if settings.metrics_port is None or runners.in_this_process(settings.runner):
+        return None
+    return WorkerMetrics(job=_job(settings, job), host=settings.metrics_host)
+
+
+def _job(settings: ScoreStream, job: str) -> Job:
+    return Job(
+        name=job,
+        source_topic=settings.source_topic,
+        group=settings.group,
+        registry=remote_registry.absolute(settings.registry),
+        runner=settings.runner,
+    )

@@ -1,0 +1,147 @@
+"""A small HTTP server that tells how the job of this process is doing; it only reads and shows no configuration.
+
+`/metrics` is for Prometheus, `/healthz` (is it alive, does it poll) and `/readyz` (is a bundle loaded, are partitions
+assigned) for whoever restarts and routes, `/status` is JSON for people.
+"""
+
+import http.server
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from beam_jobs import measures
+from beam_jobs.job_status import Recent, status
+from beam_jobs.live_watch import LIVE
+from beam_jobs.run_files import LOOPBACK, Announced, WorkerMetrics
+from schemas.errors import ServiceError
+
+_log = logging.getLogger(__name__)
+_TEXT = "text/plain; charset=utf-8"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_LOOK_EVERY_S = 1.0
+
+
+class MetricsEndpoint:
+    """Serves until closed. `port` 0 takes a free one; raises `ServiceError` where the port cannot be had.
+
+    Health asks for a poll within `poll_within_s`, the first one within `first_poll_within_s` of the start; None there
+    says that this process may have nothing to poll.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        host: str = LOOPBACK,
+        port: int = 0,
+        poll_within_s: float = 60,
+        first_poll_within_s: float | None = 300,
+        clock: Callable[[], float] = time.time,
+    ):
+        self._job, self._clock, self._started = job, clock, clock()
+        self._poll_within_s, self._first_poll_within_s = poll_within_s, first_poll_within_s
+        self._recent, self._stop = Recent(measures.STORE), threading.Event()
+        try:
+            self._server = _Server((host, port), self._answer)
+        except (OSError, OverflowError) as error:
+            raise ServiceError(
+                f"--metrics-port {port}: cannot listen on {host}: {error}; choose another one, or 0 for a free one"
+            ) from None
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_address[1]}"
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True),
+            threading.Thread(target=self._look, name="metrics-rates", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY_S):
+            self._recent.look()
+
+    def _answer(self, path: str) -> tuple[int, str, bytes] | None:
+        """Return code, content type and body, None where there is no such page."""
+        if path == "/metrics":
+            return 200, _PROMETHEUS, measures.STORE.text()
+        if path == "/status":
+            return 200, "application/json", json.dumps(self._status()).encode()
+        troubles = {"/healthz": self._unhealthy, "/readyz": self._unready}.get(path)
+        if troubles is None:
+            return None
+        trouble = troubles()
+        return 503 if trouble else 200, _TEXT, f"{trouble or 'ok'}\n".encode()
+
+    def _status(self) -> dict[str, Any]:
+        now = self._clock()
+        about = {"job": self._job, "pid": os.getpid(), "started": self._started, "now": now}
+        return about | status(measures.STORE, self._recent, LIVE.history(), now)
+
+    def _unhealthy(self) -> str:
+        polled, now = measures.STORE.value("last_poll_seconds"), self._clock()
+        if polled:
+            ago = now - polled
+            return f"the reader last polled {ago:.0f} s ago" if ago > self._poll_within_s else ""
+        if self._first_poll_within_s is None or now - self._started <= self._first_poll_within_s:
+            return ""
+        return f"no poll in {now - self._started:.0f} s"
+
+    def _unready(self) -> str:
+        missing = []
+        if not measures.STORE.value("generation"):
+            missing.append("no bundle is loaded")
+        if not measures.STORE.series("lag_events"):
+            missing.append("no partitions are assigned")
+        return ", ".join(missing)
+
+
+def announced_worker(metrics: WorkerMetrics) -> Announced:
+    """Announce this worker process, with an endpoint of its own on a free port."""
+    endpoint = MetricsEndpoint(metrics.job.name, metrics.host, 0, first_poll_within_s=None)
+    return Announced(metrics.job, endpoint, "worker")
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], answer: Callable[[str], tuple[int, str, bytes] | None]):
+        self.answer = answer
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        _log.debug("a request failed", exc_info=True)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10
+    server_version, sys_version = "onegraph", ""
+
+    def do_GET(self) -> None:
+        found = self.server.answer(self.path.partition("?")[0])
+        code, kind, body = found or (404, _TEXT, b"there are /metrics, /healthz, /readyz and /status\n")
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - the library's name
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        _log.debug(format, *arguments)

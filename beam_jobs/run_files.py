@@ -1,0 +1,103 @@
+"""Which jobs run on this machine: a small file per process, written at its start and removed at its end.
+
+A process that was killed leaves its file; it counts no more once no process has its id and its start time, and whoever
+looks removes it. On Flink every worker process has a file of its own beside that of the command that watches the job.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import stat
+import tempfile
+import time
+from typing import Any
+
+from schemas.errors import OnegraphError
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a job says about itself; plain values, they travel to workers. `registry` is absolute."""
+
+    name: str
+    source_topic: str
+    group: str
+    registry: str
+    runner: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorkerMetrics:
+    """That every worker process of a job serves its measures on a free port of `host`, and says so in a file."""
+
+    job: Job
+    host: str = LOOPBACK
+
+
+class Announced:
+    """A process of a job that can be found, by its file, until `close`, which closes its endpoint too if it has one."""
+
+    def __init__(self, job: Job, endpoint: Any = None, role: str = "job"):
+        self._endpoint = endpoint
+        pid = os.getpid()
+        about = dataclasses.asdict(job) | {
+            "role": role,
+            "pid": pid,
+            "began": _began(pid),
+            "started": time.time(),
+            "url": endpoint.url if endpoint else None,
+        }
+        self._path = folder() / f"{pid}-{job.name}-{role}.json"
+        unfinished = self._path.with_suffix(".new")
+        unfinished.write_text(json.dumps(about))
+        unfinished.replace(self._path)
+
+    def close(self) -> None:
+        """Remove the file and stop serving."""
+        self._path.unlink(missing_ok=True)
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def __enter__(self) -> "Announced":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+
+def folder() -> pathlib.Path:
+    """Return the folder of the files, in the user's own one; raises `OnegraphError` where that is somebody else's."""
+    base = pathlib.Path(tempfile.gettempdir()) / f"onegraph-{os.getuid()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    found = base.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise OnegraphError(f"{base}: is not a folder of this user alone; remove it or set TMPDIR to another one")
+    jobs = base / "jobs"
+    jobs.mkdir(mode=0o700, exist_ok=True)
+    return jobs
+
+
+def running() -> list[dict[str, Any]]:
+    """Return what the processes of this machine that run now said at their start, oldest first; forget the others."""
+    found = []
+    for path in folder().glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            about = json.loads(path.read_text())
+            if about["began"] is not None and _began(int(about["pid"])) == about["began"]:
+                found.append(about)
+            else:
+                path.unlink()
+    return sorted(found, key=lambda about: about["started"])
+
+
+def _began(pid: int) -> int | None:
+    """Return when a process began, in ticks since the machine's start, None where there is none or it has ended."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])

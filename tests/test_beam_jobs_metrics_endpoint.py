@@ -1,0 +1,152 @@
+"""The endpoint: what Prometheus, a supervisor and a person get, and what they do not."""
+
+import json
+import logging
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from beam_jobs import measures
+from beam_jobs.job_status import merged
+from beam_jobs.live_watch import LIVE, LiveWatch
+from beam_jobs.metrics_endpoint import MetricsEndpoint
+from models.live import Change
+from models.registry import Pointer
+from models.variants import Challenger, Variants
+from schemas.errors import ServiceError
+
+
+@pytest.fixture
+def now():
+    return [1_000.0]
+
+
+@pytest.fixture
+def endpoint(now):
+    measures.STORE.clear()
+    LIVE.clear()
+    served = MetricsEndpoint("job-1", poll_within_s=60, first_poll_within_s=300, clock=lambda: now[0])
+    yield served
+    served.close()
+    LIVE.clear()
+
+
+def ask(endpoint, path, method="GET"):
+    request = urllib.request.Request(endpoint.url + path, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def generation(number, champion, why="because", **variants):
+    return Change(Pointer(number, Variants(champion, **variants), "me", "2026-01-01T00:00:00Z", why), True, why)
+
+
+def tell():
+    measures.declare("partition", range(2))
+    LIVE.changed(generation(3, "a" * 64, challengers=(Challenger("b" * 64, ((0, 1000),)),), shadows=("c" * 64,)))
+    measures.count("events", 10)
+    measures.count("rejected", 2, reason="TYPE")
+    measures.observe("stage_seconds", 0.004, times=10, stage="score")
+    measures.gauge("lag_events", 5, partition=1)
+    measures.gauge("last_poll_seconds", 990)
+
+
+def test_metrics_are_what_prometheus_reads(endpoint):
+    tell()
+    code, text = ask(endpoint, "/metrics")
+    assert code == 200
+    found = {one.name: one.value for family in text_string_to_metric_families(text) for one in family.samples}
+    assert found["onegraph_events_total"] == 10
+    assert found["onegraph_stage_seconds_count"] == 10
+    assert found["process_resident_memory_bytes"] > 0
+
+
+def test_alive_while_it_polls(endpoint, now):
+    assert ask(endpoint, "/healthz") == (200, "ok\n"), "it has just begun"
+    now[0] = 1_301
+    assert ask(endpoint, "/healthz") == (503, "no poll in 301 s\n")
+    measures.gauge("last_poll_seconds", 1_300)
+    assert ask(endpoint, "/healthz") == (200, "ok\n")
+    now[0] = 1_361
+    assert ask(endpoint, "/healthz") == (503, "the reader last polled 61 s ago\n")
+
+
+def test_ready_once_a_bundle_is_loaded_and_partitions_are_assigned(endpoint):
+    assert ask(endpoint, "/readyz") == (503, "no bundle is loaded, no partitions are assigned\n")
+    LIVE.changed(generation(1, "a" * 64))
+    assert ask(endpoint, "/readyz") == (503, "no partitions are assigned\n")
+    tell()
+    assert ask(endpoint, "/readyz") == (200, "ok\n")
+
+
+def test_status_for_people(endpoint, now):
+    tell()
+    code, text = ask(endpoint, "/status?pretty")
+    state = json.loads(text)
+    assert code == 200
+    assert (state["job"], state["generation"], state["last_poll_age_s"]) == ("job-1", 3, 10)
+    assert {one["variant"]: one["bundle"][0] for one in state["bundles"]} == {
+        "champion": "a", "challenger": "b", "shadow": "c",
+    }  # fmt: skip
+    assert state["totals"]["rejected"] == {"TYPE": 2}
+    assert state["lag"] == {"1": 5}
+    assert state["stages"]["score"]["p50"] == pytest.approx(0.0035)
+    assert state["rates"]["events_per_s"] > 0
+    assert [one["why"] for one in state["history"]] == ["because"]
+
+
+@pytest.mark.parametrize(("method", "path", "code"), [
+    ("GET", "/", 404), ("GET", "/config", 404), ("GET", "/../etc/passwd", 404), ("POST", "/metrics", 501),
+    ("DELETE", "/status", 501), ("HEAD", "/metrics", 200),
+])  # fmt: skip
+def test_it_only_reads_four_pages(endpoint, method, path, code):
+    assert ask(endpoint, path, method)[0] == code
+
+
+def test_a_port_that_is_taken_is_named(endpoint):
+    port = int(endpoint.url.rpartition(":")[2])
+    with pytest.raises(ServiceError, match=f"--metrics-port {port}: cannot listen on 127.0.0.1: .*in use"):
+        MetricsEndpoint("job-2", port=port)
+
+
+def test_swaps_and_refusals_are_counted_and_the_last_twenty_remembered(caplog):
+    caplog.set_level(logging.ERROR)
+    measures.STORE.clear()
+    watch = LiveWatch(clock=iter(range(100, 200)).__next__)
+    watch.changed(generation(1, "a" * 64))
+    assert measures.STORE.value("swaps") == 0, "the first is no swap"
+    for number in range(2, 25):
+        watch.changed(generation(number, "b" * 64))
+    refused = generation(25, "c" * 64, why="generation 25 refused: altered")
+    watch.changed(Change(refused.pointer, False, refused.why))
+    watch.changed(Change(None, False, "pointer not readable"))
+    assert measures.STORE.value("swaps") == 23
+    assert measures.STORE.value("refused_generations") == 2
+    assert measures.STORE.value("generation") == 24, "the old one goes on"
+    assert measures.STORE.value("bundle_loaded_seconds") == 123
+    history = watch.history()
+    assert len(history) == 20
+    assert [(one["generation"], one["served"]) for one in history[-3:]] == [(24, True), (25, False), (None, False)]
+
+
+def test_two_workers_of_a_job_are_one_state(endpoint, now):
+    tell()
+    one = json.loads(ask(endpoint, "/status")[1])
+    other = json.loads(json.dumps(one))
+    other |= {"generation": 4, "lag": {"0": 7, "1": 1}, "last_poll_age_s": 1.0}
+    other["stages"]["score"]["counts"] = [0] * 8 + [10] + [0] * 8
+    both = merged([one, other])
+    assert both["generation"] == 4
+    assert both["totals"]["events"] == 20
+    assert both["totals"]["rejected"] == {"TYPE": 4}
+    assert both["lag"] == {"0": 7, "1": 1}, "the later poll of a partition counts"
+    assert both["last_poll_age_s"] == 10.0, "the one that polls no more is seen"
+    assert sum(both["stages"]["score"]["counts"]) == 20
+    assert both["stages"]["score"]["p99"] == pytest.approx(np.interp(19.8, [10, 20], [0.1, 0.2]))
+    assert len(both["history"]) == 1
