@@ -3,15 +3,23 @@
 kafka-python on both sides, as Onegraph uses it; the same Scorer, called once per poll. Settings: idempotent producer
 with acks=all, 5 ms of linger and batches of 256 kB (its defaults, 0 ms and 16 kB, drain more slowly), polls of up to
 4,000 records, manual commits behind checked futures. No validation, no rejected records, no swap of the model.
+
+    python -m benchmarks.rivals.handwritten_loop SERVERS SOURCE PREDICTIONS REGISTRY
+
+runs it as a process of its own, until SIGTERM.
 """
 
 import json
+import signal
+import sys
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import kafka
 import pyarrow as pa
 
+from models.registry import Registry
 from models.scorer import Scorer
 
 
@@ -48,18 +56,8 @@ def run(
             scores = scorer.score(batch).scores
             futures = []
             for record, row, score in zip(records, rows, scores, strict=True):
-                value = {
-                    "id": f"{record.topic}/{record.partition}/{record.offset}",
-                    "trip_start_timestamp": row["trip_start_timestamp"],
-                    "trip_seconds": row.get("trip_seconds"),
-                    "trip_miles": row.get("trip_miles"),
-                    "fare": row.get("fare"),
-                    "score": float(score),
-                    "label": int(score >= scorer.threshold),
-                    "bundle": scorer.bundle_id,
-                    "event_time": row["trip_start_timestamp"] * 1000,
-                }
-                futures.append(producer.send(predictions, json.dumps(value).encode(), key=record.key))
+                value = prediction(f"{record.topic}/{record.partition}/{record.offset}", row, score, scorer)
+                futures.append(producer.send(predictions, value, key=record.key))
             producer.flush()
             for future in futures:
                 future.get(timeout=30)
@@ -70,3 +68,31 @@ def run(
     producer.close()
     consumer.close()
     return count
+
+
+def prediction(place: str, row: Mapping[str, Any], score: Any, scorer: Scorer) -> bytes:
+    """Return the value of a prediction, as Onegraph writes it."""
+    value = {
+        "id": place,
+        "trip_start_timestamp": row["trip_start_timestamp"],
+        "trip_seconds": row.get("trip_seconds"),
+        "trip_miles": row.get("trip_miles"),
+        "fare": row.get("fare"),
+        "score": float(score),
+        "label": int(score >= scorer.threshold),
+        "bundle": scorer.bundle_id,
+        "event_time": row["trip_start_timestamp"] * 1000,
+    }
+    return json.dumps(value).encode()
+
+
+def main() -> None:
+    """Run with the arguments of the command line."""
+    servers, source, predictions, registry = sys.argv[1:]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    run(servers, source, predictions, predictions, Scorer.load(Registry(registry).champion()), stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The streaming job on a local Flink cluster beside a hand-written loop: latency at two rates, drained events/s.
+
+Run from the repository: `python -m benchmarks.flink`. Starts a broker and a cluster of its own (JobManager,
+TaskManager, job server, Python workers: a process each), trains a taxi model once. Checkpoints and all else are
+`score_stream --runner flink`'s defaults. Latency: the job is handed in once and gets five rounds of paced sending at
+each rate, the first half second of a round not counting; then the loop, in this process, gets the same. Drained
+events/s: two rounds in turns, the job with --until-caught-up. Medians of the rounds' figures; every round's are told.
+
+`p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's, by rate; less is better.
+`events_per_s_vs_handwritten_loop_kafka_python`: drained events/s, median of the rounds' ratios.
+"""
+
+import dataclasses
+import json
+import pathlib
+import statistics
+from typing import Any
+
+import numpy as np
+
+from beam_jobs import local_flink, score_stream
+from benchmarks import contenders
+from benchmarks.scorer import machine
+from benchmarks.stream_bench import PARTITIONS, Bench, Contender, Job, arguments, bench, latency_figures
+
+RATES, SECONDS, ROUNDS, SKIPPED_S = (1_000, 5_000), 4.0, 5, 0.5
+EVENTS, DRAIN_ROUNDS = 60_000, 2
+OURS, LOOP = "onegraph_on_flink", "handwritten_loop_kafka_python"
+
+
+def main() -> None:
+    given = arguments(__doc__).parse_args()
+    with bench(given) as made:
+        try:
+            local_flink.start(made.folder / "flink")
+            who = {OURS: on_flink(made.folder), LOOP: contenders.loop}
+            print(json.dumps(measured(made, who, given.quick)))
+        finally:
+            local_flink.stop(made.folder / "flink")
+
+
+def on_flink(folder: pathlib.Path) -> Contender:
+    """Return our job on the cluster in `folder`, cancelled when it is told to stop."""
+
+    def contender(job: Job) -> None:
+        settings = contenders.settings_of(job)
+        settings = dataclasses.replace(settings, runner="flink", services_folder=str(folder))
+        became = score_stream.run(settings, job.stop)["flink"]
+        if became["state"] == "RUNNING":
+            local_flink.status(folder / "flink").rest.cancel(became["job"])
+
+    return contender
+
+
+def measured(made: Bench, who: dict[str, Contender], quick: bool) -> dict[str, Any]:
+    """Measure latency, then draining, and put the figures together."""
+    found: dict[int, dict[str, list[np.ndarray]]] = {rate: {name: [] for name in who} for rate in RATES}
+    for name, contender in who.items():
+        job = made.job(made.source())
+        with made.running(contender, job):
+            for number in range(1 if quick else ROUNDS):
+                for rate in RATES:
+                    took = made.paced(job, rate, 2.0 if quick else SECONDS, SKIPPED_S)
+                    found[rate][name].append(took)
+                    p50, p99 = np.percentile(took, [50, 99])
+                    print(f"round {number + 1}: {rate:>6,}/s {name:30} p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
+    source, events = made.source(), 5_000 if quick else EVENTS
+    made.fill(source, events)
+    drained: dict[str, list[float]] = {name: [] for name in who}
+    for number in range(1 if quick else DRAIN_ROUNDS):
+        for name, contender in who.items():
+            drained[name].append(made.drained(contender, source))
+            print(f"drain {number + 1}: {name:30} {drained[name][-1]:>9,.0f} events/s", flush=True)
+    figures = {rate: {name: latency_figures(rounds) for name, rounds in found[rate].items()} for rate in RATES}
+    over = {
+        f"p{q}_ms_over_{LOOP}_at_{rate}": round(
+            figures[rate][OURS][f"p{q}_ms"] / max(figures[rate][LOOP][f"p{q}_ms"], 1), 2
+        )
+        for rate in RATES
+        for q in (50, 99)
+    }
+    shares = [mine / theirs for mine, theirs in zip(drained[OURS], drained[LOOP], strict=True)]
+    return {
+        "benchmark": "flink",
+        "ratios": {f"events_per_s_vs_{LOOP}": round(statistics.median(shares), 2), **over},
+        "figures": {
+            "partitions": PARTITIONS,
+            "trees": contenders.live(made.registry).manifest["rounds"],
+            **{f"at_{rate}": figures[rate] for rate in RATES},
+            "drained_events": events,
+            "drained_events_per_s": {name: [round(one) for one in rounds] for name, rounds in drained.items()},
+        },
+        "machine": machine(),
+    }
+
+
+if __name__ == "__main__":
+    main()

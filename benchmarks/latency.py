@@ -1,0 +1,88 @@
+"""Latency broker to broker of the streaming job beside a hand-written loop, at 1,000 and 5,000 events/s.
+
+Run from the repository: `python -m benchmarks.latency`. Starts a broker of its own, trains a taxi model once. Five
+rounds; in each, our job on FnApiRunner and benchmarks/rivals/handwritten_loop.py run one after the other, in this
+process, at both rates. The paced sender is a process of its own and sends in steps of 5 ms. A run begins when the
+first prediction is out; its first second does not count. Medians of the rounds' percentiles; every round's are told.
+
+`stages_ms` is how long an event of ours was in each stage on average, as the job itself measures it: queue (broker to
+reader), decode, transform, score, encode, write (to acknowledgement), total.
+`p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's, by rate; less is better.
+"""
+
+import json
+import statistics
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from beam_jobs import measures
+from benchmarks import contenders
+from benchmarks.scorer import machine
+from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench, latency_figures
+
+RATES, SECONDS, ROUNDS = (1_000, 5_000), 5.0, 5
+OURS, LOOP = "onegraph", "handwritten_loop_kafka_python"
+WHO: dict[str, Contender] = {OURS: contenders.ours, LOOP: contenders.loop}
+
+
+def main() -> None:
+    given = arguments(__doc__).parse_args()
+    with bench(given) as made:
+        print(json.dumps(measured(made, 1 if given.quick else ROUNDS, 2.0 if given.quick else SECONDS)))
+
+
+def measured(made: Bench, rounds: int, seconds: float) -> dict[str, Any]:
+    """Run both in turns and put the figures together."""
+    found: dict[int, dict[str, list[np.ndarray]]] = {rate: {who: [] for who in WHO} for rate in RATES}
+    stages: dict[int, list[dict[str, float]]] = {rate: [] for rate in RATES}
+    for number in range(rounds):
+        for who, contender in WHO.items():
+            job = made.job(made.source())
+            with made.running(contender, job):
+                for rate in RATES:
+                    before = stage_sums()
+                    found[rate][who].append(made.paced(job, rate, seconds))
+                    if who == OURS:
+                        stages[rate].append(mean_ms(before, stage_sums()))
+                    p50, p99 = np.percentile(found[rate][who][-1], [50, 99])
+                    print(f"round {number + 1}: {rate:>6,}/s {who:30} p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
+    figures = {rate: {who: latency_figures(rounds) for who, rounds in by_who.items()} for rate, by_who in found.items()}
+    for rate in RATES:
+        names = stages[rate][0]
+        figures[rate][OURS]["stages_ms"] = {
+            name: round(statistics.median(one[name] for one in stages[rate]), 2) for name in names
+        }
+    return {
+        "benchmark": "latency",
+        "ratios": {
+            f"p{q}_ms_over_{LOOP}_at_{rate}": round(
+                figures[rate][OURS][f"p{q}_ms"] / max(figures[rate][LOOP][f"p{q}_ms"], 1), 2
+            )
+            for rate in RATES
+            for q in (50, 99)
+        },
+        "figures": {"partitions": PARTITIONS, "rounds": rounds, **{f"at_{rate}": figures[rate] for rate in RATES}},
+        "machine": machine(),
+    }
+
+
+def stage_sums() -> dict[str, tuple[float, int]]:
+    """Return the seconds and the events of every stage so far, in this process."""
+    sums: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+    for series in measures.STORE.series("stage_seconds"):
+        sums[series.labels[0]] = series.value, sum(series.counts)
+    return sums
+
+
+def mean_ms(before: dict[str, tuple[float, int]], after: dict[str, tuple[float, int]]) -> dict[str, float]:
+    """Return the mean milliseconds of an event in each stage between two looks."""
+    return {
+        stage: (after[stage][0] - before[stage][0]) / max(after[stage][1] - before[stage][1], 1) * 1000
+        for stage in measures.STAGES
+    }
+
+
+if __name__ == "__main__":
+    main()
