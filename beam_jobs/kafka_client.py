@@ -162,6 +162,14 @@ class Delivery:
     def done(self) -> bool:
         return self._batch.produce_future.is_done
 
+    def settled(self, timeout_s: float) -> bool:
+        """Wait for the broker's answer so long; whether it is there, good or bad."""
+        return bool(self._batch.produce_future.wait(timeout_s)) and self.done
+
+    def __str__(self) -> str:
+        where = self._batch.topic_partition
+        return f"{self._servers}: a batch for topic {where.topic!r} partition {where.partition}"
+
     def wait(self, timeout_s: float) -> None:
         """Return once the broker has all of it; raises `ServiceError` when it refused any of it or did not answer."""
         future, where = self._batch.produce_future, self._batch.topic_partition
@@ -184,7 +192,7 @@ class Producer:
 
     DELIVERY_S = 120.0
 
-    def __init__(self, servers: Connection | str, connect_s: float = CONNECT_S):
+    def __init__(self, servers: Connection | str, connect_s: float = CONNECT_S, delivery_s: float = DELIVERY_S):
         self._servers = Connection.of(servers)
         self._producer = connect(
             kafka.KafkaProducer,
@@ -193,7 +201,7 @@ class Producer:
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,
-            delivery_timeout_ms=_ms(self.DELIVERY_S),
+            delivery_timeout_ms=_ms(delivery_s),
             max_block_ms=5_000,
             max_request_size=_MAX_REQUEST_BYTES,
             metrics_enabled=False,
@@ -221,7 +229,12 @@ class Producer:
 
     def close(self) -> None:
         """Close the connections; what nobody waited for may be lost."""
-        self._producer.close(timeout=2)
+        try:
+            self._producer.close(timeout=2)
+        except errors.KafkaTimeoutError:  # something is not acknowledged; then the library leaves its thread running
+            self._producer._sender.force_close()
+            self._producer._sender.join(2)
+            self._producer._closed = True
 
 
 def partition_of(key: bytes, count: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from kafka import errors
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_probe import knock, refused
 from schemas.errors import ServiceError
@@ -22,7 +23,7 @@ def one_line(servers: Connection | str, doing: str) -> Iterator[None]:
     try:
         yield
     except errors.KafkaTimeoutError as error:
-        raise ServiceError(
+        raise Unavailable(
             f"{servers}: no answer while {doing} ({error}); is the broker up and the address right?"
         ) from None
     except errors.SaslAuthenticationFailedError as error:
@@ -32,7 +33,8 @@ def one_line(servers: Connection | str, doing: str) -> Iterator[None]:
             f"{servers}: {type(error).__name__} while {doing}: this user may not do that; have its access list changed"
         ) from None
     except errors.KafkaError as error:
-        raise ServiceError(f"{servers}: {type(error).__name__} while {doing}: {error}") from None
+        kind = Unavailable if isinstance(error, errors.RetriableError) else ServiceError
+        raise kind(f"{servers}: {type(error).__name__} while {doing}: {error}") from None
 
 
 def connect(make: Any, where: Connection | str, connect_s: float = CONNECT_S, **options: Any) -> Any:

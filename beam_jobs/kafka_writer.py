@@ -3,19 +3,23 @@
 import collections
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import process_wide
+from beam_jobs import measures, process_wide
 from beam_jobs.events import Outcome, Records
+from beam_jobs.holding import Patience
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.rejected_records import with_stubs
 from beam_jobs.step_watch import written
+from schemas.errors import ServiceError
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
+_MARGIN_S = 30.0  # of the library's own patience over ours, which says more
 
 
 class OutcomeWriter:
@@ -32,8 +36,9 @@ class OutcomeWriter:
         rejected_topic: str,
         max_batch_bytes: int,
         broker_time: bool = False,
+        rejected_bytes: int | None = None,
     ):
-        self._producer = producer
+        self._producer, self._rejected_bytes = producer, rejected_bytes
         self._topics = predictions_topic, rejected_topic
         self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
         self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
@@ -41,24 +46,30 @@ class OutcomeWriter:
     def write(self, outcome: Outcome, source_partitions: int) -> None:
         """Queue the sends of one outcome; `source_partitions` is the number of its topic's partitions."""
         deliveries, sent_at = [], time.perf_counter()
-        for topic, records in zip(self._topics, (outcome.predictions, outcome.rejected), strict=True):
+        rejected, stubs = outcome.rejected, 0
+        if self._rejected_bytes is not None and len(rejected):
+            rejected, stubs = with_stubs(rejected, self._rejected_bytes)
+        if stubs:
+            measures.count("stubs", stubs)
+        for topic, records in zip(self._topics, (outcome.predictions, rejected), strict=True):
             count = self._producer.partition_count(topic) if len(records) else 0
             for partition, rows in _by_partition(records, count, source_partitions).items():
                 part = records if len(rows) == len(records) else _pick(records, rows)
                 deliveries += self._producer.send(topic, partition, part, self._max_batch_bytes)
         self._waiting.append((outcome, deliveries, sent_at))
 
-    def acknowledged(self, at_most_waiting: int, timeout_s: float) -> Iterator[Outcome]:
+    def acknowledged(self, at_most_waiting: int, wait: Callable[[Any], None]) -> Iterator[Outcome]:
         """Yield the oldest outcomes that are acknowledged, waiting until no more than so many are left unanswered.
 
-        Raises `ServiceError` for a send that failed; nothing behind it comes out.
+        `wait` is called for every delivery, which may be there already. Raises `ServiceError` for a send that failed;
+        nothing behind it comes out.
         """
         while self._waiting:
             outcome, deliveries, sent_at = self._waiting[0]
             if len(self._waiting) <= at_most_waiting and not all(delivery.done for delivery in deliveries):
                 return
             for delivery in deliveries:
-                delivery.wait(timeout_s)
+                wait(delivery)
             self._waiting.popleft()
             done_at = max((delivery.done_at for delivery in deliveries), default=sent_at)
             written(outcome, sent_at, done_at, self._broker_time)
@@ -67,6 +78,9 @@ class OutcomeWriter:
 
 class WriteOutcomes(beam.PTransform):
     """Send every outcome; a bundle ends only when all of it is acknowledged, and then the offsets are committed.
+
+    Where the broker is down it is waited for, `hold_s` at most or until the stop signal of `job`; then the bundle
+    fails. A rejected record over `rejected_bytes` is sent as a stub.
 
     Offsets are committed behind acknowledged work about once a second and at the end of every bundle, always, on every
     runner. FnApiRunner and Prism resume from them; on Flink and Dataflow, which resume from their checkpoints, they
@@ -82,10 +96,13 @@ class WriteOutcomes(beam.PTransform):
         group: str,
         max_batch_bytes: int = 900_000,
         broker_time: bool = False,
+        rejected_bytes: int | None = None,
+        hold_s: float = Producer.DELIVERY_S,
+        job: str = "",
     ):
         super().__init__()
         topics = predictions_topic, rejected_topic, source_topic
-        self._send = SendOutcomes(servers, *topics, group, max_batch_bytes, broker_time)
+        self._send = SendOutcomes(servers, *topics, group, max_batch_bytes, broker_time, rejected_bytes, hold_s, job)
 
     def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
         return outcomes | "Send and Commit" >> beam.ParDo(self._send)
@@ -103,20 +120,32 @@ class SendOutcomes(beam.DoFn):
         group: str,
         max_batch_bytes: int,
         broker_time: bool = False,
+        rejected_bytes: int | None = None,
+        hold_s: float = Producer.DELIVERY_S,
+        job: str = "",
     ):
         self._servers, self._group, self._source_topic = servers, group, source_topic
         self._topics = predictions_topic, rejected_topic
         self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
+        self._rejected_bytes, self._hold_s, self._job = rejected_bytes, hold_s, job
 
     def setup(self) -> None:
-        self._keys = ("producer", self._servers), ("committer", self._servers, self._group, self._source_topic)
-        self._producer = process_wide.borrow(self._keys[0], lambda: Producer(self._servers))
+        self._keys = (
+            ("producer", self._servers, self._hold_s),
+            ("committer", self._servers, self._group, self._source_topic),
+        )
+        self._producer = process_wide.borrow(
+            self._keys[0], lambda: _producer(self._servers, self._topics, self._hold_s + _MARGIN_S)
+        )
         self._committer = process_wide.borrow(
             self._keys[1], lambda: _Committer(Consumer(self._servers, self._source_topic, self._group))
         )
 
     def start_bundle(self) -> None:
-        self._writer = OutcomeWriter(self._producer, *self._topics, self._max_batch_bytes, self._broker_time)
+        self._writer = OutcomeWriter(
+            self._producer, *self._topics, self._max_batch_bytes, self._broker_time, self._rejected_bytes
+        )
+        self._patience = Patience(self._hold_s, process_wide.stop_signal(self._job))
         self._done: dict[int, int] = {}
         self._committed_at = time.monotonic()
 
@@ -136,12 +165,24 @@ class SendOutcomes(beam.DoFn):
             process_wide.give_back(key)
 
     def _take(self, at_most_waiting: int) -> None:
-        for outcome in self._writer.acknowledged(at_most_waiting, Producer.DELIVERY_S + 10):
+        for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):
             self._done.update(outcome.next_offsets)
 
     def _commit(self) -> None:
-        self._committer.commit(self._done)
+        self._patience.retry("offsets are not committed", lambda: self._committer.commit(self._done))
         self._done, self._committed_at = {}, time.monotonic()
+
+
+def _producer(servers: Connection | str, topics: Sequence[str], delivery_s: float) -> Producer:
+    """Make a producer that knows its topics: they are asked for while the broker answers."""
+    producer = Producer(servers, delivery_s=delivery_s)
+    try:
+        for topic in topics:
+            producer.partition_count(topic)
+    except ServiceError:
+        producer.close()
+        raise
+    return producer
 
 
 class _Committer:

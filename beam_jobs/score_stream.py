@@ -56,8 +56,9 @@ def check(settings: ScoreStream) -> None:
     values = _values(settings)
     champion = remote_registry.open_registry(settings.registry).champion()
     values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
-    if not settings.create_topics:
-        topics.required(settings.connection, names)
+    found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
+    if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
+        topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
 
 
 def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:
@@ -116,6 +117,9 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         settings.group,
         min(_BATCH_BYTES, *(limits[name].max_message_bytes - RECORD_OVERHEAD for name in _topics(settings)[1:])),
         limits[settings.source_topic].broker_time,
+        limits[settings.rejected_topic].max_message_bytes,
+        settings.hold_ms / 1000,
+        job,
     )
     name = f"onegraph-{job}".replace("_", "-")  # Dataflow's names have no underscore
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=name)

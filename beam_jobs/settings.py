@@ -166,6 +166,7 @@ class ScoreStream(Runner, Broker):
     max_batch: int = option("events in one batch at most", 4_000)
     pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
     until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)
+    accept_rejected_topic: bool = option("take a rejected topic that may lose, refuse or change records", False)
     create_topics: bool = option("make missing topics with the settings that this job needs", False)
     partitions: int = option("of topics that --create-topics makes", 4)
     with_features: bool = option("add the features that the model saw to every prediction", False)
@@ -203,6 +204,17 @@ class Status:
     watch: bool = option("draw it anew every second until Ctrl-C", False)
     registry: str | None = option("directory of a registry whose pointer is shown too", None)
     metrics: tuple[str, ...] = option("host:port or URL of jobs' metrics on other machines", ())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReplayRejected(Broker):
+    """Send rejected events to their topic again, after what rejected them was mended."""
+
+    rejected_topic: str = option("topic of rejected records")
+    source_topic: str = option("topic that they came from and go back to")
+    reason: tuple[str, ...] = option("send only those of these reasons; all where not given", ())
+    attempts: int = option("an event that was rejected so many times is left", 3)
+    group: str = option("consumer groups GROUP.REASON remember what was sent", "onegraph-replay")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -282,6 +294,7 @@ VERBS: dict[str, type] = {
     "score_stream": ScoreStream,
     "stop": Stop,
     "status": Status,
+    "replay_rejected": ReplayRejected,
     "check_skew": CheckSkew,
     "send": Send,
     "tail": Tail,

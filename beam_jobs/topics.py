@@ -91,6 +91,27 @@ def for_scoring(source: str, predictions: str, rejected: str, partitions: int, s
     ]
 
 
+def check_rejected(source: Topic, rejected: Topic) -> None:
+    """Raise `ServiceError` where an existing topic would lose rejected records, or refuse or change them."""
+    wanted = for_scoring(source.name, "", rejected.name, 1, source.max_message_bytes)[-1].settings
+    bad = [
+        f"{name} is {rejected.settings.get(name)}, wanted {value}"
+        for name, value in wanted.items()
+        if not _as_good(name, rejected.settings.get(name), value)
+    ]
+    if bad:
+        raise ServiceError(
+            f"topic {rejected.name!r} would not keep every rejected record as it is: {'; '.join(bad)}. Set them with "
+            "kafka-configs.sh --alter, take a topic that --create-topics makes, or give --accept-rejected-topic"
+        )
+
+
+def _as_good(name: str, found: str | None, wanted: str) -> bool:
+    if found is None or found == wanted:
+        return found is not None or name.startswith("message.timestamp.")  # older brokers have no such limit
+    return name == _SIZE and int(found) >= int(wanted)
+
+
 def create(servers: Connection | str, wanted: Sequence[Topic]) -> list[str]:
     """Make those topics that do not exist, with as many replicas as the cluster's default; return their names."""
     there = describe(servers, [topic.name for topic in wanted])

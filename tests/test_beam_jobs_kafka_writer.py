@@ -1,5 +1,6 @@
 """The writer: everything is acknowledged before anything is committed, and order is kept."""
 
+import hashlib
 import time
 
 import apache_beam as beam
@@ -24,6 +25,9 @@ class FakeDelivery:
     def __init__(self, name, log):
         self.name, self.log, self.done, self.fails = name, log, False, False
         self.done_at = time.perf_counter() + 0.25
+
+    def settled(self, timeout_s):
+        return True
 
     def wait(self, timeout_s):
         self.log.append(f"waited for {self.name}")
@@ -71,11 +75,11 @@ def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
     writer.write(first, 4)
     writer.write(second, 4)
     producer.deliveries[2].done = True
-    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == []
+    assert list(writer.acknowledged(at_most_waiting=2, wait=lambda one: one.wait(1))) == []
     producer.deliveries[0].done = True
-    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == []
+    assert list(writer.acknowledged(at_most_waiting=2, wait=lambda one: one.wait(1))) == []
     producer.deliveries[1].done = True
-    assert list(writer.acknowledged(at_most_waiting=2, timeout_s=1)) == [first, second]
+    assert list(writer.acknowledged(at_most_waiting=2, wait=lambda one: one.wait(1))) == [first, second]
 
 
 def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(producer):
@@ -84,7 +88,7 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
     came = int((time.time() - 5) * 1000)
     old = Records([0], [came], [None], [b"x"], [[]])
     writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}), 4)
-    list(writer.acknowledged(at_most_waiting=0, timeout_s=1))
+    list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))
     for stage, wanted in {"write": 0.25, "total": 5.25}.items():
         (series,) = [one for one in measures.STORE.series("stage_seconds") if one.labels == (stage,)]
         assert sum(series.counts) == 3, "once per event"
@@ -93,7 +97,7 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
 
 def test_the_end_of_a_bundle_waits_for_every_send(writer, producer):
     writer.write(Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1}), 4)
-    assert len(list(writer.acknowledged(at_most_waiting=0, timeout_s=1))) == 1
+    assert len(list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))) == 1
     assert producer.log == ["waited for predictions-0", "waited for rejected-0"]
 
 
@@ -101,12 +105,12 @@ def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
     for partition in range(3):
         writer.write(Outcome("t", predictions(partition, b"1"), NONE, {partition: 1}), 4)
     producer.deliveries[1].fails = True
-    acknowledged = writer.acknowledged(at_most_waiting=0, timeout_s=1)
+    acknowledged = writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1))
     assert next(acknowledged).next_offsets == {0: 1}
     with pytest.raises(ServiceError, match="predictions-1 refused"):
         next(acknowledged)
     with pytest.raises(ServiceError, match="predictions-1 refused"):
-        list(writer.acknowledged(at_most_waiting=0, timeout_s=1))
+        list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -183,6 +187,22 @@ def test_what_the_broker_refuses_stops_the_job_and_commits_nothing(broker, three
     with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused a batch: MessageSizeTooLargeError"):
         run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], broker, good, small, source, "refused")
     assert committed(broker, source, "refused") == {}
+
+
+def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, three, topics):
+    source, good, _ = three
+    small = topics("rejected", partitions=2, max_message_bytes=1_000)
+    ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
+    values = [b"x" * 2_000, b"fits"]
+    rejected = Records([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
+    outcome = Outcome(source, predictions(1, b"1"), rejected, {1: 5})
+    run([outcome], broker, good, small, source, "stubs", 900, False, 1_000)
+    stub, whole = read(broker, small)
+    sha256 = hashlib.sha256(values[0]).hexdigest().encode()
+    assert (stub.key, stub.value, stub.timestamp) == (b"k", None, 5)
+    assert stub.headers == [*ours, ("onegraph.value_sha256", sha256), ("onegraph.value_bytes", b"2000")]
+    assert (whole.value, whole.headers) == (b"fits", [("theirs", b"y"), *ours])
+    assert committed(broker, source, "stubs") == {1: 5}
 
 
 def test_no_such_topic(broker, three):

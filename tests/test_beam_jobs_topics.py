@@ -1,5 +1,7 @@
 """The topics of a scoring job, on a real broker."""
 
+import dataclasses
+
 import pytest
 
 from beam_jobs import topics as job_topics
@@ -38,6 +40,36 @@ def test_topics_that_are_there_stay_as_they_are(broker, topics):
     made = job_topics.create(broker, job_topics.for_scoring(mine, f"{mine}.p", f"{mine}.r", 2, 100_000))
     assert made == [f"{mine}.p", f"{mine}.r"]
     assert job_topics.required(broker, [mine])[mine].partitions == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, None),
+        ({"max.message.bytes": "999999"}, None),
+        ({"max.message.bytes": "165535"}, "max.message.bytes is 165535, wanted 165536"),
+        ({"retention.ms": "604800000"}, "retention.ms is 604800000, wanted -1"),
+        ({"message.timestamp.type": "LogAppendTime"}, "message.timestamp.type is LogAppendTime, wanted CreateTime"),
+        ({"message.timestamp.after.max.ms": "3600000"}, "message.timestamp.after.max.ms is 3600000, wanted 92233"),
+    ],
+)
+def test_a_rejected_topic_that_would_not_keep_its_records_is_refused(settings, said):
+    source, _, rejected = job_topics.for_scoring("source", "predictions", "rejected", 1, 100_000)
+    rejected = dataclasses.replace(rejected, settings=dict(rejected.settings) | settings)
+    if said is None:
+        job_topics.check_rejected(source, rejected)
+        return
+    with pytest.raises(
+        ServiceError, match="topic 'rejected' would not keep every rejected record as it is: "
+    ) as caught:
+        job_topics.check_rejected(source, rejected)
+    assert said in str(caught.value)
+
+
+def test_a_rejected_topic_of_kafkas_own_settings_is_refused(broker, topics):
+    found = job_topics.required(broker, [topics("source"), topics("rejected")])
+    with pytest.raises(ServiceError, match=r"max\.message\.bytes is 1048588, wanted 1114124; |retention\.ms is"):
+        job_topics.check_rejected(*found.values())
 
 
 def test_the_missing_one_is_named(broker, topics):

@@ -25,6 +25,7 @@ def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_sco
     argv = [
         *("score_stream", "--bootstrap-servers", broker, "--registry", str(registry), "--group", source),
         *("--source-topic", source, "--predictions-topic", good, "--rejected-topic", bad, "--until-caught-up", "-q"),
+        "--accept-rejected-topic",
         *("--batch-deadline-ms", "4000", "--marker-folder", str(tmp_path / "markers"), "--json"),
     ]
     done = subprocess.run(
