@@ -45,6 +45,10 @@ class EventGatherer:
         ends = self._consumer.high_waters()
         return {p: max(ends[p] - offset, 0) for p, offset in self._next.items() if p in ends}
 
+    def pass_over(self, partition: int, offset: int) -> None:
+        """Go on at a later offset of one partition; the next batch says that it moved."""
+        self._consumer.go_to(self._next | {partition: offset})
+
     def _cut(self, runs: dict[int, list[Any]], stop: Mapping[int, int]) -> None:
         for partition, end in stop.items():
             if self._next[partition] >= end:

@@ -13,7 +13,7 @@ import kafka
 from kafka import errors
 from kafka.partitioner.default import murmur2
 
-from beam_jobs import kafka_batches
+from beam_jobs import kafka_batches, kafka_decoding
 from beam_jobs.events import Records
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
@@ -24,8 +24,15 @@ _FETCH_BYTES_PER_PARTITION = 1 << 20
 _FETCH_BYTES = 16 << 20
 
 
+kafka_decoding.install()
+
+
 class OffsetsLost(ServiceError):
-    """The log no longer has, or never had, the offsets where reading should go on."""
+    """The log no longer has, or never had, the offset `wanted`; `goes_on_at` is the first later one that it has."""
+
+    def __init__(self, message: str, partition: int = -1, wanted: int = -1, goes_on_at: int | None = None):
+        super().__init__(message)
+        self.partition, self.wanted, self.goes_on_at = partition, wanted, goes_on_at
 
 
 class Consumer:
@@ -69,6 +76,24 @@ class Consumer:
             found = self._consumer.end_offsets(self._places(partitions), timeout_ms=_ms(CONNECT_S))
         return {place.partition: offset for place, offset in found.items()}
 
+    def offsets_at(self, partitions: Sequence[int], time_ms: int) -> dict[int, int]:
+        """Return the first offset of each partition whose record is not older than that, its end where none is."""
+        with self._errors("asking for offsets by time"):
+            found = self._consumer.offsets_for_times(
+                dict.fromkeys(self._places(partitions), time_ms), timeout_ms=_ms(CONNECT_S)
+            )
+        late = [place.partition for place, one in found.items() if one is None]
+        ends = self.end_offsets(late) if late else {}
+        return ends | {place.partition: one.offset for place, one in found.items() if one is not None}
+
+    def find_partitions(self) -> tuple[int, ...]:
+        """Ask the broker which partitions the topic has by now, and remember them in `partitions`."""
+        with self._errors("asking for partitions"):
+            self._consumer.topics()
+            found = self._consumer.partitions_for_topic(self._topic)
+        self.partitions = tuple(sorted(found or self.partitions))
+        return self.partitions
+
     def committed(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the group's committed offsets, without the partitions that have none."""
         with self._errors(f"reading the committed offsets of group {self._group!r}"):
@@ -105,6 +130,8 @@ class Consumer:
                 found = self._consumer.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
             except errors.OffsetOutOfRangeError as error:
                 raise self._lost(error) from None
+            except kafka_decoding.UndecodableBatch as error:
+                raise self._undecodable(error) from None
         return {place.partition: records for place, records in found.items()}
 
     def positions(self) -> dict[int, int]:
@@ -131,6 +158,11 @@ class Consumer:
     def _errors(self, doing: str) -> contextlib.AbstractContextManager[None]:
         return one_line(self._servers, f"{doing} (topic {self._topic!r})")
 
+    def _undecodable(self, error: kafka_decoding.UndecodableBatch) -> ServiceError:
+        records = self._consumer._fetcher._next_partition_records  # it stays there until the consumer is closed
+        partition = records.topic_partition.partition
+        return undecodable(self._servers, self._topic, partition, error.first, error.last, error.why)
+
     def _lost(self, error: errors.OffsetOutOfRangeError) -> OffsetsLost:
         place, wanted = next(iter(error.args[0].items()))
         first = self.beginning_offsets([place.partition])[place.partition]
@@ -139,11 +171,16 @@ class Consumer:
         if wanted < first:
             return OffsetsLost(
                 f"{where}: offsets {wanted} to {first - 1} are lost, the log now begins at {first} (retention "
-                f"passed the reader); move the group's committed offset to {first} to accept the loss"
+                f"passed the reader); --accept-lost-offsets goes on there",
+                place.partition,
+                wanted,
+                first,
             )
         return OffsetsLost(
             f"{where}: wanted offset {wanted}, the log ends at {end} (was the topic made anew or cut?); "
-            "commit an offset that it has, or take another group"
+            "commit an offset that it has, or take another group",
+            place.partition,
+            wanted,
         )
 
 
@@ -244,6 +281,15 @@ def partition_of(key: bytes, count: int) -> int:
     3
     """
     return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+def undecodable(servers: Connection | str, topic: str, partition: int, first: int, last: int, why: str) -> ServiceError:
+    """The error for a batch that cannot be read; going on would lose its events without a word."""
+    return ServiceError(
+        f"{servers}: topic {topic!r} partition {partition}: the batch of offsets {first} to {last} cannot be decoded "
+        f"({why}); install what is missing, or step over it: onegraph skip_to {topic} --group GROUP --partition "
+        f"{partition} --offset {last + 1}"
+    )
 
 
 def missing_topic(servers: Connection | str, topic: str) -> ServiceError:

@@ -14,6 +14,13 @@ END_HERE = None  # the position that claims "no more after what is claimed": end
 
 
 @dataclasses.dataclass(frozen=True)
+class NewPartitions:
+    """The position that claims nothing yet of partitions which came later, to be read from these offsets on."""
+
+    start: Offsets
+
+
+@dataclasses.dataclass(frozen=True)
 class Span:
     """All records of some partitions from `start` (inclusive) to `stop` (exclusive; None: without an end).
 
@@ -43,15 +50,19 @@ class SpanTracker(RestrictionTracker):
     def current_restriction(self) -> Span:
         return Span(dict(self._start), None if self._stop is None else dict(self._stop))
 
-    def try_claim(self, position: Offsets | None) -> bool:
+    def try_claim(self, position: Offsets | NewPartitions | None) -> bool:
         """Claim every record before the given next offsets; partitions that are not named stay where they are.
 
         False where any lies behind the end, as after a checkpoint by the runner: then nothing is claimed, nothing may
         be put out and the reader returns. `END_HERE` ends the restriction at what is claimed, and is False as well.
+        `NewPartitions` lets an endless restriction grow; one that has an end by now does not, and the reader returns:
+        who reads the rest finds them again.
         """
         if position is END_HERE:
             self._stop = dict(self._next)
             return False
+        if isinstance(position, NewPartitions):
+            return self._grow(position.start)
         for partition, offset in position.items():
             if partition not in self._next:
                 raise ValueError(f"partition {partition} is not in this restriction: {sorted(self._next)}")
@@ -60,6 +71,16 @@ class SpanTracker(RestrictionTracker):
             if self._stop is not None and offset > self._stop[partition]:
                 return False
         self._next.update(position)
+        return True
+
+    def _grow(self, start: Offsets) -> bool:
+        known = set(start) & set(self._next)
+        if known:
+            raise ValueError(f"partitions {sorted(known)} are in this restriction already")
+        if self._stop is not None:
+            return False
+        self._start.update(start)
+        self._next.update(start)
         return True
 
     def try_split(self, fraction_of_remainder: float) -> tuple[Span, Span] | None:
@@ -92,6 +113,7 @@ class SpanCoder(coders.Coder):
     """Deterministic bytes with a version in front, so that checkpoints outlive changes of this code.
 
     Version 1: number of partitions, then for each, ascending: partition, start, stop + 1 (0: without an end).
+    Without partitions a 0 follows where they may still come.
     """
 
     VERSION = 1
@@ -104,6 +126,8 @@ class SpanCoder(coders.Coder):
             out.write_var_int64(partition)
             out.write_var_int64(value.start[partition])
             out.write_var_int64(0 if value.stop is None else value.stop[partition] + 1)
+        if not value.start and value.stop is None:
+            out.write_var_int64(0)
         return out.get()
 
     def decode(self, encoded: bytes) -> Span:
@@ -116,7 +140,8 @@ class SpanCoder(coders.Coder):
             partition = data.read_var_int64()
             start[partition] = data.read_var_int64()
             stop[partition] = data.read_var_int64() - 1
-        return Span(start, None if -1 in stop.values() else stop)
+        endless = -1 in stop.values() or (not start and data.size() > 0)
+        return Span(start, None if endless else stop)
 
     def is_deterministic(self) -> bool:
         return True

@@ -25,6 +25,11 @@ class GroupWatermark:
         """The time up to which each partition has been read, -1 where nothing is known; not held back by others."""
         return self._read_to
 
+    def add(self, partitions: Iterable[int]) -> None:
+        """Take in partitions that came later; they hold the watermark where it is until they are read."""
+        for partition in partitions:
+            self._read_to.setdefault(partition, -1)
+
     def advance(self, batch: EventBatch, caught_up: Iterable[int], now_ms: int) -> int:
         """Take in one batch and return the watermark, -1 while nothing is known."""
         for partition, timestamp in zip(batch.partitions, batch.timestamps_ms, strict=True):
@@ -32,7 +37,7 @@ class GroupWatermark:
                 self._read_to[partition] = timestamp
         for partition in caught_up:
             self._read_to[partition] = max(self._read_to[partition], now_ms - self._idle_ms)
-        self._value_ms = max(self._value_ms, min(min(self._read_to.values()), now_ms))
+        self._value_ms = max(self._value_ms, min([*self._read_to.values(), now_ms]))
         return self._value_ms
 
 

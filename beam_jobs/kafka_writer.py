@@ -150,7 +150,7 @@ class SendOutcomes(beam.DoFn):
         self._committed_at = time.monotonic()
 
     def process(self, outcome: Outcome) -> None:
-        self._writer.write(outcome, self._committer.source_partitions)
+        self._writer.write(outcome, self._committer.source_partitions(outcome))
         self._take(_MAX_WAITING)
         if self._done and time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
             self._commit()
@@ -190,7 +190,12 @@ class _Committer:
 
     def __init__(self, consumer: Consumer):
         self._consumer, self._lock = consumer, threading.Lock()
-        self.source_partitions = len(consumer.partitions)
+        self._source_partitions = len(consumer.partitions)
+
+    def source_partitions(self, outcome: Outcome) -> int:
+        """Return how many partitions the source has by now: one that was added is known by its first outcome."""
+        self._source_partitions = max([self._source_partitions, *(p + 1 for p in outcome.next_offsets)])
+        return self._source_partitions
 
     def commit(self, offsets: dict[int, int]) -> None:
         with self._lock:

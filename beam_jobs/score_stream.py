@@ -16,7 +16,8 @@ from beam_jobs.breaker import BreakerSettings
 from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.isolated_scoring import IsolationSettings
-from beam_jobs.kafka_reader import ReadEvents, Source
+from beam_jobs.kafka_reader import ReadEvents
+from beam_jobs.kafka_source import TIMESTAMP, Source, milliseconds
 from beam_jobs.kafka_writer import WriteOutcomes
 from beam_jobs.rejected_records import RECORD_OVERHEAD
 from beam_jobs.settings import ScoreStream
@@ -30,6 +31,7 @@ _BATCH_BYTES = 900_000
 _AT_LEAST_1 = (
     "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
     "breaker_events", "hold_ms",
+    "look_for_partitions_ms", "stall_ms",
 )  # fmt: skip
 _READ_BUDGET_MS = 5_000
 
@@ -53,6 +55,7 @@ def check(settings: ScoreStream) -> None:
         flink_stream.prepared(settings)
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
+    _start_ms(settings)
     values = _values(settings)
     champion = remote_registry.open_registry(settings.registry).champion()
     values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
@@ -98,6 +101,10 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         job=job,
         partition_groups=settings.partition_groups,
         start=settings.start,
+        start_ms=_start_ms(settings),
+        accept_lost_offsets=settings.accept_lost_offsets,
+        look_s=settings.look_for_partitions_ms / 1000,
+        stall_s=settings.stall_ms / 1000,
         until_caught_up=settings.until_caught_up,
         read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
@@ -158,6 +165,12 @@ def _isolation(settings: ScoreStream) -> IsolationSettings:
     folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
     group = "/".join([settings.bootstrap_servers, settings.source_topic, settings.group])
     return IsolationSettings(folder, group, settings.batch_deadline_ms / 1000)
+
+
+def _start_ms(settings: ScoreStream) -> int | None:
+    if (settings.start_time is None) == (settings.start == TIMESTAMP):
+        raise UsageError("--start timestamp and --start-time go together, got one of them")
+    return None if settings.start_time is None else milliseconds(settings.start_time)
 
 
 def _topics(settings: ScoreStream) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from models.variants import CHAMPION, ROLES
 REGISTRY_ACTIONS = ("list", "show", "verify", "promote", "weigh", "remove")
 TOMBSTONES = ("reject", "drop")
 BREAKER = ("hold", "stop", "off")
+STARTS = ("earliest", "latest", "timestamp", "committed")
 VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
 
 
@@ -161,7 +162,13 @@ class ScoreStream(Runner, Broker):
     rejected_topic: str = option("topic of rejected records")
     group: str = option("consumer group whose committed offsets say where to go on", "onegraph")
     partition_groups: int = option("groups of partitions that are read side by side", 1)
-    start: str = option("where to begin without committed offsets", "earliest", choices=("earliest", "latest"))
+    start: str = option(
+        "where to begin where the group has committed nothing; committed: refuse then", "earliest", choices=STARTS
+    )
+    start_time: str | None = option("of --start timestamp: 2026-01-31T12:00:00Z or milliseconds since 1970", None)
+    accept_lost_offsets: bool = option("go on where retention passed the reader, and count what was lost", False)
+    look_for_partitions_ms: int = option("how often new partitions of the source topic are looked for", 30_000)
+    stall_ms: int = option("how long a partition may stand still behind its end before it is opened anew", 60_000)
     read_budget_ms: int | None = option("how long one call of the reader may last; 1,000 on Flink, else 5,000", None)
     max_batch: int = option("events in one batch at most", 4_000)
     pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
@@ -260,6 +267,16 @@ class Tail(Broker):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SkipTo(Broker):
+    """Move a group's committed offset of one partition ahead, over events that cannot be decoded."""
+
+    topic: str = argument("which topic")
+    group: str = option("consumer group of the job, which must be down", "onegraph")
+    partition: int = option("of the topic")
+    offset: int = option("where the group goes on; all before it is left out")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Inspect:
     """Show what is in a TFRecord file, a training set, a candidate, a bundle or a registry."""
 
@@ -298,6 +315,7 @@ VERBS: dict[str, type] = {
     "check_skew": CheckSkew,
     "send": Send,
     "tail": Tail,
+    "skip_to": SkipTo,
     "inspect": Inspect,
     "doctor": Doctor,
 }

@@ -13,7 +13,8 @@ from beam_jobs import options, settings, topics
 from beam_jobs.events import Outcome
 from beam_jobs.kafka_connecting import connect
 from beam_jobs.kafka_connection import Connection
-from beam_jobs.kafka_reader import ReadEvents, Source
+from beam_jobs.kafka_reader import ReadEvents
+from beam_jobs.kafka_source import Source
 from beam_jobs.kafka_writer import WriteOutcomes
 from schemas.errors import ServiceError, UsageError
 from tests.conftest import free_port

@@ -2,16 +2,21 @@
 
 import itertools
 import threading
+import time
 
 import apache_beam as beam
 import kafka
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from beam_jobs import process_wide, runners
+from beam_jobs import measures, process_wide, runners
 from beam_jobs.kafka_client import Consumer, OffsetsLost
-from beam_jobs.kafka_reader import ReadEvents, Source, first_span
+from beam_jobs.kafka_group_reader import StallWatch
+from beam_jobs.kafka_reader import ReadEvents
+from beam_jobs.kafka_source import Source, first_span, milliseconds, settle_start
 from beam_jobs.kafka_tracker import Span
-from schemas.errors import ServiceError
+from schemas.errors import ServiceError, UsageError
 from tests.kafka_records import commit, put
 
 _jobs = itertools.count()
@@ -67,8 +72,129 @@ def test_reading_goes_on_at_the_committed_offsets(broker, filled):
 def test_where_reading_begins_without_committed_offsets(broker, filled):
     commit(broker, filled, f"{filled}-group", {2: 3})
     assert first_span(source(broker, filled), 0) == Span({0: 0, 1: 0, 2: 3}, {0: 40, 1: 0, 2: 7})
-    assert first_span(source(broker, filled, start="latest", until_caught_up=False), 0) == Span({0: 40, 1: 0, 2: 3})
     assert first_span(source(broker, filled, partition_groups=2), 1) == Span({1: 0}, {1: 0})
+
+
+@pytest.mark.parametrize(
+    ("start", "begins"),
+    [
+        ({"start": "latest"}, {0: 40, 1: 0, 2: 7}),
+        ({"start": "timestamp", "start_ms": 25}, {0: 25, 1: 0, 2: 7}),
+        ({"start": "timestamp", "start_ms": 0}, {0: 0, 1: 0, 2: 0}),
+        ({"start": "earliest"}, {0: 0, 1: 0, 2: 0}),
+    ],
+)
+def test_the_first_run_begins_where_it_is_told_and_later_ones_where_that_was(broker, topics, start, begins):
+    topic = topics("events", partitions=3)
+    for partition, count in ((0, 40), (2, 7)):
+        put(broker, topic, partition, [b"%d" % offset for offset in range(count)], timestamps_ms=list(range(count)))
+    first = source(broker, topic, until_caught_up=False, **start)
+    settle_start(first)
+    assert first_span(first, 0) == Span(begins)
+    for partition in (1, 2):  # no event of theirs was done in the first run; these must not be jumped over
+        put(broker, topic, partition, [b"later"], timestamps_ms=[99])
+    settle_start(first)
+    assert first_span(first, 0) == Span(begins)
+
+
+def test_a_partition_that_is_new_since_the_last_run_is_read_from_its_start(broker, filled):
+    commit(broker, filled, f"{filled}-group", {0: 38, 1: 0, 2: 7})
+    add_partitions(broker, filled, 4)
+    put(broker, filled, 3, [b"new"])
+    again = source(broker, filled, start="latest")
+    settle_start(again)
+    assert first_span(again, 0).start == {0: 38, 1: 0, 2: 7, 3: 0}
+
+
+def test_committed_wants_something_committed(broker, filled):
+    with pytest.raises(ServiceError, match=rf"group '{filled}-group' has committed nothing of topic '{filled}'"):
+        read_all(source(broker, filled, start="committed"))
+    commit(broker, filled, f"{filled}-group", {0: 38})
+    assert len(read_all(source(broker, filled, start="committed"))) == 9
+
+
+def test_a_time_that_is_none():
+    with pytest.raises(UsageError, match="'noon' is no time, wanted 2026"):
+        milliseconds("noon")
+
+
+def add_partitions(broker, topic, count):
+    admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
+    admin.create_partitions({topic: count})
+    while len(admin.describe_topics([topic])[0]["partitions"]) < count:
+        time.sleep(0.05)
+    admin.close()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 5])
+def test_partitions_added_while_reading_are_read_from_their_start(broker, filled, groups):
+    endless = source(
+        broker, filled, until_caught_up=False, partition_groups=groups, read_budget_s=0.2, look_s=0.3, max_batch=9
+    )
+    stop = process_wide.stop_signal(endless.job)
+
+    def grow():
+        try:
+            add_partitions(broker, filled, 6)
+            for partition in (3, 5, 0):
+                put(broker, filled, partition, [b"late"] * 20)
+            until = time.monotonic() + 15
+            while len(_found) < 107 and time.monotonic() < until:
+                time.sleep(0.05)
+        finally:
+            stop.set()
+
+    threading.Timer(0.5, grow).start()
+    found = [(partition, offset) for partition, offset, _ in read_all(endless)]
+    counts = {0: 60, 2: 7, 3: 20, 5: 20}
+    assert sorted(found) == [(partition, offset) for partition, count in counts.items() for offset in range(count)]
+
+
+def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch):
+    made = []
+
+    class Stuck(Consumer):
+        def go_to(self, offsets):
+            super().go_to(offsets)
+            if len(made) == 1:
+                self.pause(2)
+
+        def __init__(self, *given):
+            super().__init__(*given)
+            made.append(self)
+
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.Consumer", Stuck)
+    endless = source(broker, filled, until_caught_up=False, read_budget_s=60, stall_s=0.6, look_s=30)
+    threading.Timer(2.5, process_wide.stop_signal(endless.job).set).start()
+    assert len(read_all(endless)) == 47
+    assert len(made) == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from(["moves", "stands", "at its end", "busy"]), st.floats(0, 30)), max_size=30))
+def test_only_a_partition_that_stands_behind_its_end_for_the_whole_time_is_stalled(steps):
+    watch, now, since, at = StallWatch(60), 0.0, 0.0, 5
+    watch.stalled({0: at}, {0: 10}, False, now)
+    for what, seconds in steps:
+        now += seconds
+        at += what == "moves"
+        found = watch.stalled({0: at}, {0: at if what == "at its end" else at + 9}, what == "busy", now)
+        assert found == ([0] if what == "stands" and now - since >= 60 else [])
+        since = since if what == "stands" and not found else now
+
+
+def test_lost_offsets_are_passed_over_and_counted_where_the_job_accepts_that(broker, filled):
+    commit(broker, filled, f"{filled}-group", {0: 5})
+    admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
+    admin.delete_records({kafka.TopicPartition(filled, 0): 30, kafka.TopicPartition(filled, 2): 4})
+    admin.close()
+    before = measures.STORE.value("dropped", reason="offsets_lost")
+    found = read_all(source(broker, filled, accept_lost_offsets=True))
+    assert [offset for partition, offset, _ in found if partition == 0] == list(range(30, 40))
+    assert [offset for partition, offset, _ in found if partition == 2] == [4, 5, 6]
+    assert measures.STORE.value("dropped", reason="offsets_lost") - before == 25
+    commit(broker, filled, f"{filled}-group", {0: 99})
+    with pytest.raises(OffsetsLost, match="the log ends at 40"):
+        read_all(source(broker, filled, accept_lost_offsets=True, until_caught_up=False))
 
 
 def test_aborted_and_control_records_are_passed_over(broker, topics):
@@ -113,7 +239,8 @@ def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch):
             super().__init__(servers, topic, group)
             made.append(group)
 
-    monkeypatch.setattr("beam_jobs.kafka_reader.Consumer", Counted)
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.Consumer", Counted)
+    monkeypatch.setattr("beam_jobs.kafka_source.Consumer", Counted)
     endless = source(broker, filled, until_caught_up=False, partition_groups=2, read_budget_s=0.05)
     threading.Timer(1.5, process_wide.stop_signal(endless.job).set).start()
     assert len(read_all(endless)) == 47

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_jobs.kafka_tracker import END_HERE, Span, SpanCoder, SpanTracker
+from beam_jobs.kafka_tracker import END_HERE, NewPartitions, Span, SpanCoder, SpanTracker
 
 offsets = st.integers(0, 2**40)
 
@@ -22,11 +22,13 @@ def steps(draw, span):
     """What a reader and a runner may do: claims that go on, checkpoints, splits that the tracker must refuse."""
     moves = []
     for _ in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from(["claim", "claim", "claim", "checkpoint", "refused split", "end"]))
+        kind = draw(st.sampled_from(["claim", "claim", "claim", "grow", "checkpoint", "refused split", "end"]))
         move = None
         if kind == "claim":
-            partitions = draw(st.lists(st.sampled_from(sorted(span.start)), unique=True))
+            partitions = draw(st.lists(st.integers(0, len(span.start) + 3), unique=True))
             move = {partition: draw(st.integers(0, 30)) for partition in partitions}
+        elif kind == "grow":
+            move = draw(st.dictionaries(st.integers(301, 310), offsets, max_size=3))
         elif kind == "refused split":
             move = draw(st.floats(0.01, 1))
         moves.append((kind, move))
@@ -36,19 +38,29 @@ def steps(draw, span):
 @given(st.data())
 def test_every_offset_is_claimed_once_or_in_the_residual(data):
     span = data.draw(spans())
-    tracker, at, residual = SpanTracker(span), dict(span.start), None
+    tracker, begin, at, residual = SpanTracker(span), dict(span.start), dict(span.start), None
     for kind, move in data.draw(steps(span)):
         if kind == "claim":
-            wanted = {partition: at[partition] + add for partition, add in move.items()}
+            known = sorted(at)
+            wanted = {known[place]: at[known[place]] + add for place, add in move.items() if place < len(known)}
             if tracker.try_claim(wanted):
                 assert residual is None or all(wanted[p] == at[p] for p in wanted), "claimed after a checkpoint"
                 at.update(wanted)
+        elif kind == "grow":
+            new = {partition: start for partition, start in move.items() if partition not in at}
+            if tracker.try_claim(NewPartitions(new)):
+                assert residual is None
+                assert span.stop is None, "grew although its end is known"
+                begin.update(new)
+                at.update(new)
+            else:
+                assert residual is not None or span.stop is not None
         elif kind == "checkpoint":
             split = tracker.try_split(0)
             if split is not None:
                 assert residual is None, "split twice"
                 primary, residual = split
-                assert primary == Span(span.start, at) == tracker.current_restriction()
+                assert primary == Span(begin, at) == tracker.current_restriction()
                 assert residual == Span(at, span.stop)
         elif kind == "refused split":
             assert tracker.try_split(move) is None
@@ -57,7 +69,7 @@ def test_every_offset_is_claimed_once_or_in_the_residual(data):
             if residual is None:
                 residual = Span(at, span.stop)
     if residual is None:
-        assert tracker.current_restriction() == span
+        assert tracker.current_restriction() == Span(begin, span.stop)
         assert all(at[p] <= span.stop[p] for p in at) if span.stop else True
     else:
         assert residual.start == at
@@ -112,6 +124,22 @@ def test_equal_spans_are_equal_bytes(span):
     backwards = Span(dict(reversed(span.start.items())), span.stop and dict(reversed(span.stop.items())))
     assert SpanCoder().encode(backwards) == SpanCoder().encode(span)
     assert SpanCoder().is_deterministic()
+
+
+@pytest.mark.parametrize("span", [Span({}), Span({}, {})])
+def test_a_group_that_waits_for_its_first_partition_stays_what_it_is(span):
+    assert SpanCoder().decode(SpanCoder().encode(span)) == span
+    assert SpanTracker(span)._done() is (span.stop is not None)
+
+
+def test_a_partition_is_added_once():
+    tracker = SpanTracker(Span({0: 5}))
+    assert tracker.try_claim(NewPartitions({1: 7}))
+    with pytest.raises(ValueError, match=r"partitions \[1\] are in this restriction already"):
+        tracker.try_claim(NewPartitions({1: 7, 2: 0}))
+    assert tracker.try_claim({1: 9})
+    assert tracker.try_split(0) == (Span({0: 5, 1: 7}, {0: 5, 1: 9}), Span({0: 5, 1: 9}))
+    assert not tracker.try_claim(NewPartitions({2: 0}))
 
 
 def test_bytes_of_version_1_stay_readable():

@@ -116,7 +116,8 @@ def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
 @pytest.mark.parametrize("fails", [False, True])
 def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fails):
     class Committer:
-        source_partitions = 4
+        def source_partitions(self, outcome):
+            return 4
 
         def commit(self, offsets):
             producer.log.append(f"committed {offsets}")
@@ -137,7 +138,8 @@ def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fail
 
 def test_a_commit_that_fails_fails_the_bundle(producer):
     class Committer:
-        source_partitions = 4
+        def source_partitions(self, outcome):
+            return 4
 
         def commit(self, offsets):
             raise ServiceError("the group has members")
