@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from beam_jobs import options
+from beam_jobs import logs, options
 from beam_jobs.settings import VERBS, Runner
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
@@ -22,16 +22,6 @@ _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a 
 
 
 _GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable the following instructions")
-
-
-class _StandardError(logging.StreamHandler):
-    """Writes to whatever standard error is when it writes: callers in one process may redirect it between calls."""
-
-    stream = property(lambda self: sys.stderr, lambda self, value: None)
-
-
-_HANDLER = _StandardError()
-_HANDLER.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,16 +32,17 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    logs.set_up()
     try:
         code = _run(argv)
         sys.stdout.flush()
         return code
     except OnegraphError as error:
         verb = argv[0] if argv and _verb(argv[0]) in VERBS else ""
-        print(f"onegraph {verb}".rstrip() + f": {error}", file=sys.stderr)
+        logs.say(f"onegraph {verb}".rstrip() + f": {error}", logging.ERROR)
         return error.exit_code
     except KeyboardInterrupt:
-        print("onegraph: stopped by Ctrl-C", file=sys.stderr)
+        logs.say("onegraph: stopped by Ctrl-C", logging.ERROR)
         return 130
     except BrokenPipeError:  # `onegraph tail TOPIC | head`: nobody reads on, not even what is still in the buffer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
+        logs.say(
             f"onegraph {argv[0]}: {where}{error.strerror}; free or choose another place, then run it again",
-            file=sys.stderr,
+            logging.ERROR,
         )
         return 1
 
@@ -93,6 +84,7 @@ def _run(argv: list[str]) -> int:
     if takes_beam_options:
         settings = dataclasses.replace(settings, beam_args=tuple(rest))
     _set_up_logging(given.verbose - given.quiet)
+    logs.set_up(given.log_format, verb)
     module = _module(f"beam_jobs.{verb}", show_all=given.verbose > 0)
     if given.dry_run:
         _print_plan(verb, settings, module)
@@ -143,6 +135,8 @@ def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     common.add_argument("--dry-run", action="store_true", help="check the settings, say what would be done, do nothing")
     common.add_argument("-v", "--verbose", action="count", default=0, help="more log lines; twice for debugging")
+    about_log = "of standard error: text, or one JSON object per line (default: text)"
+    common.add_argument("--log-format", choices=logs.FORMATS, default=logs.TEXT, help=about_log)
     common.add_argument("-q", "--quiet", action="count", default=0, help="errors only")
     return parser
 
@@ -156,8 +150,6 @@ def _overview() -> str:
 def _set_up_logging(level: int) -> None:
     levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
     logging.getLogger().setLevel(levels.get(max(level, -1), logging.DEBUG))
-    if _HANDLER not in logging.getLogger().handlers:
-        logging.getLogger().addHandler(_HANDLER)
     # What clients retry by themselves is no news, and what they give up on comes as our own error.
     for name in (
         "kafka",
@@ -188,4 +180,4 @@ def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:
     if as_json:
         print(json.dumps(result))
     if not quiet:
-        print(module.describe(result), file=sys.stderr)
+        logs.say(module.describe(result))

@@ -3,11 +3,12 @@
 import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from beam_jobs import process_wide
 from beam_jobs.breaker import Breaker, BreakerSettings, TooManyRejected
+from beam_jobs.events import Header
 from schemas.rejection import Reason, Rejection
 
 _Outcome = TypeVar("_Outcome")
@@ -19,13 +20,26 @@ class EventPolicy:
     """Plain values that travel to workers.
 
     `drop_tombstones`: events with a null value are counted and left out, not rejected. `prediction_bytes`: the largest
-    record that the predictions topic takes, None where nobody asked. `job` names the stop signal.
+    record that the predictions topic takes, None where nobody asked. `job` names the stop signal. `pass_headers`: names
+    of headers that predictions get from their events, byte for byte.
     """
 
     drop_tombstones: bool = False
     prediction_bytes: int | None = None
     breaker: BreakerSettings = _OFF
     job: str = ""
+    pass_headers: tuple[str, ...] = ()
+
+    def handed_on(self, headers: Sequence[Sequence[Header]]) -> list[list[Header]] | None:
+        """Return what the predictions of events with these headers get of them, None where none gets any.
+
+        >>> EventPolicy(pass_headers=("trace",)).handed_on([[("trace", b"1"), ("more", b"2")], []])
+        [[('trace', b'1')], []]
+        """
+        if not self.pass_headers:
+            return None
+        handed = [[one for one in own if one[0] in self.pass_headers] for own in headers]
+        return handed if any(handed) else None
 
     def split(self, rejections: list[Rejection]) -> tuple[list[Rejection], list[Rejection]]:
         """Return the rejections to send and those to drop."""

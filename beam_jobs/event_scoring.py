@@ -68,11 +68,15 @@ class EventScorer:
         rejections += [Rejection(int(intake.rows[one.row]), one.stage, one.reason, one.path) for one in failed]
         rejections, dropped = self._policy.split(rejections)
         encoded = self._encoder.encode(batch, scored.scores, scored.features, [_source(events, row) for row in rows])
-        for place in reversed(self._too_large(events, rows, encoded)):
+        handed_on = self._policy.handed_on([events.headers[row] for row in rows])
+        for place in reversed(self._too_large(events, rows, encoded, handed_on)):
             rejections.append(Rejection(rows.pop(place), Stage.WRITE, Reason.OUT_TOO_LARGE))
             del encoded[place]
+            if handed_on is not None:
+                del handed_on[place]
         rejections.sort(key=lambda one: one.row)
-        predictions = self._records(events, rows, encoded, None)
+        predictions = self._records(events, rows, encoded, handed_on)
+        self._watch.predicted(len(predictions), CHAMPION)
         refused = [one.row for one in rejections]
         rejected = self._records(
             events, refused, [events.values[row] for row in refused], [self._headers(events, one) for one in rejections]
@@ -86,9 +90,11 @@ class EventScorer:
         source = _source(events, rejection.row)
         return [*theirs, *our_headers(rejection, source, self._scorer.bundle_id, attempt_of(theirs))]
 
-    def _too_large(self, events: EventBatch, rows: list[int], encoded: Sequence[bytes]) -> list[int]:
+    def _too_large(
+        self, events: EventBatch, rows: list[int], encoded: Sequence[bytes], headers: list[list[Header]] | None
+    ) -> list[int]:
         limit = self._policy.prediction_bytes
-        return [] if limit is None else too_large([events.keys[row] for row in rows], encoded, limit)
+        return [] if limit is None else too_large([events.keys[row] for row in rows], encoded, limit, headers)
 
     @staticmethod
     def _records(

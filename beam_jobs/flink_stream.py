@@ -2,13 +2,12 @@
 
 import dataclasses
 import logging
-import sys
 import threading
 from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import flink_cluster
+from beam_jobs import flink_cluster, logs
 from beam_jobs.flink_job import FlinkJob
 from beam_jobs.settings import ScoreStream
 
@@ -49,4 +48,4 @@ def describe(became: dict[str, Any]) -> str:
 
 def _say(line: str) -> None:
     if logging.getLogger().isEnabledFor(logging.WARNING):
-        print(f"onegraph score_stream: {line}", file=sys.stderr, flush=True)
+        logs.say(f"onegraph score_stream: {line}")

@@ -10,6 +10,7 @@ import threading
 
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 
+from beam_jobs import logs
 from beam_jobs.state_sampling import short_sampling
 
 _STATE_CACHE_BYTES = 64 << 20
@@ -28,6 +29,9 @@ def _end_with_the_pool() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s %(levelname)s {sys.argv[2]} %(name)s: %(message)s")
+    if os.environ.get("ONEGRAPH_LOG_FORMAT") == logs.JSON:
+        logging.getLogger().handlers.clear()
+        logs.set_up(logs.JSON, sys.argv[2])
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
     main(sys.argv[1], sys.argv[2])
     os._exit(0)  # threads of the library's pool would hold the interpreter

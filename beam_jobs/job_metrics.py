@@ -1,9 +1,8 @@
 """Who serves the measures of a streaming job, by its settings: its own process, or every worker process by itself."""
 
 import logging
-import sys
 
-from beam_jobs import measures, remote_registry, runners
+from beam_jobs import logs, measures, remote_registry, runners
 from beam_jobs.live_watch import LIVE
 from beam_jobs.metrics_endpoint import MetricsEndpoint
 from beam_jobs.run_files import Announced, Job, WorkerMetrics
@@ -27,7 +26,7 @@ def announced(settings: ScoreStream, job: str) -> Announced:
         LIVE.clear()
         endpoint = MetricsEndpoint(job, settings.metrics_host, port)
         if _log.isEnabledFor(logging.WARNING):
-            print(f"onegraph score_stream: metrics at {endpoint.url}/metrics", file=sys.stderr, flush=True)
+            logs.say(f"onegraph score_stream: metrics at {endpoint.url}/metrics")
     return Announced(_job(settings, job), endpoint)
 
 

@@ -89,12 +89,19 @@ def record_bytes(key: bytes | None, value: bytes | None, headers: Sequence[Heade
     return size + sum(_HEADER_OVERHEAD + len(name.encode()) + len(value or b"") for name, value in headers)
 
 
-def too_large(keys: Sequence[bytes | None], values: Sequence[bytes | None], limit: int) -> list[int]:
-    """Return the rows whose records, without headers, do not fit into a topic that takes `limit` bytes.
+def too_large(
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    limit: int,
+    headers: Sequence[Sequence[Header]] | None = None,
+) -> list[int]:
+    """Return the rows whose records do not fit into a topic that takes `limit` bytes.
 
     >>> too_large([b"k", None], [b"x" * 1000, b"x"], 500)
     [0]
     """
+    if headers is not None:
+        return [row for row, one in enumerate(zip(keys, values, headers, strict=True)) if record_bytes(*one) > limit]
     largest = max(map(len, filter(None, keys)), default=0) + max(map(len, filter(None, values)), default=0)
     if RECORD_OVERHEAD + largest <= limit:
         return []

@@ -112,7 +112,11 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
     )
     registry, poll_s = remote_registry.absolute(settings.registry), settings.pointer_poll_ms / 1000
     policy = EventPolicy(
-        settings.tombstones == "drop", limits[settings.predictions_topic].max_message_bytes, _breaker(settings), job
+        settings.tombstones == "drop",
+        limits[settings.predictions_topic].max_message_bytes,
+        _breaker(settings),
+        job,
+        settings.pass_header,
     )
     values, metrics = _values(settings), job_metrics.of_workers(settings, job)
     score = ScoreEvents(registry, poll_s, settings.with_features, values, _isolation(settings), policy, metrics)

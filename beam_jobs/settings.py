@@ -186,6 +186,7 @@ class ScoreStream(Runner, Broker):
     breaker_events: int = option("fewer events in a minute never trip the breaker", 1_000)
     hold_ms: int = option("how long to wait for a broker or a rollback before the job ends", 300_000)
     marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
+    pass_header: tuple[str, ...] = option("headers of events that their predictions get too, as traceparent", ())
     metrics_port: int | None = option("serve /metrics, /healthz, /readyz and /status there; 0 takes a free port", None)
     metrics_host: str = option("address that serves the metrics; all but loopback is open to others", "127.0.0.1")
     from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)

@@ -69,10 +69,9 @@ def _flow(state: Mapping[str, Any]) -> Text:
     line.append(f"  {rates['predictions_per_s']:,.0f} predictions/s", style="default not bold")
     rejected = rates["rejected_per_s"]
     line.append(f"  {rejected:,.0f} rejected/s", style="red" if rejected else "default not bold")
-    predictions = sum(totals["predictions"].values())
-    line.append(f"  (of {WINDOW_S} s)   in all {totals['events']:,} events, {predictions:,} predictions")
+    line.append(f"  (last {WINDOW_S} s)  {totals['events']:,} events in all")
     late = polled is None or polled > WINDOW_S
-    line.append(f"   last poll {'never' if polled is None else f'{polled:.1f} s ago'}", style="red" if late else "dim")
+    line.append(f"  last poll {'never' if polled is None else f'{polled:.1f} s ago'}", style="red" if late else "dim")
     return line
 
 

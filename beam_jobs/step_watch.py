@@ -33,9 +33,12 @@ class Unwatched:
     def scored(self, scores: np.ndarray, variant: str) -> None:
         """Say what one variant scored."""
 
+    def predicted(self, count: int, variant: str) -> None:
+        """Say how many predictions one variant has made."""
+
 
 class BatchWatch(Unwatched):
-    """Looks at one batch after the other: `start`, the laps, `tell`."""
+    """Looks at one batch after the other: `start`, the laps, `tell`; a start without a tell forgets what it saw."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self._clock = clock
@@ -45,6 +48,10 @@ class BatchWatch(Unwatched):
     def start(self) -> None:
         """Begin with a batch."""
         self._seconds: Counter[str] = Counter()
+        self._unseen: Counter[str] = Counter()
+        self._predicted: Counter[str] = Counter()
+        self._unknown = 0
+        self._scores: list[tuple[np.ndarray, str]] = []
         self._last = self._clock()
 
     def lap(self, stage: str) -> None:
@@ -57,15 +64,15 @@ class BatchWatch(Unwatched):
         if not self._declared.issuperset(schema.names):
             measures.declare("column", schema.names)
             self._declared.update(schema.names)
-        for column, unseen in unseen_values(intake.batch, schema).items():
-            measures.count("unseen_categories", unseen, column=column)
-        if intake.unknown_fields:
-            measures.count("unknown_fields", sum(intake.unknown_fields.values()))
+        self._unseen.update(unseen_values(intake.batch, schema))
+        self._unknown += sum(intake.unknown_fields.values())
         self._last = self._clock()
 
     def scored(self, scores: np.ndarray, variant: str) -> None:
-        measures.count("predictions", len(scores), variant=variant)
-        measures.observe_all("score", scores, variant=variant)
+        self._scores.append((scores, variant))
+
+    def predicted(self, count: int, variant: str) -> None:
+        self._predicted[variant] += count
 
     def tell(self, events: int, rejections: Sequence[Rejection]) -> None:
         """Say what came of the batch, once it is done."""
@@ -74,6 +81,14 @@ class BatchWatch(Unwatched):
         measures.observe("batch_events", events)
         for reason, count in Counter(one.reason.value for one in rejections).items():
             measures.count("rejected", count, reason=reason)
+        for variant, count in self._predicted.items():
+            measures.count("predictions", count, variant=variant)
+        for scores, variant in self._scores:
+            measures.observe_all("score", scores, variant=variant)
+        for column, unseen in self._unseen.items():
+            measures.count("unseen_categories", unseen, column=column)
+        if self._unknown:
+            measures.count("unknown_fields", self._unknown)
         for stage, seconds in self._seconds.items():
             measures.observe("stage_seconds", seconds, times=events, stage=stage)
 

@@ -1,5 +1,6 @@
 """Every event ends exactly once, as prediction or as rejected record; no bytes are lost on the way."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -50,6 +51,21 @@ def test_predictions_are_in_order_and_name_their_event(scorer, good, trips):
     assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.tobytes()
     assert outcome.predictions.keys == [b"key-%d" % row for row in range(12)]
     assert outcome.next_offsets == {0: 200, 1: 200}
+
+
+def test_predictions_get_the_named_headers_and_no_others(scorer, good):
+    headers = [[("traceparent", b"00-\xff"), ("secret", b"1"), ("traceparent", None)], *[[] for _ in good[1:]]]
+    events = batch_of(good, headers=headers)
+    policy = EventPolicy(pass_headers=("traceparent", "baggage"))
+    outcome, _ = EventScorer(scorer, policy=policy).score(events)
+    assert outcome.predictions.headers[0] == [("traceparent", b"00-\xff"), ("traceparent", None)]
+    assert outcome.predictions.headers[1:] == [[] for _ in good[1:]]
+    assert EventScorer(scorer).score(events)[0].predictions.headers is None
+    large = dataclasses.replace(policy, prediction_bytes=1_000)
+    headers[3] = [("baggage", b"x" * 2_000)]
+    outcome, rejections = EventScorer(scorer, policy=large).score(batch_of(good, headers=headers))
+    assert [(one.row, one.reason) for one in rejections] == [(3, Reason.OUT_TOO_LARGE)]
+    assert len(outcome.predictions.headers) == len(outcome.predictions) == 11
 
 
 def test_bad_events_are_rejected_alone_and_byte_for_byte(scorer, good):

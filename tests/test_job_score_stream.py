@@ -207,8 +207,15 @@ def test_killed_and_started_again_loses_nothing(broker, argv, events):
 
 def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, trips, capsys):
     source = argv[argv.index("--source-topic") + 1]
-    put(broker, source, 0, events[:300])
-    assert main([*argv, "--until-caught-up", "--with-features", "-q"]) == 0
+    own = [[("traceparent", b"00-%d-\xff" % row), ("cookie", b"1")] for row in range(300)]
+    put(broker, source, 0, events[:300], headers=own)
+    argv += ["--pass-header", "traceparent", "baggage"]
+    assert main([*argv, "--until-caught-up", "--with-features", "--log-format", "json"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert "300 events scored" in said[-1]["message"]
+    assert {one["job"] for one in said} == {f"score_stream-{os.getpid()}"}
+    handed_on = [[(name, value) for name, value in record.headers] for record in read(broker, f"{source}.p")]
+    assert handed_on == [one[:1] for one in own]
     wanted = Scorer.load(Registry(registry).champion()).score(trips.slice(0, 300))
     found = [json.loads(record.value) for record in read(broker, f"{source}.p")]
     assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.scores.tobytes()
