@@ -3,6 +3,7 @@
 import http.server
 import json
 import pathlib
+import platform
 import re
 import threading
 from collections.abc import Iterator
@@ -186,3 +187,19 @@ def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{argv[0]}: --output {output} must be a folder that all workers and this machine share" in line
     assert not output.exists()
+
+
+def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
+    root = pathlib.Path(__file__).parent.parent
+    recipe = (root / "deploy" / "dataflow" / "Dockerfile").read_text()
+    (locked,) = re.findall(r"^apache-beam==(\S+)", (root / "requirements.lock").read_text(), re.MULTILINE)
+    python, beams = re.search(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE).groups()
+    assert (python, beams) == (".".join(platform.python_version_tuple()[:2]), locked)
+    assert "--require-hashes" in recipe
+    kept = (root / "deploy" / "dataflow" / "Dockerfile.dockerignore").read_text().split()
+    for name in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
+        for one in name.split():
+            assert (root / one).exists(), one
+            assert f"!{one}" in kept
+    packages = re.search(r"packages=(\[.*?\])", (root / "setup.py").read_text()).group(1)
+    assert set(re.findall(r"^COPY (\w+) \w+$", recipe, re.MULTILINE)) == set(re.findall(r"\w+", packages))
