@@ -72,6 +72,35 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
+def compiled(source: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Return a jar in `folder` with the classes of one Java file; compiles it once per content of file and library.
+
+    Raises `ServiceError` where the machine has a Java without a compiler, and with the compiler's first word.
+    """
+    content = source.read_bytes() + _marked(library).encode()
+    jar = folder / f"{source.stem}-{hashlib.sha256(content).hexdigest()[:16]}.jar"
+    if jar.is_file():
+        return jar
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as partial:
+        classes, fresh = f"{partial}/classes", pathlib.Path(partial) / jar.name
+        release = ["--release", str(OLDEST_JAVA)]
+        _run_tool("javac", *release, "-d", classes, "-cp", f"{library}/*", str(source))
+        _run_tool("jar", "--create", "--file", str(fresh), "-C", classes, ".")
+        fresh.rename(jar)
+    return jar
+
+
+def _run_tool(name: str, *arguments: str) -> None:
+    path = pathlib.Path(java()).resolve().parent / name
+    if not path.is_file():
+        raise ServiceError(f"{path}: not there, this Java is no development kit; {INSTALL}")
+    said = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    if said.returncode:
+        lines = (said.stderr + said.stdout).strip().splitlines()
+        raise ServiceError(f"{name} failed: {lines[0] if lines else 'it said nothing'}")
+
+
 def _marked(folder: pathlib.Path) -> str:
     try:
         return (folder / _MARKER).read_text().strip()

@@ -175,6 +175,12 @@ def status(folder: str | pathlib.Path) -> Status:
     return Status(folder, ports, pids)
 
 
+def libraries() -> tuple[pathlib.Path, pathlib.Path]:
+    """Return the folder of Flink's and Beam's jars and our own jar that goes before them; gets and makes them once."""
+    library = java.jars(SOURCE / "pom.xml", LIBRARY)
+    return library, java.compiled(SOURCE / "ServerFactory.java", library, LIBRARY.parent / "flink-ours")
+
+
 def free_ports() -> Ports:
     """Choose ports that nobody has now, below the range that outgoing connections take theirs from."""
     chosen: list[int] = []
@@ -200,12 +206,12 @@ PROCESSES = {
 
 def _commands(folder: pathlib.Path, ports: Ports, task_heap_mb: int) -> dict[str, list[str]]:
     """Return every process's command; each holds its `_words`."""
-    library = java.jars(SOURCE / "pom.xml", LIBRARY)
+    library, ours = libraries()
     opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
     program = [java.java(), "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=256m", f"-Djava.io.tmpdir={folder / 'tmp'}"]
     program += [*opened, *_logging(), "-cp"]
-    handed_on = [str(jar) for jar in sorted(library.glob("*.jar")) if not jar.name.startswith(_CLUSTER_ONLY)]
-    cluster = [*program, f"{library}/*"]
+    jars = [ours, *(jar for jar in sorted(library.glob("*.jar")) if not jar.name.startswith(_CLUSTER_ONLY))]
+    cluster = [*program, f"{ours}:{library}/*"]
     flink = ["--configDir", str(folder)]
     task_heap = task_heap_mb + _FRAMEWORK_HEAP_MB
     jobs = ["--flink-master", f"{HOST}:{ports.rest}", "--job-host", HOST, "--job-port", str(ports.jobs)]
@@ -218,7 +224,7 @@ def _commands(folder: pathlib.Path, ports: Ports, task_heap_mb: int) -> dict[str
             *[*cluster, f"-Xmx{task_heap}m", f"-XX:MaxDirectMemorySize={_DIRECT_MB}m", _TASK_MANAGER],
             *flink,
         ],
-        "jobserver": [*program, ":".join(handed_on), "-Xmx384m", _JOB_SERVER, *jobs],
+        "jobserver": [*program, ":".join(map(str, jars)), "-Xmx384m", _JOB_SERVER, *jobs],
     }
 
 

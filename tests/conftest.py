@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from beam_jobs import local_kafka
+from beam_jobs import local_flink, local_kafka
 from tests.fixtures_models import (  # noqa: F401 - fixtures
     candidate,
     registry,
@@ -114,6 +114,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield local_kafka.start(free_port(), folder, controller_port=free_port()).bootstrap_servers
     finally:
         local_kafka.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
+    """What `--services-folder` names where a real Flink cluster runs; only for tests marked `needs_flink`."""
+    folder = tmp_path_factory.mktemp("services")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parent.parent))
+        try:
+            local_flink.start(folder / "flink")
+            yield folder
+        finally:
+            local_flink.stop(folder / "flink")
 
 
 @pytest.fixture(scope="session")

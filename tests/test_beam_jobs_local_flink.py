@@ -1,12 +1,11 @@
 """A real cluster of processes: it starts, runs a job where it was predicted to, is repaired, and stops."""
 
-import collections
+import contextlib
 import os
 import pathlib
 import signal
 import socket
 import uuid
-from collections.abc import Iterator
 
 import apache_beam as beam
 import pytest
@@ -45,16 +44,9 @@ class NoteBundle(beam.DoFn, RestrictionProvider):
         return 1
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_flink.Status]:
-    folder = tmp_path_factory.mktemp("flink")
-    here = str(pathlib.Path(__file__).resolve().parent.parent)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", here)
-        try:
-            yield local_flink.start(folder)
-        finally:
-            local_flink.stop(folder)
+@pytest.fixture
+def cluster(flink: pathlib.Path) -> local_flink.Status:
+    return local_flink.status(flink / "flink")
 
 
 @pytest.mark.needs_flink
@@ -68,14 +60,18 @@ def test_a_job_runs_and_its_elements_go_where_predicted(cluster, tmp_path):
     places = [{subtask(name, 2) for name in bundle} for bundle in bundles]
     assert all(len(place) == 1 for place in places)
     assert set.union(*places) == {0, 1}
-    assert [job["state"] for job in cluster.rest.jobs()] == ["FINISHED"]
+    assert next(job for job in cluster.rest.jobs() if job["name"] == "spread")["state"] == "FINISHED"
 
 
 @pytest.mark.needs_flink
-def test_all_ports_that_flink_opens_are_on_loopback(cluster):
-    ports = local_flink.status(cluster.folder).ports
-    for port in (ports.rest, ports.rpc, ports.workers, ports.expansion):
-        assert listening(port) == {"127.0.0.1"}, port
+def test_all_that_listens_is_on_loopback(cluster):
+    now = local_flink.status(cluster.folder)
+    for name, pid in now.pids.items():
+        assert listening(pid) <= {"127.0.0.1"}, name
+    ports = now.ports
+    assert {ports.rest, ports.rpc} <= set(listeners(now.pids["jobmanager"]))
+    assert {ports.jobs, ports.artifacts, ports.expansion} <= set(listeners(now.pids["jobserver"]))
+    assert set(listeners(now.pids["workers"])) == {ports.workers}
 
 
 @pytest.mark.needs_flink
@@ -124,13 +120,22 @@ def test_nobody_answers():
     assert not local_flink.job_service_answers(f"127.0.0.1:{port}", timeout_s=0.2)
 
 
-def listening(port: int) -> set[str]:
-    """The addresses on which somebody of this machine listens on a port."""
-    found = collections.Counter[str]()
-    for table, any_address in (("tcp", "0.0.0.0"), ("tcp6", "::")):
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process listens."""
+    return set(listeners(pid).values())
+
+
+def listeners(pid: int) -> dict[int, str]:
+    """The ports on which a process listens, with the address."""
+    sockets = set()
+    for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            sockets.add(os.readlink(descriptor))
+    found = {}
+    for table in ("tcp", "tcp6"):
         for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            local, state = line.split()[1], line.split()[3]
-            address, _, number = local.partition(":")
-            if state == "0A" and int(number, 16) == port:
-                found["127.0.0.1" if address.endswith("0100007F") else any_address] += 1
-    return set(found)
+            local, state, inode = (line.split()[index] for index in (1, 3, 9))
+            address, _, port = local.partition(":")
+            if state == "0A" and f"socket:[{inode}]" in sockets:
+                found[int(port, 16)] = "127.0.0.1" if address.endswith("0100007F") else "any"
+    return found

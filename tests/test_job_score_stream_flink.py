@@ -1,0 +1,160 @@
+"""`score_stream` on a real Flink cluster: a worker is killed, the job is stopped with a savepoint, another takes over."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+
+from beam_jobs import local_flink, score_stream
+from beam_jobs.command_line import main
+from beam_jobs.settings import ScoreStream
+from schemas.errors import ServiceError
+from tests.kafka_records import committed, put
+from tests.test_beam_jobs_local_flink import listening
+from tests.test_job_score_stream import check_every_event_ended, end_of, events, send, wait_until  # noqa: F401
+
+pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(400)]
+
+RATE = 300
+CHECKPOINT_S, BUDGET_S = 3, 0.5
+
+
+class Job:
+    """`score_stream` in a thread of this process, as it would stand in a terminal."""
+
+    def __init__(self, settings: ScoreStream):
+        self.result: dict = {}
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(settings,), daemon=True)
+        self._thread.start()
+
+    def _run(self, settings: ScoreStream) -> None:
+        try:
+            self.result = score_stream.run(settings, self._stop)
+        except BaseException as error:
+            self._error = error
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def leave(self) -> dict:
+        """As Ctrl-C."""
+        self._stop.set()
+        return self.ended()
+
+    def ended(self) -> dict:
+        self._thread.join(60)
+        self.check()
+        assert not self._thread.is_alive()
+        return self.result
+
+
+@pytest.fixture
+def settings(broker, topics, registry, flink):
+    source = topics("trips", partitions=4)
+    return ScoreStream(
+        runner="flink",
+        services_folder=str(flink),
+        beam_args=(f"--checkpointing_interval={1000 * CHECKPOINT_S}",),
+        bootstrap_servers=broker,
+        registry=str(registry),
+        group=source,
+        source_topic=source,
+        predictions_topic=f"{source}.p",
+        rejected_topic=f"{source}.r",
+        create_topics=True,
+        read_budget_ms=int(1000 * BUDGET_S),
+    )
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cycled(values, stop: threading.Event):
+    """The values again and again, until `stop` is set."""
+    for value in itertools.cycle(values):
+        if stop.is_set():
+            return
+        yield value
+
+
+def predictions_of(broker, source) -> int:
+    with contextlib.suppress(ServiceError):  # no topic yet
+        return end_of(broker, f"{source}.p")
+    return 0
+
+
+def behind(broker, source) -> int:
+    """How many events are not committed."""
+    return end_of(broker, source) - sum(committed(broker, source, source).values())
+
+
+def note(what: str, since: float) -> None:
+    print(f"{what}: {time.monotonic() - since:.1f} s")
+
+
+def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, registry, events, capsys):  # noqa: F811
+    source = settings.source_topic
+    cluster = local_flink.status(flink / "flink")
+    put(broker, source, 0, [b"{", *events[:100]])
+    began = time.monotonic()
+    first = Job(settings)
+    wait_until(lambda: first.check() or predictions_of(broker, source) == 100, "the first predictions")
+    note("first predictions", began)
+    assert listening(cluster.pids["taskmanager"]) == {"127.0.0.1"}
+    flowing = threading.Event()
+    sender = threading.Thread(target=send, args=(broker, source, cycled(events, flowing), RATE), daemon=True)
+    sender.start()
+    wait_until(
+        lambda: cluster.rest.checkpoints(cluster.rest.jobs()[0]["jid"])["counts"]["completed"] > 1, "a checkpoint"
+    )
+    scored = end_of(broker, f"{source}.p")
+    wait_until(lambda: end_of(broker, f"{source}.p") > scored + RATE, "predictions behind it")
+
+    began = time.monotonic()
+    for pid in children(cluster.pids["workers"]):
+        os.kill(pid, signal.SIGKILL)
+    killed_at = end_of(broker, f"{source}.p")
+    wait_until(lambda: first.check() or end_of(broker, f"{source}.p") > killed_at + RATE, "predictions after the kill")
+    note("silence after a worker's kill", began)
+    wait_until(lambda: behind(broker, source) < 2 * RATE, "catching up")
+
+    began = time.monotonic()
+    assert main(["stop", "--savepoint", "--services-folder", str(flink), "--json"]) == 0
+    stopped = json.loads(capsys.readouterr().out)
+    note("stop with savepoint", began)
+    assert stopped["state"] == "FINISHED"
+    ended = first.ended()
+    assert ended["flink"]["job"] == stopped["job"]
+    assert ended["stopped"]
+    assert ended["predictions"] > 0
+    scored_by_first = end_of(broker, f"{source}.p")
+
+    began = time.monotonic()
+    second = Job(dataclasses.replace(settings, from_savepoint=stopped["savepoint"], max_batch=500))
+    wait_until(lambda: second.check() or end_of(broker, f"{source}.p") > scored_by_first + RATE, "the second job")
+    note("upgrade", began)
+    left = second.leave()
+    assert left["flink"]["state"] == "RUNNING"
+    assert left["predictions"] is None
+    assert "goes on without this command" in score_stream.describe(left)
+    flowing.set()
+    sender.join(60)
+    wait_until(lambda: behind(broker, source) == 0, "catching up")
+    assert main(["stop", left["flink"]["job"][:8], "--services-folder", str(flink)]) == 0
+    assert "is CANCELED" in capsys.readouterr().err
+
+    ends = check_every_event_ended(broker, source)
+    repeated = end_of(broker, f"{source}.p") + 1 - len(ends)
+    print(f"{len(ends)} events, {repeated} repeated")
+    assert 0 <= repeated <= RATE * (2 * CHECKPOINT_S + 2 * BUDGET_S + 1)
