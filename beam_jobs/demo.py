@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 
 import schemas
-from beam_jobs import build_training_set, check_skew, evaluate, progress, release, send, settings, topics, train
+from beam_jobs import (
+    build_training_set,
+    check_skew,
+    demo_flink,
+    evaluate,
+    progress,
+    release,
+    send,
+    settings,
+    topics,
+    train,
+)
 from beam_jobs.demo_report import Numbers, write_report
 from beam_jobs.kafka_client import Consumer, Producer
 from beam_jobs.kafka_connection import Connection
@@ -121,13 +132,19 @@ def _stream(
     pairs = rows.keyed()
     options = [
         *words(settings.Broker, given.broker_options()),
-        *("--registry", str(output / "registry"), "--runner", given.runner),
+        *("--registry", str(output / "registry")),
         *("--source-topic", source, "--predictions-topic", predictions, "--rejected-topic", rejected),
         *("--group", source),
+        *demo_flink.options(given, source),
     ]
     producer = Producer(servers)
     try:
-        with StreamProcess(options, output / "score_stream.log") as job:
+        log = output / "score_stream.log"
+        with (
+            demo_flink.cluster(given),
+            StreamProcess(options, log) as job,
+            demo_flink.cancelled_on_error(given, source),
+        ):
             send.send_rows(producer, source, pairs[:1])
             _await_outcomes(servers, (predictions, rejected), 1, job)
             replay = _Replay(producer, source, pairs[1:], given.rate)
@@ -135,7 +152,7 @@ def _stream(
             second = _release(output, "second")
             replay.join()
             _await_outcomes(servers, (predictions, rejected), len(pairs), job)
-            return replay.sent(), second, job.stop()
+            return replay.sent(), second, demo_flink.end(given, source, job)
     finally:
         producer.close()
 

@@ -296,7 +296,8 @@ class Demo(Broker):
 
     output: str = option("directory for everything that the demo makes", "demo_output")
     rate: float = option("events per second to replay", 100.0)
-    runner: str = option("where the stream runs", "local", choices=("local", "prism"))
+    runner: str = option("where the stream runs", "local", choices=("local", "prism", "flink"))
+    services_folder: str = option("of `services up --flink`; its Flink is started where it is not up", ".onegraph")
 
 
 VERBS: dict[str, type] = {

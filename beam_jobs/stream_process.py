@@ -47,6 +47,10 @@ class StreamProcess:
         """Send SIGTERM and return the job's own summary; raises `ServiceError` where it does not end well."""
         self.check_running()
         self._process.send_signal(signal.SIGTERM)
+        return self.summary(timeout_s)
+
+    def summary(self, timeout_s: float = 60) -> dict[str, Any]:
+        """Wait for the job's end and return its own summary; raises `ServiceError` where it does not end well."""
         try:
             summary, _ = self._process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""`score_stream` on a real Flink cluster: a worker is killed, the job is stopped with a savepoint, another takes over."""
+"""`score_stream` on a real Flink: a worker is killed, the job is stopped with a savepoint, another takes over."""
 
 import contextlib
 import dataclasses
@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import signal
+import sys
 import threading
 import time
 
@@ -76,8 +77,18 @@ def settings(broker, topics, registry, flink):
     )
 
 
+@pytest.fixture
+def enough():
+    """Tells the sender to end, at the latest when the test does."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
 def children(pid: int) -> list[int]:
-    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The processes that any thread of a process has started."""
+    lists = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for found in lists for child in found.read_text().split()]
 
 
 def cycled(values, stop: threading.Event):
@@ -100,10 +111,10 @@ def behind(broker, source) -> int:
 
 
 def note(what: str, since: float) -> None:
-    print(f"{what}: {time.monotonic() - since:.1f} s")
+    print(f"{what}: {time.monotonic() - since:.1f} s", file=sys.__stderr__)
 
 
-def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, registry, events, capsys):  # noqa: F811
+def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events, enough, capsys):  # noqa: F811
     source = settings.source_topic
     cluster = local_flink.status(flink / "flink")
     put(broker, source, 0, [b"{", *events[:100]])
@@ -112,8 +123,7 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, regist
     wait_until(lambda: first.check() or predictions_of(broker, source) == 100, "the first predictions")
     note("first predictions", began)
     assert listening(cluster.pids["taskmanager"]) == {"127.0.0.1"}
-    flowing = threading.Event()
-    sender = threading.Thread(target=send, args=(broker, source, cycled(events, flowing), RATE), daemon=True)
+    sender = threading.Thread(target=send, args=(broker, source, cycled(events, enough), RATE), daemon=True)
     sender.start()
     wait_until(
         lambda: cluster.rest.checkpoints(cluster.rest.jobs()[0]["jid"])["counts"]["completed"] > 1, "a checkpoint"
@@ -122,8 +132,10 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, regist
     wait_until(lambda: end_of(broker, f"{source}.p") > scored + RATE, "predictions behind it")
 
     began = time.monotonic()
-    for pid in children(cluster.pids["workers"]):
+    killed = children(cluster.pids["workers"])
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
+    assert len(killed) == 2
     killed_at = end_of(broker, f"{source}.p")
     wait_until(lambda: first.check() or end_of(broker, f"{source}.p") > killed_at + RATE, "predictions after the kill")
     note("silence after a worker's kill", began)
@@ -131,7 +143,7 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, regist
 
     began = time.monotonic()
     assert main(["stop", "--savepoint", "--services-folder", str(flink), "--json"]) == 0
-    stopped = json.loads(capsys.readouterr().out)
+    stopped = json.loads(capsys.readouterr().out.splitlines()[-1])
     note("stop with savepoint", began)
     assert stopped["state"] == "FINISHED"
     ended = first.ended()
@@ -148,7 +160,7 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, regist
     assert left["flink"]["state"] == "RUNNING"
     assert left["predictions"] is None
     assert "goes on without this command" in score_stream.describe(left)
-    flowing.set()
+    enough.set()
     sender.join(60)
     wait_until(lambda: behind(broker, source) == 0, "catching up")
     assert main(["stop", left["flink"]["job"][:8], "--services-folder", str(flink)]) == 0
@@ -156,5 +168,5 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, regist
 
     ends = check_every_event_ended(broker, source)
     repeated = end_of(broker, f"{source}.p") + 1 - len(ends)
-    print(f"{len(ends)} events, {repeated} repeated")
+    print(f"{len(ends)} events, {repeated} repeated", file=sys.__stderr__)
     assert 0 <= repeated <= RATE * (2 * CHECKPOINT_S + 2 * BUDGET_S + 1)
