@@ -68,7 +68,7 @@ def run(given: argparse.Namespace, log: Log, folder: pathlib.Path) -> dict[str, 
     from tests import chaos_controls, chaos_report
     from tests.chaos_world import World
 
-    world = World(folder, lambda what: log("world", what))
+    world = World(folder, given.tier, lambda what: log("world", what))
     seeds, controls = [], []
     try:
         if not given.controls:
@@ -106,7 +106,7 @@ def one_seed(given: argparse.Namespace, log: Log, world: Any, seed: int, runner:
     count = given.messages or COUNTS[given.tier]
     log(who, f"seed {seed} on runner {runner}: {count:,} messages")
     started = time.monotonic()
-    seen = Run(world, seed, runner, count, chaos_report.make_job(runner), lambda what: log(who, what)).evidence()
+    seen = Run(world, seed, runner, count, world.make_job(runner), lambda what: log(who, what)).evidence()
     checks = chaos_checks.check_all(seen, world.recompute(seen))
     for check in checks:
         log(who, str(check))

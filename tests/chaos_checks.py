@@ -115,14 +115,15 @@ def _bound(seen: Evidence) -> int:
 
 
 def order(seen: Evidence) -> Check:
-    """In each output topic, first appearances of a key's events stand in the order of the source."""
+    """In each output topic, first appearances of the events of a key and partition stand in the order of the source."""
     inversions = runs = 0
     for written in (seen.predictions, seen.rejected):
         first = _first(written)
-        last: dict[bytes | None, int] = {}
+        last: dict[tuple[bytes | None, int], int] = {}
         for one in sorted(first.values(), key=lambda one: (one.partition, one.offset)):
-            inversions += one.place[1] < last.get(one.key, -1)
-            last[one.key] = max(one.place[1], last.get(one.key, -1))
+            key, offset = (one.key, one.place[0]), one.place[1]
+            inversions += offset < last.get(key, -1)
+            last[key] = max(offset, last.get(key, -1))
         runs += len(last)
     return Check(ORDER, inversions == 0, {"keys": runs, "inversions": inversions})
 

@@ -1,22 +1,31 @@
-"""The streaming job as the chaos suite starts it: `python -m tests.chaos_contender OPTIONS OF score_stream`.
+"""The nursery of the streaming job's processes: `python -m tests.chaos_contender`, spoken to by `chaos_local`.
 
-It imports everything, says "ready", and begins at the line "go": so a successor can stand by. A later line
-"arm COUNT POINT" makes the process kill itself with SIGKILL when it passes that point of `chaos_plan` for the
-COUNTth time. It ends when its standard input does: nothing outlives the suite. The product has no hook for any of it.
+It imports everything once and forks a process for every start of the job: so a successor is there at once, and a kill
+costs no import. A line of standard input is one of
+
+    {"start": OPTIONS OF score_stream, "log": FILE}
+    {"arm": PID, "point": POINT, "count": N}     the process kills itself when it passes the point for the Nth time
+
+and a line of standard output tells what became of it: `{"pid": PID}`, `{"ended": PID, "code": CODE}`. It ends, and
+every process with it, when its standard input does: nothing outlives the suite. The points are those of `chaos_plan`;
+the product has no hook for any of this.
 """
 
+import json
 import logging
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.chaos_plan import ACKNOWLEDGED, COMMITTED, MID_BUNDLE, SENT
 
 _ON_ITS_WAY_S = 0.005  # so long after the send the broker has the bytes, and nobody has looked at its answer
+_LOOK_S = 0.02
 
 
 class _Armed:
@@ -50,32 +59,81 @@ def _between(owner: Any, name: str, before: str, after: str) -> None:
     setattr(owner, name, passing)
 
 
-def _listen(lines: Any, go: threading.Event) -> None:
-    for line in lines:
-        word, _, rest = line.strip().partition(" ")
-        if word == "go":
-            go.set()
-        elif word == "arm":
-            count, _, point = rest.partition(" ")
-            _armed.point, _armed.left = point, int(count)
-    os._exit(9)
+def main() -> None:
+    """Serve until standard input ends."""
+    from beam_jobs import command_line, kafka_client, score_stream
 
-
-def main(argv: list[str]) -> int:
-    from beam_jobs import command_line, kafka_client, score_stream  # noqa: F401 - the job is imported before "go"
-
+    del command_line, score_stream  # imported before the first fork
     _between(kafka_client.Producer, "send", MID_BUNDLE, SENT)
     _between(kafka_client.Consumer, "commit", ACKNOWLEDGED, COMMITTED)
-    go = threading.Event()
-    threading.Thread(target=_listen, args=(sys.stdin, go), daemon=True).start()
-    print("ready", flush=True)
-    go.wait()
     logging.getLogger("models.live").setLevel(logging.INFO)
     logging.getLogger("beam_jobs.runners").setLevel(logging.DEBUG)  # where a failure came from
-    return command_line.main(["score_stream", *argv])
+    _tell(ready=os.getpid())
+    children: dict[int, int] = {}  # pid to the pipe that leads to it
+    rest = b""
+    while True:
+        if select.select([0], [], [], _LOOK_S)[0]:
+            data = os.read(0, 1 << 16)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                _obey(json.loads(line), children)
+        _bury(children)
+
+
+def _obey(order: dict[str, Any], children: dict[int, int]) -> None:
+    if "start" in order:
+        ours, to_child = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(to_child)
+            for pipe in children.values():
+                os.close(pipe)
+            _work(order["start"], order["log"], ours)
+        os.close(ours)
+        children[pid] = to_child
+        _tell(pid=pid)
+    elif order["arm"] in children:
+        os.write(children[order["arm"]], f"{order['count']} {order['point']}\n".encode())
+
+
+def _bury(children: dict[int, int]) -> None:
+    for pid in list(children):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            os.close(children.pop(pid))
+            _tell(ended=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _work(argv: list[str], log: str, orders: int) -> NoReturn:
+    from beam_jobs import command_line
+
+    code = 70
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for stream in (1, 2):
+            os.dup2(out, stream)
+        threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+        code = command_line.main(["score_stream", *argv])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _listen(orders: int) -> None:
+    with os.fdopen(orders) as lines:
+        for line in lines:
+            count, _, point = line.strip().partition(" ")
+            _armed.point, _armed.left = point, int(count)
+    os._exit(9)  # the nursery is gone
+
+
+def _tell(**what: Any) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(code)
+    main()
+    os._exit(0)

@@ -14,7 +14,7 @@ from unittest import mock
 
 from beam_jobs import event_gathering, event_scoring, kafka_client, kafka_writer, score_stream
 from beam_jobs.events import Outcome
-from beam_jobs.kafka_client import Delivery, Producer
+from beam_jobs.kafka_client import Consumer, Delivery, Producer
 from beam_jobs.settings import ScoreStream
 from models.prediction import PredictionEncoder
 from schemas.errors import OnegraphError, ServiceError
@@ -77,6 +77,10 @@ class _LostBatch(Delivery):
     def done(self) -> bool:
         return time.monotonic() > self._until
 
+    def settled(self, timeout_s: float) -> bool:
+        time.sleep(min(timeout_s, max(0.0, self._until - time.monotonic())))
+        return self.done
+
     def wait(self, timeout_s: float) -> None:
         time.sleep(max(0.0, self._until - time.monotonic()))
         raise ServiceError("chaos: the broker did not take this batch")
@@ -96,17 +100,32 @@ def _a_send_fails(suffix: str, after: int) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _cut_before_the_first_poll(world: World, topic: str) -> Iterator[None]:
+    """Let retention pass the reader when it has chosen where to begin and has read nothing."""
+    left, poll = [topic], Consumer.poll
+
+    def late(self: Consumer, *arguments: Any) -> Any:
+        if left:
+            world.cut(left.pop(), _CUT)
+        return poll(self, *arguments)
+
+    with mock.patch.object(Consumer, "poll", late):
+        yield
+
+
 # ---- the mistakes
 
 
 @contextlib.contextmanager
 def _commit_before_send(world: World, name: str) -> Iterator[None]:
-    class CommitsFirst(kafka_writer.SendOutcomes):
-        def process(self, outcome: Outcome) -> None:
-            commit(world.servers, outcome.topic, name, outcome.next_offsets)
-            super().process(outcome)
+    process = kafka_writer.SendOutcomes.process
 
-    with mock.patch.object(kafka_writer, "SendOutcomes", CommitsFirst):
+    def committing(self: Any, outcome: Outcome) -> Any:
+        commit(world.servers, outcome.topic, name, outcome.next_offsets)
+        return process(self, outcome)
+
+    with mock.patch.object(kafka_writer.SendOutcomes, "process", committing):
         yield
 
 
@@ -219,14 +238,13 @@ class _Trial:
         return self._checked()
 
     def after_a_cut(self, mistake: Patches) -> list[Check]:
-        """Cut the log behind the committed offsets, as retention does, and run; where the job stops, accept the cut."""
+        """Cut the log under the reader, as retention does, and run; where the job stops, accept the cut."""
         source = self._topics[0]
-        commit(self._world.servers, source, self._name, dict.fromkeys(range(PARTITIONS), 0))
-        self._world.cut(source, _CUT)
-        with mistake():
-            if not self._attempt():
-                commit(self._world.servers, source, self._name, dict.fromkeys(range(PARTITIONS), _CUT))
-                self._attempt()
+        with _cut_before_the_first_poll(self._world, source), mistake():
+            done = self._attempt()
+        if not done:
+            commit(self._world.servers, source, self._name, dict.fromkeys(range(PARTITIONS), _CUT))
+            self._attempt()
         return self._checked()
 
     def _attempt(self) -> bool:

@@ -83,7 +83,7 @@ class Sender:
     """
 
     def __init__(self, servers: str, topic: str, partitions: int, made: Sequence[Message], rate: float):
-        self._servers, self._topic, self._partitions = servers, topic, partitions
+        self._servers, self._topic, self.partitions = servers, topic, partitions
         self._made, self._rate = made, rate
         self._allowed = 0
         self._stop = threading.Event()
@@ -140,7 +140,7 @@ class Sender:
     def _send(self, producer: Producer, part: Sequence[Message]) -> None:
         by_partition: dict[int, list[Message]] = {}
         for message in part:
-            by_partition.setdefault(partition_of(message.key, self._partitions), []).append(message)
+            by_partition.setdefault(partition_of(message.key, self.partitions), []).append(message)
         deliveries = []
         for partition, of_it in by_partition.items():
             now = int(time.time() * 1000)

@@ -9,6 +9,7 @@ SENT = "after send, before acknowledgement"
 ACKNOWLEDGED = "after acknowledgement, before commit"
 COMMITTED = "after commit"
 POINTS = (MID_BUNDLE, SENT, ACKNOWLEDGED, COMMITTED)
+_OUTAGE_S, _SLOW_S, _RESETS_S = 60.0, 10.0, 5.0
 _OFTEN = (MID_BUNDLE, SENT)  # passed many times a second; the others about once
 
 KILL = "kill -9 of the job"
@@ -16,16 +17,19 @@ WORKER = "kill -9 of the Python worker"
 TASK_MANAGER = "kill -9 of the TaskManager"
 JOB_MANAGER = "kill -9 of the JobManager"
 BROKER = "kill -9 of the broker"
-OUTAGE = "broker away for a while"
+OUTAGE = "all brokers away"
+SLOW = "slow network"
+RESETS = "connections reset"
+PARTITION = "a partition added"
 SWAP = "swap"
 ROLLBACK = "rollback"
 BROKEN = "broken bundle"
-FAULTS = frozenset({KILL, WORKER, TASK_MANAGER, JOB_MANAGER, BROKER, OUTAGE})
+FAULTS = frozenset({KILL, WORKER, TASK_MANAGER, JOB_MANAGER, BROKER, OUTAGE, SLOW, RESETS})
 
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """One thing that is done to the running job. `point` and `count` are those of `KILL`; `wait_s` of `OUTAGE`.
+    """One thing that is done to the running job. `point` and `count` are those of `KILL`; `wait_s` says how long.
 
     `at` is the share of the messages that are let go before it starts.
     """
@@ -45,24 +49,26 @@ class Action:
         return f"{self.what}{where}{f', {self.wait_s:g} s' if self.wait_s else ''}"
 
 
-def plan(seed: int, runner: str, outage_s: float = 0.0) -> list[Action]:
-    """Return the actions of a seed, one after the other, never two at a time.
+def plan(seed: int, runner: str, tier: int = 1) -> list[Action]:
+    """Return the actions of a seed, one after the other, never two at a time; tier 2 adds the network's and more.
 
     >>> plan(1, "local") == plan(1, "local"), plan(1, "local") == plan(2, "local")
     (True, False)
-    >>> sorted({action.what for action in plan(3, "flink")})[:2]
-    ['broken bundle', 'kill -9 of the Python worker']
+    >>> sorted(action.what for action in plan(3, "flink") if action.is_fault)
+    ['kill -9 of the Python worker', 'kill -9 of the TaskManager', 'kill -9 of the broker']
     """
     chance = random.Random(f"plan-{runner}-{seed}")
     if runner == "local":
         acts = [
             (KILL, point, chance.randint(20, 200) if point in _OFTEN else chance.randint(1, 3), 0.0) for point in POINTS
         ]
-        acts.append((BROKER, "", 0, 0.0))
     else:
         acts = [(WORKER, "", 0, 0.0), (TASK_MANAGER, "", 0, 0.0)]
-    if outage_s:
-        acts.append((OUTAGE, "", 0, outage_s))
+    acts.append((BROKER, "", 0, 0.0))
+    if tier > 1:
+        acts += [(OUTAGE, "", 0, _OUTAGE_S), (SLOW, "", 0, _SLOW_S), (RESETS, "", 0, _RESETS_S)]
+        acts.append((PARTITION, "", 0, 0.0))
+        acts += [(JOB_MANAGER, "", 0, 0.0)] if runner == "flink" else []
     chance.shuffle(acts)
     # the broken bundle is one that is not live: it comes before the swap to it or after the rollback from it
     releases = [SWAP, ROLLBACK]

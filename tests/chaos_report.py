@@ -1,5 +1,7 @@
 """What the chaos suite says at the end: one line a seed, one a control, totals."""
 
+import os
+import resource
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,13 +31,6 @@ def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], sec
     }
 
 
-def make_job(runner: str) -> Any:
-    """Return the class that runs the job on a runner."""
-    from tests.chaos_local import LocalJob
-
-    return {"local": LocalJob}[runner]
-
-
 def times(found: Mapping[str, Any]) -> str:
     """Return recovery and memory in one line."""
     memory = ", ".join(f"{name} {size:,.0f} MB" for name, size in found["max_rss_mb"].items())
@@ -52,9 +47,15 @@ def summary(
     return {
         "passed": all(one["passed"] for one in seeds) and all(one["caught"] for one in controls),
         "seconds": seconds,
+        "cpu_s": _cpu_s(),
         "seeds": list(seeds),
         "controls": list(controls),
     }
+
+
+def _cpu_s() -> float:
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[str]:
@@ -79,3 +80,5 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
     sent, lost = (sum(one["checks"][LOSS][name] for one in result["seeds"]) for name in ("source records", "lost"))
     verdict = "passed" if result["passed"] else "FAILED"
     yield f"{verdict}: {len(result['seeds'])} seeds, {sent:,} messages, {lost:,} lost, {result['seconds']:.0f} s"
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    yield f"{result['cpu_s']:.0f} s of processor time, without Java's; {machine}"

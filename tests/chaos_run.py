@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.errors import OnegraphError
@@ -17,22 +17,31 @@ from tests.kafka_records import committed
 KEYS = 500
 RATE = 1_500  # messages per second at most
 MAX_BATCH = 500
-_PATIENCE_S = 180.0
+_PATIENCE_S = 300.0
 _POLL_MS = 200
 _TRICKLE_S = 0.05  # between two messages while an action waits for its effect
+_DELAY_S = 0.25  # of every piece of data, in each direction
+_BETWEEN_RESETS_S = 1.0
 _REFUSAL = "goes on serving"
 
-MakeJob = Callable[[list[str], pathlib.Path, Callable[[str], None]], Any]
+MakeJob = Callable[[Mapping[str, Any], pathlib.Path, Callable[[str], None]], Any]
 
 
-def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str) -> list[str]:
-    """Return the options of `score_stream` that every seed has."""
+def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str) -> dict[str, Any]:
+    """Return the settings of `score_stream` that every seed has."""
     source, predictions, rejected = names
-    return [
-        *("--bootstrap-servers", servers, "--registry", str(registry), "--group", group, "--source-topic", source),
-        *("--predictions-topic", predictions, "--rejected-topic", rejected, "--max-batch", str(MAX_BATCH)),
-        *("--pointer-poll-ms", str(_POLL_MS), "--read-budget-ms", "1000", "--marker-folder", str(registry / "markers")),
-    ]
+    return {
+        "bootstrap_servers": servers,
+        "registry": str(registry),
+        "group": group,
+        "source_topic": source,
+        "predictions_topic": predictions,
+        "rejected_topic": rejected,
+        "max_batch": MAX_BATCH,
+        "pointer_poll_ms": _POLL_MS,
+        "read_budget_ms": 1_000,
+        "marker_folder": str(registry / "markers"),
+    }
 
 
 class Run:
@@ -42,12 +51,12 @@ class Run:
         self._world, self._say = world, say
         self._name = f"chaos-{runner}-{seed}"
         self._made = messages(seed, count, KEYS, world.events)
-        self._actions = chaos_plan.plan(seed, runner)
+        self._actions = chaos_plan.plan(seed, runner, world.tier)
         self._topics = world.topics(self._name)
         self._registry = world.registry(self._name)
         folder = world.folder / self._name
         folder.mkdir()
-        options = job_options(world.servers, self._registry, self._topics, self._name)
+        options = job_options(world.job_servers, self._registry, self._topics, self._name)
         self._job = make_job(options, folder, say)
         self._sender = Sender(world.servers, self._topics[0], PARTITIONS, self._made, RATE)
         self._watch = Watch(world.servers, self._topics, self._name, self._job.pids)
@@ -83,7 +92,10 @@ class Run:
         {
             chaos_plan.KILL: self._kill_at_a_point,
             chaos_plan.BROKER: self._kill_the_broker,
-            chaos_plan.OUTAGE: self._kill_the_broker,
+            chaos_plan.OUTAGE: self._take_all_brokers_away,
+            chaos_plan.SLOW: self._slow_the_network,
+            chaos_plan.RESETS: self._reset_connections,
+            chaos_plan.PARTITION: lambda _: self._add_a_partition(),
             chaos_plan.SWAP: lambda _: self._point_at(self._world.second),
             chaos_plan.ROLLBACK: lambda _: self._point_at(self._world.first),
             chaos_plan.BROKEN: self._break_a_bundle,
@@ -93,25 +105,61 @@ class Run:
         deaths = len(self._job.deaths)
         self._job.arm(action.point, action.count)
         self._until(lambda: len(self._job.deaths) > deaths, f"passing the point {action.point}", self._a_bit_more)
-        at, before = self._job.deaths[-1], self._watch.committed
+        at = self._job.deaths[-1]
         self._until(lambda: self._job.started_at > at, "the successor")
-        self._recovered(action, at, self._job.started_at, before)
+        self._recovered(action, at, self._job.started_at)
 
     def _kill_the_broker(self, action: Action) -> None:
         at = time.time()
         pid = self._world.broker.kill()
         self._say(f"broker process {pid} ended (SIGKILL)")
-        time.sleep(action.wait_s)
         self._world.broker.start()
         self._say("the broker answers again")
-        self._recovered(action, at, time.time(), self._watch.committed)
+        self._recovered(action, at, time.time())
+
+    def _take_all_brokers_away(self, action: Action) -> None:
+        at = time.time()
+        self._world.cluster.kill_all()
+        time.sleep(action.wait_s)
+        self._world.cluster.start()
+        self._say("all brokers answer again")
+        self._recovered(action, at, time.time())
+
+    def _slow_the_network(self, action: Action) -> None:
+        at, proxies = time.time(), self._world.cluster.proxies
+        for proxy in proxies:
+            proxy.delay_s = _DELAY_S
+        time.sleep(action.wait_s)
+        for proxy in proxies:
+            proxy.delay_s = 0.0
+        self._recovered(action, at, time.time())
+
+    def _reset_connections(self, action: Action) -> None:
+        at, cut = time.time(), 0
+        while time.time() < at + action.wait_s:
+            cut += sum(proxy.reset() for proxy in self._world.cluster.proxies)
+            time.sleep(_BETWEEN_RESETS_S)
+        self._say(f"{cut} connections of the job were reset")
+        self._recovered(action, at, time.time())
+
+    def _add_a_partition(self) -> None:
+        at = time.time()
+        new = self._world.add_a_partition(self._topics)
+        self._sender.partitions = new + 1
+        self._watch.look_again()
+        samples = self._watch.samples
+        self._until(lambda: samples[-1].committed.get(new, 0) > 0, "commits of the new partition", self._a_bit_more)
+        self._say(f"partition {new} is read {time.time() - at:.1f} s after it, or sooner")
 
     def _strike_the_job(self, action: Action) -> None:
         at = time.time()
         resumed = self._job.strike(action.what)
-        self._recovered(action, at, resumed, self._watch.committed)
+        self._recovered(action, at, resumed)
 
-    def _recovered(self, action: Action, at: float, resumed: float, before: int) -> None:
+    def _recovered(self, action: Action, at: float, resumed: float) -> None:
+        samples = self._watch.samples
+        self._until(lambda: samples[-1].at > resumed, f"a look at the broker after {action}", self._a_bit_more)
+        before = self._watch.committed
         self._until(lambda: self._watch.committed > before, f"commits after {action}", self._a_bit_more)
         self._faults.append(Fault(action, at, resumed))
         self._say(f"commits move again {time.time() - at:.1f} s after it")

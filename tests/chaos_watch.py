@@ -19,7 +19,7 @@ class Watch:
 
     def __init__(self, servers: str, topics: tuple[str, str, str], group: str, pids: Callable[[], Mapping[str, int]]):
         self._servers, self._topics, self._group, self._pids = servers, topics, group, pids
-        self._stop = threading.Event()
+        self._stop, self._stale = threading.Event(), threading.Event()
         self._clients: list[Consumer] = []
         self._at: dict[int, int] = {}
         self.samples: list[Sample] = []
@@ -32,6 +32,10 @@ class Watch:
     def committed(self) -> int:
         """The sum of the committed offsets as last seen."""
         return sum(self.samples[-1].committed.values()) if self.samples else 0
+
+    def look_again(self) -> None:
+        """Ask anew which partitions there are."""
+        self._stale.set()
 
     def wait_for(self, true: Callable[[], bool], what: str, timeout_s: float, meanwhile: Callable[[], None] = int):
         """Wait until `true()`; raises `AssertionError` naming `what` when it does not come."""
@@ -56,6 +60,9 @@ class Watch:
                 self._hang_up()
 
     def _look(self) -> None:
+        if self._stale.is_set():
+            self._stale.clear()
+            self._hang_up()
         if not self._clients:
             source, predictions, rejected = self._topics
             for topic, group in ((source, self._group), (predictions, None), (rejected, None)):
@@ -65,7 +72,8 @@ class Watch:
         committed = source.committed(source.partitions)
         ends = [one.end_offsets(one.partitions) for one in (predictions, rejected)]
         self.samples.append(Sample(at, committed, *ends))
-        self._at = self._at or predictions.beginning_offsets(predictions.partitions)
+        if not set(predictions.partitions) <= set(self._at):
+            self._at = predictions.beginning_offsets(predictions.partitions) | self._at
         predictions.go_to(self._at)
         for records in predictions.poll(0.1, 20_000).values():
             for record in records:

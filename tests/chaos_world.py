@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -26,7 +27,10 @@ from models.scorer import Scorer
 from models.variants import Variants
 from schemas.schema import SERVING
 from tests import small_artifacts
+from tests.chaos_cluster import Cluster
 from tests.chaos_evidence import Evidence, Place
+from tests.chaos_flink import FlinkJob
+from tests.chaos_local import LocalJob, Nursery
 from tests.conftest import free_port
 
 PARTITIONS = 8
@@ -65,10 +69,12 @@ class Broker:
 class World:
     """Broker, registry and events below one folder. Of its two bundles `first` is live, `second` is not."""
 
-    def __init__(self, folder: pathlib.Path, say: Callable[[str], None]):
+    def __init__(self, folder: pathlib.Path, tier: int, say: Callable[[str], None]):
+        self.tier = tier
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=_made(folder), prefix="run-"))
+        self._nursery: Nursery | None = None
         started = time.monotonic()
-        self.broker = Broker(self.folder / "kafka")
+        self.broker = Broker(self.folder / "kafka") if tier == 1 else Cluster(self.folder / "kafka")
         say(f"broker up at {self.broker.servers} ({time.monotonic() - started:.1f} s)")
         started = time.monotonic()
         case = use_case.find("taxi")
@@ -88,9 +94,28 @@ class World:
     def servers(self) -> str:
         return self.broker.servers
 
+    @property
+    def job_servers(self) -> str:
+        """Where the job connects: in tier 2 through the proxies."""
+        return self.cluster.job_servers if self.tier > 1 else self.servers
+
+    @property
+    def cluster(self) -> Cluster:
+        """The three nodes of tier 2."""
+        if not isinstance(self.broker, Cluster):
+            raise AssertionError("tier 1 has one broker")
+        return self.broker
+
     def registry(self, name: str) -> pathlib.Path:
         """Return a copy of the registry, of that name."""
         return pathlib.Path(shutil.copytree(self.pristine, self.folder / f"registry-{name}"))
+
+    def make_job(self, runner: str) -> Callable:
+        """Return what makes the job on a runner from its options, a folder and where to say what it does."""
+        if runner == "flink":
+            return FlinkJob
+        self._nursery = self._nursery or Nursery(self.folder / "nursery.log")
+        return functools.partial(LocalJob, self._nursery)
 
     def topics(self, name: str) -> tuple[str, str, str]:
         """Make source, predictions and rejected topic of that name."""
@@ -118,6 +143,15 @@ class World:
         finally:
             admin.close()
 
+    def add_a_partition(self, names: Sequence[str]) -> int:
+        """Add one partition to every topic and return its number."""
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.servers)
+        try:
+            admin.create_partitions(dict.fromkeys(names, PARTITIONS + 1))
+        finally:
+            admin.close()
+        return PARTITIONS
+
     def recompute(self, seen: Evidence) -> Callable[[str, Sequence[Place]], Mapping[Place, bytes]]:
         """Return the function of `chaos_checks.values`: it scores source records again, in this process."""
         records = {(one.partition, one.offset): one for one in seen.source}
@@ -131,6 +165,8 @@ class World:
         return of_bundle
 
     def close(self) -> None:
+        if self._nursery is not None:
+            self._nursery.close()
         self.broker.stop()
 
     @staticmethod

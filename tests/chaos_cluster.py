@@ -1,0 +1,128 @@
+"""Three Kafka nodes on loopback, three replicas of everything, the job's connections behind proxies."""
+
+import base64
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import uuid
+
+from beam_jobs import background_process, java, local_kafka
+from schemas.errors import ServiceError
+from tests.chaos_proxy import HOST, Proxy
+from tests.conftest import free_port
+
+NODES = (1, 2, 3)
+_MAIN = "kafka.Kafka"
+_UP_S = 120
+_SETTINGS = """
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=DIRECT://127.0.0.1:{direct},JOB://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=DIRECT://127.0.0.1:{direct},JOB://127.0.0.1:{proxied}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=DIRECT
+listener.security.protocol.map=DIRECT:PLAINTEXT,JOB:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+default.replication.factor=3
+min.insync.replicas=2
+unclean.leader.election.enable=false
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=3
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=3
+share.coordinator.state.topic.min.isr=2
+log.cleaner.dedupe.buffer.size=8388608
+"""
+
+
+class Cluster:
+    """As `chaos_world.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` the whole of it.
+
+    `servers` is where the suite connects, `job_servers` where the job does: through `proxies`.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self._turn = folder, 0
+        self._direct, self._behind, self._controller = ([free_port() for _ in NODES] for _ in range(3))
+        self.proxies = [Proxy(port) for port in self._behind]
+        self.servers = ",".join(f"{HOST}:{port}" for port in self._direct)
+        self.job_servers = ",".join(f"{HOST}:{proxy.port}" for proxy in self.proxies)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().strip("=").replace("-", "0")
+        for node in NODES:
+            self._format(node, cluster)
+        self.start()
+
+    def start(self) -> None:
+        """Start the nodes that do not run and wait until every one answers."""
+        library = local_kafka.jars()
+        for node in NODES:
+            if self._pid(node) is None:
+                command = [java.java(), "-Xmx400m", "-cp", f"{local_kafka.SOURCE}:{library}/*", *self._words(node)]
+                background_process.spawn(command, self._home(node) / "kafka.log", self._home(node) / "kafka.pid")
+        ends = time.monotonic() + _UP_S
+        for port in self._direct:
+            while not local_kafka.answers(f"{HOST}:{port}"):
+                if time.monotonic() > ends:
+                    raise ServiceError(f"{self._folder}: a node does not answer on port {port} within {_UP_S} s")
+                time.sleep(0.2)
+
+    def kill(self) -> int:
+        """Kill one node with SIGKILL; returns its pid."""
+        self._turn += 1
+        return self._kill(NODES[self._turn % len(NODES)])
+
+    def kill_all(self) -> None:
+        """Kill every node with SIGKILL."""
+        for node in NODES:
+            self._kill(node)
+
+    def stop(self) -> None:
+        for node in NODES:
+            background_process.end(self._home(node) / "kafka.pid", self._words(node), patience_s=20)
+        for proxy in self.proxies:
+            proxy.close()
+
+    def _kill(self, node: int) -> int:
+        pid = self._pid(node)
+        if pid is None:
+            raise AssertionError(f"node {node} does not run")
+        os.kill(pid, signal.SIGKILL)
+        background_process.ended(pid, 10_000)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        return pid
+
+    def _format(self, node: int, cluster: str) -> None:
+        home, place = self._home(node), node - 1
+        home.mkdir(parents=True)
+        text = _SETTINGS.format(
+            node=node,
+            voters=",".join(f"{one}@{HOST}:{port}" for one, port in zip(NODES, self._controller, strict=True)),
+            direct=self._direct[place],
+            behind=self._behind[place],
+            controller=self._controller[place],
+            proxied=self.proxies[place].port,
+            data=home / "data",
+        )
+        (home / "server.properties").write_text(text)
+        command = [java.java(), "-cp", f"{local_kafka.jars()}/*", "kafka.tools.StorageTool", "format"]
+        command += [f"--cluster-id={cluster}", "-c", str(home / "server.properties")]
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
+
+    def _home(self, node: int) -> pathlib.Path:
+        return self._folder / f"node-{node}"
+
+    def _words(self, node: int) -> tuple[str, str]:
+        return _MAIN, str(self._home(node) / "server.properties")
+
+    def _pid(self, node: int) -> int | None:
+        return background_process.running(self._home(node) / "kafka.pid", self._words(node))

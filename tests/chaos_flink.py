@@ -1,0 +1,129 @@
+"""The job on a Flink of the suite's own: a cluster of real processes, one of which is killed now and then."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beam_jobs import background_process, local_flink, score_stream
+from beam_jobs.settings import ScoreStream
+from schemas.errors import OnegraphError
+from tests.chaos_plan import JOB_MANAGER, TASK_MANAGER, WORKER
+
+CHECKPOINT_MS = 3_000
+_START_S = 240
+_KILLED = {TASK_MANAGER: "taskmanager", JOB_MANAGER: "jobmanager"}
+
+
+class FlinkJob:
+    """`score_stream --runner flink` on a cluster below `folder`; what is killed there is started again at once."""
+
+    # a checkpoint, which waits for the read budget of a second, may begin just before the next one is due
+    replayed_s = 2 * CHECKPOINT_MS / 1000
+
+    def __init__(self, options: Mapping[str, Any], folder: pathlib.Path, say: Callable[[str], None]):
+        self._folder, self._say = folder / "flink", say
+        self._settings = ScoreStream(
+            **options,
+            runner="flink",
+            services_folder=str(folder),
+            beam_args=(f"--checkpointing_interval={CHECKPOINT_MS}",),
+        )
+        self.log = self._folder / "workers.log"
+        self.deaths: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread()
+
+    def start(self) -> None:
+        started = time.monotonic()
+        self._up()
+        self._say(f"Flink is up ({time.monotonic() - started:.1f} s)")
+        self._submit(None)
+
+    def pids(self) -> Mapping[str, int]:
+        found = {name: pid for name, pid in local_flink.status(self._folder).pids.items() if pid is not None}
+        workers = self._workers()
+        return found | ({"worker": workers[0]} if workers else {})
+
+    def strike(self, what: str) -> float:
+        """Kill a process with SIGKILL; returns when the job could go on."""
+        if what == WORKER:
+            pid, name = self._workers()[0], "Python worker"
+        else:
+            self._remember_failures()
+            name = _KILLED[what]
+            pid = local_flink.status(self._folder).pids[name] or 0
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        background_process.ended(pid, 10_000)
+        self._say(f"{name} process {pid} ended (SIGKILL)")
+        if what == JOB_MANAGER:
+            self.deaths.append(time.time())
+        if what != WORKER:
+            self._up()
+            self._say(f"the {name} is back")
+        if what == JOB_MANAGER:  # it alone knew of the job: a person hands it in again with its last checkpoint
+            self._thread.join(_START_S)
+            self._submit(self._last_checkpoint())
+        return time.time()
+
+    def stop(self) -> None:
+        """Cancel the job, and learn when it had failed."""
+        self._remember_failures()
+        rest = local_flink.status(self._folder).rest
+        self._say(f"job was {rest.cancel(rest.jobs()[0]['jid'])}; its work was begun again {len(self.deaths)} times")
+
+    def close(self) -> None:
+        self._stop.set()
+        local_flink.stop(self._folder)
+
+    def _up(self) -> None:
+        local_flink.start(self._folder, timeout_s=_START_S)
+
+    def _submit(self, checkpoint: str | None) -> None:
+        settings = dataclasses.replace(self._settings, from_savepoint=checkpoint)
+        self._thread = threading.Thread(target=self._watch, args=(settings,), name="flink", daemon=True)
+        self._thread.start()
+
+    def _watch(self, settings: ScoreStream) -> None:
+        try:
+            score_stream.run(settings, self._stop)
+        except OnegraphError as error:
+            self._say(f"the command that watches the job ended: {error}")
+
+    def _last_checkpoint(self) -> str:
+        found = [path.parent for path in (self._folder / "checkpoints").glob("*/chk-*/_metadata")]
+        if not found:
+            raise AssertionError(f"{self._folder}: no checkpoint to go on from")
+        newest = max(found, key=lambda path: path.stat().st_mtime)
+        self._say(f"handing the job in again from {newest.parent.name}/{newest.name}")
+        return str(newest)
+
+    def _remember_failures(self) -> None:
+        """Note when the job failed so far; a JobManager that dies takes that knowledge along."""
+        rest = local_flink.status(self._folder).rest
+        entries = rest.exceptions(rest.jobs()[0]["jid"]).get("exceptionHistory", {}).get("entries", [])
+        self.deaths = sorted({*self.deaths, *(entry["timestamp"] / 1000 for entry in entries)})
+
+    def _workers(self) -> list[int]:
+        """Return the worker processes of the pool, the one that has worked most first: it reads and scores."""
+        pool = local_flink.status(self._folder).pids["workers"]
+        if pool is None:
+            return []
+        children: list[str] = []
+        for thread in pathlib.Path(f"/proc/{pool}/task").glob("*/children"):  # each thread has those that it started
+            with contextlib.suppress(OSError):
+                children += thread.read_text().split()
+        return sorted(map(int, children), key=_cpu_ticks, reverse=True)
+
+
+def _cpu_ticks(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
+    return 0
