@@ -6,6 +6,7 @@ TaskManager, job server, Python workers: a process each), trains a taxi model on
 each rate, the first half second of a round not counting; then the loop, in this process, gets the same. Drained
 events/s: two rounds in turns, the job with --until-caught-up. Medians of the rounds' figures; every round's are told.
 
+`stages_ms` is how long an event was in each stage on average, as the workers measure and serve it.
 `p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's, by rate; less is better.
 `events_per_s_vs_handwritten_loop_kafka_python`: drained events/s, median of the rounds' ratios.
 """
@@ -13,18 +14,23 @@ events/s: two rounds in turns, the job with --until-caught-up. Medians of the ro
 import dataclasses
 import json
 import pathlib
+import re
 import statistics
+import urllib.request
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
-from beam_jobs import local_flink, score_stream
+from beam_jobs import local_flink, run_files, score_stream
 from benchmarks import contenders
+from benchmarks.latency import mean_ms, typical_ms
 from benchmarks.scorer import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Contender, Job, arguments, bench, latency_figures
 
 RATES, SECONDS, ROUNDS, SKIPPED_S = (1_000, 5_000), 4.0, 5, 0.5
 EVENTS, DRAIN_ROUNDS = 60_000, 2
+_STAGE = re.compile(r'^onegraph_stage_seconds_(sum|count){stage="(\w+)"} (\S+)', re.MULTILINE)
 OURS, LOOP = "onegraph_on_flink", "handwritten_loop_kafka_python"
 
 
@@ -44,7 +50,7 @@ def on_flink(folder: pathlib.Path) -> Contender:
 
     def contender(job: Job) -> None:
         settings = contenders.settings_of(job)
-        settings = dataclasses.replace(settings, runner="flink", services_folder=str(folder))
+        settings = dataclasses.replace(settings, runner="flink", services_folder=str(folder), metrics_port=0)
         became = score_stream.run(settings, job.stop)["flink"]
         if became["state"] == "RUNNING":
             local_flink.status(folder / "flink").rest.cancel(became["job"])
@@ -55,13 +61,17 @@ def on_flink(folder: pathlib.Path) -> Contender:
 def measured(made: Bench, who: dict[str, Contender], quick: bool) -> dict[str, Any]:
     """Measure latency, then draining, and put the figures together."""
     found: dict[int, dict[str, list[np.ndarray]]] = {rate: {name: [] for name in who} for rate in RATES}
+    stages: dict[int, list[dict[str, float]]] = {rate: [] for rate in RATES}
     for name, contender in who.items():
         job = made.job(made.source())
         with made.running(contender, job):
             for number in range(1 if quick else ROUNDS):
                 for rate in RATES:
+                    before = stage_sums(job)
                     took = made.paced(job, rate, 2.0 if quick else SECONDS, SKIPPED_S)
                     found[rate][name].append(took)
+                    if name == OURS:
+                        stages[rate].append(mean_ms(before, stage_sums(job)))
                     p50, p99 = np.percentile(took, [50, 99])
                     print(f"round {number + 1}: {rate:>6,}/s {name:30} p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
     source, events = made.source(), 5_000 if quick else EVENTS
@@ -72,6 +82,8 @@ def measured(made: Bench, who: dict[str, Contender], quick: bool) -> dict[str, A
             drained[name].append(made.drained(contender, source))
             print(f"drain {number + 1}: {name:30} {drained[name][-1]:>9,.0f} events/s", flush=True)
     figures = {rate: {name: latency_figures(rounds) for name, rounds in found[rate].items()} for rate in RATES}
+    for rate in RATES:
+        figures[rate][OURS]["stages_ms"] = typical_ms(stages[rate])
     over = {
         f"p{q}_ms_over_{LOOP}_at_{rate}": round(
             figures[rate][OURS][f"p{q}_ms"] / max(figures[rate][LOOP][f"p{q}_ms"], 1), 2
@@ -92,6 +104,22 @@ def measured(made: Bench, who: dict[str, Contender], quick: bool) -> dict[str, A
         },
         "machine": machine(),
     }
+
+
+def stage_sums(job: Job) -> dict[str, tuple[float, int]]:
+    """Return the seconds and the events of every stage so far, over all workers of a job."""
+    sums: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+    for one in run_files.running():
+        if one["group"] == job.predictions and one["url"]:
+            with urllib.request.urlopen(f"{one['url']}/metrics", timeout=10) as page:
+                text = page.read().decode()
+            for kind, stage, value in re.findall(
+                r'^onegraph_stage_seconds_(sum|count){stage="(\w+)"} (\S+)', text, re.M
+            ):
+                seconds, events = sums[stage]
+                more = float(value)
+                sums[stage] = (seconds + more, events) if kind == "sum" else (seconds, events + int(more))
+    return sums
 
 
 if __name__ == "__main__":

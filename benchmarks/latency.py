@@ -13,6 +13,7 @@ reader), decode, transform, score, encode, write (to acknowledgement), total.
 import json
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,7 @@ def measured(made: Bench, rounds: int, seconds: float) -> dict[str, Any]:
                     print(f"round {number + 1}: {rate:>6,}/s {who:30} p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
     figures = {rate: {who: latency_figures(rounds) for who, rounds in by_who.items()} for rate, by_who in found.items()}
     for rate in RATES:
-        names = stages[rate][0]
-        figures[rate][OURS]["stages_ms"] = {
-            name: round(statistics.median(one[name] for one in stages[rate]), 2) for name in names
-        }
+        figures[rate][OURS]["stages_ms"] = typical_ms(stages[rate])
     return {
         "benchmark": "latency",
         "ratios": {
@@ -82,6 +80,11 @@ def mean_ms(before: dict[str, tuple[float, int]], after: dict[str, tuple[float, 
         stage: (after[stage][0] - before[stage][0]) / max(after[stage][1] - before[stage][1], 1) * 1000
         for stage in measures.STAGES
     }
+
+
+def typical_ms(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the median over rounds of every stage."""
+    return {stage: round(statistics.median(one[stage] for one in rounds), 2) for stage in measures.STAGES}
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from schemas.schema import SERVING
 ROOT = pathlib.Path(__file__).parent.parent
 TRIPS = ROOT / "schemas" / "data" / "taxi.csv.gz"
 PARTITIONS = 4
-PATIENCE_S = 120
+PATIENCE_S = 300
 SENDER = """
 import sys
 from beam_jobs.kafka_client import Producer
