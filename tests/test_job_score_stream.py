@@ -66,10 +66,10 @@ def end_of(broker, topic):
         consumer.close()
 
 
-def wait_until(true, what):
-    ends = time.monotonic() + PATIENCE_S
+def wait_until(true, what, patience_s=PATIENCE_S):
+    ends = time.monotonic() + patience_s
     while not true():
-        assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S} s"
+        assert time.monotonic() < ends, f"{what}: not within {patience_s} s"
         time.sleep(0.05)
 
 

@@ -17,11 +17,12 @@ from beam_jobs import local_flink, score_stream
 from beam_jobs.command_line import main
 from beam_jobs.settings import ScoreStream
 from schemas.errors import ServiceError
+from tests import test_job_score_stream
 from tests.kafka_records import committed, put
 from tests.test_beam_jobs_local_flink import listening
-from tests.test_job_score_stream import check_every_event_ended, end_of, events, send, wait_until  # noqa: F401
+from tests.test_job_score_stream import check_every_event_ended, end_of, events, send  # noqa: F401
 
-pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(900)]
 
 RATE = 300
 CHECKPOINT_S, BUDGET_S = 3, 0.5
@@ -108,6 +109,11 @@ def predictions_of(broker, source) -> int:
 def behind(broker, source) -> int:
     """How many events are not committed."""
     return end_of(broker, source) - sum(committed(broker, source, source).values())
+
+
+def wait_until(true, what: str) -> None:
+    """As elsewhere, but a start means processes that import TensorFlow, several at a time."""
+    test_job_score_stream.wait_until(true, what, patience_s=400)
 
 
 def note(what: str, since: float) -> None:
