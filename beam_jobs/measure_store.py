@@ -7,6 +7,7 @@ number of series never grows with the data.
 import bisect
 import dataclasses
 import enum
+import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -170,7 +171,15 @@ class Store:
     def collect(self) -> Iterator[Metric]:
         """Give Prometheus' registry what there is; it calls this."""
         for measure in self._measures.values():
-            yield _family(measure, self.series(measure.name))
+            series = self.series(measure.name)
+            yield _family(measure, series + self._zeros(measure, {one.labels for one in series}))
+
+    def _zeros(self, measure: Measure, there: set[tuple[str, ...]]) -> list[Series]:
+        """Return a counter's series that are still 0: a rise from nothing at all is none to Prometheus."""
+        values = [measure.labels[label] for label in measure.labels]
+        if measure.kind is not Kind.COUNTER or None in values:
+            return []
+        return [Series(measure, labels) for labels in itertools.product(*values) if labels not in there]  # type: ignore[arg-type]
 
     def _made(self, kind: Kind, name: str, labels: Mapping[str, object]) -> Series:
         new = self._checked(kind, name, labels)
