@@ -51,7 +51,7 @@ def _job(job: Mapping[str, Any], now: float) -> Panel:
         if state["history"]:
             lines.append(_swaps(state))
     elif not job["urls"]:
-        lines.append(Text("says no more; start it with --metrics-port 0 to see rates, lag and latencies", style="dim"))
+        lines.append(Text("says no more: started without --metrics-port 0, or its workers have not begun", style="dim"))
     lines += [Text(trouble, style="red") for trouble in job["troubles"]]
     return Panel(Group(*lines), title=title, title_align="left")
 
