@@ -44,10 +44,12 @@ class Records:
 class Outcome:
     """What became of one batch of a topic: together, `predictions` and `rejected` have one record for every event.
 
-    Once both are acknowledged, the events before `next_offsets` are done.
+    Once both are acknowledged, the events before `next_offsets` are done. `shadow` has what shadows made of the batch,
+    where somebody wants it.
     """
 
     topic: str
     predictions: Records
     rejected: Records
     next_offsets: dict[int, int]
+    shadow: Records = dataclasses.field(default_factory=lambda: Records([], [], [], []))

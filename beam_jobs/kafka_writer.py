@@ -37,9 +37,10 @@ class OutcomeWriter:
         max_batch_bytes: int,
         broker_time: bool = False,
         rejected_bytes: int | None = None,
+        shadow_topic: str | None = None,
     ):
         self._producer, self._rejected_bytes = producer, rejected_bytes
-        self._topics = predictions_topic, rejected_topic
+        self._topics = predictions_topic, rejected_topic, shadow_topic
         self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
         self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
 
@@ -51,8 +52,11 @@ class OutcomeWriter:
             rejected, stubs = with_stubs(rejected, self._rejected_bytes)
         if stubs:
             measures.count("stubs", stubs)
-        for topic, records in zip(self._topics, (outcome.predictions, rejected), strict=True):
-            count = self._producer.partition_count(topic) if len(records) else 0
+        sent = outcome.predictions, rejected, outcome.shadow
+        for topic, records in zip(self._topics, sent, strict=True):
+            if topic is None or not len(records):
+                continue
+            count = self._producer.partition_count(topic)
             for partition, rows in _by_partition(records, count, source_partitions).items():
                 part = records if len(rows) == len(records) else _pick(records, rows)
                 deliveries += self._producer.send(topic, partition, part, self._max_batch_bytes)
@@ -99,10 +103,13 @@ class WriteOutcomes(beam.PTransform):
         rejected_bytes: int | None = None,
         hold_s: float = Producer.DELIVERY_S,
         job: str = "",
+        shadow_topic: str | None = None,
     ):
         super().__init__()
         topics = predictions_topic, rejected_topic, source_topic
-        self._send = SendOutcomes(servers, *topics, group, max_batch_bytes, broker_time, rejected_bytes, hold_s, job)
+        self._send = SendOutcomes(
+            servers, *topics, group, max_batch_bytes, broker_time, rejected_bytes, hold_s, job, shadow_topic
+        )
 
     def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
         return outcomes | "Send and Commit" >> beam.ParDo(self._send)
@@ -123,7 +130,9 @@ class SendOutcomes(beam.DoFn):
         rejected_bytes: int | None = None,
         hold_s: float = Producer.DELIVERY_S,
         job: str = "",
+        shadow_topic: str | None = None,
     ):
+        self._shadow_topic = shadow_topic
         self._servers, self._group, self._source_topic = servers, group, source_topic
         self._topics = predictions_topic, rejected_topic
         self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
@@ -143,7 +152,12 @@ class SendOutcomes(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._writer = OutcomeWriter(
-            self._producer, *self._topics, self._max_batch_bytes, self._broker_time, self._rejected_bytes
+            self._producer,
+            *self._topics,
+            self._max_batch_bytes,
+            self._broker_time,
+            self._rejected_bytes,
+            self._shadow_topic,
         )
         self._patience = Patience(self._hold_s, process_wide.stop_signal(self._job))
         self._done: dict[int, int] = {}

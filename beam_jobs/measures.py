@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 VARIANTS = ("champion", "challenger", "shadow")
+SHADOWED = ("same_label", "other_label", "unscored")
 DROPS = ("offsets_lost", "stepped_over", "tombstone")
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -39,6 +40,7 @@ TABLE = (
     Measure("events", _COUNTER, "events read from the source topic"),
     Measure("batches", _COUNTER, "batches scored"),
     Measure("predictions", _COUNTER, "predictions made", {"variant": VARIANTS}),
+    Measure("shadowed", _COUNTER, "events by what a shadow made of them beside who decided", {"result": SHADOWED}),
     Measure("rejected", _COUNTER, "events rejected", {"reason": [reason.value for reason in Reason]}),
     Measure("dropped", _COUNTER, "events left out on purpose", {"reason": DROPS}),
     Measure("stubs", _COUNTER, "rejected events too large for their topic; coordinates and SHA-256 were sent"),

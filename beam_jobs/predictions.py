@@ -14,6 +14,7 @@ from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.raw_files import RawRows
 from beam_jobs.rejected_rows import RejectedWriter
 from beam_jobs.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
+from models.explanation import Explanation
 from models.prediction import PredictionEncoder
 from models.scorer import Scorer
 from schemas.rejection import Rejection
@@ -29,13 +30,16 @@ class WritePredictions(beam.PTransform):
     folder: str
     format: str
     with_features: bool
+    explanation: Explanation | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[Written]:
-        return rows | "Score And Write" >> beam.ParDo(_WritePredictions(**dataclasses.asdict(self)))
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return rows | "Score And Write" >> beam.ParDo(_WritePredictions(**fields))
 
 
 class _WritePredictions(beam.DoFn):
-    def __init__(self, bundle: str, folder: str, format: str, with_features: bool):
+    def __init__(self, bundle: str, folder: str, format: str, with_features: bool, explanation: Explanation | None):
+        self._explanation = explanation
         self._path, self._folder, self._format, self._with_features = bundle, folder, format, with_features
 
     def setup(self) -> None:
@@ -47,7 +51,7 @@ class _WritePredictions(beam.DoFn):
 
     def process(self, rows: RawRows) -> None:
         if self._files is None:
-            encoder = PredictionEncoder(self._scorer, self._with_features)
+            encoder = PredictionEncoder(self._scorer, self._with_features, self._explanation)
             self._files = _Files(pathlib.Path(self._folder), self._format, encoder, (rows.file.place, rows.first_row))
         intake = self._decoder.take_in(rows)
         scored, kept, failed = self._scorer.score_rows(intake.batch)

@@ -14,6 +14,7 @@ from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, fi
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import ScoreBatch as Settings
 from beam_jobs.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
+from models.explanation import Explanation
 from models.registry import Registry
 from models.scorer import KIND as BUNDLE
 from schemas import artifact
@@ -27,6 +28,7 @@ WRITTEN = "written.json"
 def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     """Find bundle and files; every file must have the columns that the bundle takes. Writes nothing."""
     dataflow.refuse_shared_folder(_options(settings), "score_batch", settings.output)
+    _explanation(settings)
     registry = Registry(settings.registry)
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, BUNDLE)
@@ -63,10 +65,15 @@ def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options
     _ = (
         steps
         | "Read Raw Rows" >> ReadRawRows(files)
-        | "Write Predictions" >> WritePredictions(scored, work, settings.format, settings.with_features)
+        | "Write Predictions"
+        >> WritePredictions(scored, work, settings.format, settings.with_features, _explanation(settings))
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps
+
+
+def _explanation(settings: Settings) -> Explanation | None:
+    return Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
 
 
 def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:

@@ -14,14 +14,16 @@ import apache_beam as beam
 from beam_jobs import dataflow, flink_stream, job_metrics, measures, process_wide, remote_registry, runners, topics
 from beam_jobs.breaker import BreakerSettings
 from beam_jobs.event_policy import EventPolicy
-from beam_jobs.event_scoring import ScoreEvents
 from beam_jobs.isolated_scoring import IsolationSettings
 from beam_jobs.kafka_reader import ReadEvents
 from beam_jobs.kafka_source import TIMESTAMP, Source, milliseconds
 from beam_jobs.kafka_writer import WriteOutcomes
 from beam_jobs.rejected_records import RECORD_OVERHEAD
+from beam_jobs.scoring_steps import ScoreEvents, Scoring
 from beam_jobs.settings import ScoreStream
 from beam_jobs.value_format import ValueFormat
+from models.explanation import Explanation
+from models.variants import CHAMPION, SHADOW
 from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
 
@@ -40,7 +42,7 @@ def check(settings: ScoreStream) -> None:
     """Refuse what cannot work before anything is read or made."""
     names = _topics(settings)
     if len(set(names)) != len(names):
-        raise UsageError(f"source, predictions and rejected topic must differ, got {', '.join(names)}")
+        raise UsageError(f"source, predictions, rejected and shadow topic must differ, got {', '.join(names)}")
     for option in _AT_LEAST_1:
         given = getattr(settings, option)
         if given is not None and given < 1:
@@ -57,8 +59,10 @@ def check(settings: ScoreStream) -> None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     _start_ms(settings)
     values = _values(settings)
-    champion = remote_registry.open_registry(settings.registry).champion()
-    values.decoder(Schema.load(champion / "schema.pbtxt").environment(SERVING))
+    _explanation(settings)
+    registry = remote_registry.open_registry(settings.registry)
+    for bundle in registry.released().variants.bundles:
+        values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
     if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
         topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
@@ -110,7 +114,6 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         max_batch=settings.max_batch,
         broker_time=limits[settings.source_topic].broker_time,
     )
-    registry, poll_s = remote_registry.absolute(settings.registry), settings.pointer_poll_ms / 1000
     policy = EventPolicy(
         settings.tombstones == "drop",
         limits[settings.predictions_topic].max_message_bytes,
@@ -118,8 +121,17 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         job,
         settings.pass_header,
     )
-    values, metrics = _values(settings), job_metrics.of_workers(settings, job)
-    score = ScoreEvents(registry, poll_s, settings.with_features, values, _isolation(settings), policy, metrics)
+    scoring = Scoring(
+        registry=remote_registry.absolute(settings.registry),
+        pointer_poll_s=settings.pointer_poll_ms / 1000,
+        with_features=settings.with_features,
+        values=_values(settings),
+        isolation=_isolation(settings),
+        explanation=_explanation(settings),
+        policy=policy,
+        metrics=job_metrics.of_workers(settings, job),
+        shadow_bytes=limits[settings.shadow_topic].max_message_bytes if settings.shadow_topic else None,
+    )
     write = WriteOutcomes(
         settings.connection,
         settings.predictions_topic,
@@ -131,11 +143,12 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         limits[settings.rejected_topic].max_message_bytes,
         settings.hold_ms / 1000,
         job,
+        settings.shadow_topic,
     )
     name = f"onegraph-{job}".replace("_", "-")  # Dataflow's names have no underscore
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=name)
     steps = beam.Pipeline(options=options)
-    steps | "Read Events" >> ReadEvents(source) | "Score Events" >> score | "Write Outcomes" >> write
+    steps | "Read Events" >> ReadEvents(source) | "Score Events" >> ScoreEvents(scoring) | "Write Outcomes" >> write
     return steps
 
 
@@ -148,8 +161,10 @@ def describe(result: dict[str, Any]) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
+    shares = ", ".join(f"{variant} {count:,}" for variant, count in result["by_variant"].items())
+    variants = f" ({shares})" if set(result["by_variant"]) - {CHAMPION} else ""
     return (
-        f"{end}: {result['predictions']:,} events scored in {result['batches']:,} batches, "
+        f"{end}: {result['predictions']:,} events scored{variants} in {result['batches']:,} batches, "
         f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}{dropped}; "
         f"offsets of group {result['group']!r} are committed behind them"
     )
@@ -165,6 +180,10 @@ def _breaker(settings: ScoreStream) -> BreakerSettings:
     )
 
 
+def _explanation(settings: ScoreStream) -> Explanation | None:
+    return Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
+
+
 def _isolation(settings: ScoreStream) -> IsolationSettings:
     folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
     group = "/".join([settings.bootstrap_servers, settings.source_topic, settings.group])
@@ -177,8 +196,9 @@ def _start_ms(settings: ScoreStream) -> int | None:
     return None if settings.start_time is None else milliseconds(settings.start_time)
 
 
-def _topics(settings: ScoreStream) -> tuple[str, str, str]:
-    return settings.source_topic, settings.predictions_topic, settings.rejected_topic
+def _topics(settings: ScoreStream) -> tuple[str, ...]:
+    names = settings.source_topic, settings.predictions_topic, settings.rejected_topic
+    return names if settings.shadow_topic is None else (*names, settings.shadow_topic)
 
 
 def _create_topics(settings: ScoreStream) -> None:
@@ -186,14 +206,19 @@ def _create_topics(settings: ScoreStream) -> None:
     there = topics.describe(servers, [settings.source_topic]).get(settings.source_topic)
     largest = there.max_message_bytes if there else topics.DEFAULT_MESSAGE_BYTES
     partitions = there.partitions if there else settings.partitions
-    for name in topics.create(servers, topics.for_scoring(*_topics(settings), partitions, largest)):
+    names = settings.source_topic, settings.predictions_topic, settings.rejected_topic
+    wanted = topics.for_scoring(*names, partitions, largest, settings.shadow_topic)
+    for name in topics.create(servers, wanted):
         _log.info("made topic %s", name)
 
 
 def _summary(counters: dict[str, int]) -> dict[str, Any]:
     reasons = measures.by_label(counters, "rejected")
+    made = {variant: count for variant, count in measures.by_label(counters, "predictions").items() if count}
     return {
-        "predictions": measures.total(counters, "predictions"),
+        "predictions": sum(made.values()) - made.get(SHADOW, 0),
+        "by_variant": made,
+        "shadowed": measures.by_label(counters, "shadowed"),
         "rejected": sum(reasons.values()),
         "rejected_by_reason": reasons,
         "dropped": measures.total(counters, "dropped"),

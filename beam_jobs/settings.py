@@ -150,6 +150,9 @@ class ScoreBatch(UseCase, Runner):
     output: str = option("directory of the new predictions")
     format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"))
     with_features: bool = option("add the features that the model saw", False)
+    contributions: int | None = option("name so many features that made the score, in log-odds", None)
+    contribution_share: float | None = option("in this share of predictions, by a hash of the id", None)
+    contribution_above: float | None = option("in predictions of this score or more", None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,6 +163,7 @@ class ScoreStream(Runner, Broker):
     source_topic: str = option("topic of raw events")
     predictions_topic: str = option("topic of predictions")
     rejected_topic: str = option("topic of rejected records")
+    shadow_topic: str | None = option("topic of the shadows' predictions; they are only counted without", None)
     group: str = option("consumer group whose committed offsets say where to go on", "onegraph")
     partition_groups: int = option("groups of partitions that are read side by side", 1)
     start: str = option(
@@ -177,6 +181,9 @@ class ScoreStream(Runner, Broker):
     create_topics: bool = option("make missing topics with the settings that this job needs", False)
     partitions: int = option("of topics that --create-topics makes", 4)
     with_features: bool = option("add the features that the model saw to every prediction", False)
+    contributions: int | None = option("name so many features that made the score, in log-odds", None)
+    contribution_share: float | None = option("in this share of predictions, by a hash of the id", None)
+    contribution_above: float | None = option("in predictions of this score or more", None)
     value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS)
     avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
     batch_deadline_ms: int = option("how long a batch may be scored before this process ends; it hangs", 60_000)

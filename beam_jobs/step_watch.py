@@ -36,6 +36,9 @@ class Unwatched:
     def predicted(self, count: int, variant: str) -> None:
         """Say how many predictions one variant has made."""
 
+    def compared(self, same_label: int, other_label: int, unscored: int) -> None:
+        """Say of how many events a shadow thought as their variant did, otherwise, or had no score for."""
+
 
 class BatchWatch(Unwatched):
     """Looks at one batch after the other: `start`, the laps, `tell`; a start without a tell forgets what it saw."""
@@ -50,6 +53,7 @@ class BatchWatch(Unwatched):
         self._seconds: Counter[str] = Counter()
         self._unseen: Counter[str] = Counter()
         self._predicted: Counter[str] = Counter()
+        self._compared: Counter[str] = Counter()
         self._unknown = 0
         self._scores: list[tuple[np.ndarray, str]] = []
         self._last = self._clock()
@@ -74,6 +78,10 @@ class BatchWatch(Unwatched):
     def predicted(self, count: int, variant: str) -> None:
         self._predicted[variant] += count
 
+    def compared(self, same_label: int, other_label: int, unscored: int) -> None:
+        counts = {"same_label": same_label, "other_label": other_label, "unscored": unscored}
+        self._compared.update(counts)
+
     def tell(self, events: int, rejections: Sequence[Rejection]) -> None:
         """Say what came of the batch, once it is done."""
         measures.count("batches")
@@ -83,6 +91,8 @@ class BatchWatch(Unwatched):
             measures.count("rejected", count, reason=reason)
         for variant, count in self._predicted.items():
             measures.count("predictions", count, variant=variant)
+        for result, count in self._compared.items():
+            measures.count("shadowed", count, result=result)
         for scores, variant in self._scores:
             measures.observe_all("score", scores, variant=variant)
         for column, unseen in self._unseen.items():

@@ -68,8 +68,10 @@ def required(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
     return found
 
 
-def for_scoring(source: str, predictions: str, rejected: str, partitions: int, source_bytes: int) -> list[Topic]:
-    """Return the three topics of a scoring job as `--create-topics` makes them.
+def for_scoring(
+    source: str, predictions: str, rejected: str, partitions: int, source_bytes: int, shadow: str | None = None
+) -> list[Topic]:
+    """Return the topics of a scoring job as `--create-topics` makes them; that of its shadows is as `predictions`.
 
     Source and predictions carry the broker's time (LogAppendTime): latency is the difference of the two, and old event
     times cannot make retention delete what just came. Rejected records keep the time of their event, however old or
@@ -88,6 +90,7 @@ def for_scoring(source: str, predictions: str, rejected: str, partitions: int, s
         Topic(source, partitions, broker_time | {_SIZE: str(source_bytes)}),
         Topic(predictions, partitions, broker_time),
         Topic(rejected, partitions, event_time),
+        *([Topic(shadow, partitions, broker_time)] if shadow is not None else []),
     ]
 
 

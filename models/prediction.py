@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.explanation import Explanation
 from models.scorer import Scorer
+from models.variants import CHAMPION
 from schemas.errors import OnegraphError
 from schemas.schema import Kind
-
-CHAMPION = "champion"
 
 
 class PredictionEncoder:
@@ -19,11 +19,12 @@ class PredictionEncoder:
 
     Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
     `score` (the shortest text that reads back as the same float32), `label` (1 at and above the bundle's threshold),
-    `bundle`, `variant`, `event_time` (UTC milliseconds, where the schema has an event time), and `features` on
-    request. No clock reading.
+    `bundle`, `variant`, `event_time` (UTC milliseconds, where the schema has an event time), `features` on request,
+    and `contributions` in the predictions that `explanation` chooses. No clock reading.
     """
 
-    def __init__(self, scorer: Scorer, with_features: bool = False):
+    def __init__(self, scorer: Scorer, with_features: bool = False, explanation: Explanation | None = None):
+        self._scorer, self._explanation = scorer, explanation
         self._bundle_id = scorer.bundle_id
         self._threshold = np.float32(scorer.threshold)
         self._feature_names = scorer.feature_names if with_features else ()
@@ -60,7 +61,14 @@ class PredictionEncoder:
         for place, name in enumerate(self._feature_names):
             column_values = pa.array(np.ascontiguousarray(features[:, place]), from_pandas=True)
             parts += [',"features":{' if place == 0 else ",", f"{json.dumps(name)}:", _numbers(column_values)]
-        parts.append("}}" if self._feature_names else "}")
+        if self._feature_names:
+            parts.append("}")
+        if self._explanation is not None:
+            texts = np.full(len(scores), "", object)
+            explained = self._explained(scores, features, ids)
+            texts[list(explained)] = [f',"contributions":{text}' for text in explained.values()]
+            parts.append(pa.array(texts, pa.string()))
+        parts.append("}")
         joined = pc.binary_join_element_wise(*[_scalar(part) for part in parts], "")
         return joined.cast(pa.binary()).to_pylist()
 
@@ -72,7 +80,10 @@ class PredictionEncoder:
         ids: Sequence[str] | pa.Array,
         variant: str = CHAMPION,
     ) -> pa.RecordBatch:
-        """Return the same fields as typed columns, for files of columns; a feature's column is `features.<name>`."""
+        """Return the same fields as typed columns, for files of columns; a feature's column is `features.<name>`.
+
+        `contributions` is JSON, null where a row has none.
+        """
         _check_lengths(batch, scores, features, ids)
         rows = batch.num_rows
         columns: dict[str, pa.Array] = {"id": pa.array(ids, pa.string())}
@@ -85,7 +96,19 @@ class PredictionEncoder:
             columns["event_time"] = pc.multiply(batch.column(name), milliseconds)
         for place, name in enumerate(self._feature_names):
             columns[f"features.{name}"] = pa.array(np.ascontiguousarray(features[:, place]))
+        if self._explanation is not None:
+            explained = self._explained(scores, features, ids)
+            columns["contributions"] = pa.array([explained.get(row) for row in range(rows)], pa.string())
         return pa.RecordBatch.from_pydict(columns)
+
+    def _explained(self, scores: np.ndarray, features: np.ndarray, ids: Sequence[str] | pa.Array) -> dict[int, str]:
+        """Return the contributions, as JSON, of the rows that have some."""
+        explanation = self._explanation
+        if explanation is None:
+            return {}
+        rows = explanation.chosen(ids.to_pylist() if isinstance(ids, pa.Array) else ids, scores)
+        texts = explanation.texts(self._scorer, features[rows]) if len(rows) else []
+        return dict(zip(rows.tolist(), texts, strict=True))
 
     def _labels(self, scores: np.ndarray) -> pa.Array:
         return pa.array((scores >= self._threshold).astype(np.int8))

@@ -13,14 +13,17 @@ from schemas import artifact
 from schemas.errors import ArtifactError, OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import SERVING, Schema
-from transforms.graph import TransformGraph
+from transforms.graph import TransformGraph, graph_fingerprint
 
 KIND = "bundle"
+
+_NO_ROWS = np.empty(0, np.int64)
+_NO_GRAPHS: Mapping[str, TransformGraph] = {}
 
 Lap = Callable[[str], None]  # told the name of a stage when it ends: `transform`, `score`
 
 
-def _unheard(stage: str) -> None:
+def unheard(stage: str) -> None:
     """Nobody asks how long a stage took."""
 
 
@@ -47,84 +50,117 @@ class Scorer:
         self.feature_names = graph.feature_names
 
     @classmethod
-    def load(cls, path: str | pathlib.Path, verify: bool = True) -> "Scorer":
+    def load(
+        cls, path: str | pathlib.Path, verify: bool = True, graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+    ) -> "Scorer":
         """Load a bundle directory; `verify` compares every byte with the manifest first.
 
+        A graph that is in `graphs`, loaded ones by fingerprint, is taken from there: it holds most of the loading.
         Raises `ArtifactError` where the bundle is incomplete, altered, or its parts do not belong together.
         """
         opened = artifact.open_artifact(path, KIND)
         if verify:
             opened.verify()
-        return cls.of_parts(opened.path, opened.manifest)
+        return cls.of_parts(opened.path, opened.manifest, graphs)
 
     @classmethod
-    def of_parts(cls, path: pathlib.Path, manifest: Mapping[str, Any]) -> "Scorer":
+    def of_parts(
+        cls, path: pathlib.Path, manifest: Mapping[str, Any], graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+    ) -> "Scorer":
         """Load what a bundle directory holds by a manifest that may not be written yet."""
         opened = artifact.Artifact(path, manifest)
         schema = Schema.load(path / "schema.pbtxt")
-        graph = TransformGraph.load(path / "graph")
+        graph = graphs.get(graph_fingerprint(path / "graph")) if graphs else None
+        graph = graph or TransformGraph.load(path / "graph")
         model = xgb.XGBoostModel.load(path / "model")
         _check_parts(opened, schema, graph, model)
         return cls(opened, schema.environment(SERVING), graph, model)
 
-    def score(self, batch: pa.RecordBatch, lap: Lap = _unheard) -> Scored:
+    def score(self, batch: pa.RecordBatch) -> Scored:
         """Score a raw batch in one call of graph and model; every row or an exception."""
-        features = self.graph.apply(batch)
-        lap("transform")
-        scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
-        lap("score")
-        if not len(features) == len(scores) == batch.num_rows:
-            raise OnegraphError(
-                f"bundle {self.bundle_id}: {batch.num_rows} rows in, {len(features)} features and {len(scores)} scores "
-                "out; stop and look at the bundle"
-            )
-        return Scored(features, scores)
+        features = self._features(batch)
+        return Scored(features, self._scores(features))
 
-    def score_rows(self, batch: pa.RecordBatch, lap: Lap = _unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
+    def score_rows(self, batch: pa.RecordBatch, lap: Lap = unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
 
         A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); a score that is not a finite
         number is `BAD_OUTPUT`. A failure of the whole batch at every size, such as a missing column, is raised.
         """
-        try:
-            scored = self.score(batch, lap)
-            rows = np.arange(batch.num_rows)
-            failed: list[int] = []
-        except Exception:
-            scored, rows, failed = self._score_halves(batch)
-            lap("score")
-        rejections = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
-        finite = np.isfinite(scored.scores)
+        features, rows, failed = self.feature_rows(batch)
+        lap("transform")
+        scored, kept, refused = self.score_features(features)
+        lap("score")
+        if not len(failed) and not refused:
+            return scored, rows, []
+        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
+        rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+        return scored, rows[kept], sorted(rejections, key=lambda rejection: rejection.row)
+
+    def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Transform what can be transformed: features, the rows that they are of and the rows that failed (int64).
+
+        Bundles that share the graph share this, `score_features` does the rest. Raises what is wrong with every row.
+        """
+        features, rows, failed = _halved(
+            batch.num_rows, lambda start, end: self._features(batch.slice(start, end - start))
+        )
+        if len(failed):
+            self.graph.check_columns(batch)
+        return features if len(rows) else np.empty((0, len(self.feature_names)), np.float32), rows, failed
+
+    def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
+        """Score what can be scored of rows of features; returns what `score_rows` does."""
+        scores, rows, failed = _halved(len(features), lambda start, end: self._scores(features[start:end]))
+        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
+        finite = np.isfinite(scores)
         if not finite.all():
             rejections += [Rejection(int(row), Stage.SCORE, Reason.BAD_OUTPUT) for row in rows[~finite]]
-            scored, rows = Scored(scored.features[finite], scored.scores[finite]), rows[finite]
-        return scored, rows, sorted(rejections, key=lambda rejection: rejection.row)
+            scores, rows = scores[finite], rows[finite]
+        return Scored(features if len(rows) == len(features) else features[rows], scores), rows, rejections
 
-    def _score_halves(self, batch: pa.RecordBatch) -> tuple[Scored, np.ndarray, list[int]]:
-        # No row at all can only be scored where the batch as a whole fits: this raises what is wrong with all of it.
-        self.graph.check_columns(batch)
-        parts: list[Scored] = []
-        kept: list[np.ndarray] = []
-        failed: list[int] = []
-        waiting = [(0, batch.num_rows)]
-        while waiting:
-            start, end = waiting.pop()
-            try:
-                parts.append(self.score(batch.slice(start, end - start)))
-                kept.append(np.arange(start, end))
-            except Exception:
-                if end - start == 1:
-                    failed.append(start)
-                else:
-                    middle = (start + end) // 2
-                    waiting += [(middle, end), (start, middle)]
-        if not parts:
-            return Scored(np.empty((0, len(self.feature_names)), np.float32), np.empty(0, np.float32)), _NO_ROWS, failed
-        features = np.concatenate([part.features for part in parts])
-        return Scored(features, np.concatenate([part.scores for part in parts])), np.concatenate(kept), failed
+    def _features(self, batch: pa.RecordBatch) -> np.ndarray:
+        features = self.graph.apply(batch)
+        self._check_rows(batch.num_rows, len(features), len(features))
+        return features
+
+    def _scores(self, features: np.ndarray) -> np.ndarray:
+        scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
+        self._check_rows(len(features), len(features), len(scores))
+        return scores
+
+    def _check_rows(self, rows: int, features: int, scores: int) -> None:
+        if not rows == features == scores:
+            raise OnegraphError(
+                f"bundle {self.bundle_id}: {rows} rows in, {features} features and {scores} scores out; "
+                "stop and look at the bundle"
+            )
 
 
-_NO_ROWS = np.empty(0, np.int64)
+def _halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Call for all rows at once; where that fails, halve until the bad rows stand alone.
+
+    Returns what the calls gave, the rows that it is of and the rows that failed (int64).
+    """
+    parts: list[np.ndarray] = []
+    kept: list[np.ndarray] = [_NO_ROWS]
+    failed: list[int] = []
+    waiting = [(0, rows)]
+    while waiting:
+        start, end = waiting.pop()
+        try:
+            parts.append(call(start, end))
+            kept.append(np.arange(start, end))
+        except Exception:
+            if end == start:
+                raise
+            if end - start == 1:
+                failed.append(start)
+            else:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty(0, np.float32)])
+    return whole, np.concatenate(kept), np.array(failed, np.int64)
 
 
 def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:

@@ -1,4 +1,4 @@
-"""What the stream does with values, for `isolation.find_culprits`: decode, validate, score with one bundle."""
+"""What the stream does with values, for `isolation.find_culprits`: decode, validate, score with all that decide."""
 
 import dataclasses
 import pathlib
@@ -11,18 +11,18 @@ from transforms.intake import take_in
 
 @dataclasses.dataclass(frozen=True)
 class ScoringProbe:
-    """Makes the probe of a bundle directory and a decoder; pickled, and called where the bundle is to be loaded."""
+    """Makes the probe of bundle directories and decoders; pickled, and called where the bundles are to be loaded."""
 
-    bundle: str | pathlib.Path
-    decoder: Decoder
+    bundles: tuple[tuple[str | pathlib.Path, Decoder], ...]
 
     def __call__(self) -> Probe:
         from models.scorer import Scorer  # TensorFlow: only in the child
 
-        scorer = Scorer.load(self.bundle)
+        scorers = [(Scorer.load(path), decoder) for path, decoder in self.bundles]
 
         def probe(values: Sequence[bytes | None]) -> None:
-            scorer.score_rows(take_in(values, self.decoder, scorer.schema).batch)
+            for scorer, decoder in scorers:
+                scorer.score_rows(take_in(values, decoder, scorer.schema).batch)
 
         probe([None])  # what is imported at first use must not count against the first value's deadline
         return probe

@@ -53,6 +53,11 @@ class XGBoostModel:
         """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
         return self._booster.inplace_predict(features, validate_features=False)
 
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
+        matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
+        return self._booster.predict(matrix, pred_contribs=True).reshape(len(features), -1)
+
 
 def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> Trained:
     """Train until the weighted log loss on `eval_split` has not improved for `early_stopping_rounds`.

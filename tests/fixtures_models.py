@@ -90,3 +90,17 @@ def second_bundle(second_candidate) -> "Callable[[pathlib.Path], Pointer]":
         return Registry(path).release(second_candidate, who="tests", when="2024-01-02T00:00:00Z", why="second")
 
     return release
+
+
+def another_bundle(bundle: pathlib.Path, **facts: object) -> str:
+    """Write a copy of a bundle beside it whose manifest says something else; return its id."""
+    import shutil
+
+    from schemas import artifact
+
+    copy = shutil.copytree(bundle, bundle.with_name("another"))
+    manifest = json.loads((copy / artifact.MANIFEST).read_text())
+    kept = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    made = artifact.content_id(artifact.complete(copy, "bundle", {**kept, **facts}).manifest)
+    copy.rename(copy.with_name(made))
+    return made

@@ -2,19 +2,26 @@
 
 import dataclasses
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
 
+from beam_jobs import event_scoring
 from beam_jobs.event_files import json_events
 from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import EventScorer, _check_complete
 from beam_jobs.events import EventBatch
+from beam_jobs.step_watch import Unwatched
 from models.registry import Registry
 from models.scorer import Scorer
+from models.serving import Serving
+from models.variants import Variants
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
-from schemas.schema import SERVING
+from schemas.schema import SERVING, Schema
+from tests.fixtures_models import another_bundle
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +190,92 @@ def test_features_on_request(scorer, good):
 def test_an_event_that_does_not_end_once_stops_the_job(scored, predictions, rejected):
     with pytest.raises(OnegraphError, match="every event must end exactly once"):
         _check_complete(3, scored, predictions, rejected)
+
+
+class Compared(Unwatched):
+    """Remembers what shadows thought."""
+
+    def __init__(self):
+        self.results = []
+
+    def compared(self, *counts):
+        self.results.append(counts)
+
+
+@pytest.fixture(scope="module")
+def scorers(registry, second_candidate, tmp_path_factory):
+    """Three bundles: the first, the second, and the first with another threshold."""
+    own = Registry(shutil.copytree(registry, tmp_path_factory.mktemp("variants") / "registry"))
+    first = own.released().champion
+    second = own.release(second_candidate, "tests", "now", "").champion
+    third = another_bundle(own.bundle_path(first), threshold=0.0)
+    return {bundle: Scorer.load(own.bundle_path(bundle)) for bundle in (first, second, third)}
+
+
+@pytest.fixture(scope="module")
+def many(taxi, trips):
+    return json_events(trips.slice(0, 200).select(taxi.schema.environment(SERVING).names))
+
+
+def test_every_event_is_scored_by_its_variant_and_by_the_shadow(scorers, many):
+    first, second, third = scorers
+    variants = Variants(first, experiment="autumn").with_challenger(second, 0.4).with_shadow(third)
+    keys = [None if row % 5 == 0 else b"key-%d" % row for row in range(200)]
+    values = [b"{" if row in (3, 4, 150) else value for row, value in enumerate(many)]
+    events, watch = batch_of(values, keys), Compared()
+    serving = Serving(1, variants, scorers)
+    outcome, rejections = EventScorer(serving, watch=watch, shadow_bytes=1 << 20).score(events)
+    names = [key or b"trips/%d/%d" % (row % 2, 100 + row // 2) for row, key in enumerate(keys)]
+    wanted = [(first, second)[owner] for owner in variants.deciders().owners(names)]
+    alone = {bundle: EventScorer(scorer).score(events)[0].predictions.values for bundle, scorer in scorers.items()}
+    good = [row for row in range(200) if row not in (3, 4, 150)]
+    roles = {first: b"champion", second: b"challenger", third: b"shadow"}
+    told = {bundle: [line.replace(b"champion", roles[bundle]) for line in lines] for bundle, lines in alone.items()}
+    assert outcome.predictions.values == [told[wanted[row]][place] for place, row in enumerate(good)]
+    assert outcome.shadow.values == told[third]
+    assert outcome.shadow.keys == outcome.predictions.keys == [keys[row] for row in good]
+    assert {wanted[row] for row in (3, 4, 150)} == {first, second}
+    assert [one.row for one in rejections] == [3, 4, 150]
+    named = [dict(headers)["onegraph.bundle"].decode() for headers in outcome.rejected.headers]
+    assert named == [wanted[row] for row in (3, 4, 150)]
+    (counts,) = watch.results
+    labels = [json.loads(line)["label"] for line in outcome.predictions.values]
+    assert counts == (sum(labels), len(good) - sum(labels), 0)
+
+
+def test_values_are_decoded_once_and_shadows_may_be_only_counted(scorers, many, monkeypatch):
+    first, second, third = scorers
+    taken = []
+    real = event_scoring.take_in
+    monkeypatch.setattr(
+        event_scoring, "take_in", lambda values, *more: taken.append(len(values)) or real(values, *more)
+    )
+    variants = Variants(first).with_challenger(second, 0.4).with_shadow(third)
+    scorer = EventScorer(Serving(1, variants, scorers), watch=Compared())
+    outcome, _ = scorer.score(batch_of(many))
+    assert taken == [200]
+    assert (len(outcome.predictions), len(outcome.shadow)) == (200, 0)
+
+
+def test_a_challenger_of_another_schema_judges_its_own_events(scorers, many, monkeypatch):
+    first, second, _ = scorers
+    strict = Scorer.load(scorers[second].path)
+    text = re.sub(r"max: 10000\b(\.0)?", "max: 10", strict.schema.text(), count=1)
+    monkeypatch.setattr(strict, "schema", Schema.from_text(text))
+    assert strict.schema.fingerprint != scorers[first].schema.fingerprint
+    variants = Variants(first).with_challenger(second, 0.4)
+    events = batch_of(many)
+    outcome, rejections = EventScorer(Serving(1, variants, {**scorers, second: strict})).score(events)
+    owners = variants.deciders().owners(events.keys)
+    refused = [one.row for one in rejections]
+    assert refused
+    assert {owners[row] for row in refused} == {1}
+    assert len(outcome.predictions) + len(outcome.rejected) == 200
+    assert {json.loads(line)["bundle"] for line in outcome.predictions.values} == {first, second}
+
+
+def test_shadow_predictions_too_large_are_left_out(scorers, many):
+    first, _, third = scorers
+    serving = Serving(1, Variants(first).with_shadow(third), scorers)
+    outcome, _ = EventScorer(serving, watch=Compared(), shadow_bytes=200).score(batch_of(many))
+    assert (len(outcome.predictions), len(outcome.shadow)) == (200, 0)

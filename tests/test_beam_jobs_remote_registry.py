@@ -63,7 +63,7 @@ def test_a_new_generation_takes_over(remote, second_bundle):
     try:
         pointer = second_bundle(remote)
         assert live.wait_for(pointer.generation, PATIENCE_S)
-        assert live.current().bundle_id == pointer.champion
+        assert live.current().champion.bundle_id == pointer.champion
     finally:
         live.close()
 
@@ -71,11 +71,11 @@ def test_a_new_generation_takes_over(remote, second_bundle):
 def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle):
     live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
     try:
-        before = live.current().bundle_id
+        before = live.current().champion.bundle_id
         text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
         (remote / LIVE).write_text(text)
         assert live.wait_for(2, PATIENCE_S)
-        assert (live.current().bundle_id, live.refused) == (before, 1)
+        assert (live.current().champion.bundle_id, live.refused) == (before, 1)
     finally:
         live.close()
 

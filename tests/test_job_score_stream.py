@@ -25,6 +25,7 @@ from beam_jobs.send import send_rows
 from beam_jobs.settings import ScoreStream
 from models.registry import Registry
 from models.scorer import Scorer
+from models.variants import Variants
 from schemas.errors import ServiceError
 from schemas.schema import SERVING
 from tests.kafka_records import committed, put, read
@@ -159,7 +160,7 @@ def point_without_looking(registry, bundle):
     """Write the next generation by hand, as no command of ours would: they look at the bundle first."""
     pointer = Registry(registry).released()
     new = registry / "live.json.new"
-    new.write_text(dataclasses.replace(pointer, generation=pointer.generation + 1, champion=bundle).text())
+    new.write_text(dataclasses.replace(pointer, generation=pointer.generation + 1, variants=Variants(bundle)).text())
     new.replace(registry / "live.json")
 
 

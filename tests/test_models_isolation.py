@@ -86,6 +86,6 @@ def test_the_probe_of_a_bundle_does_what_the_stream_does(monkeypatch):
     scored = []
     scorer = types.SimpleNamespace(schema=schema, score_rows=lambda batch: scored.append(batch.to_pydict()))
     monkeypatch.setattr("models.scorer.Scorer.load", {"bundles/1": scorer}.__getitem__)
-    probe = pickle.loads(pickle.dumps(ScoringProbe("bundles/1", JsonDecoder(schema))))()
+    probe = pickle.loads(pickle.dumps(ScoringProbe((("bundles/1", JsonDecoder(schema)),))))()
     probe([b'{"fare": 2}', b"{", None, b'{"fare": -1}'])
     assert scored == [{"fare": []}, {"fare": [2.0]}]

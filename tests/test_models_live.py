@@ -1,18 +1,25 @@
 """The live scorer: switches to a good bundle, keeps the old one when the new one is bad."""
 
 import concurrent.futures
+import dataclasses
+import gc
 import json
 import logging
 import os
 import shutil
+import sys
+import weakref
 
 import pytest
 
 from models import live
 from models.live import LiveScorer
 from models.registry import LIVE, Registry
+from models.variants import Variants
 from schemas import artifact
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, InputError
+from tests.fixtures_models import another_bundle
+from transforms.graph import TransformGraph, graph_fingerprint
 
 SOON_S = 30
 
@@ -31,25 +38,25 @@ def following(own):
 
 def test_serves_the_champion(following, own, trips):
     assert following.generation == 1
-    assert following.current().bundle_id == own.released().champion
-    assert len(following.current().score(trips.slice(0, 3)).scores) == 3
+    assert following.current().champion.bundle_id == own.released().champion
+    assert len(following.current().champion.score(trips.slice(0, 3)).scores) == 3
 
 
 def test_switches_to_the_next_generation(following, own, second_bundle):
     old = following.current()
     pointer = second_bundle(own.path)
     assert following.wait_for(2, SOON_S)
-    assert following.current().bundle_id == pointer.champion != old.bundle_id
+    assert following.current().champion.bundle_id == pointer.champion != old.champion.bundle_id
     assert (following.generation, following.refused) == (2, 0)
 
 
 def test_old_scorer_still_scores_after_the_switch(following, own, second_bundle, trips):
     old = following.current()
-    before = old.score(trips.slice(0, 20)).scores.tobytes()
+    before = old.champion.score(trips.slice(0, 20)).scores.tobytes()
     second_bundle(own.path)
     assert following.wait_for(2, SOON_S)
-    shutil.rmtree(own.path / "bundles" / old.bundle_id)
-    assert old.score(trips.slice(0, 20)).scores.tobytes() == before
+    shutil.rmtree(own.path / "bundles" / old.champion.bundle_id)
+    assert old.champion.score(trips.slice(0, 20)).scores.tobytes() == before
 
 
 def point(own: Registry, text: str) -> None:
@@ -96,7 +103,7 @@ def test_goes_on_after_a_refusal(own, second_bundle, following):
     shutil.copy(own.path / LIVE, own.path / "history" / "000002.json")
     pointer = second_bundle(own.path)
     assert following.wait_for(3, SOON_S)
-    assert following.current().bundle_id == pointer.champion
+    assert following.current().champion.bundle_id == pointer.champion
     assert following.refused == 1
 
 
@@ -125,21 +132,13 @@ def test_nothing_released(tmp_path):
         LiveScorer(tmp_path, poll_s=1)
 
 
-def test_one_for_a_process(own, monkeypatch):
-    monkeypatch.setattr(live, "_shared", {})
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        found = {id(scorer) for scorer in pool.map(lambda _: live.shared(own.path, 5.0), range(8))}
-    assert len(found) == 1
-    live.shared(own.path, 5.0).close()
-
-
 def test_many_threads_see_one_scorer_per_batch(following, own, second_bundle, trips):
     """Whatever the moment of the switch, features and scores of a batch are one bundle's."""
     batch = trips.slice(0, 40)
-    wanted = {following.current().bundle_id: following.current().score(batch).scores.tobytes()}
+    wanted = {following.current().champion.bundle_id: following.current().champion.score(batch).scores.tobytes()}
 
     def score(_):
-        scorer = following.current()
+        scorer = following.current().champion
         return scorer.bundle_id, scorer.score(batch).scores.tobytes()
 
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -147,7 +146,156 @@ def test_many_threads_see_one_scorer_per_batch(following, own, second_bundle, tr
         second_bundle(own.path)
         assert following.wait_for(2, SOON_S)
         late = [pool.submit(score, None) for _ in range(30)]
-    wanted[following.current().bundle_id] = following.current().score(batch).scores.tobytes()
+    wanted[following.current().champion.bundle_id] = following.current().champion.score(batch).scores.tobytes()
     seen = [future.result() for future in early + late]
     assert all(wanted[bundle] == scores for bundle, scores in seen)
     assert {bundle for bundle, _ in seen} == set(wanted)
+
+
+def released_as(own: Registry, candidate, role, weight=0.0):
+    return own.release(candidate, "tests", "now", "", role, weight)
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Which bundles were loaded since."""
+    seen, real = [], live.Scorer.load
+    monkeypatch.setattr(live.Scorer, "load", lambda path, **more: seen.append(path.name) or real(path, **more))
+    return seen
+
+
+def test_variants_switch_together_and_what_is_loaded_stays(following, own, second_candidate, loads):
+    first = following.current().champion
+    pointer = released_as(own, second_candidate, "challenger", 0.25)
+    assert following.wait_for(2, SOON_S)
+    second = pointer.variants.challengers[0].bundle
+    serving = following.current()
+    assert loads == [second]
+    assert serving.champion is first
+    assert list(serving.scorers) == [first.bundle_id, second]
+    assert serving.scorers[second].graph is first.graph
+    own.point_at(pointer.variants.with_weight(second, 0.5), "tests", "now", "")
+    assert following.wait_for(3, SOON_S)
+    assert following.current().variants.challengers[0].weight == 0.5
+    promoted = own.point_at(own.released().variants.promoted(second), "tests", "now", "")
+    assert following.wait_for(promoted.generation, SOON_S)
+    assert following.current().champion is serving.scorers[second]
+    own.rollback(None, "tests", "now", "")
+    assert following.wait_for(5, SOON_S)
+    assert following.current().variants.challengers[0].weight == 0.5
+    assert loads == [second, first.bundle_id]
+    assert sys.getswitchinterval() == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("role", ["challenger", "shadow"])
+def test_one_bad_bundle_refuses_the_whole_generation(own, second_candidate, role):
+    other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
+    pointer = released_as(other, second_candidate, role, 0.5)
+    bad = pointer.variants.newest(role)
+    following = LiveScorer(own.path, poll_s=0.02)
+    try:
+        old = following.current()
+        shutil.copytree(other.bundle_path(bad), own.path / "bundles" / bad)
+        spoil_byte(own.path / "bundles" / bad)
+        point(own, pointer.text())
+        assert following.wait_for(2, SOON_S)
+        assert following.current() is old
+        assert following.refused == 1
+    finally:
+        following.close()
+
+
+def test_refused_bundle_is_tried_again_only_when_its_files_changed(following, own, second_candidate, loads, caplog):
+    caplog.set_level(logging.WARNING, "models.live")
+    other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
+    pointer = released_as(other, second_candidate, "champion")
+    copy = own.path / "bundles" / pointer.champion
+    shutil.copytree(other.bundle_path(pointer.champion), copy)
+    good = (copy / "model" / "model.ubj").read_bytes()
+    spoil_byte(copy)
+    for generation in (2, 3, 4):
+        point(own, dataclasses.replace(pointer, generation=generation).text())
+        assert following.wait_for(generation, SOON_S)
+    assert loads == [pointer.champion]
+    assert (following.generation, following.refused) == (1, 3)
+    assert "its bytes are not those in the manifest" in caplog.messages[0]
+    assert "was refused before and its files are as they were" in caplog.messages[1]
+    (copy / "model" / "model.ubj").write_bytes(good)
+    point(own, dataclasses.replace(pointer, generation=5).text())
+    assert following.wait_for(5, SOON_S)
+    assert following.generation == 5
+
+
+def test_old_model_is_freed(following, own, second_bundle):
+    old = following.current().champion
+    gone = [weakref.ref(old), weakref.ref(old.model)]
+    del old
+    second_bundle(own.path)
+    assert following.wait_for(2, SOON_S)
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+
+
+def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
+    """A rollback to a bundle of another graph does not load that graph again."""
+    first = following.current().champion
+    copy = shutil.copytree(first.path, own.path / "bundles" / "copy")
+    (copy / "graph" / "note.txt").write_text("another graph")
+    other = another_bundle(copy, graph_fingerprint=graph_fingerprint(copy / "graph"))
+    real, seen = TransformGraph.load, []
+    monkeypatch.setattr(TransformGraph, "load", lambda path: seen.append(path) or real(path))
+    own.point_at(Variants(other), "tests", "now", "")
+    assert following.wait_for(2, SOON_S)
+    assert following.current().champion.graph is not first.graph
+    own.rollback(None, "tests", "now", "")
+    assert following.wait_for(3, SOON_S)
+    assert following.current().champion.graph is first.graph
+    assert len(seen) == 1
+
+
+def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch):
+    following = LiveScorer(own.path, poll_s=0.02, retry_s=0.02)
+    try:
+        troubles, real = [OSError("stale file handle")] * 3, live.Scorer.load
+
+        def load(path, **more):
+            if troubles:
+                raise troubles.pop()
+            return real(path, **more)
+
+        monkeypatch.setattr(live.Scorer, "load", load)
+        second_bundle(own.path)
+        assert following.wait_for(2, SOON_S)
+        assert (following.generation, following.refused, troubles) == (2, 0, [])
+        troubles += [OSError("stale file handle")] * 99
+        own.rollback(None, "tests", "now", "")
+        assert following.wait_for(3, SOON_S)
+        assert (following.generation, following.refused, len(troubles)) == (2, 1, 94)
+    finally:
+        following.close()
+
+
+def test_bundle_that_the_job_cannot_use_is_refused(own, second_bundle):
+    first = own.released().champion
+
+    def check(scorer):
+        if scorer.bundle_id != first:
+            raise InputError("the writer's schema has no field 'fare'")
+
+    following = LiveScorer(own.path, poll_s=0.02, check=check)
+    try:
+        second_bundle(own.path)
+        assert following.wait_for(2, SOON_S)
+        assert (following.generation, following.refused) == (1, 1)
+    finally:
+        following.close()
+    with pytest.raises(InputError, match="no field 'fare'"):
+        LiveScorer(own.path, poll_s=1, check=check)
+
+
+def test_bundle_of_another_use_case_is_refused(following, own):
+    other = another_bundle(own.champion(), use_case="fraud")
+    pointer = own.released()
+    point(own, dataclasses.replace(pointer, generation=2, variants=Variants(other)).text())
+    assert following.wait_for(2, SOON_S)
+    assert (following.generation, following.refused) == (1, 1)

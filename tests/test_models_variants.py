@@ -28,6 +28,8 @@ def test_keys_move_only_between_the_changed_challenger_and_the_champion():
     assert moved(both, both.promoted("b")) == {("a", "b")}
     assert moved(both, both.with_champion("d")) == {("a", "d")}
     assert not moved(both, both.with_shadow("d"))
+    gone = both.without("b")
+    assert moved(gone, gone.with_weight("c", 0.4)) == {("a", "c")}
     there_and_back = both.with_weight("b", 0.7).with_weight("b", 0.2)
     assert not moved(both, there_and_back)
 

@@ -1,0 +1,81 @@
+"""Explanation: which features made a score, on request, for some of the predictions.
+
+A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.scorer import Scorer
+from models.shares import MILLION, Line
+from schemas.errors import UsageError
+
+BIAS, OTHERS = "(bias)", "(others)"
+
+_LINE = Line("contributions")
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """How many contributions a prediction names, and which predictions do: a share of them, those above a score.
+
+    A prediction is in the share by a hash of its id, so that the same one says the same each time. With neither
+    `share` nor `above` all do, with both those of either. Raises `UsageError` for values that make no sense.
+    """
+
+    top: int
+    share: float | None = None
+    above: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise UsageError(f"--contributions is {self.top}, wanted 1 or more")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise UsageError(f"--contribution-share is {self.share}, wanted above 0 and at most 1")
+        if self.above is not None and not 0 <= self.above <= 1:
+            raise UsageError(f"--contribution-above is {self.above}, wanted a score between 0 and 1")
+
+    @classmethod
+    def of(cls, top: int | None, share: float | None, above: float | None) -> "Explanation | None":
+        """Return what the options ask for; raises `UsageError` for a share or score without `--contributions`.
+
+        >>> Explanation.of(None, None, None), Explanation.of(3, 0.01, None)
+        (None, Explanation(top=3, share=0.01, above=None))
+        """
+        if top is None:
+            if share is not None or above is not None:
+                raise UsageError("--contribution-share and --contribution-above want --contributions, as in 3")
+            return None
+        return cls(top, share, above)
+
+    def chosen(self, ids: Sequence[str], scores: np.ndarray) -> np.ndarray:
+        """Return the rows that are explained (int64); `ids` are those of the predictions."""
+        if self.share is None and self.above is None:
+            return np.arange(len(ids))
+        found = np.zeros(len(ids), np.bool_)
+        if self.above is not None:
+            found |= scores >= np.float32(self.above)
+        if self.share is not None:
+            found |= np.array(_LINE.places(map(str.encode, ids)), np.int64) < round(self.share * MILLION)
+        return np.flatnonzero(found)
+
+    def texts(self, scorer: Scorer, features: np.ndarray) -> list[str]:
+        """Return a JSON object per row of features: the largest contributions, what the others add up to, the bias."""
+        contributions = scorer.model.contributions(features)
+        rows = []
+        for values, bias in zip(contributions[:, :-1], contributions[:, -1], strict=True):
+            order = np.argsort(-np.abs(values), kind="stable")
+            named = {scorer.feature_names[at]: values[at] for at in order[: self.top]}
+            others = np.float32(values[order[self.top :]].sum(dtype=np.float64))
+            named |= {OTHERS: others, BIAS: bias}
+            texts = {name: _number(value) for name, value in named.items()}
+            rows.append(json.dumps(texts, separators=(",", ":")))
+        return rows
+
+
+def _number(value: np.float32) -> float | None:
+    """Return the float whose text is the shortest that reads back as this float32."""
+    return float(str(value)) if np.isfinite(value) else None
