@@ -1,6 +1,7 @@
 """What a job does with events that are not simply scored: tombstones, predictions too large, too many rejected."""
 
 import dataclasses
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 from beam_jobs import process_wide
 from beam_jobs.breaker import Breaker, BreakerSettings, TooManyRejected
-from beam_jobs.events import Header
+from beam_jobs.events import EventBatch, Header
 from schemas.rejection import Reason, Rejection
 
 _Outcome = TypeVar("_Outcome")
@@ -21,7 +22,8 @@ class EventPolicy:
 
     `drop_tombstones`: events with a null value are counted and left out, not rejected. `prediction_bytes`: the largest
     record that the predictions topic takes, None where nobody asked. `job` names the stop signal. `pass_headers`: names
-    of headers that predictions get from their events, byte for byte.
+    of headers that predictions get from their events, byte for byte. `earliest_ms` and `latest_ms` bound the
+    timestamps of records (milliseconds since 1970, both inclusive), `most_headers` their headers.
     """
 
     drop_tombstones: bool = False
@@ -29,6 +31,9 @@ class EventPolicy:
     breaker: BreakerSettings = _OFF
     job: str = ""
     pass_headers: tuple[str, ...] = ()
+    earliest_ms: int | None = None
+    latest_ms: int | None = None
+    most_headers: int = 1_000
 
     def handed_on(self, headers: Sequence[Sequence[Header]]) -> list[list[Header]] | None:
         """Return what the predictions of events with these headers get of them, None where none gets any.
@@ -40,6 +45,18 @@ class EventPolicy:
             return None
         handed = [[one for one in own if one[0] in self.pass_headers] for own in headers]
         return handed if any(handed) else None
+
+    def refused(self, events: EventBatch) -> dict[int, Reason]:
+        """Return the rows that are rejected unread, by what stands around their value, and why."""
+        found = {}
+        if events.headers and max(map(len, events.headers)) > self.most_headers:
+            found = {row: Reason.HEADERS for row, names in enumerate(events.headers) if len(names) > self.most_headers}
+        if self.earliest_ms is None and self.latest_ms is None:
+            return found
+        low = -math.inf if self.earliest_ms is None else self.earliest_ms
+        high = math.inf if self.latest_ms is None else self.latest_ms
+        late = {row: Reason.TIME_RANGE for row, at in enumerate(events.timestamps_ms) if not low <= at <= high}
+        return late | found
 
     def split(self, rejections: list[Rejection]) -> tuple[list[Rejection], list[Rejection]]:
         """Return the rejections to send and those to drop."""

@@ -63,6 +63,8 @@ class EventScorer:
         would be lost or doubled; that must stop the job.
         """
         values = events.values
+        refused_unread = self._policy.refused(events)
+        culprits = {**refused_unread, **culprits} if refused_unread else culprits
         if culprits:
             values = [None if row in culprits else value for row, value in enumerate(values)]
         owners = self._serving.owners(events.topic, events.partitions, events.offsets, events.keys)
@@ -86,7 +88,8 @@ class EventScorer:
                     decided.add(told, self._encode(events, intake, part, told), part)
                     rejections += [dataclasses.replace(one, row=int(taken[one.row])) for one in part.rejections]
         rejections = [
-            Rejection(one.row, Stage.SCORE, culprits[one.row]) if one.row in culprits else one for one in rejections
+            Rejection(one.row, _stage(culprits[one.row]), culprits[one.row]) if one.row in culprits else one
+            for one in rejections
         ]
         rejections, dropped = self._policy.split(rejections)
         predicted, encoded = decided.in_order()
@@ -156,6 +159,10 @@ class EventScorer:
             list(values),
             headers,
         )
+
+
+def _stage(reason: Reason) -> Stage:
+    return Stage.SCORE if reason in (Reason.NATIVE_CRASH, Reason.TIMEOUT) else Stage.VALIDATE
 
 
 class _Encoded:

@@ -58,6 +58,7 @@ def check(settings: ScoreStream) -> None:
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     _start_ms(settings)
+    _event_times(settings)
     values = _values(settings)
     _explanation(settings)
     registry = remote_registry.open_registry(settings.registry)
@@ -120,6 +121,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         _breaker(settings),
         job,
         settings.pass_header,
+        *_event_times(settings),
     )
     scoring = Scoring(
         registry=remote_registry.absolute(settings.registry),
@@ -188,6 +190,13 @@ def _isolation(settings: ScoreStream) -> IsolationSettings:
     folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
     group = "/".join([settings.bootstrap_servers, settings.source_topic, settings.group])
     return IsolationSettings(folder, group, settings.batch_deadline_ms / 1000)
+
+
+def _event_times(settings: ScoreStream) -> tuple[int | None, int | None]:
+    found = [
+        None if time is None else milliseconds(time) for time in (settings.event_time_min, settings.event_time_max)
+    ]
+    return found[0], found[1]
 
 
 def _start_ms(settings: ScoreStream) -> int | None:

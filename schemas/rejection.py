@@ -28,6 +28,7 @@ class Reason(enum.StrEnum):
     AVRO_DEPTH = "AVRO_DEPTH"
     ENCODING = "ENCODING"
     TOO_LARGE = "TOO_LARGE"
+    HEADERS = "HEADERS"
     TOMBSTONE = "TOMBSTONE"
     TYPE = "TYPE"
     INT_RANGE = "INT_RANGE"

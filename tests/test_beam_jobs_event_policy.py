@@ -5,6 +5,7 @@ import pytest
 from beam_jobs import process_wide
 from beam_jobs.breaker import BreakerSettings, TooManyRejected
 from beam_jobs.event_policy import EventPolicy, GuardedScoring
+from beam_jobs.events import EventBatch
 from schemas.rejection import Reason, Rejection, Stage
 
 BAD = [Rejection(row, Stage.DECODE, Reason.TYPE) for row in range(100)]
@@ -31,6 +32,22 @@ def guarded():
 def test_tombstones_are_rejected_or_dropped():
     assert EventPolicy().split([BAD[0], TOMBSTONE]) == ([BAD[0], TOMBSTONE], [])
     assert EventPolicy(drop_tombstones=True).split([BAD[0], TOMBSTONE]) == ([BAD[0]], [TOMBSTONE])
+
+
+def batch(timestamps_ms, headers):
+    count = len(timestamps_ms)
+    rows = list(range(count))
+    return EventBatch("t", [0] * count, rows, timestamps_ms, [None] * count, [b"{}"] * count, headers, {0: count})
+
+
+def test_what_stands_around_a_value_can_be_refused():
+    times = [-1, 0, 1_400_269_500, 1_400_269_500_000, 253_402_300_799_999, 1_400_269_500_000]
+    events = batch(times, [[]] * 5 + [[("n", b"")] * 10_000])
+    assert EventPolicy().refused(events) == {5: Reason.HEADERS}
+    bounded = EventPolicy(earliest_ms=1_300_000_000_000, latest_ms=1_400_269_500_000)
+    assert bounded.refused(events) == dict.fromkeys((0, 1, 2, 4), Reason.TIME_RANGE) | {5: Reason.HEADERS}
+    assert EventPolicy(latest_ms=0).refused(batch([-1, 0, 1], [[]] * 3)) == {2: Reason.TIME_RANGE}
+    assert EventPolicy().refused(batch([], [])) == {}
 
 
 def test_a_batch_that_trips_the_breaker_does_not_come_out(guarded):

@@ -19,7 +19,7 @@ from models.scorer import Scorer
 from models.serving import Serving
 from models.variants import Variants
 from schemas.errors import OnegraphError
-from schemas.rejection import Reason
+from schemas.rejection import Reason, Stage
 from schemas.schema import SERVING, Schema
 from tests.fixtures_models import another_bundle
 
@@ -145,6 +145,19 @@ def test_an_event_that_was_sent_again_says_which_attempt_it_is(scorer):
     outcome, _ = EventScorer(scorer).score(batch_of([b"{"] * 3, headers=headers))
     assert [dict(one)["onegraph.attempt"] for one in outcome.rejected.headers] == [b"1", b"2", b"1"]
     assert [one[: len(theirs)] for one, theirs in zip(outcome.rejected.headers, headers, strict=True)] == headers
+
+
+def test_absurd_times_and_headers_are_rejected_with_their_bytes(scorer, good):
+    headers = [[], [("n", b"x")] * 10_000, []]
+    policy = EventPolicy(earliest_ms=1_001, drop_tombstones=True)
+    outcome, rejections = EventScorer(scorer, policy=policy).score(batch_of(good[:3], headers=headers))
+    assert [(one.row, one.stage, one.reason) for one in rejections] == [
+        (0, Stage.VALIDATE, Reason.TIME_RANGE),
+        (1, Stage.VALIDATE, Reason.HEADERS),
+    ]
+    assert outcome.rejected.values == good[:2]
+    assert outcome.rejected.headers[1][:10_000] == headers[1]
+    assert len(outcome.predictions) == 1
 
 
 def test_tombstones_are_dropped_on_request_and_only_they(scorer, good):
