@@ -105,6 +105,35 @@ def test_any_other_error_becomes_one_line():
         run(stumble)
 
 
+FLINKS_WORDS = """org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
+\tat org.apache.flink.runtime.executiongraph.failover.Handler.handleFailure(Handler.java:180)
+Caused by: java.lang.RuntimeException: Error from SDK harness for instruction 7: Traceback (most recent call last):
+  File "beam_jobs/kafka_reader.py", line 1, in process
+    raise ServiceError(message)
+{error}
+
+\tat java.base/java.util.concurrent.CompletableFuture.reportGet(CompletableFuture.java:396)
+\t... 1 more
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            "schemas.errors.ServiceError: offsets 3 to 9 are lost [while running 'Poll']",
+            ServiceError,
+            "^offsets 3 to 9 are lost$",
+        ),
+        ("KeyError: 7", OnegraphError, "^the pipeline failed: KeyError: 7; see"),
+    ],
+)
+def test_what_flink_says_becomes_one_line(error, kind, message):
+    found = runners.as_ours(FLINKS_WORDS.format(error=error))
+    assert type(found) is kind
+    assert re.search(message, str(found))
+
+
 def test_counters_are_ours_summed():
     assert runners.counters(run(count)) == {"seen": 2}
 
