@@ -98,7 +98,7 @@ def start(
     ports: Ports | None = None,
     slots: int = 2,
     task_heap_mb: int = 384,
-    timeout_s: float = 90,
+    timeout_s: float = 180,
     rest_port: int | None = None,
 ) -> Status:
     """Start what is missing of the folder's cluster and return when all of it answers.
