@@ -175,14 +175,13 @@ def refused(seen: Evidence) -> Check:
     return Check(REFUSED, served == 0, {"broken bundles": len(seen.refused), "scored by one": served})
 
 
-def recoveries(seen: Evidence) -> list[float]:
-    """Return for every fault the seconds from it to the first new prediction after it."""
+def recoveries(seen: Evidence) -> list[float | None]:
+    """Return for every fault the seconds from it to the first new prediction after it, None where all was done."""
     first = sorted(one.at for one in _first(seen.predictions).values())
-    found = []
+    found: list[float | None] = []
     for fault in seen.faults:
         place = int(np.searchsorted(first, fault.resumed))
-        if place < len(first):
-            found.append(first[place] - fault.at)
+        found.append(first[place] - fault.at if place < len(first) else None)
     return found
 
 

@@ -15,13 +15,14 @@ _TABLE = "{:>4} {:<6} {:>9} {:>6} {:>5} {:>7} {:>14} {:>10} {:>9} {:>18} {:>7}"
 
 def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], seconds: float) -> dict[str, Any]:
     """Return one seed's figures."""
-    took = recoveries(seen)
+    by_fault = recoveries(seen)
+    took = [second for second in by_fault if second is not None]
     return {
         "seed": seed,
         "runner": runner,
         "seconds": seconds,
         "messages": len(seen.source),
-        "faults": {str(fault.action): second for fault, second in zip(seen.faults, took, strict=False)},
+        "faults": {str(fault.action): second for fault, second in zip(seen.faults, by_fault, strict=True)},
         "deaths": len(seen.deaths),
         "recovery_p50_s": statistics.median(took) if took else 0.0,
         "recovery_max_s": max(took, default=0.0),

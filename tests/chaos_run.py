@@ -17,9 +17,10 @@ from tests.kafka_records import committed
 KEYS = 500
 RATE = 1_500  # messages per second at most
 MAX_BATCH = 500
-_PATIENCE_S = 300.0
+_PATIENCE_S = 600.0
 _POLL_MS = 200
 _TRICKLE_S = 0.05  # between two messages while an action waits for its effect
+_TRICKLES = 200
 _DELAY_S = 0.25  # of every piece of data, in each direction
 _BETWEEN_RESETS_S = 1.0
 _REFUSAL = "goes on serving"
@@ -41,6 +42,7 @@ def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str
         "pointer_poll_ms": _POLL_MS,
         "read_budget_ms": 1_000,
         "marker_folder": str(registry / "markers"),
+        "look_for_partitions_ms": 5_000,
     }
 
 
@@ -62,7 +64,7 @@ class Run:
         self._watch = Watch(world.servers, self._topics, self._name, self._job.pids)
         self._faults: list[Fault] = []
         self._refused: list[tuple[str, float, float]] = []
-        self._trickled_at = 0.0
+        self._acted_at = self._trickled_at = 0.0
 
     def evidence(self) -> Evidence:
         """Do all of it and return what was seen."""
@@ -89,6 +91,7 @@ class Run:
 
     def _do(self, action: Action) -> None:
         self._say(str(action))
+        self._acted_at = time.monotonic()
         {
             chaos_plan.KILL: self._kill_at_a_point,
             chaos_plan.BROKER: self._kill_the_broker,
@@ -160,7 +163,9 @@ class Run:
         samples = self._watch.samples
         self._until(lambda: samples[-1].at > resumed, f"a look at the broker after {action}", self._a_bit_more)
         before = self._watch.committed
-        self._until(lambda: self._watch.committed > before, f"commits after {action}", self._a_bit_more)
+        self._until(
+            lambda: self._watch.committed > before or self._nothing_left(), f"commits after {action}", self._a_bit_more
+        )
         self._faults.append(Fault(action, at, resumed))
         self._say(f"commits move again {time.time() - at:.1f} s after it")
 
@@ -194,9 +199,13 @@ class Run:
 
     def _a_bit_more(self) -> None:
         now = time.monotonic()
-        if self._sender.sent >= self._sender.allowed and now > self._trickled_at + _TRICKLE_S:
+        pause_s = max(_TRICKLE_S, (now - self._acted_at) / _TRICKLES)  # an endless wait must not use up all messages
+        if self._sender.sent >= self._sender.allowed and now > self._trickled_at + pause_s:
             self._sender.allow(self._sender.allowed + 1)
             self._trickled_at = now
+
+    def _nothing_left(self) -> bool:
+        return self._sender.sent == len(self._made) and self._watch.committed >= self._sender.sent
 
     def _until(self, true: Callable[[], bool], what: str, meanwhile: Callable[[], None] = int) -> None:
         self._watch.wait_for(true, f"{self._name}: {what}", _PATIENCE_S, meanwhile)
