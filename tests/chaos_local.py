@@ -16,7 +16,7 @@ from typing import Any
 
 from beam_jobs import java
 
-_START_S = 180.0
+_START_S = 600.0
 _STOP_S = 60.0
 _AGAIN_S = 1.0
 
