@@ -75,7 +75,7 @@ def test_twelve_generations_under_load(broker, names, registry, second_candidate
     settings = ScoreStream(
         bootstrap_servers=broker, registry=str(own.path), group=source, source_topic=source,
         predictions_topic=predictions, rejected_topic=rejected, shadow_topic=shadow, pointer_poll_ms=POLL_MS,
-        contributions=3, contribution_share=0.1,
+        contributions=3, contribution_share=0.1, accept_rejected_topic=True,
     )  # fmt: skip
     stop, done, results = threading.Event(), threading.Event(), []
     key = "scorer", os.path.abspath(settings.registry), ValueFormat()
