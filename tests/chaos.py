@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run what was asked for; returns 1 where any check failed or any negative control passed."""
     given = arguments(argv)
     logging.getLogger().setLevel(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, also then
+    signal.signal(signal.SIGTERM, _end)
     log = Log()
     with contextlib.ExitStack() as stack:
         folder = given.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onegraph-chaos-"))
@@ -61,6 +61,12 @@ def main(argv: list[str] | None = None) -> int:
     if given.json:
         print(json.dumps(result))
     return 0 if result["passed"] else 1
+
+
+def _end(number: int, frame: Any) -> None:
+    """End what was started, then this; a second signal must not cut that short."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(143)
 
 
 def run(given: argparse.Namespace, log: Log, folder: pathlib.Path) -> dict[str, Any]:

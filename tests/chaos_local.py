@@ -97,7 +97,8 @@ class LocalJob:
         self.started_at = 0.0
         self._stopping = False
         self._pid, self._exit = 0, 0
-        self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._watched, name="supervisor", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -123,6 +124,17 @@ class LocalJob:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             self._thread.join(_STOP_S)
+
+    def check(self) -> None:
+        """Raise what ended the supervisor, if anything did."""
+        if self._error is not None:
+            raise self._error
+
+    def _watched(self) -> None:
+        try:
+            self._supervise()
+        except Exception as error:
+            self._error = error
 
     def _supervise(self) -> None:
         while True:

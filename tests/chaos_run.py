@@ -208,7 +208,11 @@ class Run:
         return self._sender.sent == len(self._made) and self._watch.committed >= self._sender.sent
 
     def _until(self, true: Callable[[], bool], what: str, meanwhile: Callable[[], None] = int) -> None:
-        self._watch.wait_for(true, f"{self._name}: {what}", _PATIENCE_S, meanwhile)
+        def step() -> None:
+            self._job.check()
+            meanwhile()
+
+        self._watch.wait_for(true, f"{self._name}: {what}", _PATIENCE_S, step)
 
     def _collect(self) -> Evidence:
         source, predictions, rejected = (self._world.read(topic) for topic in self._topics)
