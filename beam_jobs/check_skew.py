@@ -21,7 +21,7 @@ import pyarrow.dataset
 from beam_jobs import score_batch, score_stream, send, topics
 from beam_jobs.event_files import json_events
 from beam_jobs.intake_steps import RawRowsDecoder
-from beam_jobs.kafka_client import Producer
+from beam_jobs.kafka_clients import open_producer
 from beam_jobs.raw_files import find_files, read_file
 from beam_jobs.settings import CheckSkew, ScoreBatch, ScoreStream
 from beam_jobs.topic_contents import read_topic
@@ -156,7 +156,7 @@ def _stream(
     servers = given.connection
     topics.create(servers, topics.for_scoring(source, predictions, rejected, _PARTITIONS, topics.DEFAULT_MESSAGE_BYTES))
     try:
-        producer = Producer(servers)
+        producer = open_producer(servers)
         try:
             send.send_rows(producer, source, zip(map(str.encode, ids), json_events(rows), strict=True))
         finally:

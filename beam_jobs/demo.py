@@ -25,7 +25,8 @@ from beam_jobs import (
     train,
 )
 from beam_jobs.demo_report import Numbers, write_report
-from beam_jobs.kafka_client import Consumer, Producer
+from beam_jobs.kafka_client import Producer
+from beam_jobs.kafka_clients import open_consumer, open_producer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.options import words
 from beam_jobs.replay import HeldOut, held_out, observe
@@ -137,7 +138,7 @@ def _stream(
         *("--group", source),
         *demo_flink.options(given, source),
     ]
-    producer = Producer(servers)
+    producer = open_producer(servers)
     try:
         log = output / "score_stream.log"
         with (
@@ -181,7 +182,7 @@ class _Replay(threading.Thread):
 
 def _await_outcomes(servers: Connection | str, outputs: tuple[str, str], count: int, job: StreamProcess) -> None:
     """Return once predictions and rejected records together are as many as the events sent."""
-    consumers = [Consumer(servers, topic) for topic in outputs]
+    consumers = [open_consumer(servers, topic) for topic in outputs]
     ends = time.monotonic() + _WAIT_S
     try:
         while (found := sum(sum(one.end_offsets(one.partitions).values()) for one in consumers)) < count:

@@ -19,9 +19,9 @@ from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
 
-_MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
-_FETCH_BYTES_PER_PARTITION = 1 << 20
-_FETCH_BYTES = 16 << 20
+MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
+FETCH_BYTES_PER_PARTITION = 1 << 20
+FETCH_BYTES = 16 << 20
 
 
 kafka_decoding.install()
@@ -53,8 +53,8 @@ class Consumer:
             allow_auto_create_topics=False,
             isolation_level="read_committed",
             check_crcs=True,
-            max_partition_fetch_bytes=_FETCH_BYTES_PER_PARTITION,
-            fetch_max_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
+            fetch_max_bytes=FETCH_BYTES,
             metrics_enabled=False,
         )
         with self._errors("asking for partitions"):
@@ -167,21 +167,7 @@ class Consumer:
         place, wanted = next(iter(error.args[0].items()))
         first = self.beginning_offsets([place.partition])[place.partition]
         end = self.end_offsets([place.partition])[place.partition]
-        where = f"{self._servers}: topic {place.topic!r} partition {place.partition}"
-        if wanted < first:
-            return OffsetsLost(
-                f"{where}: offsets {wanted} to {first - 1} are lost, the log now begins at {first} (retention "
-                f"passed the reader); --accept-lost-offsets goes on there",
-                place.partition,
-                wanted,
-                first,
-            )
-        return OffsetsLost(
-            f"{where}: wanted offset {wanted}, the log ends at {end} (was the topic made anew or cut?); "
-            "commit an offset that it has, or take another group",
-            place.partition,
-            wanted,
-        )
+        return offsets_lost(self._servers, self._topic, place.partition, wanted, first, end)
 
 
 class Delivery:
@@ -240,7 +226,7 @@ class Producer:
             allow_auto_create_topics=False,
             delivery_timeout_ms=_ms(delivery_s),
             max_block_ms=5_000,
-            max_request_size=_MAX_REQUEST_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
             metrics_enabled=False,
         )
         self._partitions: dict[str, int] = {}
@@ -281,6 +267,27 @@ def partition_of(key: bytes, count: int) -> int:
     3
     """
     return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+def offsets_lost(
+    servers: Connection | str, topic: str, partition: int, wanted: int, first: int, end: int
+) -> OffsetsLost:
+    """The error for an offset outside of what the log has now, `first` to `end`."""
+    where = f"{servers}: topic {topic!r} partition {partition}"
+    if wanted < first:
+        return OffsetsLost(
+            f"{where}: offsets {wanted} to {first - 1} are lost, the log now begins at {first} (retention "
+            "passed the reader); --accept-lost-offsets goes on there",
+            partition,
+            wanted,
+            first,
+        )
+    return OffsetsLost(
+        f"{where}: wanted offset {wanted}, the log ends at {end} (was the topic made anew or cut?); "
+        "commit an offset that it has, or take another group",
+        partition,
+        wanted,
+    )
 
 
 def undecodable(servers: Connection | str, topic: str, partition: int, first: int, last: int, why: str) -> ServiceError:

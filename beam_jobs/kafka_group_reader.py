@@ -10,6 +10,7 @@ from beam_jobs import measures
 from beam_jobs.event_gathering import EventGatherer
 from beam_jobs.events import EventBatch
 from beam_jobs.kafka_client import Consumer, OffsetsLost
+from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_source import Source
 from schemas.errors import ServiceError
 
@@ -72,7 +73,7 @@ class GroupReader:
     def go_to(self, at: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on."""
         if self._consumer is None:
-            self._consumer = Consumer(self._source.servers, self._source.topic)
+            self._consumer = open_consumer(self._source.servers, self._source.topic)
         self._gatherer = EventGatherer(self._consumer, self._source.topic, self._source.max_batch)
         self._gatherer.go_to(at)
 
@@ -127,7 +128,7 @@ class GroupReader:
         new = [p for p in self._consumer.find_partitions() if p % groups == self._index and p not in at]
         if not new:
             return {}
-        asking = Consumer(self._source.servers, self._source.topic, self._source.group)
+        asking = open_consumer(self._source.servers, self._source.topic, self._source.group)
         try:
             return asking.beginning_offsets(new) | asking.committed(new)
         finally:

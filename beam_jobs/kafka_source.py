@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 
-from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_tracker import Span
 from beam_jobs.settings import STARTS
@@ -47,7 +47,7 @@ def settle_start(source: Source) -> None:
     """
     if source.start == EARLIEST:  # what has no committed offset is read from its start anyway
         return
-    consumer = Consumer(source.servers, source.topic, source.group)
+    consumer = open_consumer(source.servers, source.topic, source.group)
     try:
         if consumer.committed(consumer.partitions):
             return
@@ -67,7 +67,7 @@ def settle_start(source: Source) -> None:
 
 def first_span(source: Source, index: int) -> Span:
     """Return what the group of that index has to read: from its committed offsets, else from the start."""
-    consumer = Consumer(source.servers, source.topic, source.group)
+    consumer = open_consumer(source.servers, source.topic, source.group)
     try:
         partitions = [p for p in consumer.partitions if p % source.partition_groups == index]
         start = consumer.beginning_offsets(partitions) | consumer.committed(partitions)

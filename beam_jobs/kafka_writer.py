@@ -12,6 +12,7 @@ from beam_jobs import measures, process_wide
 from beam_jobs.events import Outcome, Records
 from beam_jobs.holding import Patience
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
+from beam_jobs.kafka_clients import open_consumer, open_producer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.rejected_records import with_stubs
 from beam_jobs.step_watch import written
@@ -147,7 +148,7 @@ class SendOutcomes(beam.DoFn):
             self._keys[0], lambda: _producer(self._servers, self._topics, self._hold_s + _MARGIN_S)
         )
         self._committer = process_wide.borrow(
-            self._keys[1], lambda: _Committer(Consumer(self._servers, self._source_topic, self._group))
+            self._keys[1], lambda: _Committer(open_consumer(self._servers, self._source_topic, self._group))
         )
 
     def start_bundle(self) -> None:
@@ -189,7 +190,7 @@ class SendOutcomes(beam.DoFn):
 
 def _producer(servers: Connection | str, topics: Sequence[str], delivery_s: float) -> Producer:
     """Make a producer that knows its topics: they are asked for while the broker answers."""
-    producer = Producer(servers, delivery_s=delivery_s)
+    producer = open_producer(servers, delivery_s=delivery_s)
     try:
         for topic in topics:
             producer.partition_count(topic)

@@ -7,6 +7,7 @@ from typing import Any
 from beam_jobs import topics
 from beam_jobs.events import Header, Records
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
+from beam_jobs.kafka_clients import open_consumer, open_producer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.rejected_records import ATTEMPT, RECORD_OVERHEAD, RejectedRecord, record_bytes
 from beam_jobs.settings import ReplayRejected
@@ -44,8 +45,8 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
     servers = settings.connection
     source = topics.required(servers, [settings.source_topic])[settings.source_topic]
     progress = _Progress(servers, settings.rejected_topic, settings.group)
-    consumer = Consumer(servers, settings.rejected_topic)
-    producer = Producer(servers)
+    consumer = open_consumer(servers, settings.rejected_topic)
+    producer = open_producer(servers)
     sent: Counter[str] = Counter()
     left: Counter[str] = Counter()
     try:
@@ -158,7 +159,7 @@ class _Progress:
     def of(self, reason: Reason) -> dict[int, int]:
         """Return the offset, by partition, from which on nothing of the reason was looked at before this run."""
         if reason not in self._at:
-            consumer = Consumer(self._servers, self._topic, f"{self._group}.{reason}")
+            consumer = open_consumer(self._servers, self._topic, f"{self._group}.{reason}")
             self._consumers[reason] = consumer
             self._at[reason] = consumer.committed(consumer.partitions)
         return self._at[reason]

@@ -11,6 +11,7 @@ from beam_jobs import topics
 from beam_jobs.event_files import events_of
 from beam_jobs.events import Records
 from beam_jobs.kafka_client import Producer, partition_of
+from beam_jobs.kafka_clients import open_producer
 from beam_jobs.settings import Send
 from models import use_case
 from schemas.errors import InputError, UsageError
@@ -47,7 +48,7 @@ def run(settings: Send) -> dict[str, Any]:
     schema = use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
     rows = events_of(pathlib.Path(settings.file), schema)
     total = 0
-    producer = Producer(settings.connection)
+    producer = open_producer(settings.connection)
 
     def sendable() -> Iterator[tuple[bytes, bytes]]:
         nonlocal total

@@ -6,7 +6,7 @@ Imports nothing heavy, so that `onegraph VERB --help` answers at once.
 import dataclasses
 from typing import Any
 
-from beam_jobs.kafka_connection import MECHANISMS, PROTOCOLS, Connection
+from beam_jobs.kafka_connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
 from beam_jobs.options import argument, fields, option
 from models.variants import CHAMPION, ROLES
 
@@ -38,6 +38,12 @@ class Broker:
     """Which Kafka."""
 
     bootstrap_servers: str = option("host:port of a broker, several with commas", "127.0.0.1:9092")
+    kafka_client: str = option(
+        "library that talks to Kafka; confluent is faster and needs the extra of that name",
+        "kafka-python",
+        choices=CLIENTS,
+        group="connection",
+    )
     security_protocol: str = option(
         "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group="connection"
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.settings import SkipTo
 from schemas.errors import InputError, UsageError
 
@@ -22,7 +22,7 @@ def run(settings: SkipTo) -> dict[str, Any]:
     """
     check(settings)
     partition, to = settings.partition, settings.offset
-    consumer = Consumer(settings.connection, settings.topic, settings.group)
+    consumer = open_consumer(settings.connection, settings.topic, settings.group)
     try:
         if partition not in consumer.partitions:
             known = f"0 to {max(consumer.partitions)}"

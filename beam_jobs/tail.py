@@ -5,7 +5,7 @@ import sys
 from typing import Any, TextIO
 
 from beam_jobs.events import Header
-from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.settings import Tail
 from schemas.errors import UsageError
 
@@ -23,7 +23,7 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
     """Print records to `out` (standard output) until the limit, the end or Ctrl-C; returns how many."""
     check(settings)
     out = out or sys.stdout
-    consumer = Consumer(settings.connection, settings.topic)
+    consumer = open_consumer(settings.connection, settings.topic)
     shown = 0
     try:
         ends = consumer.end_offsets(consumer.partitions)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_connection import Connection
 
 _POLL_S = 0.5
@@ -10,7 +10,7 @@ _POLL_S = 0.5
 
 def read_topic(servers: Connection | str, topic: str) -> list[Any]:
     """Return the client's records that the topic has when called, by partition and offset."""
-    consumer = Consumer(servers, topic)
+    consumer = open_consumer(servers, topic)
     try:
         ends = consumer.end_offsets(consumer.partitions)
         at = consumer.beginning_offsets(consumer.partitions)

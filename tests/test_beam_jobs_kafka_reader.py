@@ -1,6 +1,7 @@
 """The reader against a real broker, on FnApiRunner."""
 
 import itertools
+import sys
 import threading
 import time
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_jobs import measures, process_wide, runners
-from beam_jobs.kafka_client import Consumer, OffsetsLost
+from beam_jobs import confluent_client, kafka_client, measures, process_wide, runners
+from beam_jobs.kafka_client import OffsetsLost
+from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_group_reader import StallWatch
 from beam_jobs.kafka_reader import ReadEvents
 from beam_jobs.kafka_source import Source, first_span, milliseconds, settle_start
@@ -22,9 +24,20 @@ from tests.kafka_records import commit, put
 _jobs = itertools.count()
 
 
+@pytest.fixture(params=["kafka-python", "confluent"], autouse=True)
+def client(request, monkeypatch):
+    """The client library; every test here runs over each."""
+    monkeypatch.setattr(sys.modules[__name__], "_client", request.param)
+    return {"kafka-python": kafka_client, "confluent": confluent_client}[request.param]
+
+
+_client = "kafka-python"
+
+
 def source(broker, topic, **changes):
     given = {"group": f"{topic}-group", "job": f"read-{next(_jobs)}", "until_caught_up": True, "read_budget_s": 0.3}
-    return Source(servers=broker, topic=topic, **{**given, **changes})
+    where = Connection(servers=broker, kafka_client=_client)
+    return Source(servers=where, topic=topic, **{**given, **changes})
 
 
 _found: list[tuple] = []
@@ -150,10 +163,10 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
     assert sorted(found) == [(partition, offset) for partition, count in counts.items() for offset in range(count)]
 
 
-def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch):
+def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
     made = []
 
-    class Stuck(Consumer):
+    class Stuck(client.Consumer):
         def go_to(self, offsets):
             super().go_to(offsets)
             if len(made) == 1:
@@ -163,7 +176,7 @@ def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch)
             super().__init__(*given)
             made.append(self)
 
-    monkeypatch.setattr("beam_jobs.kafka_group_reader.Consumer", Stuck)
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Stuck)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, stall_s=0.6, look_s=30)
     threading.Timer(2.5, process_wide.stop_signal(endless.job).set).start()
     assert len(read_all(endless)) == 47
@@ -231,16 +244,16 @@ def test_the_stop_signal_ends_an_endless_read(broker, filled):
     assert len(read_all(endless)) == 47
 
 
-def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch):
+def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
     made = []
 
-    class Counted(Consumer):
+    class Counted(client.Consumer):
         def __init__(self, servers, topic, group=None):
             super().__init__(servers, topic, group)
             made.append(group)
 
-    monkeypatch.setattr("beam_jobs.kafka_group_reader.Consumer", Counted)
-    monkeypatch.setattr("beam_jobs.kafka_source.Consumer", Counted)
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Counted)
+    monkeypatch.setattr("beam_jobs.kafka_source.open_consumer", Counted)
     endless = source(broker, filled, until_caught_up=False, partition_groups=2, read_budget_s=0.05)
     threading.Timer(1.5, process_wide.stop_signal(endless.job).set).start()
     assert len(read_all(endless)) == 47
