@@ -1,6 +1,7 @@
 """`WriteOutcomes`: predictions and rejected records to their topics, and behind them the group's committed offsets."""
 
 import collections
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,32 @@ _COMMIT_EVERY_S = 1.0
 _MARGIN_S = 30.0  # of the library's own patience over ours, which says more
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sink:
+    """Where outcomes go and how; plain values, they travel to workers.
+
+    `rejected_bytes` is the largest record that the rejected topic takes; what is larger becomes a stub. A broker that
+    is down is waited for, `hold_s` at most or until the stop signal of `job`. Shadows without a topic are not written.
+    """
+
+    servers: Connection | str
+    predictions_topic: str
+    rejected_topic: str
+    source_topic: str
+    group: str
+    shadow_topic: str | None = None
+    max_batch_bytes: int = 900_000
+    rejected_bytes: int | None = None
+    broker_time: bool = False
+    hold_s: float = Producer.DELIVERY_S
+    job: str = ""
+
+    @property
+    def topics(self) -> tuple[str, str]:
+        """The topics that every job writes to."""
+        return self.predictions_topic, self.rejected_topic
+
+
 class OutcomeWriter:
     """Sends outcomes in order and says, in the same order, which are acknowledged. Knows nothing of Beam.
 
@@ -30,37 +57,27 @@ class OutcomeWriter:
     a partition, hence of every key, is kept; else to the partition of its key as Kafka's own clients choose it.
     """
 
-    def __init__(
-        self,
-        producer: Any,
-        predictions_topic: str,
-        rejected_topic: str,
-        max_batch_bytes: int,
-        broker_time: bool = False,
-        rejected_bytes: int | None = None,
-        shadow_topic: str | None = None,
-    ):
-        self._producer, self._rejected_bytes = producer, rejected_bytes
-        self._topics = predictions_topic, rejected_topic, shadow_topic
-        self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
+    def __init__(self, producer: Any, sink: Sink):
+        self._producer, self._sink = producer, sink
         self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
 
     def write(self, outcome: Outcome, source_partitions: int) -> None:
         """Queue the sends of one outcome; `source_partitions` is the number of its topic's partitions."""
         deliveries, sent_at = [], time.perf_counter()
         rejected, stubs = outcome.rejected, 0
-        if self._rejected_bytes is not None and len(rejected):
-            rejected, stubs = with_stubs(rejected, self._rejected_bytes)
+        sink = self._sink
+        if sink.rejected_bytes is not None and len(rejected):
+            rejected, stubs = with_stubs(rejected, sink.rejected_bytes)
         if stubs:
             measures.count("stubs", stubs)
         sent = outcome.predictions, rejected, outcome.shadow
-        for topic, records in zip(self._topics, sent, strict=True):
+        for topic, records in zip((*sink.topics, sink.shadow_topic), sent, strict=True):
             if topic is None or not len(records):
                 continue
             count = self._producer.partition_count(topic)
             for partition, rows in _by_partition(records, count, source_partitions).items():
                 part = records if len(rows) == len(records) else _pick(records, rows)
-                deliveries += self._producer.send(topic, partition, part, self._max_batch_bytes)
+                deliveries += self._producer.send(topic, partition, part, sink.max_batch_bytes)
         self._waiting.append((outcome, deliveries, sent_at))
 
     def acknowledged(self, at_most_waiting: int, wait: Callable[[Any], None]) -> Iterator[Outcome]:
@@ -77,40 +94,21 @@ class OutcomeWriter:
                 wait(delivery)
             self._waiting.popleft()
             done_at = max((delivery.done_at for delivery in deliveries), default=sent_at)
-            written(outcome, sent_at, done_at, self._broker_time)
+            written(outcome, sent_at, done_at, self._sink.broker_time)
             yield outcome
 
 
 class WriteOutcomes(beam.PTransform):
     """Send every outcome; a bundle ends only when all of it is acknowledged, and then the offsets are committed.
 
-    Where the broker is down it is waited for, `hold_s` at most or until the stop signal of `job`; then the bundle
-    fails. A rejected record over `rejected_bytes` is sent as a stub.
-
     Offsets are committed behind acknowledged work about once a second and at the end of every bundle, always, on every
     runner. FnApiRunner and Prism resume from them; on Flink and Dataflow, which resume from their checkpoints, they
     only tell people how far the job is.
     """
 
-    def __init__(
-        self,
-        servers: Connection | str,
-        predictions_topic: str,
-        rejected_topic: str,
-        source_topic: str,
-        group: str,
-        max_batch_bytes: int = 900_000,
-        broker_time: bool = False,
-        rejected_bytes: int | None = None,
-        hold_s: float = Producer.DELIVERY_S,
-        job: str = "",
-        shadow_topic: str | None = None,
-    ):
+    def __init__(self, sink: Sink):
         super().__init__()
-        topics = predictions_topic, rejected_topic, source_topic
-        self._send = SendOutcomes(
-            servers, *topics, group, max_batch_bytes, broker_time, rejected_bytes, hold_s, job, shadow_topic
-        )
+        self._send = SendOutcomes(sink)
 
     def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
         return outcomes | "Send and Commit" >> beam.ParDo(self._send)
@@ -119,48 +117,23 @@ class WriteOutcomes(beam.PTransform):
 class SendOutcomes(beam.DoFn):
     """The DoFn of `WriteOutcomes`; plain values only."""
 
-    def __init__(
-        self,
-        servers: Connection | str,
-        predictions_topic: str,
-        rejected_topic: str,
-        source_topic: str,
-        group: str,
-        max_batch_bytes: int,
-        broker_time: bool = False,
-        rejected_bytes: int | None = None,
-        hold_s: float = Producer.DELIVERY_S,
-        job: str = "",
-        shadow_topic: str | None = None,
-    ):
-        self._shadow_topic = shadow_topic
-        self._servers, self._group, self._source_topic = servers, group, source_topic
-        self._topics = predictions_topic, rejected_topic
-        self._max_batch_bytes, self._broker_time = max_batch_bytes, broker_time
-        self._rejected_bytes, self._hold_s, self._job = rejected_bytes, hold_s, job
+    def __init__(self, sink: Sink):
+        self._sink = sink
 
     def setup(self) -> None:
+        sink = self._sink
         self._keys = (
-            ("producer", self._servers, self._hold_s),
-            ("committer", self._servers, self._group, self._source_topic),
+            ("producer", sink.servers, sink.hold_s),
+            ("committer", sink.servers, sink.group, sink.source_topic),
         )
-        self._producer = process_wide.borrow(
-            self._keys[0], lambda: _producer(self._servers, self._topics, self._hold_s + _MARGIN_S)
-        )
+        self._producer = process_wide.borrow(self._keys[0], lambda: _producer(sink))
         self._committer = process_wide.borrow(
-            self._keys[1], lambda: _Committer(open_consumer(self._servers, self._source_topic, self._group))
+            self._keys[1], lambda: _Committer(open_consumer(sink.servers, sink.source_topic, sink.group))
         )
 
     def start_bundle(self) -> None:
-        self._writer = OutcomeWriter(
-            self._producer,
-            *self._topics,
-            self._max_batch_bytes,
-            self._broker_time,
-            self._rejected_bytes,
-            self._shadow_topic,
-        )
-        self._patience = Patience(self._hold_s, process_wide.stop_signal(self._job))
+        self._writer = OutcomeWriter(self._producer, self._sink)
+        self._patience = Patience(self._sink.hold_s, process_wide.stop_signal(self._sink.job))
         self._done: dict[int, int] = {}
         self._committed_at = time.monotonic()
 
@@ -188,11 +161,11 @@ class SendOutcomes(beam.DoFn):
         self._done, self._committed_at = {}, time.monotonic()
 
 
-def _producer(servers: Connection | str, topics: Sequence[str], delivery_s: float) -> Producer:
+def _producer(sink: Sink) -> Producer:
     """Make a producer that knows its topics: they are asked for while the broker answers."""
-    producer = open_producer(servers, delivery_s=delivery_s)
+    producer = open_producer(sink.servers, delivery_s=sink.hold_s + _MARGIN_S)
     try:
-        for topic in topics:
+        for topic in sink.topics:
             producer.partition_count(topic)
     except ServiceError:
         producer.close()

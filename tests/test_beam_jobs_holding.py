@@ -12,7 +12,7 @@ from beam_jobs import local_kafka, process_wide, runners, topics
 from beam_jobs.events import EventBatch, Outcome, Records
 from beam_jobs.holding import Patience, Unavailable
 from beam_jobs.kafka_reader import ReadEvents, Source
-from beam_jobs.kafka_writer import WriteOutcomes
+from beam_jobs.kafka_writer import Sink, WriteOutcomes
 from schemas.errors import ServiceError
 from tests.conftest import free_port
 from tests.kafka_records import committed, put, read
@@ -151,7 +151,16 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
     source = Source(servers=servers, topic="trips", group="group", job="hold test", read_budget_s=1.0)
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     write = WriteOutcomes(
-        servers, "predictions", "rejected", "trips", "group", rejected_bytes=10**6, hold_s=120.0, job="hold test"
+        Sink(
+            servers=servers,
+            predictions_topic="predictions",
+            rejected_topic="rejected",
+            source_topic="trips",
+            group="group",
+            rejected_bytes=10**6,
+            hold_s=120.0,
+            job="hold test",
+        )
     )
     _ = steps | ReadEvents(source) | beam.ParDo(EchoBatches()).with_output_types(Outcome) | write
 
@@ -208,7 +217,17 @@ def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
             yield outcome
 
     outcome = Outcome("trips2", Records([0], [0], [None], [b"1"]), Records([], [], [], [], []), {0: 1})
-    write = WriteOutcomes(servers, "predictions2", "rejected2", "trips2", "group", hold_s=99, job="stopped in a hold")
+    write = WriteOutcomes(
+        Sink(
+            servers=servers,
+            predictions_topic="predictions2",
+            rejected_topic="rejected2",
+            source_topic="trips2",
+            group="group",
+            hold_s=99,
+            job="stopped in a hold",
+        )
+    )
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = steps | beam.Create([outcome], reshuffle=False) | beam.ParDo(TakeAway()).with_output_types(Outcome) | write
     begin = time.monotonic()

@@ -15,7 +15,7 @@ from beam_jobs.kafka_connecting import connect
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_reader import ReadEvents
 from beam_jobs.kafka_source import Source
-from beam_jobs.kafka_writer import WriteOutcomes
+from beam_jobs.kafka_writer import Sink, WriteOutcomes
 from schemas.errors import ServiceError, UsageError
 from tests.conftest import free_port
 from tests.kafka_records import put, read
@@ -219,7 +219,9 @@ def test_what_travels_holds_names_only(secure, monkeypatch):
         connection.password() if "token" not in str(connection.sasl_token_file) else connection.token()
         steps = beam.Pipeline()
         events = steps | ReadEvents(Source(servers=connection, topic="events", group="g", job="j"))
-        write = WriteOutcomes(connection, "p", "r", "events", "g")
+        write = WriteOutcomes(
+            Sink(servers=connection, predictions_topic="p", rejected_topic="r", source_topic="events", group="g")
+        )
         _ = events | beam.Map(len).with_output_types(Outcome) | write
         travels = [
             pickle.dumps(connection),

@@ -1,5 +1,6 @@
 """The writer: everything is acknowledged before anything is committed, and order is kept."""
 
+import dataclasses
 import hashlib
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from beam_jobs import measures, runners
 from beam_jobs.events import Outcome, Records
 from beam_jobs.kafka_client import partition_of
-from beam_jobs.kafka_writer import OutcomeWriter, SendOutcomes, WriteOutcomes
+from beam_jobs.kafka_writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
 from schemas.errors import ServiceError
 from tests.kafka_records import committed, put, read
 
@@ -49,6 +50,16 @@ class FakeProducer:
         return self.deliveries[-1:]
 
 
+SINK = Sink(
+    servers="servers",
+    predictions_topic="predictions",
+    rejected_topic="rejected",
+    source_topic="t",
+    group="group",
+    max_batch_bytes=1000,
+)
+
+
 @pytest.fixture
 def producer():
     return FakeProducer()
@@ -56,7 +67,7 @@ def producer():
 
 @pytest.fixture
 def writer(producer):
-    return OutcomeWriter(producer, "predictions", "rejected", 1000)
+    return OutcomeWriter(producer, SINK)
 
 
 def test_a_record_goes_to_its_source_partition_where_the_counts_agree(writer, producer):
@@ -84,7 +95,7 @@ def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
 
 def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(producer):
     measures.STORE.clear()
-    writer = OutcomeWriter(producer, "predictions", "rejected", 1000, broker_time=True)
+    writer = OutcomeWriter(producer, dataclasses.replace(SINK, broker_time=True))
     came = int((time.time() - 5) * 1000)
     old = Records([0], [came], [None], [b"x"], [[]])
     writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}), 4)
@@ -122,7 +133,7 @@ def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fail
         def commit(self, offsets):
             producer.log.append(f"committed {offsets}")
 
-    send = SendOutcomes("servers", "predictions", "rejected", "t", "group", 1000)
+    send = SendOutcomes(SINK)
     send._producer, send._committer = producer, Committer()
     send.start_bundle()
     send.process(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
@@ -144,7 +155,7 @@ def test_a_commit_that_fails_fails_the_bundle(producer):
         def commit(self, offsets):
             raise ServiceError("the group has members")
 
-    send = SendOutcomes("servers", "predictions", "rejected", "t", "group", 1000)
+    send = SendOutcomes(SINK)
     send._producer, send._committer = producer, Committer()
     send.start_bundle()
     send.process(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
@@ -152,9 +163,13 @@ def test_a_commit_that_fails_fails_the_bundle(producer):
         send.finish_bundle()
 
 
-def run(outcomes, *names):
+def to(servers, good, bad, source, group):
+    return Sink(servers=servers, predictions_topic=good, rejected_topic=bad, source_topic=source, group=group)
+
+
+def run(outcomes, sink):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
-    _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(*names)
+    _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(sink)
     runners.run_pipeline(pipeline)
 
 
@@ -169,7 +184,7 @@ def test_all_of_it_on_a_real_broker(broker, three):
     headers = [("a", None), ("a", b"\xff"), ("onegraph.reason", b"TYPE")]
     rejected = Records([1, 1], [-1, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
     outcome = Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})
-    run([outcome], broker, good, bad, source, "group")
+    run([outcome], to(broker, good, bad, source, "group"))
     assert [(one.partition, one.key, one.value) for one in read(broker, good)] == [
         (1, b"k", b"1"),
         (1, None, b"2"),
@@ -187,7 +202,7 @@ def test_what_the_broker_refuses_stops_the_job_and_commits_nothing(broker, three
     small = topics("rejected", partitions=2, max_message_bytes=500)
     rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
     with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused a batch: MessageSizeTooLargeError"):
-        run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], broker, good, small, source, "refused")
+        run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], to(broker, good, small, source, "refused"))
     assert committed(broker, source, "refused") == {}
 
 
@@ -198,7 +213,8 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
     values = [b"x" * 2_000, b"fits"]
     rejected = Records([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
     outcome = Outcome(source, predictions(1, b"1"), rejected, {1: 5})
-    run([outcome], broker, good, small, source, "stubs", 900, False, 1_000)
+    sink = to(broker, good, small, source, "stubs")
+    run([outcome], dataclasses.replace(sink, max_batch_bytes=900, rejected_bytes=1_000))
     stub, whole = read(broker, small)
     sha256 = hashlib.sha256(values[0]).hexdigest().encode()
     assert (stub.key, stub.value, stub.timestamp) == (b"k", None, 5)
@@ -210,7 +226,7 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
 def test_no_such_topic(broker, three):
     source, _, bad = three
     with pytest.raises(ServiceError, match="no topic 'nowhere'"):
-        run([Outcome(source, predictions(1, b"1"), NONE, {1: 5})], broker, "nowhere", bad, source, "group")
+        run([Outcome(source, predictions(1, b"1"), NONE, {1: 5})], to(broker, "nowhere", bad, source, "group"))
 
 
 def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
