@@ -151,7 +151,7 @@ def test_the_broker_takes_us_and_no_log_tells_how(secure, name, monkeypatch, cap
     monkeypatch.setenv("ONEGRAPH_TEST_PASSWORD", PASSWORD)
     connection = identity(secure, name)
     connection.check()
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="kafka"):
         put(connection, "events", 0, [name.encode()])
         assert name.encode() in [record.value for record in read(connection, "events")]
         assert list(topics.describe(connection, ["events"])) == ["events"]
