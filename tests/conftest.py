@@ -142,7 +142,8 @@ def topics(broker: str) -> Iterator[Callable[..., str]]:
 
     def make(name: str = "topic", partitions: int = 1, **settings: object) -> str:
         fresh = f"{name}-{next(numbers)}"
-        configs = {key.replace("_", "."): str(value) for key, value in settings.items()}
+        # Records of tests are as old as 1970; the broker would remove them at its next look at retention.
+        configs = {"retention.ms": "-1"} | {key.replace("_", "."): str(value) for key, value in settings.items()}
         wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
         admin.create_topics({fresh: wanted}, wait_for_metadata=True)
         return fresh

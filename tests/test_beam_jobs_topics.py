@@ -67,7 +67,7 @@ def test_a_rejected_topic_that_would_not_keep_its_records_is_refused(settings, s
 
 
 def test_a_rejected_topic_of_kafkas_own_settings_is_refused(broker, topics):
-    found = job_topics.required(broker, [topics("source"), topics("rejected")])
+    found = job_topics.required(broker, [topics("source"), topics("rejected", retention_ms=604_800_000)])
     with pytest.raises(ServiceError, match=r"max\.message\.bytes is 1048588, wanted 1114124; |retention\.ms is"):
         job_topics.check_rejected(*found.values())
 
