@@ -120,6 +120,8 @@ def note(what: str, since: float) -> None:
     print(f"{what}: {time.monotonic() - since:.1f} s", file=sys.__stderr__)
 
 
+# Beam reads the job server's messages in a thread of its own, which raises when that server is stopped at the end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events, enough, capsys):  # noqa: F811
     source = settings.source_topic
     cluster = local_flink.status(flink / "flink")
