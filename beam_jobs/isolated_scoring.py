@@ -13,17 +13,15 @@ import logging
 import os
 import pathlib
 import re
-import stat
-import tempfile
 from collections.abc import Callable
 
 import msgspec
 
 from beam_jobs.batch_marker import BatchMarkers, BatchName
 from beam_jobs.events import EventBatch
+from beam_jobs.user_folder import user_folder
 from beam_jobs.watchdog import Watchdog
 from models.isolation import Probe, find_culprits
-from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
@@ -47,12 +45,7 @@ class IsolationSettings:
         """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone."""
         if self.folder:
             return pathlib.Path(self.folder)
-        base = pathlib.Path(tempfile.gettempdir()) / f"onegraph-{os.getuid()}"
-        base.mkdir(mode=0o700, exist_ok=True)
-        found = base.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise OnegraphError(f"{base}: is not a folder of this user alone; remove it or give --marker-folder")
-        folder = base / _folder_name(self.group)
+        folder = user_folder("give --marker-folder") / _folder_name(self.group)
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 

@@ -9,12 +9,10 @@ import dataclasses
 import json
 import os
 import pathlib
-import stat
-import tempfile
 import time
 from typing import Any
 
-from schemas.errors import OnegraphError
+from beam_jobs.user_folder import user_folder
 
 LOOPBACK = "127.0.0.1"
 
@@ -71,12 +69,7 @@ class Announced:
 
 def folder() -> pathlib.Path:
     """Return the folder of the files, in the user's own one; raises `OnegraphError` where that is somebody else's."""
-    base = pathlib.Path(tempfile.gettempdir()) / f"onegraph-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise OnegraphError(f"{base}: is not a folder of this user alone; remove it or set TMPDIR to another one")
-    jobs = base / "jobs"
+    jobs = user_folder("set TMPDIR to another one") / "jobs"
     jobs.mkdir(mode=0o700, exist_ok=True)
     return jobs
 
