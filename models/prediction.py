@@ -1,7 +1,7 @@
 """The prediction: one JSON object per scored row, the same bytes whenever the same bundle scores the same record."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,9 @@ from models.scorer import Scorer
 from models.variants import CHAMPION
 from schemas.errors import OnegraphError
 from schemas.schema import Kind
+
+_quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=False)
+_LABELS = ("0", "1")
 
 
 class PredictionEncoder:
@@ -31,6 +34,7 @@ class PredictionEncoder:
         self._event_time = scorer.schema.event_time
         ids = scorer.schema.with_role("id")
         self._ids = [column for column in ids if column.role("personal") is None]
+        self._templates: dict[str, str] = {}
 
     def encode(
         self,
@@ -47,30 +51,22 @@ class PredictionEncoder:
         ['0.1']
         """
         _check_lengths(batch, scores, features, ids)
-        labels = self._labels(scores).cast(pa.string())
-        parts: list[pa.Array | str] = ['{"id":', _texts(pa.array(ids, pa.string()))]
-        for column in self._ids:
-            values = batch.column(column.name)
-            written = _texts(values) if column.kind is Kind.BYTES else _numbers(values)
-            parts += [f",{json.dumps(column.name)}:", written]
-        parts += [',"score":', _numbers(pa.array(scores.astype(np.float32))), ',"label":', labels]
-        parts += [f',"bundle":"{self._bundle_id}","variant":{json.dumps(variant)}']
-        if self._event_time is not None:
-            name, milliseconds = self._event_time
-            parts += [',"event_time":', _numbers(pc.multiply(batch.column(name), milliseconds))]
-        for place, name in enumerate(self._feature_names):
-            column_values = pa.array(np.ascontiguousarray(features[:, place]), from_pandas=True)
-            parts += [',"features":{' if place == 0 else ",", f"{json.dumps(name)}:", _numbers(column_values)]
-        if self._feature_names:
-            parts.append("}")
+        made = [scores, *features.T] if self._feature_names else [scores]
+        numbers = [pa.array(np.ascontiguousarray(one, np.float32)) for one in made]
+        floats = _in_columns([*self._written(batch, Kind.FLOAT), *numbers])
+        integers = _in_columns([*self._written(batch, Kind.INT), *self._event_times(batch)])
+        texts = map(_texts, self._written(batch, Kind.BYTES))
+        rest: Mapping[Kind, Iterator] = {Kind.FLOAT: iter(floats), Kind.INT: iter(integers), Kind.BYTES: texts}
+        columns: list[Iterable[str]] = [map(_quoted, ids.to_pylist() if isinstance(ids, pa.Array) else ids)]
+        columns += [next(rest[column.kind]) for column in self._ids]
+        columns += [next(rest[Kind.FLOAT]), map(_LABELS.__getitem__, (scores >= self._threshold).tolist())]
+        columns += [*rest[Kind.INT], *rest[Kind.FLOAT]]  # the event time, the features
         if self._explanation is not None:
-            texts = np.full(len(scores), "", object)
-            explained = self._explained(scores, features, ids)
-            texts[list(explained)] = [f',"contributions":{text}' for text in explained.values()]
-            parts.append(pa.array(texts, pa.string()))
-        parts.append("}")
-        joined = pc.binary_join_element_wise(*[_scalar(part) for part in parts], "")
-        return joined.cast(pa.binary()).to_pylist()
+            columns.append(self._contributions(scores, features, ids))
+        if variant not in self._templates:
+            self._templates[variant] = self._template(variant)
+        template = self._templates[variant]
+        return [(template % row).encode() for row in zip(*columns, strict=True)]
 
     def columns(
         self,
@@ -101,6 +97,34 @@ class PredictionEncoder:
             columns["contributions"] = pa.array([explained.get(row) for row in range(rows)], pa.string())
         return pa.RecordBatch.from_pydict(columns)
 
+    def _template(self, variant: str) -> str:
+        """Return the text of a variant's predictions with a `%s` for every value of a row."""
+        fields = [_field(column.name) for column in self._ids]
+        features = ",".join(_field(name) for name in self._feature_names)
+        parts = [
+            '"id":%s',
+            *fields,
+            '"score":%s,"label":%s',
+            f'"bundle":"{self._bundle_id}"',
+            '"variant":' + _constant(variant),
+        ]
+        parts += ['"event_time":%s'] if self._event_time is not None else []
+        parts += [f'"features":{{{features}}}'] if features else []
+        return "{" + ",".join(parts) + ("%s" if self._explanation is not None else "") + "}"
+
+    def _written(self, batch: pa.RecordBatch, kind: Kind) -> list[pa.Array]:
+        return [batch.column(column.name) for column in self._ids if column.kind is kind]
+
+    def _event_times(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        if self._event_time is None:
+            return []
+        name, milliseconds = self._event_time
+        return [pc.multiply(batch.column(name), milliseconds)]
+
+    def _contributions(self, scores: np.ndarray, features: np.ndarray, ids: Sequence[str] | pa.Array) -> Iterator[str]:
+        explained = self._explained(scores, features, ids)
+        return (f',"contributions":{explained[row]}' if row in explained else "" for row in range(len(scores)))
+
     def _explained(self, scores: np.ndarray, features: np.ndarray, ids: Sequence[str] | pa.Array) -> dict[int, str]:
         """Return the contributions, as JSON, of the rows that have some."""
         explanation = self._explanation
@@ -124,8 +148,20 @@ def _check_lengths(
         )
 
 
-def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
-    return pa.scalar(part, pa.string()) if isinstance(part, str) else part
+def _constant(text: str) -> str:
+    return json.dumps(text).replace("%", "%%")
+
+
+def _field(name: str) -> str:
+    return _constant(name) + ":%s"
+
+
+def _in_columns(arrays: Sequence[pa.Array]) -> list[list[str]]:
+    """Return the numbers of arrays of one type and length as JSON text, all by one cast."""
+    if not arrays:
+        return []
+    texts, rows = _numbers(pa.concat_arrays(arrays)).to_pylist(), len(arrays[0])
+    return [texts[start * rows : (start + 1) * rows] for start in range(len(arrays))]
 
 
 def _numbers(values: pa.Array) -> pa.Array:
@@ -140,8 +176,6 @@ def _numbers(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(texts, "-0"), "-0.0", texts)
 
 
-def _texts(values: pa.Array) -> pa.Array:
+def _texts(values: pa.Array) -> Iterator[str]:
     """Return strings as JSON text, quoted and escaped."""
-    encoded = values.dictionary_encode()
-    quoted = pa.array([json.dumps(text, ensure_ascii=False) for text in encoded.dictionary.to_pylist()], pa.string())
-    return quoted.take(encoded.indices).fill_null("null")
+    return ("null" if text is None else _quoted(text) for text in values.to_pylist())

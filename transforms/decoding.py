@@ -6,6 +6,7 @@ agree on the sign of `-0`.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -90,14 +91,23 @@ def empty_columns(schema: Schema) -> list[pa.Array]:
 
 
 def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
-    """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None."""
-    arrays = []
-    for column, cells in zip(schema.columns, parsed, strict=True):
-        if column.kind is Kind.FLOAT:
-            arrays.append(to_float32(pa.array(cells, pa.float64())))
-        else:
-            arrays.append(pa.array(cells, column.kind.value))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
+    """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None.
+
+    Columns of one kind are made as one array and cut: what an array costs at the size of a poll is its making.
+    """
+    rows = len(parsed[0]) if parsed else 0
+    arrays: dict[int, pa.Array] = {}
+    for kind in Kind:
+        places = [place for place, column in enumerate(schema.columns) if column.kind is kind]
+        if not places:
+            continue
+        cells = list(itertools.chain.from_iterable(parsed[place] for place in places))
+        joined = to_float32(pa.array(cells, pa.float64())) if kind is Kind.FLOAT else pa.array(cells, kind.value)
+        for at, place in enumerate(places):
+            arrays[place] = joined.slice(at * rows, rows)
+            if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
+                arrays[place] = arrays[place].combine_chunks()
+    return pa.RecordBatch.from_arrays([arrays[place] for place in range(len(parsed))], schema=schema.arrow_schema)
 
 
 def unknown_name(name: str) -> str:

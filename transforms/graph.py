@@ -7,16 +7,16 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 import contextlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
 from schemas import fingerprint
-from schemas.buffers import validity_of, values_of
 from schemas.errors import ArtifactError, InputError
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
+from transforms.packed_columns import PackedColumns
 
 SAVED_MODEL = "transform_fn"
 FEATURES = "features.json"
@@ -39,13 +39,12 @@ class TransformGraph:
         self.feature_kinds = tuple(kind for _, kind in features)
         self.input_names = schema.names
         self.fingerprint = graph_fingerprint(path)
-        self._columns = {
-            kind: [column for column in schema.columns if column.kind is kind]
-            for kind in (Kind.FLOAT, Kind.INT, Kind.BYTES)
-        }
-        self._int_names = tuple(name for name, kind in features if kind == "int")
+        self._packed = PackedColumns(schema)
+        self._ints = [place for place, (_, kind) in enumerate(features) if kind == "int"]
+        self._floats = [place for place, (_, kind) in enumerate(features) if kind != "int"]
         self._saved_model = tf.saved_model.load(str(path / SAVED_MODEL))
-        self._function = self._concrete_function()
+        self._function = tf.function(self._features_of).get_concrete_function(*self._packed.signature)
+        self._captured = self._function.captured_inputs
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "TransformGraph":
@@ -72,75 +71,42 @@ class TransformGraph:
         rows = batch.num_rows
         if rows == 0:
             return np.empty((0, len(self.feature_names)), np.float32)
-        features, inexact = self.call(self.pack(batch))
-        if self._int_names and (wrong := inexact.numpy()).any():
-            name = self._int_names[int(wrong.argmax())]
+        floats, ints = (tensor.numpy()[:, :rows] for tensor in self.call(self.pack(batch)))
+        inexact = ((ints > _EXACT_IN_FLOAT32) | (ints < -_EXACT_IN_FLOAT32)).any(axis=1)
+        if inexact.any():
+            name = self.feature_names[self._ints[int(inexact.argmax())]]
             raise InputError(
                 f"graph: feature {name!r} has an integer beyond 2^24, which float32 cannot hold exactly; "
                 "make a vocabulary or buckets of it in preprocessing_fn"
             )
-        return features.numpy()[:rows]
+        features = np.empty((rows, len(self.feature_names)), np.float32)
+        features[:, self._floats] = floats.T
+        features[:, self._ints] = ints.T
+        return features
 
     def check_columns(self, batch: pa.RecordBatch) -> None:
         """Raise `InputError` for a column of the graph that a batch lacks or has in another type."""
-        for column in self.schema.columns:
-            _picked(batch, batch.schema.names, column)
+        self._packed.check(batch)
 
-    def call(self, packed: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Run the graph on what `pack` made: features, padding rows included, and which integer feature is inexact."""
-        return self._function(**packed)
+    def call(self, packed: Sequence[np.ndarray]) -> Sequence[tf.Tensor]:
+        """Run the graph on what `pack` made; returns float (float32) and integer (int64) features, [features, rows].
 
-    def pack(self, batch: pa.RecordBatch) -> dict[str, tf.Tensor]:
-        """Pack the columns into one matrix per type, padded with rows that have no values."""
-        rows = batch.num_rows
-        padded = -(-rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
-        names = batch.schema.names
-        floats, ints, texts = (self._columns[kind] for kind in (Kind.FLOAT, Kind.INT, Kind.BYTES))
-        numbers = np.zeros((len(floats), padded), np.float32)
-        integers = np.zeros((len(ints), padded), np.int64)
-        codes = np.zeros((len(texts), padded), np.int32)
-        present = np.zeros((len(floats) + len(ints), padded), np.bool_)
-        for place, column in enumerate(floats + ints):
-            array = _picked(batch, names, column)
-            target: np.ndarray = numbers[place] if place < len(floats) else integers[place - len(floats)]
-            target[:rows] = values_of(array, target.dtype)
-            present[place, :rows] = validity_of(array) if array.null_count else True
-        vocabulary = [""]
-        for place, column in enumerate(texts):
-            encoded = _picked(batch, names, column).dictionary_encode()
-            codes[place, :rows] = values_of(encoded.indices, codes.dtype) + len(vocabulary)
-            if encoded.null_count:
-                codes[place, :rows][~validity_of(encoded.indices)] = 0
-            vocabulary.extend(encoded.dictionary.to_pylist())
-        packed = {"numbers": numbers, "integers": integers, "codes": codes, "present": present}
-        tensors = {name: tf.constant(array) for name, array in packed.items()}
-        return {**tensors, "strings": tf.constant(vocabulary, tf.string)}
+        Rows of padding are included. The raw operation does what calling the function does, without binding its
+        arguments in Python: 0.4 ms instead of 1.7 at 12 rows.
+        """
+        return tf.raw_ops.StatefulPartitionedCall(
+            args=[*packed, *self._captured], Tout=[tf.float32, tf.int64], f=self._function
+        )
 
-    def _concrete_function(self) -> tf.types.experimental.ConcreteFunction:
-        floats, ints, texts = (self._columns[kind] for kind in (Kind.FLOAT, Kind.INT, Kind.BYTES))
+    def pack(self, batch: pa.RecordBatch) -> list[np.ndarray]:
+        """Pack a raw batch as the graph takes it, padded with rows that have no values."""
+        return self._packed.pack(batch, -(-batch.num_rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE)
 
-        def features_of(numbers, integers, codes, present, strings):
-            rows = tf.shape(codes, tf.int64)[1]
-            inputs = {}
-            for place, column in enumerate(floats):
-                inputs[column.name] = _sparse(numbers[place], present[place], rows)
-            for place, column in enumerate(ints):
-                inputs[column.name] = _sparse(integers[place], present[len(floats) + place], rows)
-            for place, column in enumerate(texts):
-                inputs[column.name] = _sparse(tf.gather(strings, codes[place]), codes[place] > 0, rows)
-            outputs = self._saved_model.transform_fn(inputs)
-            features = tf.stack([tf.cast(outputs[name], tf.float32) for name in self.feature_names], axis=1)
-            # A padding row holds the defaults of missing values: it can only be inexact where such rows are anyway.
-            whole = [outputs[name] for name in self._int_names]
-            inexact = [tf.reduce_any((x > _EXACT_IN_FLOAT32) | (x < -_EXACT_IN_FLOAT32)) for x in whole]
-            return features, tf.stack(inexact) if inexact else tf.zeros([0], tf.bool)
-
-        return tf.function(features_of).get_concrete_function(
-            numbers=tf.TensorSpec([len(floats), None], tf.float32),
-            integers=tf.TensorSpec([len(ints), None], tf.int64),
-            codes=tf.TensorSpec([len(texts), None], tf.int32),
-            present=tf.TensorSpec([len(floats) + len(ints), None], tf.bool),
-            strings=tf.TensorSpec([None], tf.string),
+    def _features_of(self, *packed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        outputs = self._saved_model.transform_fn(self._packed.unpack(*packed))
+        rows = tf.shape(packed[0])[1]
+        return _stacked([outputs[self.feature_names[place]] for place in self._floats], tf.float32, rows), _stacked(
+            [outputs[self.feature_names[place]] for place in self._ints], tf.int64, rows
         )
 
 
@@ -151,19 +117,8 @@ def graph_fingerprint(path: str | pathlib.Path) -> str:
     return fingerprint.of_json({file.relative_to(path).as_posix(): fingerprint.of_file(file) for file in files})
 
 
-def _sparse(values: tf.Tensor, present: tf.Tensor, rows: tf.Tensor) -> tf.SparseTensor:
-    places = tf.where(present)
-    indices = tf.pad(places, [[0, 0], [0, 1]])
-    return tf.SparseTensor(indices, tf.gather_nd(values, places), tf.stack([rows, tf.constant(1, tf.int64)]))
-
-
-def _picked(batch: pa.RecordBatch, names: list[str], column: Column) -> pa.Array:
-    if column.name not in names:
-        raise InputError(f"raw batch: column {column.name!r} is missing, the graph takes it; got {', '.join(names)}")
-    array = batch.column(names.index(column.name))
-    if array.type != column.kind.value:
-        raise InputError(f"raw batch: column {column.name!r} is {array.type}, the graph takes {column.kind.value}")
-    return array
+def _stacked(features: Sequence[tf.Tensor], dtype: tf.DType, rows: tf.Tensor) -> tf.Tensor:
+    return tf.stack([tf.cast(one, dtype) for one in features]) if features else tf.zeros([0, rows], dtype)
 
 
 def _use_one_thread() -> None:
