@@ -13,6 +13,7 @@ setup(
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "crc32c>=2.8",
+        "cryptography>=44",
         "fastavro>=1.9",
         "jinja2>=3.1",
         "kafka-python[crc32c,lz4,snappy,zstd]>=3.0.12,<3.1",
