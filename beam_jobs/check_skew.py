@@ -23,12 +23,13 @@ from beam_jobs.event_files import json_events
 from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.kafka_clients import open_producer
 from beam_jobs.raw_files import find_files, read_file
+from beam_jobs.remote_registry import open_registry
 from beam_jobs.settings import CheckSkew, ScoreBatch, ScoreStream
 from beam_jobs.topic_contents import read_topic
-from models.registry import Registry
 from models.scorer import Scorer
 from models.skew import ColumnSkew, PathValues, compare
 from schemas.errors import ArtifactError, GateRefusal, InputError
+from schemas.signature import TrustedKeys
 from transforms.examples import ExampleDecoder, ExampleEncoder
 
 SCORE = "score"
@@ -40,7 +41,7 @@ def check(settings: CheckSkew) -> pathlib.Path:
     """Refuse missing files, a registry without a bundle and a broker that is down; return the champion's directory."""
     find_files(settings.data)
     topics.describe(settings.connection, [])
-    return Registry(settings.registry).champion()
+    return open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
 
 
 def run(settings: CheckSkew) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def _score_batch_settings(given: CheckSkew, scorer: Scorer, output: pathlib.Path
         use_case_path=given.use_case_path,
         data=given.data,
         registry=given.registry,
+        trusted_keys=given.trusted_keys,
         bundle=scorer.bundle_id,
         output=str(output),
         with_features=True,
@@ -165,6 +167,7 @@ def _stream(
             ScoreStream(
                 **given.broker_options(),
                 registry=given.registry,
+                trusted_keys=given.trusted_keys,
                 source_topic=source,
                 predictions_topic=predictions,
                 rejected_topic=rejected,

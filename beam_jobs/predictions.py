@@ -13,6 +13,7 @@ import pyarrow.parquet
 from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.raw_files import RawRows
 from beam_jobs.rejected_rows import RejectedWriter
+from beam_jobs.remote_registry import BundlePlace
 from beam_jobs.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
 from models.explanation import Explanation
 from models.prediction import PredictionEncoder
@@ -26,7 +27,7 @@ PREDICTIONS = "predictions"
 class WritePredictions(beam.PTransform):
     """From `RawRows` to `Written`: take in, score, write. `folder` takes the files, under temporary names."""
 
-    bundle: str
+    bundle: BundlePlace
     folder: str
     format: str
     with_features: bool
@@ -38,12 +39,14 @@ class WritePredictions(beam.PTransform):
 
 
 class _WritePredictions(beam.DoFn):
-    def __init__(self, bundle: str, folder: str, format: str, with_features: bool, explanation: Explanation | None):
+    def __init__(
+        self, bundle: BundlePlace, folder: str, format: str, with_features: bool, explanation: Explanation | None
+    ):
         self._explanation = explanation
-        self._path, self._folder, self._format, self._with_features = bundle, folder, format, with_features
+        self._bundle, self._folder, self._format, self._with_features = bundle, folder, format, with_features
 
     def setup(self) -> None:
-        self._scorer = Scorer.load(self._path)
+        self._scorer = Scorer.load(self._bundle.path())
         self._decoder = RawRowsDecoder(self._scorer.schema)
 
     def start_bundle(self) -> None:

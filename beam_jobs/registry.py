@@ -1,15 +1,20 @@
-"""`onegraph registry`: what is released, what a bundle is, whether every byte is as it was, and who serves."""
+"""`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves."""
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from beam_jobs.release import generation, generation_text, now, variants_text, who
+from beam_jobs.remote_registry import open_registry
 from beam_jobs.settings import RegistryVerb
 from models.golden import replay_golden
 from models.registry import Registry, describe_bundle
 from models.scorer import Scorer
 from models.variants import Variants
-from schemas.errors import InputError, UsageError
+from schemas import artifact
+from schemas.errors import ArtifactError, InputError, UsageError
+from schemas.signature import Signer, TrustedKeys, load_private_key
 
 _CHANGES = ("promote", "weigh", "remove")
 
@@ -20,10 +25,15 @@ def check(settings: RegistryVerb) -> None:
         raise InputError(f"{settings.registry}: no such registry directory")
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
-    if settings.action in _CHANGES and settings.bundle is None:
+    if settings.action in (*_CHANGES, "sign") and settings.bundle is None:
         raise UsageError(f"registry {settings.action} wants a bundle id; `onegraph registry list` shows them")
     if (settings.action == "weigh") != (settings.weight is not None):
         raise UsageError("--weight is for `registry weigh`, which wants it, as in --weight 0.1")
+    if (settings.action == "sign") != (settings.sign_key_file is not None):
+        raise UsageError("--sign-key-file is for `registry sign`, which wants it: the PEM file of a private key")
+    if settings.sign_key_file is not None:
+        load_private_key(settings.sign_key_file)
+    TrustedKeys.of(settings.trusted_keys)
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
         _changed(settings, registry.released().variants)
@@ -34,33 +44,46 @@ def check(settings: RegistryVerb) -> None:
 def run(settings: RegistryVerb) -> dict[str, Any]:
     """Return the findings, or the generation that was written.
 
-    `verify` raises for the first bundle that is altered or scores its golden rows otherwise.
+    `verify` raises for the first bundle that is altered, scores its golden rows otherwise, has a signature of another
+    manifest, or where keys are trusted, none of theirs.
     """
     check(settings)
+    trusted = TrustedKeys.of(settings.trusted_keys)
     registry = Registry(settings.registry)
     if settings.action == "list":
         generations = [pointer.to_json() for pointer in registry.history()]
         live = registry.live()
         serving = live.to_json() if live is not None else None
-        found = {"registry": settings.registry, "live": serving, "bundles": registry.bundles()}
+        bundles = registry.bundles()
+        found = {"registry": settings.registry, "live": serving, "bundles": bundles}
+        found["signed_by"] = {bundle: _signed_by(registry.path / "bundles" / bundle, trusted) for bundle in bundles}
         return {**found, "champion": live.champion if live is not None else None, "generations": generations}
     if settings.action in _CHANGES:
         changed = _changed(settings, registry.released().variants)
-        return generation(registry.point_at(changed, who(), now(), settings.why), settings.registry)
+        pointer = Registry(settings.registry, trusted).point_at(changed, who(), now(), settings.why)
+        return generation(pointer, settings.registry)
+    if settings.action == "sign":
+        registry.sign(settings.bundle or "", load_private_key(settings.sign_key_file or ""))
     champion = registry.released().champion
-    if settings.action == "show":
-        return {"bundle": describe_bundle(registry.bundle_path(settings.bundle or champion))}
+    if settings.action in ("show", "sign"):
+        return {"bundle": describe_bundle(registry.bundle_path(settings.bundle or champion), trusted)}
     chosen = [settings.bundle] if settings.bundle is not None else registry.bundles()
+    signed_by = {}
+    copied = open_registry(settings.registry, trusted)
     for bundle in chosen:
-        path = registry.bundle_path(bundle)
+        path = copied.bundle_path(bundle)
+        signed_by[bundle] = [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
         replay_golden(Scorer.load(path), path / "golden")
-    return {"verified": chosen, "champion": champion}
+    return {"verified": chosen, "champion": champion, "signed_by": signed_by}
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the findings for people."""
     if "verified" in result:
-        return "\n".join(f"bundle {bundle}: every byte and every golden row as it was" for bundle in result["verified"])
+        return "\n".join(
+            f"bundle {bundle}: every byte and every golden row as it was; {_signed_text(result['signed_by'][bundle])}"
+            for bundle in result["verified"]
+        )
     if "bundle" in result:
         return bundle_text(result["bundle"])
     if "generation" in result:
@@ -69,7 +92,7 @@ def describe(result: dict[str, Any]) -> str:
     live = Variants.from_json(result["live"]) if result["live"] else None
     for bundle in result["bundles"]:
         role = live.role(bundle) if live is not None and bundle in live.bundles else ""
-        lines.append(f"  {bundle}  {role}".rstrip())
+        lines.append("  ".join(filter(None, [f"  {bundle}", role, _signed_text(result["signed_by"][bundle])])))
     for pointer in result["generations"]:
         lines.append(
             f"  generation {pointer['generation']}: {variants_text(pointer)}  {pointer['when']}  {pointer['who']}"
@@ -98,5 +121,25 @@ def bundle_text(bundle: dict[str, Any]) -> str:
             ),
             f"  features: {', '.join(bundle['feature_names'])}",
             f"  training set {bundle['training_set_fingerprint'][:12]}; {versions}",
+            f"  {_signed_text(bundle['signed_by'])}",
         ]
     )
+
+
+def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str, str | None]] | None:
+    """Return who signed a bundle, None where a signature is not one of its manifest."""
+    try:
+        return [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
+    except ArtifactError:
+        return None
+
+
+def _signed_text(signed_by: Sequence[dict[str, str | None]] | None) -> str:
+    """Return who signed, for people.
+
+    >>> _signed_text([{"key": "f" * 64, "name": "release.pem"}]), _signed_text([])
+    ('signed by release.pem (ffffffffffffffff)', 'not signed')
+    """
+    if signed_by is None:
+        return "SIGNATURE DOES NOT FIT"
+    return f"signed by {', '.join(str(Signer(**one)) for one in signed_by)}" if signed_by else "not signed"

@@ -9,6 +9,7 @@ from models.bundle import check_releasable
 from models.registry import Pointer, Registry
 from models.variants import CHALLENGER, CHAMPION
 from schemas.errors import UsageError
+from schemas.signature import Signer, key_fingerprint, load_private_key
 
 
 def check(settings: Release) -> None:
@@ -17,6 +18,8 @@ def check(settings: Release) -> None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:
         raise UsageError(f"--weight is for a challenger, --as is {settings.as_}")
+    if settings.sign_key_file is not None:
+        load_private_key(settings.sign_key_file)
     check_releasable(settings.candidate)
     if settings.as_ != CHAMPION:
         Registry(settings.registry).released()
@@ -26,15 +29,18 @@ def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     check(settings)
     role, weight = settings.as_, settings.weight or 0.0
+    key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     pointer = Registry(settings.registry).release(
-        settings.candidate, who(), now(), settings.why, role, weight, settings.experiment
+        settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key
     )
-    return {"bundle": pointer.variants.newest(role), "role": role, **generation(pointer, settings.registry)}
+    result = {"bundle": pointer.variants.newest(role), "role": role, **generation(pointer, settings.registry)}
+    return result if key is None else {**result, "signed_by": key_fingerprint(key.public_key())}
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
-    return generation_text(result)
+    signed = f"; {result['bundle']} signed by {Signer(result['signed_by'])}" if "signed_by" in result else ""
+    return generation_text(result) + signed
 
 
 def generation(pointer: Pointer, registry: str) -> dict[str, Any]:

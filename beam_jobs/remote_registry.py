@@ -1,27 +1,37 @@
-"""A registry on any of Beam's filesystems, followed through a copy on this machine's disk.
+"""A registry that is followed through a copy on this machine's disk, which nobody else can write.
 
-Graphs and models are loaded from files, so a bundle is copied before it is used, once per process. The pointer is
-taken last: whoever sees it finds its bundles beside it.
+Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
+before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
+signature and its loading nobody can change it. The pointer is taken last: whoever sees it finds its bundles beside it.
 """
 
 import atexit
-import json
+import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from models.registry import LIVE, Pointer, Registry
+from models.scorer import KIND
 from schemas import artifact
 from schemas.errors import ArtifactError, ServiceError
+from schemas.signature import TrustedKeys
+
+_LARGEST = 16 * 1024 * 1024  # of a pointer or a manifest; signatures have a limit of their own
 
 
-def open_registry(place: str) -> Registry:
-    """Return the registry at a path of this machine, or at an address such as gs://bucket/registry."""
-    return RemoteRegistry(place) if is_remote(place) else Registry(place)
+def open_registry(place: str, trusted: TrustedKeys | None = None) -> Registry:
+    """Return the registry at a path of this machine, or at an address such as gs://bucket/registry.
+
+    With `trusted`, bundles that none of these keys signed are refused.
+    """
+    return RemoteRegistry(place, trusted) if is_remote(place) or trusted is not None else Registry(place)
 
 
 def is_remote(place: str) -> bool:
@@ -38,57 +48,90 @@ def absolute(place: str) -> str:
     return place.rstrip("/") if is_remote(place) else os.path.abspath(place)
 
 
-class RemoteRegistry(Registry):
-    """Reads only; `live` looks at the remote pointer and copies the bundles that it names, those not yet here.
+@dataclasses.dataclass(frozen=True)
+class BundlePlace:
+    """A bundle of a registry and who must have signed it; plain values that travel to workers."""
 
-    Raises `ServiceError` where the place cannot be read; the next call tries again. A bundle that is not complete
-    there is not copied: whoever follows the pointer refuses it, as in a registry on disk.
+    registry: str
+    bundle: str
+    trusted: TrustedKeys | None = None
+
+    def path(self) -> pathlib.Path:
+        """Return its directory on this machine; raises `ArtifactError` where it is not to be used."""
+        return open_registry(self.registry, self.trusted).bundle_path(self.bundle)
+
+
+class RemoteRegistry(Registry):
+    """Reads only; `live` looks at the pointer and copies the bundles that a new one names, those not yet here.
+
+    Raises `ServiceError` where the place cannot be read; the next call tries again. A bundle is here only if it is
+    complete, signed where that is asked for, and every byte is that of its manifest; `bundle_path` says what is wrong.
     """
 
-    def __init__(self, place: str):
+    def __init__(self, place: str, trusted: TrustedKeys | None = None):
         folder = tempfile.mkdtemp(prefix="onegraph-registry-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)  # not earlier: its bundles are in use
-        super().__init__(folder)
-        self._place = place.rstrip("/")
+        super().__init__(folder, trusted)
+        self.name = self._place = place.rstrip("/")
+        self._seen = ""
 
     def live(self) -> Pointer | None:
-        try:
+        with self._reading():
             if not FileSystems.exists(f"{self._place}/{LIVE}"):
                 return None
-            text = _read(f"{self._place}/{LIVE}").decode()
+            text = _read(f"{self._place}/{LIVE}", _LARGEST).decode()
             pointer = Pointer.from_text(text, f"{self._place}/{LIVE}")
-            for bundle in pointer.variants.bundles:
-                self._copy(bundle)
-        except ArtifactError:
+            if text != self._seen:
+                for bundle in pointer.variants.bundles:
+                    with contextlib.suppress(ArtifactError):  # whoever uses the bundle is told
+                        self._copy(bundle)
+                self._seen = text
+        return pointer
+
+    def bundle_path(self, bundle_id: str) -> pathlib.Path:
+        with self._reading():
+            self._copy(bundle_id)
+        return super().bundle_path(bundle_id)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (ArtifactError, ServiceError):
             raise
         except Exception as error:  # every filesystem has errors of its own
             raise ServiceError(
                 f"{self._place}: not readable ({type(error).__name__}); check the address and the rights to it"
             ) from error
-        return pointer
-
-    def bundle_path(self, bundle_id: str) -> pathlib.Path:
-        self._copy(bundle_id)
-        return super().bundle_path(bundle_id)
 
     def _copy(self, bundle: str) -> None:
         source, target = f"{self._place}/bundles/{bundle}", self.path / "bundles" / bundle
         if target.exists() or pathlib.PurePath(bundle).name != bundle:
             return
+        if not is_remote(self._place):  # said of the files that people know, and of those that are too many
+            artifact.open_artifact(source, KIND, self._trusted).verify()
         if not FileSystems.exists(f"{source}/{artifact.MARKER}"):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
         shutil.rmtree(unfinished, ignore_errors=True)
-        manifest = json.loads(_read(f"{source}/{artifact.MANIFEST}"))
-        for name in (*manifest["files"], artifact.MANIFEST, artifact.MARKER):
-            file = unfinished / name
-            if not file.resolve().is_relative_to(unfinished.resolve()):
-                raise ArtifactError(f"{source}: its manifest names a file outside it; release it again")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(_read(f"{source}/{name}"))
+        unfinished.mkdir(parents=True)
+        for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
+            if name != artifact.SIGNATURES or FileSystems.exists(f"{source}/{name}"):
+                (unfinished / name).write_bytes(_read(f"{source}/{name}", _LARGEST))
+        try:
+            opened = artifact.open_artifact(unfinished, KIND, self._trusted)
+            for name, entry in opened.manifest["files"].items():
+                file = unfinished / name
+                if not file.resolve().is_relative_to(unfinished.resolve()):
+                    raise ArtifactError(f"{source}: its manifest names a file outside it; release it again")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(_read(f"{source}/{name}", entry["size"] + 1))
+            opened.verify()
+        except ArtifactError as error:
+            raise ArtifactError(str(error).replace(str(unfinished), source)) from None
         unfinished.rename(target)
 
 
-def _read(place: str) -> bytes:
+def _read(place: str, most: int) -> bytes:
     with FileSystems.open(place, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read()
+        return file.read(most)

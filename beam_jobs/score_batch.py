@@ -11,15 +11,16 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 from beam_jobs import dataflow, progress
 from beam_jobs.predictions import PREDICTIONS, WritePredictions
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
+from beam_jobs.remote_registry import BundlePlace, absolute, open_registry
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
 from beam_jobs.settings import ScoreBatch as Settings
 from beam_jobs.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
 from models.explanation import Explanation
-from models.registry import Registry
 from models.scorer import KIND as BUNDLE
 from schemas import artifact
 from schemas.errors import OnegraphError, UsageError
 from schemas.schema import SERVING, Schema
+from schemas.signature import TrustedKeys
 
 KIND = "predictions"
 WRITTEN = "written.json"
@@ -29,7 +30,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     """Find bundle and files; every file must have the columns that the bundle takes. Writes nothing."""
     dataflow.refuse_shared_folder(_options(settings), "score_batch", settings.output)
     _explanation(settings)
-    registry = Registry(settings.registry)
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, BUNDLE)
     if opened.manifest["use_case"] != settings.use_case:
@@ -60,7 +61,8 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
-    work, scored = str(path / WORK), str(bundle.absolute())
+    work = str(path / WORK)
+    scored = BundlePlace(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
     steps = beam.Pipeline(options=options)
     _ = (
         steps

@@ -14,6 +14,7 @@ from beam_jobs.stream_pipeline import event_times, explanation, pipeline, start_
 from models.variants import CHAMPION, SHADOW
 from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
+from schemas.signature import TrustedKeys
 
 _jobs = itertools.count(1)
 _AT_LEAST_1 = (
@@ -45,7 +46,7 @@ def check(settings: ScoreStream) -> None:
     event_times(settings)
     values = value_format(settings)
     explanation(settings)
-    registry = remote_registry.open_registry(settings.registry)
+    registry = remote_registry.open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)

@@ -21,6 +21,7 @@ from models.live import LiveScorer
 from models.scorer import Scorer
 from models.serving import Serving
 from schemas.rejection import Rejection
+from schemas.signature import TrustedKeys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Scoring:
     """
 
     registry: str
+    trusted: TrustedKeys | None = None
     pointer_poll_s: float = 1.0
     with_features: bool = False
     values: ValueFormat = dataclasses.field(default_factory=ValueFormat)
@@ -46,9 +48,8 @@ class Scoring:
 
 
 def _follow(scoring: Scoring) -> LiveScorer:
-    return LiveScorer(
-        remote_registry.open_registry(scoring.registry), scoring.pointer_poll_s, LIVE.changed, scoring.check
-    )
+    registry = remote_registry.open_registry(scoring.registry, scoring.trusted)
+    return LiveScorer(registry, scoring.pointer_poll_s, LIVE.changed, scoring.check)
 
 
 class ScoreEvents(beam.PTransform):
@@ -73,7 +74,7 @@ class ScoreBatches(beam.DoFn):
         if scoring.metrics:
             metrics = scoring.metrics
             process_wide.borrow(("metrics", metrics), lambda: announced_worker(metrics))
-        self._key = "scorer", scoring.registry, scoring.values
+        self._key = "scorer", scoring.registry, scoring.trusted, scoring.values
         self._live = process_wide.borrow(self._key, lambda: _follow(scoring))
         self._isolated: Any = None
         if scoring.isolation:

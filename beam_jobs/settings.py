@@ -10,7 +10,7 @@ from beam_jobs.kafka_connection import CLIENTS, MECHANISMS, PROTOCOLS, Connectio
 from beam_jobs.options import argument, fields, option
 from models.variants import CHAMPION, ROLES
 
-REGISTRY_ACTIONS = ("list", "show", "verify", "promote", "weigh", "remove")
+REGISTRY_ACTIONS = ("list", "show", "verify", "sign", "promote", "weigh", "remove")
 TOMBSTONES = ("reject", "drop")
 BREAKER = ("hold", "stop", "off")
 STARTS = ("earliest", "latest", "timestamp", "committed")
@@ -82,6 +82,15 @@ class Broker:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Trust:
+    """Whose bundles are used."""
+
+    trusted_keys: str | None = option(
+        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused", None
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildTrainingSet(UseCase, Runner):
     """Turn raw files into a TFRecord training set with its graph, statistics and rejected rows."""
 
@@ -118,6 +127,7 @@ class Release:
     as_: str = option("what the bundle is to be", CHAMPION, choices=ROLES)
     weight: float | None = option("share of keys that a challenger gets, above 0, at most 1", None)
     experiment: str | None = option("name that deals the keys; a new name deals them anew", None)
+    sign_key_file: str | None = option("PEM file of an Ed25519 private key that signs the bundle", None)
     why: str = option("one line kept in the pointer's history", "")
 
 
@@ -131,10 +141,11 @@ class Rollback:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RegistryVerb:
+class RegistryVerb(Trust):
     """Look into a registry, or change who serves in it.
 
     list: bundles and generations. show: what a bundle is. verify: every byte of one bundle or all.
+    sign: a released bundle gets a signature; its id stays.
     promote: a challenger or shadow becomes champion. weigh: a challenger gets another share of keys.
     remove: a challenger or shadow serves no longer. The last three write the next generation.
     """
@@ -142,12 +153,13 @@ class RegistryVerb:
     action: str = argument("what to do", choices=REGISTRY_ACTIONS)
     bundle: str | None = argument("bundle id; without one the champion is shown, all are verified", None)
     registry: str = option("directory of the registry")
+    sign_key_file: str | None = option("with sign: PEM file of an Ed25519 private key", None)
     weight: float | None = option("with weigh: the challenger's share of keys, above 0, at most 1", None)
     why: str = option("with promote, weigh, remove: one line kept in the pointer's history", "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(UseCase, Runner):
+class ScoreBatch(UseCase, Runner, Trust):
     """Score raw files with a released bundle."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
@@ -162,7 +174,7 @@ class ScoreBatch(UseCase, Runner):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreStream(Runner, Broker):
+class ScoreStream(Runner, Broker, Trust):
     """Score Kafka events as they arrive, with the registry's live bundle."""
 
     registry: str = option("directory of the registry")
@@ -241,7 +253,7 @@ class ReplayRejected(Broker):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(UseCase, Broker):
+class CheckSkew(UseCase, Broker, Trust):
     """Send the same raw rows through batch, stream and the reloaded graph; exit 3 where any bit differs."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")

@@ -20,6 +20,7 @@ from beam_jobs.topics import Topic
 from beam_jobs.value_format import ValueFormat
 from models.explanation import Explanation
 from schemas.errors import UsageError
+from schemas.signature import TrustedKeys
 
 _log = logging.getLogger(__name__)
 _BATCH_BYTES = 900_000
@@ -75,6 +76,7 @@ def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Scor
     )
     return Scoring(
         registry=remote_registry.absolute(settings.registry),
+        trusted=TrustedKeys.of(settings.trusted_keys),
         pointer_poll_s=settings.pointer_poll_ms / 1000,
         with_features=settings.with_features,
         values=value_format(settings),

@@ -226,7 +226,7 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
     stop, result = threading.Event(), {}
     job = threading.Thread(target=lambda: result.update(score_stream.run(settings, stop)))
     job.start()
-    key = "scorer", os.path.abspath(settings.registry), ValueFormat()
+    key = "scorer", os.path.abspath(settings.registry), None, ValueFormat()
     live = process_wide.borrow(key, lambda: LiveScorer(key[1], POLL_MS / 1000))
     command = [sys.executable, "-c", SENDER, servers, "trips", str(rate), str(file)]
     sender = subprocess.Popen(command, stdout=subprocess.PIPE)

@@ -1,7 +1,7 @@
 """The registry: a directory of bundles, and one small pointer file that says which of them are live.
 
 ```
-<registry>/bundles/<id>/          immutable
+<registry>/bundles/<id>/          immutable, but for signatures that are added
 <registry>/live.json              the pointer, replaced in one step
 <registry>/history/000001.json    every generation of it
 ```
@@ -14,11 +14,14 @@ import os
 import pathlib
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from models.bundle import write_bundle
 from models.scorer import KIND
 from models.variants import CHAMPION, Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
+from schemas.signature import TrustedKeys
 
 LIVE = "live.json"
 
@@ -63,10 +66,15 @@ class Pointer:
 
 
 class Registry:
-    """A registry directory; it need not exist before the first release."""
+    """A registry directory; it need not exist before the first release.
 
-    def __init__(self, path: str | pathlib.Path):
+    With `trusted`, a bundle that none of these keys signed is refused.
+    """
+
+    def __init__(self, path: str | pathlib.Path, trusted: TrustedKeys | None = None):
         self.path = pathlib.Path(path)
+        self.name = str(path)
+        self._trusted = trusted
 
     def live(self) -> Pointer | None:
         """Return the live pointer, or None where nothing was ever released."""
@@ -79,7 +87,7 @@ class Registry:
         """Return the live pointer; raises `ArtifactError` where nothing was released."""
         pointer = self.live()
         if pointer is None:
-            raise ArtifactError(f"{self.path}: no bundle is released here (no {LIVE}); run `onegraph release` first")
+            raise ArtifactError(f"{self.name}: no bundle is released here (no {LIVE}); run `onegraph release` first")
         return pointer
 
     def champion(self) -> pathlib.Path:
@@ -87,11 +95,11 @@ class Registry:
         return self.bundle_path(self.released().champion)
 
     def bundle_path(self, bundle_id: str) -> pathlib.Path:
-        """Return a bundle's directory; raises `ArtifactError` where it is missing or not what its name says."""
+        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted."""
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
-            raise ArtifactError(f"{self.path}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
-        found = artifact.content_id(artifact.open_artifact(path, KIND).manifest)
+            raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
+        found = artifact.content_id(artifact.open_artifact(path, KIND, self._trusted).manifest)
         if found != bundle_id:
             raise ArtifactError(f"{path}: its content is that of bundle {found}; copy the registry again")
         return path
@@ -118,15 +126,22 @@ class Registry:
         role: str = CHAMPION,
         weight: float = 0.0,
         experiment: str | None = None,
+        sign_key: Ed25519PrivateKey | None = None,
     ) -> Pointer:
         """Make the bundle of an evaluated candidate and let it serve in a role, `champion`, `challenger` or `shadow`.
 
         A new champion takes the old one's keys, challengers keep theirs. `weight` is a challenger's share of keys;
-        a new name of the experiment deals all keys anew.
+        a new name of the experiment deals all keys anew. `sign_key` signs the bundle before it serves.
         """
         self._joined("(new)", role, weight, experiment)  # what cannot be is refused before anything is written
         bundle = write_bundle(candidate, self.path / "bundles")
+        if sign_key is not None:
+            self.sign(bundle, sign_key)
         return self.point_at(self._joined(bundle, role, weight, experiment), who, when, why)
+
+    def sign(self, bundle_id: str, key: Ed25519PrivateKey) -> None:
+        """Add a key's signature to a bundle, every byte of which is compared before; its id stays."""
+        artifact.sign(self.bundle_path(bundle_id), KIND, bundle_id, key)
 
     def _joined(self, bundle: str, role: str, weight: float, experiment: str | None) -> Variants:
         live = self.live() if role == CHAMPION else self.released()
@@ -177,11 +192,12 @@ class Registry:
         return pointer
 
 
-def describe_bundle(path: pathlib.Path) -> dict[str, Any]:
-    """Return what a person asks of a bundle."""
+def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
+    """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
     manifest = artifact.open_artifact(path, KIND).manifest
     shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
-    return {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
+    facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
+    return {**facts, "signed_by": [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]}
 
 
 def _write(path: pathlib.Path, text: str, mode: str) -> None:

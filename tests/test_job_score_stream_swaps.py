@@ -78,7 +78,7 @@ def test_twelve_generations_under_load(broker, names, registry, second_candidate
         contributions=3, contribution_share=0.1, accept_rejected_topic=True,
     )  # fmt: skip
     stop, done, results = threading.Event(), threading.Event(), []
-    key = "scorer", os.path.abspath(settings.registry), ValueFormat()
+    key = "scorer", os.path.abspath(settings.registry), None, ValueFormat()
     live = process_wide.borrow(key, lambda: LiveScorer(key[1], POLL_MS / 1000))
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     sender = threading.Thread(target=send_until, args=(done, broker, source, events))
