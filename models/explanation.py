@@ -1,6 +1,7 @@
-"""Explanation: which features made a score, on request, for some of the predictions.
+"""Explanation: which raw columns made a score, on request, for some of the predictions.
 
-A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score.
+A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score. What the features
+of one raw column contribute is added up under its name; a feature of several columns has their names, joined.
 """
 
 import dataclasses
@@ -13,7 +14,8 @@ from models.scorer import Scorer
 from models.shares import MILLION, Line
 from schemas.errors import UsageError
 
-BIAS, OTHERS = "(bias)", "(others)"
+BIAS, OTHERS, CONSTANT = "(bias)", "(others)", "(constant)"
+JOIN = "+"
 
 _LINE = Line("contributions")
 
@@ -65,15 +67,33 @@ class Explanation:
     def texts(self, scorer: Scorer, features: np.ndarray) -> list[str]:
         """Return a JSON object per row of features: the largest contributions, what the others add up to, the bias."""
         contributions = scorer.model.contributions(features)
+        names, sums = by_origin(contributions[:, :-1], scorer.graph.feature_columns)
         rows = []
-        for values, bias in zip(contributions[:, :-1], contributions[:, -1], strict=True):
+        for values, bias in zip(sums, contributions[:, -1], strict=True):
             order = np.argsort(-np.abs(values), kind="stable")
-            named = {scorer.feature_names[at]: values[at] for at in order[: self.top]}
-            others = np.float32(values[order[self.top :]].sum(dtype=np.float64))
+            named = {names[at]: np.float32(values[at]) for at in order[: self.top]}
+            others = np.float32(values[order[self.top :]].sum())
             named |= {OTHERS: others, BIAS: bias}
             texts = {name: _number(value) for name, value in named.items()}
             rows.append(json.dumps(texts, separators=(",", ":")))
         return rows
+
+
+def by_origin(values: np.ndarray, columns: Sequence[Sequence[str]]) -> tuple[list[str], np.ndarray]:
+    """Add up what features have by the raw columns that they come from.
+
+    `values` is [rows, features], `columns` has the columns of each feature; returns the names in the order of the
+    features, and float64 [rows, names].
+
+    >>> by_origin(np.float32([[1, 2, 4, 8]]), [["a"], ["b"], ["a"], ["a", "b"]])
+    (['a', 'b', 'a+b'], array([[5., 2., 8.]]))
+    """
+    origin = [JOIN.join(one) or CONSTANT for one in columns]
+    names = list(dict.fromkeys(origin))
+    sums = np.zeros((len(values), len(names)))
+    for place, name in enumerate(origin):
+        sums[:, names.index(name)] += values[:, place]
+    return names, sums
 
 
 def _number(value: np.float32) -> float | None:

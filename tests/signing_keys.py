@@ -13,7 +13,7 @@ class KeyPair(NamedTuple):
 
 
 def make_key(folder: pathlib.Path, name: str = "release") -> KeyPair:
-    """Make a key pair: `folder/<name>-key.pem` and `folder/<name>/<name>.pem`, so that the latter's folder has no more."""
+    """Make a key pair, `folder/<name>-key.pem` and `folder/<name>/<name>.pem`, the latter alone in its folder."""
     public = folder / name / f"{name}.pem"
     public.parent.mkdir(parents=True)
     private = folder / f"{name}-key.pem"

@@ -10,9 +10,12 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 
 from beam_jobs import remote_registry
 from models.live import LiveScorer
-from models.registry import LIVE
-from schemas import artifact
+from models.registry import LIVE, Registry
+from models.scorer import Scorer
+from schemas import artifact, fingerprint
 from schemas.errors import ArtifactError, ServiceError
+from schemas.signature import TrustedKeys, load_private_key
+from tests.signing_keys import make_key
 
 PATIENCE_S = 60
 
@@ -98,6 +101,7 @@ def test_a_manifest_that_names_a_file_outside_its_bundle_is_refused(remote):
     manifest = json.loads((bundle / artifact.MANIFEST).read_text())
     manifest["files"]["../../outside"] = {}
     (bundle / artifact.MANIFEST).write_text(json.dumps(manifest))
+    (bundle / artifact.MARKER).write_text(fingerprint.of_file(bundle / artifact.MANIFEST) + "\n")
     (remote / "bundles" / "outside").write_text("")
     with pytest.raises(ArtifactError, match="its manifest names a file outside it"):
         remote_registry.open_registry(address(remote)).champion()
@@ -112,3 +116,78 @@ def test_a_path_is_a_registry_on_disk(remote):
     found = remote_registry.open_registry(str(remote))
     assert found.path == remote
     assert found.champion().is_relative_to(remote)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return make_key(tmp_path, "ours")
+
+
+@pytest.mark.parametrize("place", [str, address], ids=["path", "address"])
+def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place):
+    trusted = TrustedKeys.of(pair.public)
+    with pytest.raises(ArtifactError, match=f"{place(remote)}/bundles/.*: not signed, wanted a signature by one of"):
+        remote_registry.open_registry(place(remote), trusted).champion()
+    own = Registry(remote)
+    own.sign(own.released().champion, load_private_key(pair.private))
+    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05)
+    try:
+        first = live.current().champion.bundle_id
+        second = second_bundle(remote).champion
+        assert live.wait_for(2, PATIENCE_S)
+        assert (live.current().champion.bundle_id, live.refused) == (first, 1)
+        own.sign(second, load_private_key(pair.private))
+        own.rollback(None, "me", "now", "")
+        forward = own.rollback(second, "me", "now", "")
+        assert live.wait_for(forward.generation, PATIENCE_S)
+        assert live.current().champion.bundle_id == second
+    finally:
+        live.close()
+
+
+def test_what_happens_to_a_registry_after_the_look_at_its_signature_changes_nothing(remote, pair):
+    own = Registry(remote)
+    own.sign(own.released().champion, load_private_key(pair.private))
+    champion = remote_registry.open_registry(str(remote), TrustedKeys.of(pair.public)).champion()
+    assert not champion.is_relative_to(remote)
+    assert champion.parent.parent.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(remote)
+    assert Scorer.load(champion).bundle_id == champion.name
+
+
+def spoil_a_byte(bundle):
+    data = (bundle / "model" / "model.ubj").read_bytes()
+    (bundle / "model" / "model.ubj").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    return lambda: (bundle / "model" / "model.ubj").write_bytes(data)
+
+
+def spoil_the_length(bundle):
+    data = (bundle / "model" / "model.ubj").read_bytes()
+    (bundle / "model" / "model.ubj").write_bytes(data + b"more")
+    return lambda: (bundle / "model" / "model.ubj").write_bytes(data)
+
+
+def spoil_by_one_file_more(bundle):
+    (bundle / "model" / "more").write_bytes(b"")
+    return (bundle / "model" / "more").unlink
+
+
+@pytest.mark.parametrize(
+    ("place", "spoil", "said"),
+    [
+        (address, spoil_a_byte, "model.ubj: its bytes are not those"),
+        (address, spoil_the_length, "model.ubj: its bytes are not those"),
+        (str, spoil_a_byte, "model.ubj: its bytes are not those"),
+        (str, spoil_by_one_file_more, "more: not in the manifest"),
+    ],
+)
+def test_an_altered_bundle_is_not_copied_until_it_is_mended(remote, pair, place, spoil, said):
+    (bundle,) = (remote / "bundles").iterdir()
+    Registry(remote).sign(bundle.name, load_private_key(pair.private))
+    mend = spoil(bundle)
+    found = remote_registry.open_registry(place(remote), TrustedKeys.of(pair.public))
+    with pytest.raises(ArtifactError, match=f"{place(bundle)}/model/{said}"):
+        found.champion()
+    assert not list((found.path / "bundles").glob("[0-9a-f]*"))
+    mend()
+    assert found.champion().name == bundle.name

@@ -2,13 +2,17 @@
 
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from beam_jobs import check_skew, send
 from beam_jobs.command_line import main
+from models.registry import Registry
 from models.skew import PathValues
+from schemas.signature import load_private_key
+from tests.signing_keys import make_key
 from tests.test_readme import ROOT
 
 ROWS = 300
@@ -84,3 +88,15 @@ def test_what_cannot_be_compared_is_one_line(argv, capsys, tmp_path):
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert main([*argv[:4], str(tmp_path / "nowhere"), *argv[5:]]) == 1
     assert "no bundle" in capsys.readouterr().err
+
+
+def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    key = make_key(tmp_path)
+    argv[argv.index("--registry") + 1] = str(own.path)
+    argv += ["--trusted-keys", str(key.public)]
+    assert main(argv) == 1
+    assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
+    own.sign(own.released().champion, load_private_key(key.private))
+    assert main(argv) == 0
+    assert f"100 % equal: {ROWS} records" in capsys.readouterr().err

@@ -5,6 +5,8 @@ import shutil
 
 from beam_jobs.command_line import main
 from models.registry import Registry
+from schemas import artifact
+from tests.signing_keys import make_key
 
 
 def test_list(registry, capsys):
@@ -72,3 +74,63 @@ def test_weigh_remove_and_promote(registry, second_candidate, tmp_path, capsys):
         assert main([*verb, *argv]) == code
         assert message in capsys.readouterr().err
     assert own.released().generation == 6
+
+
+def test_sign_and_who_signed(registry, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    champion = own.released().champion
+    ours, stranger = make_key(tmp_path, "ours"), make_key(tmp_path, "stranger")
+    verb = ["registry", "--registry", str(own.path)]
+    trusting = ["--trusted-keys", str(ours.public.parent)]
+
+    def said(*argv, code=0):
+        assert main([*verb, *argv, "--json"]) == code
+        captured = capsys.readouterr()
+        return captured.err, json.loads(captured.out) if code == 0 else None
+
+    assert said("list")[1]["signed_by"] == {champion: []}
+    assert "not signed" in said("show")[0]
+    assert "not signed, wanted a signature by one of ours.pem" in said("verify", *trusting, code=1)[0]
+    said("sign", champion, "--sign-key-file", str(stranger.private))
+    assert "signed by strangers only" in said("verify", *trusting, code=1)[0]
+    text, result = said("sign", champion, "--sign-key-file", str(ours.private))
+    key = result["bundle"]["signed_by"][1]["key"]
+    assert f"key {key[:16]}" in text
+    text, result = said("list", *trusting)
+    assert [one["name"] for one in result["signed_by"][champion]] == [None, "ours.pem"]
+    assert f"{champion}  champion  signed by key " in text
+    assert f"ours.pem ({key[:16]})" in text
+    assert f"as it was; signed by key {result['signed_by'][champion][0]['key'][:16]}" in said("verify")[0]
+    assert f"ours.pem ({key[:16]})" in said("verify", *trusting)[0]
+    file = own.champion() / artifact.SIGNATURES
+    file.write_text(file.read_text().replace("=", "A=", 1))
+    for argv in (["verify"], ["show"], ["sign", champion, "--sign-key-file", str(ours.private)]):
+        assert "of its signatures is none; sign again" in said(*argv, code=1)[0]
+    text, result = said("list")
+    assert (result["signed_by"], "SIGNATURE DOES NOT FIT" in text) == ({champion: None}, True)
+
+
+def test_what_signing_wants(registry, tmp_path, capsys):
+    champion, key = Registry(registry).released().champion, make_key(tmp_path)
+    for argv, code, message in (
+        (["sign", champion], 2, "--sign-key-file is for `registry sign`, which wants it"),
+        (["sign", "--sign-key-file", str(key.private)], 2, "registry sign wants a bundle id"),
+        (["show", "--sign-key-file", str(key.private)], 2, "--sign-key-file is for `registry sign`"),
+        (["sign", champion, "--sign-key-file", str(key.public)], 1, "no private key in PEM"),
+        (["show", "--trusted-keys", str(key.private)], 1, "holds a private key; wanted public keys"),
+        (["list", "--trusted-keys", str(tmp_path / "no")], 1, "no such file or directory; wanted public keys in PEM"),
+    ):
+        assert main(["registry", "--registry", str(registry), *argv]) == code
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not (Registry(registry).champion() / artifact.SIGNATURES).exists()
+
+
+def test_who_is_not_trusted_is_not_promoted(registry, second_candidate, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    second = own.release(second_candidate, "me", "now", "", "shadow").variants.newest("shadow")
+    argv = ["registry", "--registry", str(own.path), "promote", second]
+    assert main([*argv, "--trusted-keys", str(make_key(tmp_path).public)]) == 1
+    assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
+    assert own.released().generation == 2

@@ -9,6 +9,8 @@ import pytest
 from beam_jobs.command_line import main
 from models.evaluation import evaluation_path
 from models.registry import Registry
+from schemas.signature import TrustedKeys
+from tests.signing_keys import make_key
 
 
 def test_release(candidate, tmp_path, capsys):
@@ -88,3 +90,28 @@ def test_challenger_and_shadow(registry, second_candidate, tmp_path, capsys):
 def test_roles_that_make_no_sense(candidate, tmp_path, capsys, given, message):
     assert main(["release", "--candidate", str(candidate), "--registry", str(tmp_path / "new"), *given]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_signed(candidate, tmp_path, capsys):
+    key = make_key(tmp_path)
+    argv = ["release", "--candidate", str(candidate), "--registry", str(tmp_path / "registry")]
+    assert main(argv) == 0
+    unsigned = Registry(tmp_path / "registry").released().champion
+    capsys.readouterr()
+    assert main([*argv, "--sign-key-file", str(key.private), "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    trusting = Registry(tmp_path / "registry", TrustedKeys.of(key.public))
+    assert trusting.champion().name == result["bundle"] == unsigned
+    assert f"{unsigned} signed by key {result['signed_by'][:16]}" in captured.err
+    private = "".join(key.private.read_text().splitlines()[1:-1])
+    written = [file.read_bytes() for file in (tmp_path / "registry").rglob("*") if file.is_file()]
+    assert not [data for data in (*written, captured.out.encode(), captured.err.encode()) if private.encode() in data]
+
+
+def test_a_key_that_cannot_sign_leaves_nothing(candidate, tmp_path, capsys):
+    argv = ["release", "--candidate", str(candidate), "--registry", str(tmp_path / "registry")]
+    for dry_run in ([], ["--dry-run"]):
+        assert main([*argv, "--sign-key-file", str(make_key(tmp_path / str(len(dry_run))).public), *dry_run]) == 1
+        assert "no private key in PEM; `openssl genpkey -algorithm ed25519` makes one" in capsys.readouterr().err
+    assert not (tmp_path / "registry").exists()

@@ -3,15 +3,20 @@
 import gzip
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 
+from beam_jobs import score_batch
 from beam_jobs.command_line import main
 from models.registry import Registry
 from models.scorer import Scorer
 from schemas import artifact
+from schemas.errors import ArtifactError
+from schemas.signature import load_private_key
+from tests.signing_keys import make_key
 
 TRIPS = pathlib.Path(__file__).parent.parent / "schemas" / "data" / "taxi.csv.gz"
 
@@ -121,3 +126,36 @@ def test_the_serving_columns_are_enough(lines, score, tmp_path):
     (tmp_path / "serving.csv").write_bytes(b"\n".join(without_tips))
     code, result, _ = score()
     assert (code, result["rows"]["scored"]) == (0, 300)
+
+
+def test_only_a_signed_bundle_scores(registry, lines, score, tmp_path):
+    (tmp_path / "one.csv").write_bytes(b"\n".join(lines[:21]) + b"\n")
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    key = make_key(tmp_path)
+    given = ["--registry", own.path, "--trusted-keys", key.public, "--format", "jsonl"]
+    code, _, said = score(*given)
+    assert code == 1
+    assert "not signed, wanted a signature by one of release.pem" in said
+    assert not (tmp_path / "out").exists()
+    own.sign(own.released().champion, load_private_key(key.private))
+    assert score(*given)[0] == score("--format", "jsonl", output="plain")[0] == 0
+    assert _predictions(tmp_path / "out") == _predictions(tmp_path / "plain")
+
+
+def test_a_worker_looks_at_the_signature_itself(registry, lines, score, tmp_path, monkeypatch):
+    """What was signed when the job was checked is not taken on trust where it is loaded."""
+    (tmp_path / "one.csv").write_bytes(b"\n".join(lines[:21]) + b"\n")
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    key = make_key(tmp_path)
+    own.sign(own.released().champion, load_private_key(key.private))
+    checked = score_batch.check
+
+    def check(settings):
+        found = checked(settings)
+        (own.champion() / artifact.SIGNATURES).unlink()
+        return found
+
+    monkeypatch.setattr(score_batch, "check", check)
+    with pytest.raises(ArtifactError, match=r"not signed, wanted a signature by one of release\.pem"):
+        score("--registry", own.path, "--trusted-keys", key.public)
+    assert not (tmp_path / "out").exists()

@@ -6,19 +6,23 @@ import gc
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import weakref
 
 import pytest
 
-from models import live
+from models import live, xgb
 from models.live import LiveScorer
 from models.registry import LIVE, Registry
 from models.variants import Variants
-from schemas import artifact
+from schemas import artifact, fingerprint
 from schemas.errors import ArtifactError, InputError
+from schemas.schema import Schema
+from schemas.signature import TrustedKeys, load_private_key
 from tests.fixtures_models import another_bundle
+from tests.signing_keys import make_key
 from transforms.graph import TransformGraph, graph_fingerprint
 
 SOON_S = 30
@@ -299,3 +303,90 @@ def test_bundle_of_another_use_case_is_refused(following, own):
     point(own, dataclasses.replace(pointer, generation=2, variants=Variants(other)).text())
     assert following.wait_for(2, SOON_S)
     assert (following.generation, following.refused) == (1, 1)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return make_key(tmp_path, "ours")
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """What parsers of a bundle's files were given since."""
+    seen = []
+    for owner in (Schema, TransformGraph, xgb.XGBoostModel):
+        real = owner.load
+        monkeypatch.setattr(owner, "load", lambda path, *more, real=real: seen.append(path) or real(path, *more))
+    return seen
+
+
+def unsigned(own, bundle, tmp_path):
+    """As it was released."""
+
+
+def by_a_stranger(own, bundle, tmp_path):
+    own.sign(bundle, load_private_key(make_key(tmp_path, "stranger").private))
+
+
+def altered_signature(own, bundle, tmp_path):
+    own.sign(bundle, load_private_key(tmp_path / "ours-key.pem"))
+    file = own.path / "bundles" / bundle / artifact.SIGNATURES
+    scheme, key, signature = file.read_text().split()
+    file.write_text(f"{scheme} {key} {'B' if signature[0] == 'A' else 'A'}{signature[1:]}\n")
+
+
+def altered_manifest(own, bundle, tmp_path):
+    own.sign(bundle, load_private_key(tmp_path / "ours-key.pem"))
+    folder = own.path / "bundles" / bundle
+    text = (folder / artifact.MANIFEST).read_text()
+    (folder / artifact.MANIFEST).write_text(text.replace('"golden_rows": 128', '"golden_rows": 129'))
+    (folder / artifact.MARKER).write_text(fingerprint.of_file(folder / artifact.MANIFEST) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (unsigned, "not signed, wanted a signature by one of ours.pem"),
+        (by_a_stranger, "signed by strangers only"),
+        (altered_signature, "the signature of ours.pem .* does not fit the manifest"),
+        (altered_manifest, "the signature of ours.pem .* does not fit the manifest"),
+    ],
+)
+def test_bundle_without_a_trusted_signature(own, pair, second_candidate, parsed, caplog, tmp_path, make, said):
+    """Refused in a swap and at the start, before a parser sees any of it."""
+    caplog.set_level(logging.WARNING, "models.live")
+    trusted = TrustedKeys.of(pair.public)
+    own.sign(own.released().champion, load_private_key(pair.private))
+    following = LiveScorer(Registry(own.path, trusted), poll_s=0.02)
+    try:
+        old = following.current()
+        other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
+        pointer = other.release(second_candidate, "tests", "now", "")
+        shutil.copytree(other.bundle_path(pointer.champion), own.path / "bundles" / pointer.champion)
+        make(own, pointer.champion, tmp_path)
+        parsed.clear()
+        point(own, pointer.text())
+        assert following.wait_for(2, SOON_S)
+        assert (following.current(), following.refused, parsed) == (old, 1, [])
+        (warning,) = caplog.messages
+        assert re.search(f"generation 2 refused: .*{said}", warning)
+        with pytest.raises(ArtifactError, match=said):
+            LiveScorer(Registry(own.path, trusted), poll_s=1)
+        assert parsed == []
+        if make in (unsigned, by_a_stranger):
+            own.sign(pointer.champion, load_private_key(pair.private))
+            point(own, dataclasses.replace(pointer, generation=3).text())
+            assert following.wait_for(3, SOON_S)
+            assert (following.current().champion.bundle_id, following.refused) == (pointer.champion, 1)
+    finally:
+        following.close()
+
+
+def test_signatures_are_nobodys_business_without_trusted_keys(own, following, pair, second_bundle):
+    (own.champion() / artifact.SIGNATURES).write_text("anything")
+    second = second_bundle(own.path)
+    assert following.wait_for(2, SOON_S)
+    (own.path / "bundles" / second.champion / artifact.SIGNATURES).write_text("anything")
+    own.rollback(None, "tests", "now", "")
+    assert following.wait_for(3, SOON_S)
+    assert following.refused == 0

@@ -16,6 +16,7 @@ import tensorflow as tf
 from schemas import fingerprint
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
+from transforms.origins import origins
 from transforms.packed_columns import PackedColumns
 
 SAVED_MODEL = "transform_fn"
@@ -30,7 +31,10 @@ _FINGERPRINT = "fingerprint.pb"  # random in every file that TensorFlow writes; 
 
 
 class TransformGraph:
-    """A loaded graph. Safe to call from several threads; nothing is traced after `load`."""
+    """A loaded graph. Safe to call from several threads; nothing is traced after `load`.
+
+    `feature_columns` has, for each feature, the raw columns that it comes from, sorted; none for a constant.
+    """
 
     def __init__(self, path: pathlib.Path, schema: Schema, features: list[tuple[str, str]]):
         self.path = path
@@ -43,7 +47,7 @@ class TransformGraph:
         self._ints = [place for place, (_, kind) in enumerate(features) if kind == "int"]
         self._floats = [place for place, (_, kind) in enumerate(features) if kind != "int"]
         self._saved_model = tf.saved_model.load(str(path / SAVED_MODEL))
-        self._function = tf.function(self._features_of).get_concrete_function(*self._packed.signature)
+        self._function, self.feature_columns = self._traced()
         self._captured = self._function.captured_inputs
 
     @classmethod
@@ -102,12 +106,22 @@ class TransformGraph:
         """Pack a raw batch as the graph takes it, padded with rows that have no values."""
         return self._packed.pack(batch, -(-batch.num_rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE)
 
-    def _features_of(self, *packed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        outputs = self._saved_model.transform_fn(self._packed.unpack(*packed))
-        rows = tf.shape(packed[0])[1]
-        return _stacked([outputs[self.feature_names[place]] for place in self._floats], tf.float32, rows), _stacked(
-            [outputs[self.feature_names[place]] for place in self._ints], tf.int64, rows
-        )
+    def _traced(self) -> tuple[tf.types.experimental.ConcreteFunction, tuple[tuple[str, ...], ...]]:
+        columns: dict[str, str] = {}
+        made: list[str] = []
+
+        def features_of(*packed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            inputs = self._packed.unpack(*packed)
+            outputs = self._saved_model.transform_fn(inputs)
+            columns.update({part.name: name for name, x in inputs.items() for part in (x.indices, x.values)})
+            made[:] = [outputs[name].name for name in self.feature_names]
+            rows = tf.shape(packed[0])[1]
+            return _stacked([outputs[self.feature_names[place]] for place in self._floats], tf.float32, rows), _stacked(
+                [outputs[self.feature_names[place]] for place in self._ints], tf.int64, rows
+            )
+
+        function = tf.function(features_of).get_concrete_function(*self._packed.signature)
+        return function, tuple(origins(function.graph.as_graph_def(), columns, made))
 
 
 def graph_fingerprint(path: str | pathlib.Path) -> str:
