@@ -1,15 +1,19 @@
 """Contributions: they add up to the score, and the same prediction says the same each time."""
 
 import json
+import types
 
 import numpy as np
 import pytest
+import xgboost
 
 from models.explanation import BIAS, OTHERS, Explanation
 from models.prediction import PredictionEncoder
 from models.registry import Registry
 from models.scorer import Scorer
+from models.xgb import XGBoostModel
 from schemas.errors import UsageError
+from tests.test_transforms_origins import WANTED, graph, rows  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +87,28 @@ def test_columns_for_files(scorer, trips):
     column = encoder.columns(batch, scored.scores, scored.features, ids).column("contributions").to_pylist()
     wanted = [json.loads(line).get("contributions") for line in lines]
     assert [None if text is None else json.loads(text) for text in column] == wanted
+
+
+def test_features_are_told_by_their_raw_columns(graph, rows):  # noqa: F811
+    """Two features of one column are one sum, a feature of two columns has both names; nothing is lost."""
+    features = graph.apply(rows)
+    label = features[:, graph.feature_names.index("amount_scaled")] + features[:, 2] > np.median(features[:, 2])
+    data = xgboost.DMatrix(features, label=label, feature_names=list(graph.feature_names))
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "base_score": 0.5}, data, 8)
+    plain = booster.predict(data, pred_contribs=True)
+    scorer = types.SimpleNamespace(model=XGBoostModel(booster), graph=graph)
+    by_columns = {}
+    for at, name in enumerate(graph.feature_names):
+        by_columns.setdefault("+".join(WANTED[name]) or "(constant)", []).append(plain[:, at])
+    assert len(by_columns["amount"]) == 3
+    for row, text in enumerate(Explanation(99).texts(scorer, features)):
+        told = json.loads(text)
+        assert set(told) == {*by_columns, OTHERS, BIAS}
+        assert told[BIAS] == pytest.approx(plain[row, -1])
+        for name, parts in by_columns.items():
+            assert np.float32(told[name]) == np.float32(sum(float(part[row]) for part in parts))
+    for row, text in enumerate(Explanation(1).texts(scorer, features)):
+        (name, *rest), whole = json.loads(text), plain[row].sum()
+        assert rest == [OTHERS, BIAS]
+        assert sum(json.loads(text).values()) == pytest.approx(whole, abs=1e-5)
+        assert name in {"amount", "amount+income", "age+amount+purpose", "income"}
