@@ -56,7 +56,7 @@ def test_weigh_remove_and_promote(registry, second_candidate, tmp_path, capsys):
     assert f"generation 3, champion {first}, challenger {second} 0.5 of keys" in captured.err
     assert own.released().why == "does well"
     assert main([*verb, "list"]) == 0
-    assert f"  {second}  challenger\n" in capsys.readouterr().err
+    assert f"  {second}  challenger  not signed\n" in capsys.readouterr().err
     assert main([*verb, "remove", second]) == 0
     assert own.released().variants.bundles == (first,)
     assert main(["rollback", "--registry", str(own.path)]) == 0
