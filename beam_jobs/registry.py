@@ -142,4 +142,5 @@ def _signed_text(signed_by: Sequence[dict[str, str | None]] | None) -> str:
     """
     if signed_by is None:
         return "SIGNATURE DOES NOT FIT"
-    return f"signed by {', '.join(str(Signer(**one)) for one in signed_by)}" if signed_by else "not signed"
+    names = [str(Signer(one["key"] or "", one["name"])) for one in signed_by]
+    return f"signed by {', '.join(names)}" if names else "not signed"
