@@ -88,6 +88,22 @@ def test_a_function_of_main_is_found():
     assert dataflow_graphs.functions_of_main(dataflow_graphs.dry_run(pipeline)) == ["Stray Step"]
 
 
+def test_a_description_does_not_depend_on_the_order_of_protobufs_maps():
+    pipeline = beam.Pipeline(options=options())
+    impulse = pipeline | beam.Impulse()
+    sides = [beam.pvalue.AsIter(impulse | f"Side {place}" >> beam.Map(len)) for place in range(9)]
+    tags = [f"tag_{place}" for place in range(9)]
+    _ = impulse | "Many" >> beam.Map(lambda _, *sides: sides, *sides).with_outputs(*tags)
+    graph = dataflow_graphs.dry_run(pipeline)
+    for place in range(9):
+        graph.components.environments[f"another_{place}"].urn = f"urn_{place}"
+    lines = dataflow_graphs.described(graph, pipeline.options).splitlines()
+    for start in ("environment urn_", "  side input ", "  output tag_"):
+        found = [line for line in lines if line.startswith(start)]
+        assert len(found) == 9
+        assert found == sorted(found)
+
+
 @pytest.fixture
 def local(tmp_path) -> list[str]:
     """Options that send nothing anywhere: all that would be staged stays in a folder."""
