@@ -59,7 +59,9 @@ def described(graph: beam_runner_api_pb2.Pipeline, options: beam.pipeline.Pipeli
         if step.spec.urn == _PAR_DO:
             payload = beam_runner_api_pb2.ParDoPayload.FromString(step.spec.payload)
             lines.append(f"  runs {function_of(payload)}")
-            lines += [f"  side input {name} {side.access_pattern.urn}" for name, side in sorted(payload.side_inputs.items())]
+            lines += [
+                f"  side input {name} {side.access_pattern.urn}" for name, side in sorted(payload.side_inputs.items())
+            ]
             if payload.restriction_coder_id:
                 lines.append(f"  restriction {_coder(parts, payload.restriction_coder_id)}")
         for name, collection in sorted(step.outputs.items()):
