@@ -22,6 +22,7 @@ import pytest
 from beam_jobs import local_flink, local_kafka
 from tests import job_processes
 from tests.fixtures_models import (  # noqa: F401 - fixtures
+    built,
     candidate,
     registry,
     second_bundle,
@@ -29,6 +30,8 @@ from tests.fixtures_models import (  # noqa: F401 - fixtures
     small_training_set,
     taxi,
     taxi_graph,
+    trip_files,
+    trip_lines,
     trips,
 )
 
