@@ -25,6 +25,7 @@ from tests.fixtures_models import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,
+    scorers,
     second_bundle,
     second_candidate,
     small_training_set,

@@ -6,6 +6,7 @@ What is heavy is imported when a test asks for it: tests of the schemas need no 
 import gzip
 import json
 import pathlib
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from models.registry import Pointer
+    from models.scorer import Scorer
     from models.use_case import UseCase
 
 
@@ -121,10 +123,25 @@ def second_bundle(second_candidate) -> "Callable[[pathlib.Path], Pointer]":
     return release
 
 
+@pytest.fixture(scope="session")
+def scorers(registry, second_candidate, tmp_path_factory) -> "dict[str, Scorer]":
+    """Three bundles of one graph, by id: the first, the second, and the first with another threshold."""
+    from models.registry import Registry
+    from models.scorer import Scorer
+
+    own = Registry(shutil.copytree(registry, tmp_path_factory.mktemp("three") / "registry"))
+    first = own.released().champion
+    second = own.release(second_candidate, "tests", "now", "").champion
+    third = another_bundle(own.bundle_path(first), threshold=0.001)
+    loaded: dict[str, Scorer] = {}
+    for bundle in (first, second, third):
+        graphs = {scorer.graph.fingerprint: scorer.graph for scorer in loaded.values()}
+        loaded[bundle] = Scorer.load(own.bundle_path(bundle), graphs=graphs)
+    return loaded
+
+
 def another_bundle(bundle: pathlib.Path, **facts: object) -> str:
     """Write a copy of a bundle beside it whose manifest says something else; return its id."""
-    import shutil
-
     from schemas import artifact
 
     copy = shutil.copytree(bundle, bundle.with_name("another"))
