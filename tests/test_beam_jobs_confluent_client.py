@@ -112,7 +112,7 @@ def offsets(found):
 def test_what_stands_before_an_error_comes_out_first_and_nothing_behind_it(consumer):
     consumer._consumer.coming = [
         [Message(0, 0), Message(0, 1, KafkaError._BAD_MSG), Message(0, 2), Message(1, 0), Message(1, 1)],
-        [Message(0, 3)],
+        [Message(1, 2)],
     ]
     assert offsets(consumer.poll(1, 10)) == {0: [0], 1: [0, 1]}
     assert consumer.positions() == {0: 1, 1: 2}
