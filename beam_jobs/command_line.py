@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from beam_jobs import logs, options
-from beam_jobs.settings import VERBS, Runner
+from beam_jobs.settings import VERBS
+from beam_jobs.shared_settings import Runner
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"

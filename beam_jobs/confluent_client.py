@@ -1,66 +1,31 @@
 """The same small Kafka client over confluent-kafka (librdkafka), which fetches and decodes outside Python's lock.
 
-Every lossy default is off, every delivery is waited for, and an error that librdkafka would only log is raised.
+Every lossy default is off, every delivery is waited for, and an error that librdkafka would only log is raised. Here
+is the reading half; the writing half stands in `confluent_producer.py`.
 """
 
 import functools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer as Reading
-from confluent_kafka import (
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka import Producer as Writing
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from kafka.consumer.fetcher import ConsumerRecord
 
-from beam_jobs.events import Records
-from beam_jobs.kafka_client import FETCH_BYTES, MAX_REQUEST_BYTES, missing_topic, offsets_lost, undecodable
+from beam_jobs.confluent_options import shared_options
+from beam_jobs.confluent_producer import Delivery, Producer
+from beam_jobs.kafka_client import FETCH_BYTES, missing_topic, offsets_lost, undecodable
 from beam_jobs.kafka_client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
-from beam_jobs.kafka_connecting import CONNECT_S, reach
+from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
 
-_TOKEN_S = 300.0  # a token is read again before this time is over
+__all__ = ["Consumer", "Delivery", "Producer"]
+
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
-
-
-def _options(connection: Connection, connect_s: float) -> dict[str, Any]:
-    """Return librdkafka's options of a connection, the secret among them, once a server has taken it."""
-    reach(connection, connect_s)
-    options: dict[str, Any] = {
-        "bootstrap.servers": connection.servers,
-        "security.protocol": connection.security_protocol,
-        "allow.auto.create.topics": False,
-        "socket.nagle.disable": True,
-        "reconnect.backoff.max.ms": 1_000,
-        "topic.metadata.refresh.interval.ms": 30_000,
-        "log_level": 0,  # what it gives up on comes as an error
-        "error_cb": lambda _: None,
-    }
-    if connection.tls:
-        options |= {"ssl.endpoint.identification.algorithm": "https", "enable.ssl.certificate.verification": True}
-        for name, path in (
-            ("ssl.ca.location", connection.ssl_ca_file),
-            ("ssl.certificate.location", connection.ssl_cert_file),
-            ("ssl.key.location", connection.ssl_key_file),
-        ):
-            if path:
-                options[name] = path
-    if connection.sasl:
-        options["sasl.mechanism"] = connection.sasl_mechanism
-        if connection.sasl_mechanism == "OAUTHBEARER":
-            options["oauth_cb"] = lambda _: (connection.token(), time.time() + _TOKEN_S)
-        else:
-            options |= {"sasl.username": connection.sasl_username, "sasl.password": connection.password()}
-    return options
 
 
 class Consumer:
@@ -68,7 +33,7 @@ class Consumer:
 
     def __init__(self, servers: Connection | str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
         self._servers, self._topic, self._group = Connection.of(servers), topic, group
-        self._shared = _options(self._servers, connect_s)
+        self._shared = shared_options(self._servers, connect_s)
         self._admin: Any = None
         self._at: dict[int, int] = {}
         self._paused: set[int] = set()
@@ -256,111 +221,3 @@ class Consumer:
 
     def _error(self, doing: str, error: KafkaError) -> ServiceError:
         return ServiceError(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")
-
-
-class Delivery:
-    """Records on their way to one partition."""
-
-    def __init__(self, servers: Connection, topic: str, partition: int, count: int, producer: Any):
-        self._where = f"{servers}: a batch for topic {topic!r} partition {partition}"
-        self._left, self._producer = count, producer
-        self._error: Any = None
-        self.done_at = 0.0  # of time.perf_counter; when the broker had answered
-
-    def arrived(self, error: Any, _: Any) -> None:
-        """Take the broker's answer for one record."""
-        self._left -= 1
-        if error is not None and self._error is None:
-            self._error = error
-        if not self._left:
-            self.done_at = time.perf_counter()
-
-    def __str__(self) -> str:
-        return self._where
-
-    @property
-    def done(self) -> bool:
-        if self._left:
-            self._producer.poll(0)
-        return not self._left
-
-    def settled(self, timeout_s: float) -> bool:
-        """Wait for the broker's answer so long; whether it is there, good or bad."""
-        until = time.monotonic() + timeout_s
-        while self._left and time.monotonic() < until:
-            self._producer.poll(0.05)
-        return not self._left
-
-    def wait(self, timeout_s: float) -> None:
-        """Return once the broker has all of it; raises `ServiceError` when it refused any of it or did not answer."""
-        if not self.settled(timeout_s):
-            raise ServiceError(
-                f"{self._where} was not acknowledged within {timeout_s:g} s; nothing behind it was committed, "
-                "start again once the broker is well"
-            )
-        if self._error is not None:
-            raise ServiceError(f"{self._where} was refused: {self._error.name()}: {self._error.str()}")
-
-
-class Producer:
-    """Sends records, idempotent and acknowledged by all replicas; thread safe."""
-
-    DELIVERY_S = 120.0
-
-    def __init__(self, servers: Connection | str, connect_s: float = CONNECT_S, delivery_s: float = DELIVERY_S):
-        self._servers = Connection.of(servers)
-        self._options = _options(self._servers, connect_s) | {
-            "enable.idempotence": True,
-            "acks": "all",
-            "message.timeout.ms": int(delivery_s * 1000),
-            "message.max.bytes": MAX_REQUEST_BYTES,
-            "queue.buffering.max.messages": 1_000_000,
-            "queue.buffering.max.kbytes": 256 << 10,
-            "linger.ms": 1,
-        }
-        self._producers: dict[int, Any] = {}  # by the largest batch
-        self._partitions: dict[str, int] = {}
-
-    def partition_count(self, topic: str) -> int:
-        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic."""
-        if topic not in self._partitions:
-            try:
-                found = self._producer(900_000).list_topics(topic, CONNECT_S).topics[topic]
-            except KafkaException as error:
-                raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
-            if found.error is not None or not found.partitions:
-                raise missing_topic(self._servers, topic)
-            self._partitions[topic] = len(found.partitions)
-        return self._partitions[topic]
-
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
-        """Queue records for a partition, in order; the caller waits for every delivery."""
-        self.partition_count(topic)
-        producer = self._producer(max_batch_bytes)
-        delivery = Delivery(self._servers, topic, partition, len(records), producer)
-        arrived, produce = delivery.arrived, producer.produce
-        headers: Sequence[Any] = records.headers or [[]] * len(records)
-        for key, value, timestamp, names in zip(
-            records.keys, records.values, records.timestamps_ms, headers, strict=True
-        ):
-            while True:
-                try:
-                    produce(topic, value, key, partition, on_delivery=arrived, timestamp=timestamp, headers=names)
-                    break
-                except BufferError:  # the queue is full: wait for answers
-                    producer.poll(0.05)
-                except KafkaException as error:
-                    arrived(error.args[0], None)
-                    break
-        return [delivery]
-
-    def close(self) -> None:
-        """Close the connections; what nobody waited for may be lost."""
-        for producer in self._producers.values():
-            producer.purge()
-            producer.flush(2)
-
-    def _producer(self, max_batch_bytes: int) -> Any:
-        if max_batch_bytes not in self._producers:
-            self._producers[max_batch_bytes] = Writing(self._options | {"batch.size": max_batch_bytes})
-        return self._producers[max_batch_bytes]

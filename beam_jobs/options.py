@@ -48,7 +48,7 @@ def spellings(settings: type) -> list[str]:
 def words(settings: type, values: Mapping[str, Any]) -> list[str]:
     """Return values as a command line would give them; those that are not set are left out.
 
-    >>> from beam_jobs.settings import Broker
+    >>> from beam_jobs.shared_settings import Broker
     >>> words(Broker, {"bootstrap_servers": "b:1", "ssl_ca_file": None})
     ['--bootstrap-servers', 'b:1']
     """

@@ -23,9 +23,9 @@ from schemas.rejection import Rejection
 PREDICTIONS = "predictions"
 
 
-@dataclasses.dataclass
-class WritePredictions(beam.PTransform):
-    """From `RawRows` to `Written`: take in, score, write. `folder` takes the files, under temporary names."""
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """What scoring files is told; plain values that travel to workers. `folder` takes files under temporary names."""
 
     bundle: BundlePlace
     folder: str
@@ -33,20 +33,24 @@ class WritePredictions(beam.PTransform):
     with_features: bool
     explanation: Explanation | None = None
 
+
+class WritePredictions(beam.PTransform):
+    """From `RawRows` to `Written`: take in, score, write."""
+
+    def __init__(self, scoring: Scoring):
+        super().__init__()
+        self._scoring = scoring
+
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[Written]:
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return rows | "Score And Write" >> beam.ParDo(_WritePredictions(**fields))
+        return rows | "Score And Write" >> beam.ParDo(_WritePredictions(self._scoring))
 
 
 class _WritePredictions(beam.DoFn):
-    def __init__(
-        self, bundle: BundlePlace, folder: str, format: str, with_features: bool, explanation: Explanation | None
-    ):
-        self._explanation = explanation
-        self._bundle, self._folder, self._format, self._with_features = bundle, folder, format, with_features
+    def __init__(self, scoring: Scoring):
+        self._scoring = scoring
 
     def setup(self) -> None:
-        self._scorer = Scorer.load(self._bundle.path())
+        self._scorer = Scorer.load(self._scoring.bundle.path())
         self._decoder = RawRowsDecoder(self._scorer.schema)
 
     def start_bundle(self) -> None:
@@ -54,8 +58,9 @@ class _WritePredictions(beam.DoFn):
 
     def process(self, rows: RawRows) -> None:
         if self._files is None:
-            encoder = PredictionEncoder(self._scorer, self._with_features, self._explanation)
-            self._files = _Files(pathlib.Path(self._folder), self._format, encoder, (rows.file.place, rows.first_row))
+            told, start = self._scoring, (rows.file.place, rows.first_row)
+            encoder = PredictionEncoder(self._scorer, told.with_features, told.explanation)
+            self._files = _Files(pathlib.Path(told.folder), told.format, encoder, start)
         intake = self._decoder.take_in(rows)
         scored, kept, failed = self._scorer.score_rows(intake.batch)
         batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))

@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs import dataflow, progress
-from beam_jobs.predictions import PREDICTIONS, WritePredictions
+from beam_jobs.predictions import PREDICTIONS, Scoring, WritePredictions
 from beam_jobs.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.remote_registry import BundlePlace, absolute, open_registry
 from beam_jobs.runners import counters, pipeline_options, run_pipeline
@@ -63,12 +63,12 @@ def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
     scored = BundlePlace(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
+    scoring = Scoring(scored, work, settings.format, settings.with_features, _explanation(settings))
     steps = beam.Pipeline(options=options)
     _ = (
         steps
         | "Read Raw Rows" >> ReadRawRows(files)
-        | "Write Predictions"
-        >> WritePredictions(scored, work, settings.format, settings.with_features, _explanation(settings))
+        | "Write Predictions" >> WritePredictions(scoring)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps

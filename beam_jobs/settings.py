@@ -4,10 +4,9 @@ Imports nothing heavy, so that `onegraph VERB --help` answers at once.
 """
 
 import dataclasses
-from typing import Any
 
-from beam_jobs.kafka_connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
-from beam_jobs.options import argument, fields, option
+from beam_jobs.options import argument, option
+from beam_jobs.shared_settings import Broker, Runner, Trust, UseCase
 from models.variants import CHAMPION, ROLES
 
 REGISTRY_ACTIONS = ("list", "show", "verify", "sign", "promote", "weigh", "remove")
@@ -15,79 +14,6 @@ TOMBSTONES = ("reject", "drop")
 BREAKER = ("hold", "stop", "off")
 STARTS = ("earliest", "latest", "timestamp", "committed")
 VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UseCase:
-    """Which prediction problem."""
-
-    use_case: str = option("name of the use case", "taxi")
-    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Runner:
-    """Where a Beam job runs. Beam's own options may follow in Beam's spelling (`--flink_master=...`)."""
-
-    runner: str = option("where the job runs: local, prism, flink, dataflow or one of Beam's names", "local")
-    beam_args: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Broker:
-    """Which Kafka."""
-
-    bootstrap_servers: str = option("host:port of a broker, several with commas", "127.0.0.1:9092")
-    kafka_client: str = option(
-        "library that talks to Kafka; confluent is faster and needs the extra of that name",
-        "kafka-python",
-        choices=CLIENTS,
-        group="connection",
-    )
-    security_protocol: str = option(
-        "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group="connection"
-    )
-    ssl_ca_file: str | None = option(
-        "PEM file of the authority that signed the brokers' certificates; the system's where not given",
-        None,
-        group="connection",
-    )
-    ssl_cert_file: str | None = option("PEM file of our own certificate (mTLS)", None, group="connection")
-    ssl_key_file: str | None = option("PEM file of its key, not encrypted", None, group="connection")
-    sasl_mechanism: str | None = option("how to log in", None, choices=MECHANISMS, group="connection")
-    sasl_username: str | None = option("user of PLAIN and SCRAM", None, group="connection")
-    sasl_password_file: str | None = option("file with the password, read on the worker", None, group="connection")
-    sasl_password_env: str | None = option(
-        "or name of the environment variable that holds it there", None, group="connection"
-    )
-    sasl_token_file: str | None = option(
-        "file that holds the token of OAUTHBEARER, read again at every login", None, group="connection"
-    )
-    sasl_token_command: str | None = option(
-        "or program without arguments that prints the token", None, group="connection"
-    )
-    allow_insecure_sasl: bool = option("log in without TLS although the network can see it", False, group="connection")
-
-    @property
-    def connection(self) -> Connection:
-        """How to reach that Kafka; raises `UsageError` for options that do not go together."""
-        named = {field.name for field in dataclasses.fields(Connection)} & {field.name for field in fields(Broker)}
-        made = Connection(servers=self.bootstrap_servers, **{name: getattr(self, name) for name in sorted(named)})
-        made.check()
-        return made
-
-    def broker_options(self) -> dict[str, Any]:
-        """Return what is set here, to hand it on to another verb's settings."""
-        return {field.name: getattr(self, field.name) for field in fields(Broker)}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Trust:
-    """Whose bundles are used."""
-
-    trusted_keys: str | None = option(
-        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused", None
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

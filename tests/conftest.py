@@ -15,19 +15,24 @@ import pathlib
 import random
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from beam_jobs import local_flink, local_kafka
+from tests import job_processes
 from tests.fixtures_models import (  # noqa: F401 - fixtures
+    built,
     candidate,
     registry,
+    scorers,
     second_bundle,
     second_candidate,
     small_training_set,
     taxi,
     taxi_graph,
+    trip_files,
+    trip_lines,
     trips,
 )
 
@@ -107,13 +112,29 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def broker(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
     """Bootstrap servers of a real Kafka that lives as long as the test run."""
+    if any("jobs" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        job_processes.prepare()
     folder = tmp_path_factory.mktemp("kafka")
     try:
         yield local_kafka.start(free_port(), folder, controller_port=free_port()).bootstrap_servers
     finally:
         local_kafka.stop(folder)
+
+
+@pytest.fixture
+def jobs(tmp_path: pathlib.Path) -> Iterator[Callable[[str, Sequence[str]], job_processes.JobProcess]]:
+    """Starts a process: `jobs("beam_jobs.command_line:main", argv)`; those that still run at the end are killed."""
+    started: list[job_processes.JobProcess] = []
+
+    def start(function: str, argv: Sequence[str]) -> job_processes.JobProcess:
+        started.append(job_processes.JobProcess(function, argv, tmp_path / f"job-{len(started)}"))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,13 @@ def dry_run(pipeline: beam.Pipeline) -> beam_runner_api_pb2.Pipeline:
 
 
 def described(graph: beam_runner_api_pb2.Pipeline, options: beam.pipeline.PipelineOptions) -> str:
-    """Return the options that matter, the environments, and one line per leaf step with what it needs."""
+    """Return the options that matter, the environments, and one line per leaf step with what it needs.
+
+    Protobuf gives its maps in another order in another process, so all that comes from one is sorted.
+    """
     parts = graph.components
     lines = [*_options(options), ""]
-    for environment in parts.environments.values():
+    for _, environment in sorted(parts.environments.items()):
         image = beam_runner_api_pb2.DockerPayload.FromString(environment.payload).container_image
         lines.append(f"environment {environment.urn} {image}")
         lines += [f"  stages {_staged(one.role_payload)}" for one in environment.dependencies]
@@ -56,10 +59,12 @@ def described(graph: beam_runner_api_pb2.Pipeline, options: beam.pipeline.Pipeli
         if step.spec.urn == _PAR_DO:
             payload = beam_runner_api_pb2.ParDoPayload.FromString(step.spec.payload)
             lines.append(f"  runs {function_of(payload)}")
-            lines += [f"  side input {name} {side.access_pattern.urn}" for name, side in payload.side_inputs.items()]
+            lines += [
+                f"  side input {name} {side.access_pattern.urn}" for name, side in sorted(payload.side_inputs.items())
+            ]
             if payload.restriction_coder_id:
                 lines.append(f"  restriction {_coder(parts, payload.restriction_coder_id)}")
-        for name, collection in step.outputs.items():
+        for name, collection in sorted(step.outputs.items()):
             one = parts.pcollections[collection]
             bounded = beam_runner_api_pb2.IsBounded.Enum.Name(one.is_bounded).lower()
             lines.append(f"  output {name}: {bounded}, {_coder(parts, one.coder_id)}")

@@ -1,7 +1,7 @@
 """`score_stream` in processes of its own that some values really end, started again by whoever watches them.
 
-`python -m tests.deadly_stream LOG score_stream OPTIONS`: forks a job after the slow imports, and another after every
-death; appends each exit status to LOG and ends with that of the first job that was not killed.
+`supervise([LOG, "score_stream", OPTIONS...])`, the function of a process of its own, forks a job and another after
+every death; appends each exit status to LOG and ends with that of the first job that was not killed.
 """
 
 import os
@@ -45,10 +45,9 @@ def _in_the_child(schema: str) -> DeadlyDecoder:
     return decoder
 
 
-def supervise(log: pathlib.Path, argv: list[str]) -> int:
-    """Run the job until it ends by itself."""
-    import beam_jobs.score_stream  # noqa: F401  once for all jobs
-
+def supervise(argv: list[str]) -> int:
+    """Run the job until it ends by itself; the first word is the log."""
+    log, argv = pathlib.Path(argv[0]), argv[1:]
     value_format.JsonDecoder = DeadlyDecoder  # type: ignore[misc]
     for _ in range(_MOST_DEATHS):
         child = os.fork()
@@ -61,9 +60,3 @@ def supervise(log: pathlib.Path, argv: list[str]) -> int:
         if code == 0:
             return 0
     return 1
-
-
-if __name__ == "__main__":
-    from tests import deadly_stream  # what is pickled must not be named __main__
-
-    sys.exit(deadly_stream.supervise(pathlib.Path(sys.argv[1]), sys.argv[2:]))

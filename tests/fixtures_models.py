@@ -3,8 +3,10 @@
 What is heavy is imported when a test asks for it: tests of the schemas need no TensorFlow.
 """
 
+import gzip
 import json
 import pathlib
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,12 @@ import pytest
 
 if TYPE_CHECKING:
     from models.registry import Pointer
+    from models.scorer import Scorer
     from models.use_case import UseCase
+
+
+TRIPS = pathlib.Path(__file__).parent.parent / "schemas" / "data" / "taxi.csv.gz"
+BAD_LINES = [b"1,2,3", b"\xff\xfe", b'"']
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +39,37 @@ def trips(taxi) -> pa.RecordBatch:
 
 
 @pytest.fixture(scope="session")
-def taxi_graph(taxi, trips, tmp_path_factory) -> pathlib.Path:
-    """The graph directory of the first 3,000 trips; read only."""
-    from tests.small_artifacts import build_graph
+def trip_lines() -> list[bytes]:
+    """The header and the first 2,000 shipped trips as they stand in the file."""
+    return gzip.decompress(TRIPS.read_bytes()).splitlines()[:2001]
 
-    batches = [trips.slice(start, 1000) for start in range(0, 3000, 1000)]
-    output = tmp_path_factory.mktemp("graph") / "graph"
-    return build_graph(taxi.preprocessing_fn, taxi.schema.environment("SERVING"), batches, output)
+
+@pytest.fixture(scope="session")
+def trip_files(trip_lines, tmp_path_factory) -> pathlib.Path:
+    """A folder of two files, one of them with bad rows and a trip without a tip among the good."""
+    folder = tmp_path_factory.mktemp("raw")
+    (folder / "a.csv.gz").write_bytes(gzip.compress(b"\n".join(trip_lines[:1001]) + b"\n"))
+    unlabelled = trip_lines[1001].rpartition(b",")[0] + b","
+    rows = [trip_lines[0], *BAD_LINES[:2], *trip_lines[1001:1500], unlabelled, BAD_LINES[2], *trip_lines[1500:]]
+    (folder / "b.csv").write_bytes(b"\r\n".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(trip_files, tmp_path_factory) -> pathlib.Path:
+    """The training set that the verb builds of those files; read only."""
+    from beam_jobs.command_line import main
+
+    output = tmp_path_factory.mktemp("built") / "training_set"
+    data = str(trip_files / "*.csv*")
+    assert main(["build_training_set", "--data", data, "--output", str(output), "--rows-per-shard", "500"]) == 0
+    return output
+
+
+@pytest.fixture(scope="session")
+def taxi_graph(built) -> pathlib.Path:
+    """The graph directory of a build; read only."""
+    return built / "graph"
 
 
 @pytest.fixture(scope="session")
@@ -92,10 +123,25 @@ def second_bundle(second_candidate) -> "Callable[[pathlib.Path], Pointer]":
     return release
 
 
+@pytest.fixture(scope="session")
+def scorers(registry, second_candidate, tmp_path_factory) -> "dict[str, Scorer]":
+    """Three bundles of one graph, by id: the first, the second, and the first with another threshold."""
+    from models.registry import Registry
+    from models.scorer import Scorer
+
+    own = Registry(shutil.copytree(registry, tmp_path_factory.mktemp("three") / "registry"))
+    first = own.released().champion
+    second = own.release(second_candidate, "tests", "now", "").champion
+    third = another_bundle(own.bundle_path(first), threshold=0.001)
+    loaded: dict[str, Scorer] = {}
+    for bundle in (first, second, third):
+        graphs = {scorer.graph.fingerprint: scorer.graph for scorer in loaded.values()}
+        loaded[bundle] = Scorer.load(own.bundle_path(bundle), graphs=graphs)
+    return loaded
+
+
 def another_bundle(bundle: pathlib.Path, **facts: object) -> str:
     """Write a copy of a bundle beside it whose manifest says something else; return its id."""
-    import shutil
-
     from schemas import artifact
 
     copy = shutil.copytree(bundle, bundle.with_name("another"))

@@ -33,6 +33,15 @@ def read(servers: str, topic: str) -> list[Any]:
         consumer.close()
 
 
+def end_of(servers: str, topic: str) -> int:
+    """Return how many offsets the topic has had, all partitions together."""
+    consumer = Consumer(servers, topic)
+    try:
+        return sum(consumer.end_offsets(consumer.partitions).values())
+    finally:
+        consumer.close()
+
+
 def committed(servers: str, topic: str, group: str) -> dict[int, int]:
     """Return the group's committed offsets."""
     consumer = Consumer(servers, topic, group)

@@ -110,6 +110,8 @@ def test_help_answers_at_once(verb: str) -> None:
         seconds.append(time.perf_counter() - start)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"usage: onegraph {verb}" in done.stdout
+        if len(seconds) == 2 and max(seconds) < 0.5:
+            return  # the median of three is below it whatever the third is
     assert statistics.median(seconds) < 0.5
 
 

@@ -63,8 +63,14 @@ def test_the_top_reasons_are_named_in_one_line():
     assert "\n" not in str(caught.value)
 
 
-def test_off_is_off():
-    breaker(mode="off").add(1_000_000, {"TYPE": 1_000_000})
+def test_off_neither_trips_nor_keeps_anything():
+    on, off = breaker(), breaker(mode="off")
+    with pytest.raises(TooManyRejected):
+        on.add(1_000_000, {"TYPE": 1_000_000})
+    on.add(1_000_000, {})
+    for rejected in ({"TYPE": 1_000_000}, {}):
+        off.add(1_000_000, rejected)
+    assert (len(on._batches), len(off._batches)) == (1, 0)
 
 
 def test_holding_ends_with_another_generation():

@@ -12,7 +12,7 @@ import pytest
 
 from beam_jobs import command_line
 from beam_jobs.options import argument, option
-from beam_jobs.settings import Runner
+from beam_jobs.shared_settings import Runner
 from schemas.errors import GateRefusal, InputError, UsageError
 
 

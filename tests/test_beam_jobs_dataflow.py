@@ -73,8 +73,12 @@ def test_the_graphs_of_build_training_set(taxi):
     check_graph("build_training_set_transformation", second)
 
 
-def options():
-    return runners.pipeline_options("dataflow", dataflow_graphs.DRY)
+def options(*more):
+    return runners.pipeline_options("dataflow", (*dataflow_graphs.DRY, *more))
+
+
+# the runner then does not ask pip what is installed here, which is two seconds of work
+NO_PIP = "--experiments=disable_logging_submission_environment"
 
 
 def test_a_function_of_main_is_found():
@@ -83,9 +87,25 @@ def test_a_function_of_main_is_found():
             yield element
 
     Stray.__module__ = "__main__"
-    pipeline = beam.Pipeline(options=options())
+    pipeline = beam.Pipeline(options=options(NO_PIP))
     _ = pipeline | beam.Create([1], reshuffle=False) | "Stray Step" >> beam.ParDo(Stray())
     assert dataflow_graphs.functions_of_main(dataflow_graphs.dry_run(pipeline)) == ["Stray Step"]
+
+
+def test_a_description_does_not_depend_on_the_order_of_protobufs_maps():
+    pipeline = beam.Pipeline(options=options(NO_PIP))
+    impulse = pipeline | beam.Impulse()
+    sides = [beam.pvalue.AsIter(impulse | f"Side {place}" >> beam.Map(len)) for place in range(9)]
+    tags = [f"tag_{place}" for place in range(9)]
+    _ = impulse | "Many" >> beam.Map(lambda _, *sides: sides, *sides).with_outputs(*tags)
+    graph = dataflow_graphs.dry_run(pipeline)
+    for place in range(9):
+        graph.components.environments[f"another_{place}"].urn = f"urn_{place}"
+    lines = dataflow_graphs.described(graph, pipeline.options).splitlines()
+    for start in ("environment urn_", "  side input ", "  output tag_"):
+        found = [line for line in lines if line.startswith(start)]
+        assert len(found) == 9
+        assert found == sorted(found)
 
 
 @pytest.fixture
@@ -137,7 +157,7 @@ def service() -> Iterator[tuple[str, list[dict]]]:
 
 def test_a_submission_posts_the_job_and_comes_back_with_its_id(stream, local, service):
     endpoint, posted = service
-    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}")
+    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", NO_PIP)
     result = dataflow.submit(score_stream.pipeline(settings, "score_stream-7-1"))
     assert result["job_id"] == "2026-11-21_job"
     assert result["submitted"]
@@ -148,7 +168,7 @@ def test_a_submission_posts_the_job_and_comes_back_with_its_id(stream, local, se
 
 def test_a_submission_that_is_not_taken_is_one_line(stream, local, service):
     endpoint, _ = service
-    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", "--project=refused")
+    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", "--project=refused", NO_PIP)
     with pytest.raises(ServiceError, match=r"^job onegraph-score-stream-7-1 is not on Dataflow: .*403.*; see the log"):
         dataflow.submit(score_stream.pipeline(settings, "score_stream-7-1"))
 

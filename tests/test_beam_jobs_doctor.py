@@ -10,6 +10,13 @@ from beam_jobs.command_line import main
 from tests.conftest import free_port
 
 
+@pytest.fixture(autouse=True)
+def _(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no broker is, none is waited for."""
+    if "broker" not in request.fixturenames:
+        monkeypatch.setattr(doctor, "_BROKER_S", 0.1)
+
+
 def test_all_is_well_with_a_broker(broker: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--bootstrap-servers", broker, "--json"]) == 0
     out, err = capsys.readouterr()

@@ -57,6 +57,16 @@ def test_a_batch_that_trips_the_breaker_does_not_come_out(guarded):
         one.scored(100, lambda: ("bad", BAD), lambda: 1)
 
 
+def test_a_breaker_that_is_off_lets_out_what_would_trip_it(guarded):
+    with pytest.raises(TooManyRejected):
+        guarded("stop").scored(100, lambda: ("bad", BAD), lambda: 1)
+    asked = []
+    off = guarded("off")
+    for _ in range(3):
+        assert off.scored(100, lambda: asked.append("scored") or ("bad", BAD), lambda: 1) == ("bad", BAD)
+    assert asked == ["scored"] * 3
+
+
 def test_a_held_batch_is_scored_anew_by_the_next_generation(guarded):
     generation, tries = [1], []
 

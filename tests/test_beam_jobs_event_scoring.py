@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from models.variants import Variants
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason, Stage
 from schemas.schema import SERVING, Schema
-from tests.fixtures_models import another_bundle
 
 
 @pytest.fixture(scope="module")
@@ -213,16 +211,6 @@ class Compared(Unwatched):
 
     def compared(self, *counts):
         self.results.append(counts)
-
-
-@pytest.fixture(scope="module")
-def scorers(registry, second_candidate, tmp_path_factory):
-    """Three bundles: the first, the second, and the first with another threshold."""
-    own = Registry(shutil.copytree(registry, tmp_path_factory.mktemp("variants") / "registry"))
-    first = own.released().champion
-    second = own.release(second_candidate, "tests", "now", "").champion
-    third = another_bundle(own.bundle_path(first), threshold=0.0)
-    return {bundle: Scorer.load(own.bundle_path(bundle)) for bundle in (first, second, third)}
 
 
 @pytest.fixture(scope="module")

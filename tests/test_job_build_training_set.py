@@ -4,7 +4,6 @@ import collections
 import gzip
 import itertools
 import json
-import pathlib
 import types
 
 import numpy as np
@@ -24,14 +23,6 @@ from transforms.intake import take_in
 from transforms.split import assign_splits
 from transforms.tfrecord import read_shard
 
-TRIPS = pathlib.Path(__file__).parent.parent / "schemas" / "data" / "taxi.csv.gz"
-BAD = [b"1,2,3", b"\xff\xfe", b'"']
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return gzip.decompress(TRIPS.read_bytes()).splitlines()[:2001]
-
 
 def _build(capsys, data, output, *argv):
     """Run the verb; return its exit code, its JSON and the last line that it said."""
@@ -40,23 +31,45 @@ def _build(capsys, data, output, *argv):
     return code, json.loads(out) if code == 0 else None, err.splitlines()[-1]
 
 
-@pytest.fixture(scope="module")
-def files(lines, tmp_path_factory):
-    """Two files, one of them with bad rows and a trip without a tip among the good."""
-    folder = tmp_path_factory.mktemp("raw")
-    (folder / "a.csv.gz").write_bytes(gzip.compress(b"\n".join(lines[:1001]) + b"\n"))
-    unlabelled = lines[1001].rpartition(b",")[0] + b","
-    rows = [lines[0], *BAD[:2], *lines[1001:1500], unlabelled, BAD[2], *lines[1500:]]
-    (folder / "b.csv").write_bytes(b"\r\n".join(rows))
-    return folder
+TIPS = {
+    "schemas/tips.pbtxt": """
+feature { name: "trip" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
+feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }
+feature { name: "tipped" type: INT not_in_environment: "SERVING" }
+""",
+    "transforms/tips.py": """
+import numpy as np
+
+from transforms.missing import fill
+
+WINDOWS = ()
+
+
+def preprocessing_fn(inputs):
+    return {"fare": fill(inputs["fare"], 0.0)}
+
+
+def label(batch):
+    return batch.column("tipped").cast("float32").to_numpy(zero_copy_only=False).astype(np.float32)
+""",
+    "models/tips.py": """
+from models.spec import ModelSpec
+
+MODEL = ModelSpec()
+""",
+}
 
 
 @pytest.fixture(scope="module")
-def built(files, tmp_path_factory):
-    output = tmp_path_factory.mktemp("built") / "training_set"
-    data = str(files / "*.csv*")
-    assert main(["build_training_set", "--data", data, "--output", str(output), "--rows-per-shard", "500"]) == 0
-    return output
+def small(tmp_path_factory):
+    """A use case of one feature, whose graph is made in a moment: the words that name it, and a folder of its rows."""
+    folder = tmp_path_factory.mktemp("tips")
+    for name, text in TIPS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    rows = [f"{trip},{trip % 7}.5,{trip % 2}" for trip in range(300)]
+    (folder / "rows.csv").write_text("\n".join(["trip,fare,tipped", *rows, ""]))
+    return ["--use-case", "tips", "--use-case-path", str(folder)], folder
 
 
 def test_every_row_read_ends_once(built):
@@ -89,10 +102,10 @@ def test_rejected_rows_keep_their_bytes_place_and_reason(built):
     assert set(anomalies["unseen"]) == {"train", "eval", "test"}
 
 
-def test_examples_are_what_the_graph_makes_of_the_rows_of_their_split(built, lines):
+def test_examples_are_what_the_graph_makes_of_the_rows_of_their_split(built, trip_lines):
     training_set, use_case = TrainingSet.open(built), find("taxi")
-    header = lines[0].decode().split(",")
-    batch = take_in(lines[1:], CsvDecoder(use_case.schema, header), use_case.schema).batch
+    header = trip_lines[0].decode().split(",")
+    batch = take_in(trip_lines[1:], CsvDecoder(use_case.schema, header), use_case.schema).batch
     splits = assign_splits(batch, use_case.schema, use_case.model.split)
     features = TransformGraph.load(built / "graph").apply(batch)
     for index, name in enumerate(use_case.model.split):
@@ -113,8 +126,8 @@ def test_statistics_are_those_of_their_split(built):
         assert (listed.datasets[0].name, listed.datasets[0].num_examples) == (split, rows[split])
 
 
-def test_the_same_data_gives_the_same_bytes(built, files, tmp_path, capsys):
-    data = [files / "b.csv", files / "a.csv.gz"]
+def test_the_same_data_gives_the_same_bytes(built, trip_files, tmp_path, capsys):
+    data = [trip_files / "b.csv", trip_files / "a.csv.gz"]
     code, result, said = _build(capsys, data, tmp_path / "again", "--rows-per-shard", "500")
     assert (code, result["fingerprint"]) == (0, TrainingSet.open(built).fingerprint)
     assert said == f"  features: 16, fingerprint {result['fingerprint']}"
@@ -126,14 +139,14 @@ def test_the_same_data_gives_the_same_bytes(built, files, tmp_path, capsys):
     }
 
 
-def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(lines, tmp_path, capsys):
+def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(trip_lines, tmp_path, capsys):
     output = tmp_path / "out"
     good, empty, short = tmp_path / "good.csv", tmp_path / "empty.csv", tmp_path / "short.csv"
-    good.write_bytes(b"\n".join(lines[:50]))
+    good.write_bytes(b"\n".join(trip_lines[:50]))
     empty.write_bytes(b"")
-    short.write_bytes(lines[0].replace(b"fare,", b"") + b"\n1")
+    short.write_bytes(trip_lines[0].replace(b"fare,", b"") + b"\n1")
     cut, text = tmp_path / "cut.csv.gz", tmp_path / "trips.txt"
-    cut.write_bytes(gzip.compress(b"\n".join(lines))[:-100])
+    cut.write_bytes(gzip.compress(b"\n".join(trip_lines))[:-100])
     text.write_bytes(b"a")
     not_gzip = tmp_path / "not.csv.gz"
     not_gzip.write_bytes(good.read_bytes())
@@ -151,8 +164,8 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(lines, tmp_p
         assert not output.exists()
 
 
-def test_wrong_options_are_usage_errors(lines, tmp_path, capsys):
-    (tmp_path / "good.csv").write_bytes(b"\n".join(lines[:50]))
+def test_wrong_options_are_usage_errors(trip_lines, tmp_path, capsys):
+    (tmp_path / "good.csv").write_bytes(b"\n".join(trip_lines[:50]))
     for argv, message in {
         ("--rows-per-shard", "0"): "--rows-per-shard is 0, wanted 1 or more",
         ("--compression", "zip"): "invalid choice: 'zip'",
@@ -164,18 +177,19 @@ def test_wrong_options_are_usage_errors(lines, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_no_rows_below_the_header_is_said_before_anything_is_done(lines, tmp_path, capsys):
-    (tmp_path / "rows.csv").write_bytes(lines[0] + b"\n\n")
+def test_no_rows_below_the_header_is_said_before_anything_is_done(trip_lines, tmp_path, capsys):
+    (tmp_path / "rows.csv").write_bytes(trip_lines[0] + b"\n\n")
     code, _, said = _build(capsys, [tmp_path / "rows.csv"], tmp_path / "out")
     wanted = f"{tmp_path}/rows.csv: no rows below the header; give files with data"
     assert (code, said) == (1, f"onegraph build_training_set: {wanted}")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_label_with_one_class_is_refused_and_nothing_is_left(lines, tmp_path, capsys):
-    untipped = [line.rpartition(b",")[0] + b",0" for line in lines[1:100]]
-    (tmp_path / "rows.csv").write_bytes(b"\n".join([lines[0], *untipped]))
-    code, _, said = _build(capsys, [tmp_path / "rows.csv"], tmp_path / "out")
+def test_a_label_with_one_class_is_refused_and_nothing_is_left(small, tmp_path, capsys):
+    named, folder = small
+    rows = (folder / "rows.csv").read_text()
+    (tmp_path / "rows.csv").write_text(rows.replace(",1\n", ",0\n"))
+    code, _, said = _build(capsys, [tmp_path / "rows.csv"], tmp_path / "out", *named)
     assert code == 1
     wanted = f"{tmp_path}/rows.csv: split train has one class only, the label is 0 in all "
     assert said.startswith(f"onegraph build_training_set: {wanted}")
@@ -212,8 +226,12 @@ def test_shards_that_lack_rows_are_no_training_set(tmp_path):
 
 
 def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_to_do(
-    built, files, tmp_path, capsys, monkeypatch
+    small, tmp_path, capsys, monkeypatch
 ):
+    named, folder = small
+    code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / "whole", *named)
+    assert code == 0, said
+
     def die(*_):
         raise SystemExit("power cut")
 
@@ -221,14 +239,16 @@ def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_t
     monkeypatch.setattr(training_set_writer.artifact, "complete", die)
     monkeypatch.setattr("beam_jobs.build_training_set.shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
     with pytest.raises(SystemExit):
-        _build(capsys, [files / "*"], tmp_path / "out", "--compression", "none")
+        _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named, "--compression", "none")
     monkeypatch.undo()
     # All is there but the manifest and the marker; the records are those of a gzipped build.
     (plain,) = (tmp_path / "out").glob("test-*.tfrecord")
-    (packed,) = built.glob("test-*.tfrecord.gz")
-    assert [*itertools.chain(*read_shard(plain))] == [*itertools.chain(*read_shard(packed))]
+    (packed,) = (tmp_path / "whole").glob("test-*.tfrecord.gz")
+    found = [*itertools.chain(*read_shard(plain))]
+    assert found
+    assert found == [*itertools.chain(*read_shard(packed))]
     with pytest.raises(ArtifactError, match="not a completed training_set"):
         TrainingSet.open(tmp_path / "out")
-    code, _, said = _build(capsys, [files / "*"], tmp_path / "out")
+    code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named)
     wanted = "not empty and no completed training_set; remove it or choose another directory"
     assert (code, said) == (1, f"onegraph build_training_set: {tmp_path}/out: {wanted}")

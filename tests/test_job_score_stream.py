@@ -6,11 +6,8 @@ import dataclasses
 import json
 import logging
 import os
-import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -20,7 +17,7 @@ import pytest
 from beam_jobs import measures, score_stream
 from beam_jobs.command_line import main
 from beam_jobs.event_files import json_events
-from beam_jobs.kafka_client import Consumer, Producer
+from beam_jobs.kafka_client import Producer
 from beam_jobs.send import send_rows
 from beam_jobs.settings import ScoreStream
 from models.registry import Registry
@@ -28,9 +25,9 @@ from models.scorer import Scorer
 from models.variants import Variants
 from schemas.errors import ServiceError
 from schemas.schema import SERVING
-from tests.kafka_records import committed, put, read
+from tests.kafka_records import committed, end_of, put, read
 
-ROOT = pathlib.Path(__file__).parent.parent
+MAIN = "beam_jobs.command_line:main"
 PATIENCE_S = 180
 
 
@@ -59,19 +56,12 @@ def send(broker, topic, values, rate=None):
         producer.close()
 
 
-def end_of(broker, topic):
-    consumer = Consumer(broker, topic)
-    try:
-        return sum(consumer.end_offsets(consumer.partitions).values())
-    finally:
-        consumer.close()
-
-
 def wait_until(true, what, patience_s=PATIENCE_S):
+    """Look now and again, not so often that the looking is work for the broker and this machine."""
     ends = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < ends, f"{what}: not within {patience_s} s"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def check_every_event_ended(broker, source, predictions=None, rejected=None):
@@ -170,36 +160,24 @@ def rejected_are(broker, source, count):
     return False
 
 
-@contextlib.contextmanager
-def job_process(argv):
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "beam_jobs", *argv]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_killed_and_started_again_loses_nothing(broker, argv, events):
+def test_killed_and_started_again_loses_nothing(broker, argv, events, jobs):
     source = argv[argv.index("--source-topic") + 1]
     send(broker, source, [b"{"])
     sender = threading.Thread(target=send, args=(broker, source, events, 600))
-    with job_process(argv) as process:
-        wait_until(lambda: rejected_are(broker, source, 1), "the job to be live")
-        sender.start()
-        wait_until(lambda: end_of(broker, f"{source}.p") > 1_000, "predictions")
-        process.send_signal(signal.SIGKILL)
-        process.wait(PATIENCE_S)
+    job = jobs(MAIN, argv)
+    wait_until(lambda: rejected_are(broker, source, 1), "the job to be live")
+    sender.start()
+    wait_until(lambda: end_of(broker, f"{source}.p") > 1_000, "predictions")
+    job.signal(signal.SIGKILL)
+    assert job.wait(PATIENCE_S) == -signal.SIGKILL
     sender.join(PATIENCE_S)
     scored = end_of(broker, f"{source}.p")
     assert scored < len(events), "killed in the middle"
-    with job_process(argv) as process:
-        wait_until(lambda: sum(committed(broker, source, source).values()) == len(events) + 1, "catching up")
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, said
-    assert "stopped: " in said
+    job = jobs(MAIN, argv)
+    wait_until(lambda: sum(committed(broker, source, source).values()) == len(events) + 1, "catching up")
+    job.signal(signal.SIGTERM)
+    assert job.wait(PATIENCE_S) == 0, job.err.read_text()
+    assert "stopped: " in job.err.read_text()
     ends = check_every_event_ended(broker, source)
     assert len(ends) == len(events) + 1
     repeated = end_of(broker, f"{source}.p") - len(events)

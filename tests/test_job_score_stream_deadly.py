@@ -1,21 +1,15 @@
 """A stream with records that end the process: they are rejected after restarts, everything else is scored."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 from beam_jobs.event_files import json_events
 from schemas.schema import SERVING
 from tests.deadly_stream import ABORT, HANG
 from tests.kafka_records import committed, put, read
 
-ROOT = pathlib.Path(__file__).parent.parent
-
 
 def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_scored(
-    broker, topics, registry, taxi, trips, tmp_path
+    broker, topics, registry, taxi, trips, jobs, tmp_path
 ):
     source, good, bad = (topics(name, partitions=2) for name in ("trips", "predictions", "rejected"))
     values = json_events(trips.slice(0, 40).select(taxi.schema.environment(SERVING).names))
@@ -28,17 +22,10 @@ def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_sco
         "--accept-rejected-topic",
         *("--batch-deadline-ms", "4000", "--marker-folder", str(tmp_path / "markers"), "--json"),
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.deadly_stream", str(log), *argv],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    job = jobs("tests.deadly_stream:supervise", [str(log), *argv])
+    assert job.wait(300) == 0, job.err.read_text()
     assert log.read_text().split() == ["-6", "-6", "0"]
-    result = json.loads(done.stdout)
+    result = json.loads(job.out.read_text())
     assert result["rejected_by_reason"] == {"JSON_SYNTAX": 1, "NATIVE_CRASH": 1, "TIMEOUT": 1}
     scored = {json.loads(record.value)["id"] for record in read(broker, good)}
     assert scored == {f"{source}/1/{row}" for row in range(40) if row not in (7, 9, 23)}

@@ -18,9 +18,9 @@ from beam_jobs.command_line import main
 from beam_jobs.settings import ScoreStream
 from schemas.errors import ServiceError
 from tests import test_job_score_stream
-from tests.kafka_records import committed, put
+from tests.kafka_records import committed, end_of, put
 from tests.test_beam_jobs_local_flink import listening
-from tests.test_job_score_stream import check_every_event_ended, end_of, events, send  # noqa: F401
+from tests.test_job_score_stream import check_every_event_ended, events, send  # noqa: F401
 
 pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(900)]
 

@@ -8,8 +8,8 @@ import pytest
 from beam_jobs import score_stream
 from beam_jobs.command_line import main
 from beam_jobs.settings import ScoreStream
-from tests.kafka_records import committed, put, read
-from tests.test_job_score_stream import check_every_event_ended, end_of, events, wait_until  # noqa: F401
+from tests.kafka_records import committed, end_of, put, read
+from tests.test_job_score_stream import check_every_event_ended, events, wait_until  # noqa: F401
 
 pytestmark = pytest.mark.needs_prism
 

@@ -12,7 +12,7 @@ import pytest
 
 from beam_jobs import process_wide, score_stream
 from beam_jobs.event_files import json_events
-from beam_jobs.kafka_client import Consumer, Producer
+from beam_jobs.kafka_client import Producer
 from beam_jobs.send import send_rows
 from beam_jobs.settings import ScoreStream
 from beam_jobs.value_format import ValueFormat
@@ -22,6 +22,7 @@ from models.registry import Registry
 from models.scorer import Scorer
 from schemas.schema import SERVING
 from tests.fixtures_models import another_bundle
+from tests.kafka_records import end_of
 
 Record = collections.namedtuple("Record", "topic partition offset timestamp key value")
 SWAPS = 12
@@ -50,15 +51,7 @@ def wait_for_the_end(broker, source, predictions, job):
     while end_of(broker, predictions) < end_of(broker, source):
         assert job.is_alive(), "the job ended"
         assert time.monotonic() < ends, f"predictions not within {PATIENCE_S} s"
-        time.sleep(0.05)
-
-
-def end_of(broker, topic):
-    consumer = Consumer(broker, topic)
-    try:
-        return sum(consumer.end_offsets(consumer.partitions).values())
-    finally:
-        consumer.close()
+        time.sleep(0.2)
 
 
 def without_contributions(value):

@@ -37,7 +37,7 @@ def wait_until(find, what):
     ends = time.monotonic() + PATIENCE_S
     while not (found := find()):
         assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S} s"
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 

@@ -1,32 +1,14 @@
 """Serving: every row is scored by its variant, as that variant alone would, and the feature pass is shared."""
 
-import shutil
-
 import numpy as np
 import pytest
 
-from models.registry import Registry
 from models.scorer import Scorer
 from models.serving import Serving
 from models.variants import Variants
 from schemas.rejection import Reason
-from tests.fixtures_models import another_bundle
 
 ROWS = 60
-
-
-@pytest.fixture(scope="module")
-def scorers(registry, second_candidate, tmp_path_factory):
-    """Three bundles of one graph: the first, the second, and the first with another threshold."""
-    own = Registry(shutil.copytree(registry, tmp_path_factory.mktemp("serving") / "registry"))
-    first = own.released().champion
-    second = own.release(second_candidate, "tests", "now", "").champion
-    third = another_bundle(own.bundle_path(first), threshold=0.001)
-    loaded = {}
-    for bundle in (first, second, third):
-        graphs = {scorer.graph.fingerprint: scorer.graph for scorer in loaded.values()}
-        loaded[bundle] = Scorer.load(own.bundle_path(bundle), graphs=graphs)
-    return loaded
 
 
 @pytest.fixture

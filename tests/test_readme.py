@@ -16,7 +16,8 @@ import pytest
 
 from beam_jobs import local_kafka
 from beam_jobs.command_line import main
-from beam_jobs.settings import VERBS, Broker
+from beam_jobs.settings import VERBS
+from beam_jobs.shared_settings import Broker
 from tests.conftest import free_port
 
 ROOT = pathlib.Path(__file__).parent.parent
