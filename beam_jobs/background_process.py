@@ -19,7 +19,8 @@ def spawn(
 
     `environment` comes on top of this process's own.
 
-    It gets a session of its own: Ctrl-C for the command that started it is not for the service.
+    It gets a session of its own: Ctrl-C for the command that started it is not for the service. Its command line can be
+    read when this returns; on a busy machine the kernel has it some time after the pid.
     """
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
@@ -36,6 +37,8 @@ def spawn(
         )
     finally:
         os.close(out)
+    while not _words(pid)[0] and not ended(pid, 1):
+        pass
     pid_file.write_text(f"{pid}\n")
     return pid
 
@@ -44,10 +47,9 @@ def running(pid_file: pathlib.Path, words: Collection[str]) -> int | None:
     """Return the pid in the file if that process lives and its command line holds all the words."""
     try:
         pid = int(pid_file.read_text())
-        found = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if {os.fsencode(word) for word in words} <= set(found) else None
+    return pid if {os.fsencode(word) for word in words} <= set(_words(pid)) else None
 
 
 def ended(pid: int, wait_ms: int) -> bool:
@@ -82,6 +84,14 @@ def end(pid_file: pathlib.Path, words: Collection[str], patience_s: float) -> bo
         os.waitpid(pid, os.WNOHANG)
     pid_file.unlink(missing_ok=True)
     return True
+
+
+def _words(pid: int) -> list[bytes]:
+    """Return a process's command line; its first word is empty where there is none, as in one that has ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return [b""]
 
 
 def _readable(handle: int, wait_ms: int) -> bool:

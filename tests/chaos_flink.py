@@ -119,11 +119,16 @@ class FlinkJob:
         pool = local_flink.status(self._folder).pids["workers"]
         if pool is None:
             return []
-        children: list[str] = []
-        for thread in pathlib.Path(f"/proc/{pool}/task").glob("*/children"):  # each thread has those that it started
-            with contextlib.suppress(OSError):
-                children += thread.read_text().split()
-        return sorted(map(int, children), key=_cpu_ticks, reverse=True)
+        workers = [worker for nursery in _children(pool) for worker in _children(nursery)]
+        return sorted(workers, key=_cpu_ticks, reverse=True)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[str] = []
+    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):  # each thread has those that it started
+        with contextlib.suppress(OSError):
+            found += thread.read_text().split()
+    return [int(child) for child in found]
 
 
 def _cpu_ticks(pid: int) -> int:

@@ -140,7 +140,8 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     wait_until(lambda: end_of(broker, f"{source}.p") > scored + RATE, "predictions behind it")
 
     began = time.monotonic()
-    killed = children(cluster.pids["workers"])
+    [nursery] = children(cluster.pids["workers"])
+    killed = children(nursery)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert len(killed) == 2
