@@ -17,8 +17,12 @@ from schemas.errors import InputError
 from schemas.rejection import Reason, Rejection, Stage, pointer
 from schemas.schema import Column, Kind, Schema
 
-_DTYPES = {Kind.FLOAT: np.float32, Kind.INT: np.int64}
-_INT64 = (-(2**63), 2**63 - 1)
+_FLOAT32 = float(np.finfo(np.float32).max)
+# Per kind of number: its type, and the least and the largest value that a column can hold.
+_NUMBERS: dict[Kind, tuple[type, float, float]] = {
+    Kind.FLOAT: (np.float32, -_FLOAT32, _FLOAT32),
+    Kind.INT: (np.int64, -(2**63), 2**63 - 1),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,18 +35,18 @@ class _Bounds:
 
 @functools.lru_cache(maxsize=64)
 def _bounds(schema: Schema) -> _Bounds:
-    of_kind = []
-    for kind, dtype in _DTYPES.items():
+    of_kind: list[tuple[type, tuple[int, ...], np.ndarray, np.ndarray]] = []
+    for kind, (dtype, least, most) in _NUMBERS.items():
         places = tuple(place for place, column in enumerate(schema.columns) if column.kind is kind)
         columns = [schema.columns[place] for place in places]
-        least, most = (float(np.finfo(dtype).min), float(np.finfo(dtype).max)) if kind is Kind.FLOAT else _INT64
         lows = [least if column.minimum is None else max(column.minimum, least) for column in columns]
         highs = [most if column.maximum is None else min(column.maximum, most) for column in columns]
         if kind is Kind.INT:
             lows, highs = list(map(math.ceil, lows)), list(map(math.floor, highs))
         if places:
-            limits = (np.array(ends, dtype).reshape(-1, 1) for ends in (lows, highs))
-            of_kind.append((dtype, places, *limits))
+            low: np.ndarray = np.array(lows, dtype).reshape(-1, 1)
+            high: np.ndarray = np.array(highs, dtype).reshape(-1, 1)
+            of_kind.append((dtype, places, low, high))
     required = tuple(place for place, column in enumerate(schema.columns) if column.required)
     return _Bounds(required, tuple(of_kind))
 
@@ -95,7 +99,7 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
         if column.required and present is not None:
             faults.append((Reason.REQUIRED, ~present))
         if column.kind is not Kind.BYTES:
-            values = values_of(array, _DTYPES[column.kind])
+            values = values_of(array, _NUMBERS[column.kind][0])
             if column.kind is Kind.FLOAT:
                 faults.append((Reason.NUM_NONFINITE, ~np.isfinite(values)))
             if column.minimum is not None:
