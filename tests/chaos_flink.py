@@ -25,9 +25,16 @@ class FlinkJob:
 
     # a checkpoint, which waits for the read budget of a second, may begin just before the next one is due
     replayed_s = 2 * CHECKPOINT_MS / 1000
+    commits_without_room = False  # without room for checkpoints
 
-    def __init__(self, options: Mapping[str, Any], folder: pathlib.Path, say: Callable[[str], None]):
+    def __init__(
+        self, options: Mapping[str, Any], folder: pathlib.Path, disk: pathlib.Path, say: Callable[[str], None]
+    ):
         self._folder, self._say = folder / "flink", say
+        self._folder.mkdir()
+        checkpoints = disk / "checkpoints"
+        checkpoints.mkdir()
+        (self._folder / "checkpoints").symlink_to(checkpoints)
         self._settings = ScoreStream(
             **options,
             runner="flink",
@@ -75,6 +82,11 @@ class FlinkJob:
             self._thread.join(_START_S)
             self._submit(self._last_checkpoint())
         return time.time()
+
+    def kill(self) -> None:
+        """Kill the Python worker with SIGKILL."""
+        self._remember_failures()  # the JobManager keeps few, and without room there are many
+        self.strike(WORKER)
 
     def stop(self) -> None:
         """Cancel the job, and learn when it had failed."""
