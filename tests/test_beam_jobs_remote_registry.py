@@ -105,7 +105,7 @@ def full_disk(monkeypatch):
     write = Path.write_bytes
 
     def full(file: Path, content: bytes) -> int:
-        if "onegraph-registry-" in str(file) and file.name == artifact.MANIFEST:
+        if "onegraph-registry-" in str(file) and file.name == "saved_model.pb":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(file, content)
 
