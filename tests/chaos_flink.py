@@ -25,7 +25,7 @@ class FlinkJob:
 
     # a checkpoint, which waits for the read budget of a second, may begin just before the next one is due
     replayed_s = 2 * CHECKPOINT_MS / 1000
-    commits_without_room = False  # without room for checkpoints
+    commits_without_room = False  # its checkpoints want room as well
 
     def __init__(
         self, options: Mapping[str, Any], folder: pathlib.Path, disk: pathlib.Path, say: Callable[[str], None]
@@ -112,10 +112,11 @@ class FlinkJob:
         except OnegraphError as error:
             self._say(f"the command that watches the job ended: {error}")
 
-    def _last_checkpoint(self) -> str:
+    def _last_checkpoint(self) -> str | None:
         found = [path.parent for path in (self._folder / "checkpoints").glob("*/chk-*/_metadata")]
         if not found:
-            raise AssertionError(f"{self._folder}: no checkpoint to go on from")
+            self._say("there is no checkpoint yet: handing the job in again, to go on from the group's offsets")
+            return None
         newest = max(found, key=lambda path: path.stat().st_mtime)
         self._say(f"handing the job in again from {newest.parent.name}/{newest.name}")
         return str(newest)
