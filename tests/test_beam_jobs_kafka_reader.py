@@ -57,6 +57,12 @@ def read_all(events: Source):
     return list(_found)
 
 
+def wait_until_found(count):
+    until = time.monotonic() + 60
+    while len(_found) < count and time.monotonic() < until:
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def filled(broker, topics):
     """A topic of 3 partitions with 40, 0 and 7 events."""
@@ -186,18 +192,14 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 
     def grow():
         try:
-            wait_for(47)
+            wait_until_found(47)
             add_partitions(broker, filled, 6)
             put(broker, filled, 5, [b"late"] * 20)
-            wait_for(67)
+            wait_until_found(67)
         finally:
             stop.set()
 
-    def wait_for(count):
-        until = time.monotonic() + 60
-        while len(_found) < count and time.monotonic() < until:
-            time.sleep(0.05)
-
+    _found.clear()
     threading.Thread(target=grow).start()
     assert len(read_all(endless)) == 67
     told = [one.getMessage() for one in caplog.records if "cannot look for new partitions now" in one.getMessage()]
@@ -255,7 +257,13 @@ def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch,
 
     monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Stuck)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, stall_s=0.6, look_s=30)
-    threading.Timer(2.5, process_wide.stop_signal(endless.job).set).start()
+
+    def end():
+        wait_until_found(47)
+        process_wide.stop_signal(endless.job).set()
+
+    _found.clear()
+    threading.Thread(target=end).start()
     assert len(read_all(endless)) == 47
     assert len(made) == 2
 
