@@ -82,11 +82,7 @@ class BatchMarkers:
         self._free: list[_Marker] = []
         self._dead: dict[pathlib.Path, BatchName] = {}
         self._next_look = clock()
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._free.append(_Marker(self._folder))
-        except OSError as error:
-            raise OnegraphError(f"{folder}: batch markers cannot be written: {error.strerror}; name a folder") from None
+        self._free.append(self._new())
 
     def suspects(self, events: EventBatch) -> list[int]:
         """Return the rows of the events that were in hand when a process died; try them in a child process first."""
@@ -107,7 +103,7 @@ class BatchMarkers:
         """Name a batch while it is scored. Once it is done, its events are no suspects any more."""
         name = BatchName.of(events)
         with self._lock:
-            marker = self._free.pop() if self._free else _Marker(self._folder)
+            marker = self._free.pop() if self._free else self._new()
         marker.write(_encode(name))
         watching = self._watchdog.watching(name) if self._watchdog else contextlib.nullcontext()
         try:
@@ -127,6 +123,15 @@ class BatchMarkers:
                 self._free.pop().close()
         if self._watchdog:
             self._watchdog.close()
+
+    def _new(self) -> "_Marker":
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return _Marker(self._folder)
+        except OSError as error:
+            raise OnegraphError(
+                f"{self._folder}: batch markers cannot be written: {error.strerror}; free it or name another folder"
+            ) from None
 
     def _look(self) -> None:
         with self._lock:
@@ -165,9 +170,16 @@ class _Marker:
         self._path = folder / f"{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}{_SUFFIX}"
         fresh = self._path.with_suffix(".new")  # nobody looks at it before it is locked
         self._file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.pwrite(self._file, _EMPTY, 0)
-        fresh.rename(self._path)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            taken = 0
+            while taken < len(_EMPTY):  # of the last room on a disk a write takes what there is and says nothing
+                taken += os.pwrite(self._file, _EMPTY[taken:], taken)
+            fresh.rename(self._path)
+        except OSError:
+            os.close(self._file)
+            fresh.unlink(missing_ok=True)  # whoever starts the job again and again must not fill the folder
+            raise
 
     def write(self, name: bytes) -> None:
         os.pwrite(self._file, name + b"\n", 0)

@@ -15,6 +15,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.confluent_producer import Delivery, Producer
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_client import FETCH_BYTES, missing_topic, offsets_lost, undecodable
 from beam_jobs.kafka_client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
 from beam_jobs.kafka_connecting import CONNECT_S
@@ -220,4 +221,5 @@ class Consumer:
             ) from None
 
     def _error(self, doing: str, error: KafkaError) -> ServiceError:
-        return ServiceError(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")
+        kind = Unavailable if error.code() in _PASSING or error.retriable() else ServiceError
+        return kind(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")

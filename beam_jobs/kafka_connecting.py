@@ -77,8 +77,8 @@ def reach(connection: Connection, connect_s: float) -> dict[str, Any]:
     return login
 
 
-def _unreachable(connection: Connection, connect_s: float, why: str) -> ServiceError:
-    return ServiceError(
+def _unreachable(connection: Connection, connect_s: float, why: str) -> Unavailable:
+    return Unavailable(
         f"no Kafka broker answers at {connection} within {connect_s:g} s ({why}); start it or give the right "
         "--bootstrap-servers"
     )

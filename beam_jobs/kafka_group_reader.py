@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from beam_jobs import measures
 from beam_jobs.event_gathering import EventGatherer
 from beam_jobs.events import EventBatch
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_client import Consumer, OffsetsLost
 from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_source import Source
@@ -109,23 +110,30 @@ class GroupReader:
         A new partition is read from its start, or from where the group was with it. Reading that has an end has none.
         """
         self._looked = time.monotonic()
-        assert self._consumer is not None
         try:
-            ends = self._consumer.end_offsets(sorted(at)) if stop is None else stop
-        except ServiceError as error:  # a broker that is away for a while holds the job, it does not end it
+            return self._looked_around(at, stop)
+        except Unavailable as error:  # a broker that is away for a while holds the job, it does not end it
             _log.warning("cannot look for new partitions now: %s", error)
             return {}
+
+    def _looked_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
+        assert self._consumer is not None
+        # The partitions first: with them the library learns which leaders have moved. Before it knows, it asks the old
+        # ones for their ends again and again until its time is up, and nobody reads meanwhile.
+        there = self._consumer.find_partitions() if stop is None else ()
+        ends = self._consumer.end_offsets(sorted(at)) if stop is None else stop
         stalled = self._watch.stalled(at, ends, self._busy, self._looked)
         self._busy = False
         if stalled:
             _log.warning("topic %r: partitions %s stand still behind their end: read anew", self._source.topic, stalled)
             measures.count("reopens")
+            fresh = open_consumer(self._source.servers, self._source.topic)  # before the old one is let go
             self.close()
+            self._consumer = fresh
             self.go_to(at)
         if stop is not None:
             return {}
-        groups = self._source.partition_groups
-        new = [p for p in self._consumer.find_partitions() if p % groups == self._index and p not in at]
+        new = [p for p in there if p % self._source.partition_groups == self._index and p not in at]
         if not new:
             return {}
         asking = open_consumer(self._source.servers, self._source.topic, self._source.group)

@@ -64,8 +64,9 @@ class BundlePlace:
 class RemoteRegistry(Registry):
     """Reads only; `live` looks at the pointer and copies the bundles that a new one names, those not yet here.
 
-    Raises `ServiceError` where the place cannot be read; the next call tries again. A bundle is here only if it is
-    complete, signed where that is asked for, and every byte is that of its manifest; `bundle_path` says what is wrong.
+    Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
+    nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
+    every byte is that of its manifest; `bundle_path` says what is wrong.
     """
 
     def __init__(self, place: str, trusted: TrustedKeys | None = None):
@@ -114,22 +115,36 @@ class RemoteRegistry(Registry):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
-            if name != artifact.SIGNATURES or FileSystems.exists(f"{source}/{name}"):
-                (unfinished / name).write_bytes(_read(f"{source}/{name}", _LARGEST))
         try:
-            opened = artifact.open_artifact(unfinished, KIND, self._trusted)
-            for name, entry in opened.manifest["files"].items():
-                file = unfinished / name
-                if not file.resolve().is_relative_to(unfinished.resolve()):
-                    raise ArtifactError(f"{source}: its manifest names a file outside it; release it again")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(_read(f"{source}/{name}", entry["size"] + 1))
-            opened.verify()
+            self._copy_files(source, unfinished)
+            unfinished.rename(target)
         except ArtifactError as error:
             raise ArtifactError(str(error).replace(str(unfinished), source)) from None
-        unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _copy_files(self, source: str, folder: pathlib.Path) -> None:
+        for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
+            if name != artifact.SIGNATURES or FileSystems.exists(f"{source}/{name}"):
+                _write(folder / name, _read(f"{source}/{name}", _LARGEST))
+        opened = artifact.open_artifact(folder, KIND, self._trusted)
+        for name, entry in opened.manifest["files"].items():
+            file = folder / name
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise ArtifactError(f"{source}: its manifest names a file outside it; release it again")
+            _write(file, _read(f"{source}/{name}", entry["size"] + 1))
+        opened.verify()
+
+
+def _write(file: pathlib.Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except OSError as error:
+        raise ServiceError(
+            f"{file}: the copy of a bundle cannot be written: {error.strerror}; free that disk or set TMPDIR to "
+            "another one"
+        ) from None
 
 
 def _read(place: str, most: int) -> bytes:

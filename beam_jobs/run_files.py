@@ -13,8 +13,10 @@ import time
 from typing import Any
 
 from beam_jobs.user_folder import user_folder
+from schemas.errors import OnegraphError
 
 LOOPBACK = "127.0.0.1"
+_OR_ELSE = "set TMPDIR to another one"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,10 @@ class WorkerMetrics:
 
 
 class Announced:
-    """A process of a job that can be found, by its file, until `close`, which closes its endpoint too if it has one."""
+    """A process of a job that can be found, by its file, until `close`, which closes its endpoint too if it has one.
+
+    Raises `OnegraphError` where the file cannot be written.
+    """
 
     def __init__(self, job: Job, endpoint: Any = None, role: str = "job"):
         self._endpoint = endpoint
@@ -51,8 +56,14 @@ class Announced:
         }
         self._path = folder() / f"{pid}-{job.name}-{role}.json"
         unfinished = self._path.with_suffix(".new")
-        unfinished.write_text(json.dumps(about))
-        unfinished.replace(self._path)
+        try:
+            unfinished.write_text(json.dumps(about))
+            unfinished.replace(self._path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise OnegraphError(
+                f"{self._path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}"
+            ) from None
 
     def close(self) -> None:
         """Remove the file and stop serving."""
@@ -69,7 +80,7 @@ class Announced:
 
 def folder() -> pathlib.Path:
     """Return the folder of the files, in the user's own one; raises `OnegraphError` where that is somebody else's."""
-    jobs = user_folder("set TMPDIR to another one") / "jobs"
+    jobs = user_folder(_OR_ELSE) / "jobs"
     jobs.mkdir(mode=0o700, exist_ok=True)
     return jobs
 

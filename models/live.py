@@ -117,7 +117,7 @@ class LiveScorer:
             try:
                 pointer = self._registry.live()
             except (OnegraphError, OSError) as error:
-                self._refuse(f"pointer not readable: {error}", None)
+                self._refuse(f"pointer cannot be followed: {error}", None)
                 continue
             if pointer is None or pointer.generation == self._looked_at:
                 continue

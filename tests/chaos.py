@@ -1,6 +1,7 @@
 """Seeded faults against the running stream, then the proof that nothing came of them. See docs/operations.md."""
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import logging
@@ -10,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
@@ -78,7 +80,7 @@ def run(given: argparse.Namespace, log: Log, folder: pathlib.Path) -> dict[str, 
     seeds, controls = [], []
     try:
         if not given.controls:
-            seeds = [one_seed(given, log, world, seed, runner) for seed, runner in schedule(given)]
+            seeds = run_seeds(given, log, world)
         if given.controls or not given.no_controls:
             controls = [one_control(log, control) for control in chaos_controls.run_all(world)]
     finally:
@@ -103,20 +105,46 @@ def schedule(given: argparse.Namespace) -> list[tuple[int, str]]:
     return [(seed, "local") for seed in seeds[:-1]] + [(seeds[-1], "flink")]
 
 
-def one_seed(given: argparse.Namespace, log: Log, world: Any, seed: int, runner: str) -> dict[str, Any]:
-    """Run one seed, check it, print both."""
-    from tests import chaos_checks, chaos_report
+def run_seeds(given: argparse.Namespace, log: Log, world: Any) -> list[dict[str, Any]]:
+    """Run every seed; what one has left is checked in a thread while the next one runs, which mostly waits."""
+    with concurrent.futures.ThreadPoolExecutor(1, "verifier") as verifier:
+        found = [one_seed(given, log, world, verifier, seed, runner) for seed, runner in schedule(given)]
+        return [figures() for figures in found]
+
+
+def one_seed(
+    given: argparse.Namespace, log: Log, world: Any, verifier: concurrent.futures.Executor, seed: int, runner: str
+) -> Callable[[], dict[str, Any]]:
+    """Run one seed and return what waits for its figures; one that does not come to its end has failed."""
+    from schemas.errors import OnegraphError
+    from tests import chaos_report
     from tests.chaos_run import Run
 
     who = f"{runner} {seed}"
     count = given.messages or COUNTS[given.tier]
     log(who, f"seed {seed} on runner {runner}: {count:,} messages")
     started = time.monotonic()
-    seen = Run(world, seed, runner, count, world.make_job(runner), lambda what: log(who, what)).evidence()
+    try:
+        one = Run(world, seed, runner, count, world.make_job(runner), lambda what: log(who, what))
+        seen = one.evidence()
+    except (AssertionError, OnegraphError) as error:
+        log(who, f"FAIL  {error}")
+        world.mend()
+        broken = chaos_report.broken(seed, runner, str(error), time.monotonic() - started)
+        return lambda: broken
+    world.forget(one.topics)
+    seconds = time.monotonic() - started
+    return verifier.submit(_verified, log, who, world, seen, seed, runner, seconds).result
+
+
+def _verified(log: Log, who: str, world: Any, seen: Any, seed: int, runner: str, seconds: float) -> dict[str, Any]:
+    """Check what a seed has left and print it."""
+    from tests import chaos_checks, chaos_report
+
     checks = chaos_checks.check_all(seen, world.recompute(seen))
     for check in checks:
         log(who, str(check))
-    figures = chaos_report.figures(seed, runner, seen, checks, time.monotonic() - started)
+    figures = chaos_report.figures(seed, runner, seen, checks, seconds)
     log(who, chaos_report.times(figures))
     return figures
 

@@ -104,11 +104,17 @@ def duplicates(seen: Evidence) -> Check:
 
 
 def _bound(seen: Evidence) -> int:
-    """Return how many repeats the deaths explain: before each, what was written since the last commit, and a batch."""
+    """Return how many repeats the deaths explain: before each, what was written since the last commit, and a batch.
+
+    A death before which nothing was written since the one before it explains none: that work was lost already.
+    """
     written = np.sort([one.at for one in seen.predictions])
-    bound = 0
-    for death in seen.deaths:
+    bound, before = 0, -1
+    for death in sorted(seen.deaths):
         end = int(np.searchsorted(written, death + _ON_ITS_WAY_S))
+        if end == before:
+            continue
+        before = end
         start = np.searchsorted(written, written[end - 1] - seen.replayed_s) if end else 0
         bound += end - int(start) + seen.replayed_events
     return bound

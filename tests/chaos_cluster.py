@@ -11,12 +11,15 @@ import uuid
 
 from beam_jobs import background_process, java, local_kafka
 from schemas.errors import ServiceError
+from tests.chaos_disk import SmallDisk
 from tests.chaos_proxy import HOST, Proxy
 from tests.conftest import free_port
 
 NODES = (1, 2, 3)
 _MAIN = "kafka.Kafka"
+_JVM = ("-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # they start far more often than they work long
 _UP_S = 120
+_DISK_MB = 4_096
 _SETTINGS = """
 process.roles=broker,controller
 node.id={node}
@@ -47,11 +50,14 @@ log.cleaner.dedupe.buffer.size=8388608
 class Cluster:
     """As `chaos_world.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` the whole of it.
 
+    The last node has its log on a disk that can be made full.
+
     `servers` is where the suite connects, `job_servers` where the job does: through `proxies`.
     """
 
     def __init__(self, folder: pathlib.Path):
         self._folder, self._turn = folder, 0
+        self._disk = SmallDisk(self._home(NODES[-1]) / "data", _DISK_MB)
         self._direct, self._behind, self._controller = ([free_port() for _ in NODES] for _ in range(3))
         self.proxies = [Proxy(port) for port in self._behind]
         self.servers = ",".join(f"{HOST}:{port}" for port in self._direct)
@@ -59,14 +65,13 @@ class Cluster:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().strip("=").replace("-", "0")
         for node in NODES:
             self._format(node, cluster)
-        self.start()
 
     def start(self) -> None:
         """Start the nodes that do not run and wait until every one answers."""
         library = local_kafka.jars()
         for node in NODES:
             if self._pid(node) is None:
-                command = [java.java(), "-Xmx400m", "-cp", f"{local_kafka.SOURCE}:{library}/*", *self._words(node)]
+                command = [java.java(), *_JVM, "-cp", f"{local_kafka.SOURCE}:{library}/*", *self._words(node)]
                 background_process.spawn(command, self._home(node) / "kafka.log", self._home(node) / "kafka.pid")
         ends = time.monotonic() + _UP_S
         for port in self._direct:
@@ -85,9 +90,29 @@ class Cluster:
         for node in NODES:
             self._kill(node)
 
+    def fill_a_disk(self) -> None:
+        """Leave the last node no room for its log; a node ends itself when it cannot write."""
+        self._disk.fill()
+
+    def the_full_one_ended(self) -> bool:
+        """Say whether the node without room has ended itself."""
+        return self._pid(NODES[-1]) is None
+
+    def kill_the_full_one(self) -> int:
+        """Kill the node without room with SIGKILL; returns its pid."""
+        return self._kill(NODES[-1])
+
+    def mend(self) -> None:
+        """Give back room, speed and every node, whatever was taken."""
+        self._disk.make_room()
+        for proxy in self.proxies:
+            proxy.delay_s = 0.0
+        self.start()
+
     def stop(self) -> None:
         for node in NODES:
             background_process.end(self._home(node) / "kafka.pid", self._words(node), patience_s=20)
+        self._disk.close()
         for proxy in self.proxies:
             proxy.close()
 
@@ -103,7 +128,7 @@ class Cluster:
 
     def _format(self, node: int, cluster: str) -> None:
         home, place = self._home(node), node - 1
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         text = _SETTINGS.format(
             node=node,
             voters=",".join(f"{one}@{HOST}:{port}" for one, port in zip(NODES, self._controller, strict=True)),

@@ -3,7 +3,7 @@
 It imports everything once and forks a process for every start of the job: so a successor is there at once, and a kill
 costs no import. A line of standard input is one of
 
-    {"start": OPTIONS OF score_stream, "log": FILE}
+    {"start": OPTIONS OF score_stream, "log": FILE, "temporary": FOLDER}
     {"arm": PID, "point": POINT, "count": N}     the process kills itself when it passes the point for the Nth time
 
 and a line of standard output tells what became of it: `{"pid": PID}`, `{"ended": PID, "code": CODE}`. It ends, and
@@ -17,6 +17,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def _obey(order: dict[str, Any], children: dict[int, int]) -> None:
             os.close(to_child)
             for pipe in children.values():
                 os.close(pipe)
-            _work(order["start"], order["log"], ours)
+            _work(order["start"], order["log"], order["temporary"], ours)
         os.close(ours)
         children[pid] = to_child
         _tell(pid=pid)
@@ -106,7 +107,7 @@ def _bury(children: dict[int, int]) -> None:
             _tell(ended=pid, code=os.waitstatus_to_exitcode(status))
 
 
-def _work(argv: list[str], log: str, orders: int) -> NoReturn:
+def _work(argv: list[str], log: str, temporary: str, orders: int) -> NoReturn:
     from beam_jobs import command_line
 
     code = 70
@@ -114,6 +115,7 @@ def _work(argv: list[str], log: str, orders: int) -> NoReturn:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         for stream in (1, 2):
             os.dup2(out, stream)
+        tempfile.tempdir = temporary
         threading.Thread(target=_listen, args=(orders,), daemon=True).start()
         code = command_line.main(["score_stream", *argv])
     finally:

@@ -18,12 +18,11 @@ from beam_jobs.kafka_client import Consumer, Delivery, Producer
 from beam_jobs.settings import ScoreStream
 from models.prediction import PredictionEncoder
 from schemas.errors import OnegraphError, ServiceError
-from tests import chaos_checks, chaos_evidence
+from tests import chaos_checks
 from tests.chaos_checks import LOSS, VALUES, Check
-from tests.chaos_evidence import Evidence
 from tests.chaos_messages import Sender, messages
 from tests.chaos_world import PARTITIONS, World
-from tests.kafka_records import commit, committed
+from tests.kafka_records import commit
 
 COUNT = 2_000
 MANY = 10_500  # more than one of ten thousand
@@ -255,21 +254,10 @@ class _Trial:
         return True
 
     def _checked(self) -> list[Check]:
-        seen = self._seen()
-        return chaos_checks.check_all(seen, self._world.recompute(seen))
-
-    def _seen(self) -> Evidence:
-        source, predictions, rejected = (self._world.read(topic) for topic in self._topics)
-        return Evidence(
-            source=source,
-            predictions=list(chaos_evidence.predictions(predictions)),
-            rejected=list(chaos_evidence.rejected(rejected)),
-            reasons=[one.reason for one in self._made],
-            samples=[],
-            committed=committed(self._world.servers, self._topics[0], self._name),
-            deaths=[0.0],
-            replayed_events=len(self._made),
+        seen = self._world.evidence(
+            self._topics, self._name, self._made, samples=[], deaths=[0.0], replayed_events=len(self._made)
         )
+        return chaos_checks.check_all(seen, self._world.recompute(seen))
 
 
 def run_all(world: World) -> Iterator[Result]:

@@ -25,9 +25,16 @@ class FlinkJob:
 
     # a checkpoint, which waits for the read budget of a second, may begin just before the next one is due
     replayed_s = 2 * CHECKPOINT_MS / 1000
+    commits_without_room = False  # its checkpoints want room as well
 
-    def __init__(self, options: Mapping[str, Any], folder: pathlib.Path, say: Callable[[str], None]):
+    def __init__(
+        self, options: Mapping[str, Any], folder: pathlib.Path, disk: pathlib.Path, say: Callable[[str], None]
+    ):
         self._folder, self._say = folder / "flink", say
+        self._folder.mkdir()
+        checkpoints = disk / "checkpoints"
+        checkpoints.mkdir()
+        (self._folder / "checkpoints").symlink_to(checkpoints)
         self._settings = ScoreStream(
             **options,
             runner="flink",
@@ -76,6 +83,11 @@ class FlinkJob:
             self._submit(self._last_checkpoint())
         return time.time()
 
+    def kill(self) -> None:
+        """Kill the Python worker with SIGKILL."""
+        self._remember_failures()  # the JobManager keeps few, and without room there are many
+        self.strike(WORKER)
+
     def stop(self) -> None:
         """Cancel the job, and learn when it had failed."""
         self._remember_failures()
@@ -100,10 +112,11 @@ class FlinkJob:
         except OnegraphError as error:
             self._say(f"the command that watches the job ended: {error}")
 
-    def _last_checkpoint(self) -> str:
+    def _last_checkpoint(self) -> str | None:
         found = [path.parent for path in (self._folder / "checkpoints").glob("*/chk-*/_metadata")]
         if not found:
-            raise AssertionError(f"{self._folder}: no checkpoint to go on from")
+            self._say("there is no checkpoint yet: handing the job in again, to go on from the group's offsets")
+            return None
         newest = max(found, key=lambda path: path.stat().st_mtime)
         self._say(f"handing the job in again from {newest.parent.name}/{newest.name}")
         return str(newest)

@@ -44,11 +44,11 @@ class Nursery:
         self._ready = threading.Event()
         threading.Thread(target=self._hear, name="nursery", daemon=True).start()
 
-    def start(self, options: list[str], log: pathlib.Path) -> int:
-        """Start the job and return its pid."""
+    def start(self, options: list[str], log: pathlib.Path, temporary: pathlib.Path) -> int:
+        """Start the job, with a folder for temporary files of its own, and return its pid."""
         if not self._ready.wait(_START_S):
             raise AssertionError("the nursery of the job's processes did not start")
-        self._say(start=options, log=str(log))
+        self._say(start=options, log=str(log), temporary=str(temporary))
         return self._pids.get(timeout=_START_S)
 
     def arm(self, pid: int, point: str, count: int) -> None:
@@ -87,12 +87,21 @@ class LocalJob:
     """Keeps one process of the job running, as a supervisor would: whatever ends it, the next one starts."""
 
     replayed_s = 2.0  # the job commits every second; as long again for the batch that is being worked on
+    commits_without_room = True  # the marker of a process has its room from the start
 
-    def __init__(self, nursery: Nursery, options: Mapping[str, Any], folder: pathlib.Path, say: Callable[[str], None]):
+    def __init__(
+        self,
+        nursery: Nursery,
+        options: Mapping[str, Any],
+        folder: pathlib.Path,
+        disk: pathlib.Path,
+        say: Callable[[str], None],
+    ):
         words = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
         self._options = list(itertools.chain.from_iterable(words))
         self._nursery, self._say = nursery, say
         self.log = folder / "job.log"
+        self._temporary = _made(disk / "tmp")
         self.deaths: list[float] = []
         self.started_at = 0.0
         self._stopping = False
@@ -109,6 +118,10 @@ class LocalJob:
     def arm(self, point: str, count: int) -> None:
         """Let the process kill itself when it passes that point for the `count`th time."""
         self._nursery.arm(self._pid, point, count)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, wherever it is."""
+        os.kill(self._pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop it by SIGTERM, which must end well."""
@@ -137,8 +150,8 @@ class LocalJob:
             self._error = error
 
     def _supervise(self) -> None:
-        while True:
-            self._pid = self._nursery.start(self._options, self.log)
+        while not self._stopping:
+            self._pid = self._nursery.start(self._options, self.log, self._temporary)
             self.started_at = time.time()
             code = self._nursery.wait(self._pid)
             if self._stopping:
@@ -153,3 +166,8 @@ class LocalJob:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(lines) if line.startswith("onegraph ")), "no message")[:200]
+
+
+def _made(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir()
+    return folder

@@ -20,11 +20,13 @@ BROKER = "kill -9 of the broker"
 OUTAGE = "all brokers away"
 SLOW = "slow network"
 RESETS = "connections reset"
+BROKER_DISK = "the disk of a broker full"
+JOB_DISK = "the disk of the job full"
 PARTITION = "a partition added"
 SWAP = "swap"
 ROLLBACK = "rollback"
 BROKEN = "broken bundle"
-FAULTS = frozenset({KILL, WORKER, TASK_MANAGER, JOB_MANAGER, BROKER, OUTAGE, SLOW, RESETS})
+FAULTS = frozenset({KILL, WORKER, TASK_MANAGER, JOB_MANAGER, BROKER, OUTAGE, SLOW, RESETS, BROKER_DISK, JOB_DISK})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Action:
 
 
 def plan(seed: int, runner: str, tier: int = 1) -> list[Action]:
-    """Return the actions of a seed, one after the other, never two at a time; tier 2 adds the network's and more.
+    """Return the actions of a seed, one after the other, never two at a time; tier 2 adds network, full disks and more.
 
     >>> plan(1, "local") == plan(1, "local"), plan(1, "local") == plan(2, "local")
     (True, False)
@@ -67,7 +69,7 @@ def plan(seed: int, runner: str, tier: int = 1) -> list[Action]:
     acts.append((BROKER, "", 0, 0.0))
     if tier > 1:
         acts += [(OUTAGE, "", 0, _OUTAGE_S), (SLOW, "", 0, _SLOW_S), (RESETS, "", 0, _RESETS_S)]
-        acts.append((PARTITION, "", 0, 0.0))
+        acts += [(what, "", 0, 0.0) for what in (BROKER_DISK, JOB_DISK, PARTITION)]
         acts += [(JOB_MANAGER, "", 0, 0.0)] if runner == "flink" else []
     chance.shuffle(acts)
     # the broken bundle is one that is not live: it comes before the swap to it or after the rollback from it

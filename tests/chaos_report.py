@@ -32,6 +32,11 @@ def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], sec
     }
 
 
+def broken(seed: int, runner: str, why: str, seconds: float) -> dict[str, Any]:
+    """Return the figures of a seed that did not come to its end."""
+    return {"seed": seed, "runner": runner, "seconds": seconds, "passed": False, "why": why}
+
+
 def times(found: Mapping[str, Any]) -> str:
     """Return recovery and memory in one line."""
     memory = ", ".join(f"{name} {size:,.0f} MB" for name, size in found["max_rss_mb"].items())
@@ -67,6 +72,9 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
             *("recovery p50/max s", "verdict"),
         )
     for one in result["seeds"]:
+        if "why" in one:
+            yield f"{one['seed']:>4} {one['runner']:<6} FAIL {one['why']}"
+            continue
         checks = one["checks"]
         repeats = f"{checks[DUPLICATES]['repeats']:,}/{checks[DUPLICATES]['bound']:,}"
         recovery = f"{one['recovery_p50_s']:.1f}/{one['recovery_max_s']:.1f}"
@@ -75,10 +83,11 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
             *(checks[LOSS]["lost"], checks[PHANTOM]["phantom"], repeats, checks[ORDER]["inversions"]),
             *(checks[VALUES]["different"], recovery, "pass" if one["passed"] else "FAIL"),
         )
+    ended = [one for one in result["seeds"] if "why" not in one]
     caught = sum(one["caught"] for one in result["controls"])
     if result["controls"]:
         yield f"negative controls caught: {caught} of {len(result['controls'])}"
-    sent, lost = (sum(one["checks"][LOSS][name] for one in result["seeds"]) for name in ("source records", "lost"))
+    sent, lost = (sum(one["checks"][LOSS][name] for one in ended) for name in ("source records", "lost"))
     verdict = "passed" if result["passed"] else "FAILED"
     yield f"{verdict}: {len(result['seeds'])} seeds, {sent:,} messages, {lost:,} lost, {result['seconds']:.0f} s"
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"

@@ -1,21 +1,21 @@
 """One seed: send, strike, wait until the job works again, and collect what there is to know."""
 
 import pathlib
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.errors import OnegraphError
-from tests import chaos_evidence, chaos_plan, chaos_world
+from tests import chaos_plan, chaos_world
 from tests.chaos_evidence import Evidence, Fault
 from tests.chaos_messages import Sender, messages
 from tests.chaos_plan import Action
 from tests.chaos_watch import Watch
 from tests.chaos_world import PARTITIONS, World
-from tests.kafka_records import committed
 
 KEYS = 500
-RATE = 1_500  # messages per second at most
+RATES = {1: 1_500, 2: 4_000}  # messages per second at most, by tier
 MAX_BATCH = 500
 _PATIENCE_S = 600.0
 _POLL_MS = 200
@@ -24,11 +24,15 @@ _TRICKLES = 200
 _DELAY_S = 0.25  # of every piece of data, in each direction
 _BETWEEN_RESETS_S = 1.0
 _REFUSAL = "goes on serving"
+_NO_ROOM = "No space left on device"
+_FULL_S = 30.0  # so long a node may go on without room
 
-MakeJob = Callable[[Mapping[str, Any], pathlib.Path, Callable[[str], None]], Any]
+MakeJob = Callable[[Mapping[str, Any], pathlib.Path, pathlib.Path, Callable[[str], None]], Any]
 
 
-def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str) -> dict[str, Any]:
+def job_options(
+    servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str, markers: pathlib.Path
+) -> dict[str, Any]:
     """Return the settings of `score_stream` that every seed has."""
     source, predictions, rejected = names
     return {
@@ -41,7 +45,7 @@ def job_options(servers: str, registry: pathlib.Path, names: tuple[str, str, str
         "max_batch": MAX_BATCH,
         "pointer_poll_ms": _POLL_MS,
         "read_budget_ms": 1_000,
-        "marker_folder": str(registry / "markers"),
+        "marker_folder": str(markers),
         "look_for_partitions_ms": 5_000,
     }
 
@@ -54,14 +58,15 @@ class Run:
         self._name = f"chaos-{runner}-{seed}"
         self._made = messages(seed, count, KEYS, world.events)
         self._actions = chaos_plan.plan(seed, runner, world.tier)
-        self._topics = world.topics(self._name)
+        self.topics = world.topics(self._name)
         self._registry = world.registry(self._name)
         folder = world.folder / self._name
         folder.mkdir()
-        options = job_options(world.job_servers, self._registry, self._topics, self._name)
-        self._job = make_job(options, folder, say)
-        self._sender = Sender(world.servers, self._topics[0], PARTITIONS, self._made, RATE)
-        self._watch = Watch(world.servers, self._topics, self._name, self._job.pids)
+        disk = world.job_folder(self._name)
+        options = job_options(world.job_servers, self._registry, self.topics, self._name, disk / "markers")
+        self._job = make_job(options, folder, disk, say)
+        self._sender = Sender(world.servers, self.topics[0], PARTITIONS, self._made, RATES[world.tier])
+        self._watch = Watch(world.servers, self.topics, self._name, self._job.pids)
         self._faults: list[Fault] = []
         self._refused: list[tuple[str, float, float]] = []
         self._acted_at = self._trickled_at = 0.0
@@ -79,7 +84,7 @@ class Run:
                 self._do(action)
                 self._until(lambda: self._sender.sent >= self._sender.allowed, "sending")
             self._sender.finish(_PATIENCE_S)
-            end = sum(self._world.ends(self._topics[0]).values())
+            end = sum(self._world.ends(self.topics[0]).values())
             self._until(lambda: self._watch.committed >= end, "committing all of it")
             self._say(f"{end:,} messages are done")
             self._job.stop()
@@ -87,7 +92,18 @@ class Run:
             self._job.close()
             self._watch.close()
             self._sender.stop()
-        return self._collect()
+        return self._world.evidence(
+            self.topics,
+            self._name,
+            self._made,
+            samples=list(self._watch.samples),
+            faults=list(self._faults),
+            deaths=list(self._job.deaths),
+            replayed_s=self._job.replayed_s,
+            replayed_events=MAX_BATCH,
+            refused=list(self._refused),
+            max_rss_mb=dict(self._watch.max_rss_mb),
+        )
 
     def _do(self, action: Action) -> None:
         self._say(str(action))
@@ -98,6 +114,8 @@ class Run:
             chaos_plan.OUTAGE: self._take_all_brokers_away,
             chaos_plan.SLOW: self._slow_the_network,
             chaos_plan.RESETS: self._reset_connections,
+            chaos_plan.BROKER_DISK: self._fill_the_disk_of_a_broker,
+            chaos_plan.JOB_DISK: self._fill_the_disk_of_the_job,
             chaos_plan.PARTITION: lambda _: self._add_a_partition(),
             chaos_plan.SWAP: lambda _: self._point_at(self._world.second),
             chaos_plan.ROLLBACK: lambda _: self._point_at(self._world.first),
@@ -145,9 +163,39 @@ class Run:
         self._say(f"{cut} connections of the job were reset")
         self._recovered(action, at, time.time())
 
+    def _fill_the_disk_of_a_broker(self, action: Action) -> None:
+        at, cluster = time.time(), self._world.cluster
+        cluster.fill_a_disk()
+        self._until(
+            lambda: cluster.the_full_one_ended() or time.time() > at + _FULL_S, "the end of the node", self._a_bit_more
+        )
+        if cluster.the_full_one_ended():
+            self._say(f"the node ended itself {time.time() - at:.1f} s after it")
+        else:
+            self._say(f"node process {cluster.kill_the_full_one()} went on for {_FULL_S:g} s, then SIGKILL")
+        self._recovered(action, at, time.time())
+        cluster.mend()
+        self._say("the node has room and answers again")
+
+    def _fill_the_disk_of_the_job(self, action: Action) -> None:
+        at, disk, job = time.time(), self._world.job_disk, self._job
+        self._say(f"{disk.fill():,} bytes in use, no room for more")
+        try:
+            if job.commits_without_room:
+                self._commits_move(action, at)
+                self._say("who has its room already goes on")
+            line = f"{re.escape(str(disk.folder))}/.*: {_NO_ROOM};.*"
+            told = len(self._said(line))
+            job.kill()
+            self._until(lambda: len(self._said(line)) > told, "a start without room", self._a_bit_more)
+            self._say(f"its successor ends with one line: {self._said(line)[-1]}")
+        finally:
+            disk.make_room()
+        self._recovered(action, at, time.time())
+
     def _add_a_partition(self) -> None:
         at = time.time()
-        new = self._world.add_a_partition(self._topics)
+        new = self._world.add_a_partition(self.topics)
         self._sender.partitions = new + 1
         self._watch.look_again()
         samples = self._watch.samples
@@ -160,14 +208,17 @@ class Run:
         self._recovered(action, at, resumed)
 
     def _recovered(self, action: Action, at: float, resumed: float) -> None:
+        self._commits_move(action, resumed)
+        self._faults.append(Fault(action, at, resumed))
+        self._say(f"commits move again {time.time() - at:.1f} s after it")
+
+    def _commits_move(self, action: Action, after: float) -> None:
         samples = self._watch.samples
-        self._until(lambda: samples[-1].at > resumed, f"a look at the broker after {action}", self._a_bit_more)
+        self._until(lambda: samples[-1].at > after, f"a look at the broker after {action}", self._a_bit_more)
         before = self._watch.committed
         self._until(
             lambda: self._watch.committed > before or self._nothing_left(), f"commits after {action}", self._a_bit_more
         )
-        self._faults.append(Fault(action, at, resumed))
-        self._say(f"commits move again {time.time() - at:.1f} s after it")
 
     def _point_at(self, bundle: str) -> None:
         at = time.time()
@@ -180,7 +231,7 @@ class Run:
         bundle, back = self._world.second, self._world.first
         time.sleep(2 * _POLL_MS / 1000)
         mend = chaos_world.flip_a_byte(self._registry, bundle)
-        start, told = time.time(), self._refusals()
+        start, told = time.time(), len(self._said(_REFUSAL))
         try:
             chaos_world.swap(self._registry, bundle)
         except OnegraphError as error:
@@ -188,14 +239,15 @@ class Run:
         else:
             raise AssertionError("a release pointed at a bundle with a flipped byte")
         chaos_world.point_by_hand(self._registry, bundle)
-        self._until(lambda: self._refusals() > told, "the job's refusal", self._a_bit_more)
+        self._until(lambda: len(self._said(_REFUSAL)) > told, "the job's refusal", self._a_bit_more)
         self._say("refused by the job too, the one before it goes on serving")
         mend()
         chaos_world.swap(self._registry, back)
         self._refused.append((bundle, start, time.time()))
 
-    def _refusals(self) -> int:
-        return self._job.log.read_text(errors="replace").count(_REFUSAL)
+    def _said(self, pattern: str) -> list[str]:
+        """Return what the job has said like that."""
+        return re.findall(pattern, self._job.log.read_text(errors="replace"))
 
     def _a_bit_more(self) -> None:
         now = time.monotonic()
@@ -213,20 +265,3 @@ class Run:
             meanwhile()
 
         self._watch.wait_for(true, f"{self._name}: {what}", _PATIENCE_S, step)
-
-    def _collect(self) -> Evidence:
-        source, predictions, rejected = (self._world.read(topic) for topic in self._topics)
-        return Evidence(
-            source=source,
-            predictions=list(chaos_evidence.predictions(predictions)),
-            rejected=list(chaos_evidence.rejected(rejected)),
-            reasons=[one.reason for one in self._made],
-            samples=list(self._watch.samples),
-            committed=committed(self._world.servers, self._topics[0], self._name),
-            faults=list(self._faults),
-            deaths=list(self._job.deaths),
-            replayed_s=self._job.replayed_s,
-            replayed_events=MAX_BATCH,
-            refused=list(self._refused),
-            max_rss_mb=dict(self._watch.max_rss_mb),
-        )

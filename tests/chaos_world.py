@@ -10,6 +10,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import kafka
 import numpy as np
@@ -26,16 +27,21 @@ from models.registry import Registry
 from models.scorer import Scorer
 from models.variants import Variants
 from schemas.schema import SERVING
-from tests import small_artifacts
+from tests import chaos_evidence, small_artifacts
 from tests.chaos_cluster import Cluster
+from tests.chaos_disk import SmallDisk
 from tests.chaos_evidence import Evidence, Place
 from tests.chaos_flink import FlinkJob
 from tests.chaos_local import LocalJob, Nursery
+from tests.chaos_messages import Message
 from tests.conftest import free_port
+from tests.kafka_records import committed
 
 PARTITIONS = 8
 _SOURCE_BYTES = 2 << 20
 _AGAIN_S = 60.0
+_DISK_MB = 32
+_SCORED_AT_ONCE = 5_000
 _WHO, _WHEN = "chaos", "2024-01-01T00:00:00Z"
 
 
@@ -45,7 +51,6 @@ class Broker:
     def __init__(self, folder: pathlib.Path):
         self._folder, self._ports = folder, (free_port(), free_port())
         self.servers = f"{local_kafka.HOST}:{self._ports[0]}"
-        self.start()
 
     def start(self) -> None:
         local_kafka.start(self._ports[0], self._folder, self._ports[1], timeout_s=_AGAIN_S)
@@ -73,8 +78,19 @@ class World:
         self.tier = tier
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=_made(folder), prefix="run-"))
         self._nursery: Nursery | None = None
-        started = time.monotonic()
+        self._disk: SmallDisk | None = None
         self.broker = Broker(self.folder / "kafka") if tier == 1 else Cluster(self.folder / "kafka")
+        try:
+            self._open(folder, say)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, folder: pathlib.Path, say: Callable[[str], None]) -> None:
+        if self.tier > 1:
+            self._disk = SmallDisk(self.folder / "disk", _DISK_MB)
+        started = time.monotonic()
+        self.broker.start()
         say(f"broker up at {self.broker.servers} ({time.monotonic() - started:.1f} s)")
         started = time.monotonic()
         case = use_case.find("taxi")
@@ -106,12 +122,25 @@ class World:
             raise AssertionError("tier 1 has one broker")
         return self.broker
 
+    @property
+    def job_disk(self) -> SmallDisk:
+        """The disk of the jobs of tier 2."""
+        if self._disk is None:
+            raise AssertionError("tier 1 has no disk of its own")
+        return self._disk
+
+    def job_folder(self, name: str) -> pathlib.Path:
+        """Make the folder where a job keeps what is its own; in tier 2 it is on the small disk."""
+        folder = (self._disk.folder if self._disk else self.folder) / f"job-{name}"
+        folder.mkdir()
+        return folder
+
     def registry(self, name: str) -> pathlib.Path:
         """Return a copy of the registry, of that name."""
         return pathlib.Path(shutil.copytree(self.pristine, self.folder / f"registry-{name}"))
 
     def make_job(self, runner: str) -> Callable:
-        """Return what makes the job on a runner from its options, a folder and where to say what it does."""
+        """Return what makes the job on a runner: of options, a folder, one on its disk, where to say what it does."""
         if runner == "flink":
             return FlinkJob
         self._nursery = self._nursery or Nursery(self.folder / "nursery.log")
@@ -152,6 +181,32 @@ class World:
             admin.close()
         return PARTITIONS
 
+    def evidence(self, names: Sequence[str], group: str, made: Sequence[Message], **watched: Any) -> Evidence:
+        """Read the topics back and put them to what was watched."""
+        source, predictions, rejected = (self.read(topic) for topic in names)
+        return Evidence(
+            source=source,
+            predictions=list(chaos_evidence.predictions(predictions)),
+            rejected=list(chaos_evidence.rejected(rejected)),
+            reasons=[one.reason for one in made],
+            committed=committed(self.servers, names[0], group),
+            **watched,
+        )
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Remove topics that nobody looks at any more: brokers that start again have less to look through."""
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.servers)
+        try:
+            admin.delete_topics(list(names))
+        finally:
+            admin.close()
+
+    def mend(self) -> None:
+        """Give back what a seed that failed may have taken."""
+        if self._disk is not None:
+            self._disk.make_room()
+            self.cluster.mend()
+
     def recompute(self, seen: Evidence) -> Callable[[str, Sequence[Place]], Mapping[Place, bytes]]:
         """Return the function of `chaos_checks.values`: it scores source records again, in this process."""
         records = {(one.partition, one.offset): one for one in seen.source}
@@ -160,7 +215,11 @@ class World:
             if bundle not in self._scorers:
                 return {}
             known = [place for place in places if place in records]
-            return dict(self._values(self._scorers[bundle], [records[place] for place in known]))
+            scorer, found = self._scorers[bundle], {}
+            for start in range(0, len(known), _SCORED_AT_ONCE):
+                some = known[start : start + _SCORED_AT_ONCE]
+                found.update(self._values(scorer, [records[place] for place in some]))
+            return found
 
         return of_bundle
 
@@ -168,6 +227,8 @@ class World:
         if self._nursery is not None:
             self._nursery.close()
         self.broker.stop()
+        if self._disk is not None:
+            self._disk.close()
 
     @staticmethod
     def _values(scorer: Scorer, records: Sequence) -> Iterator[tuple[Place, bytes]]:

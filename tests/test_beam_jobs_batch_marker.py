@@ -42,6 +42,17 @@ try:
 except ValueError:
     os._exit(0)
 """
+FULL = """
+import resource, sys
+from beam_jobs.batch_marker import BatchMarkers
+from schemas.errors import OnegraphError
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    BatchMarkers(sys.argv[1])
+except OnegraphError as error:
+    print(error)
+"""
 
 
 def batch(partitions, offsets, topic="events"):
@@ -175,6 +186,16 @@ def test_a_folder_that_cannot_be_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OnegraphError, match="batch markers cannot be written: Not a directory"):
         BatchMarkers(tmp_path / "file" / "folder")
+
+
+@pytest.mark.parametrize("room", [0, 1000])
+def test_a_full_disk_is_said_and_nothing_is_left_behind(tmp_path, room):
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(room)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (
+        done.stdout == f"{tmp_path}: batch markers cannot be written: File too large; free it or name another folder\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_shrink_by_what_is_done():

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_jobs import confluent_client, kafka_client, measures, process_wide, runners
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_client import OffsetsLost
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_group_reader import StallWatch
@@ -54,6 +55,12 @@ def read_all(events: Source):
     _ = pipeline | ReadEvents(events) | beam.Map(keep)
     runners.run_pipeline(pipeline)
     return list(_found)
+
+
+def wait_until_found(count):
+    until = time.monotonic() + 60
+    while len(_found) < count and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -163,6 +170,78 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
     assert sorted(found) == [(partition, offset) for partition, count in counts.items() for offset in range(count)]
 
 
+def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_the_job(
+    broker, filled, monkeypatch, client, caplog
+):
+    looks, asks = itertools.count(), itertools.count()
+
+    class Moody(client.Consumer):
+        def __init__(self, servers, topic, group=None):
+            if group is not None and next(asks) == 0:
+                raise Unavailable("away when it is opened")
+            super().__init__(servers, topic, group)
+
+        def find_partitions(self):
+            if next(looks) == 0:
+                raise Unavailable("away when it is asked")
+            return super().find_partitions()
+
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Moody)
+    endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2)
+    stop = process_wide.stop_signal(endless.job)
+
+    def grow():
+        try:
+            wait_until_found(47)
+            add_partitions(broker, filled, 6)
+            put(broker, filled, 5, [b"late"] * 20)
+            wait_until_found(67)
+        finally:
+            stop.set()
+
+    _found.clear()
+    threading.Thread(target=grow).start()
+    assert len(read_all(endless)) == 67
+    told = [one.getMessage() for one in caplog.records if "cannot look for new partitions now" in one.getMessage()]
+    assert [one.rpartition("away ")[2] for one in told] == ["when it is asked", "when it is opened"]
+
+
+def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monkeypatch, client):
+    asked = []
+
+    class Noted(client.Consumer):
+        def find_partitions(self):
+            asked.append("partitions")
+            return super().find_partitions()
+
+        def end_offsets(self, partitions):
+            asked.append("ends")
+            return super().end_offsets(partitions)
+
+    monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Noted)
+    endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.1)
+    stop = process_wide.stop_signal(endless.job)
+
+    def end():
+        until = time.monotonic() + 60
+        while len(asked) < 4 and time.monotonic() < until:
+            time.sleep(0.05)
+        stop.set()
+
+    threading.Thread(target=end).start()
+    read_all(endless)
+    assert asked[:4] == ["partitions", "ends"] * 2
+
+
+def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeypatch, client):
+    def refused(self):
+        raise ServiceError("this user may not do that")
+
+    monkeypatch.setattr(client.Consumer, "find_partitions", refused)
+    with pytest.raises(ServiceError, match="this user may not do that"):
+        read_all(source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2))
+
+
 def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
     made = []
 
@@ -178,7 +257,13 @@ def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch,
 
     monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Stuck)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, stall_s=0.6, look_s=30)
-    threading.Timer(2.5, process_wide.stop_signal(endless.job).set).start()
+
+    def end():
+        wait_until_found(47)
+        process_wide.stop_signal(endless.job).set()
+
+    _found.clear()
+    threading.Thread(target=end).start()
     assert len(read_all(endless)) == 47
     assert len(made) == 2
 

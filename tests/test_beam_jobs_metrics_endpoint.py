@@ -125,7 +125,7 @@ def test_swaps_and_refusals_are_counted_and_the_last_twenty_remembered(caplog):
         watch.changed(generation(number, "b" * 64))
     refused = generation(25, "c" * 64, why="generation 25 refused: altered")
     watch.changed(Change(refused.pointer, False, refused.why))
-    watch.changed(Change(None, False, "pointer not readable"))
+    watch.changed(Change(None, False, "pointer cannot be followed"))
     assert measures.STORE.value("swaps") == 23
     assert measures.STORE.value("refused_generations") == 2
     assert measures.STORE.value("generation") == 24, "the old one goes on"

@@ -1,7 +1,10 @@
 """A registry behind one of Beam's filesystems: copied, followed, refused, as one on disk."""
 
+import errno
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,49 @@ def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, m
         pointer = second_bundle(remote)
         monkeypatch.setattr(Kept, "down", False)
         assert live.wait_for(pointer.generation, PATIENCE_S)
+    finally:
+        live.close()
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The disk of the copies gets full when most of a bundle is written; ended by `undo`."""
+    write = Path.write_bytes
+
+    def full(file: Path, content: bytes) -> int:
+        if "onegraph-registry-" in str(file) and file.name == "saved_model.pb":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, content)
+
+    with monkeypatch.context() as patch:
+        yield lambda: patch.setattr(Path, "write_bytes", full), patch.undo
+
+
+def test_a_full_disk_is_no_fault_of_the_address_and_nothing_of_the_copy_stays(remote, full_disk):
+    fill, make_room = full_disk
+    fill()
+    found = remote_registry.open_registry(address(remote))
+    with pytest.raises(ServiceError, match=r"the copy of a bundle cannot be written: No space left on device"):
+        found.champion()
+    assert list((found.path / "bundles").iterdir()) == []
+    make_room()
+    artifact.open_artifact(found.champion(), "bundle").verify()
+
+
+def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, second_bundle, full_disk):
+    fill, make_room = full_disk
+    refused = threading.Event()
+    live = LiveScorer(
+        remote_registry.open_registry(address(remote)), 0.05, lambda change: change.served or refused.set()
+    )
+    try:
+        fill()
+        pointer = second_bundle(remote)
+        assert refused.wait(PATIENCE_S)
+        assert live.current().champion.bundle_id != pointer.champion
+        make_room()
+        assert live.wait_for(pointer.generation, PATIENCE_S)
+        assert live.current().champion.bundle_id == pointer.champion
     finally:
         live.close()
 

@@ -8,7 +8,7 @@ import pytest
 from tests import chaos_checks
 from tests.chaos_evidence import Evidence, Fault, Sample, Written
 from tests.chaos_messages import NUMBER, SPOILED, messages
-from tests.chaos_plan import FAULTS, KILL, POINTS, Action, plan
+from tests.chaos_plan import FAULTS, JOB_MANAGER, KILL, POINTS, TASK_MANAGER, WORKER, Action, plan
 
 Record = collections.namedtuple("Record", "partition offset key value headers")
 
@@ -61,6 +61,14 @@ def test_repeats_within_the_bound_pass_and_a_swap_may_lie_between():
     seen = changed(predictions=again, deaths=[200.0])  # after the two that were written last
     assert failed(seen) == []
     assert chaos_checks.duplicates(seen).figures == {"repeats": 2, "bound": 2, "divergent": 1, "unequal": 0}
+
+
+def test_a_death_that_nothing_was_written_before_explains_no_repeats():
+    bound = [
+        chaos_checks.duplicates(changed(deaths=deaths, replayed_s=2.0, replayed_events=10)).figures["bound"]
+        for deaths in ([103.0], [103.0, 103.2], [110.0, 200.0], [102.0, 110.0])
+    ]
+    assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice where there was work between
 
 
 @pytest.mark.parametrize(
@@ -123,3 +131,10 @@ def test_every_plan_has_the_faults_and_releases_in_an_order_that_makes_sense(run
         if runner == "local":
             assert sorted(action.point for action in actions if action.what == KILL) == sorted(POINTS)
         assert [action.at for action in actions] == sorted(action.at for action in actions)
+
+
+def test_tier_two_has_every_fault_of_its_runner_once():
+    own = {"local": {WORKER, TASK_MANAGER, JOB_MANAGER}, "flink": {KILL}}
+    for runner, not_there in own.items():
+        found = [action.what for action in plan(5, runner, tier=2) if action.is_fault and action.what != KILL]
+        assert sorted(found) == sorted(FAULTS - not_there - {KILL})

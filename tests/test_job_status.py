@@ -95,6 +95,20 @@ def test_the_file_of_a_killed_process_is_forgotten():
     assert list(run_files.folder().iterdir()) == []
 
 
+def test_a_full_disk_is_said_with_its_place_and_nothing_is_left_behind():
+    code = (
+        "import resource, sys; from beam_jobs.run_files import *; resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9))\n"
+        "try: Announced(Job(**eval(sys.argv[1])))\n"
+        "except OnegraphError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, repr(dataclasses.asdict(JOB))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=pathlib.Path.cwd())
+    words = ": cannot be written: File too large; free that disk or set TMPDIR to another one"
+    assert done.stdout.startswith(str(run_files.folder()))
+    assert done.stdout.endswith(f"-job.json{words}\n")
+    assert list(run_files.folder().iterdir()) == []
+
+
 def test_another_process_with_the_same_id_is_not_the_job():
     with run_files.Announced(JOB):
         (path,) = run_files.folder().iterdir()
