@@ -1,5 +1,6 @@
 """Sending over confluent-kafka (librdkafka): every delivery is waited for, every refusal is raised."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from confluent_kafka import Producer as Writing
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.events import Records
-from beam_jobs.kafka_client import MAX_REQUEST_BYTES, missing_topic
+from beam_jobs.kafka_client import MAX_REQUEST_BYTES, GrowthWatch, missing_topic
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -77,12 +78,23 @@ class Producer:
         }
         self._producers: dict[int, Any] = {}  # by the largest batch
         self._partitions: dict[str, int] = {}
+        self._growth = GrowthWatch()
 
-    def partition_count(self, topic: str) -> int:
-        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic."""
-        if topic not in self._partitions:
+    def partition_count(self, topic: str, at_least: int = 0) -> int:
+        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
+
+        Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
+        """
+        known = self._partitions.get(topic)
+        if known is not None and known < at_least and self._growth.due(topic):
+            with contextlib.suppress(ServiceError):  # a broker that is away holds nothing up here
+                known = self._ask_count(topic)
+        return self._ask_count(topic) if known is None else known
+
+    def _ask_count(self, topic: str) -> int:
+        for producer in list(self._producers.values()) or [self._producer(900_000)]:  # each knows by its own asking
             try:
-                found = self._producer(900_000).list_topics(topic, CONNECT_S).topics[topic]
+                found = producer.list_topics(topic, CONNECT_S).topics[topic]
             except KafkaException as error:
                 raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
             if found.error is not None or not found.partitions:

@@ -210,6 +210,22 @@ class Delivery:
             )
 
 
+class GrowthWatch:
+    """Says when it is time to ask again whether a topic has grown: at once, then every `period_s` seconds."""
+
+    def __init__(self, period_s: float = 30.0):
+        self._period_s = period_s
+        self._asked: dict[str, float] = {}
+
+    def due(self, topic: str) -> bool:
+        """Say so, and count the period anew if it is."""
+        now = time.monotonic()
+        if now - self._asked.get(topic, -self._period_s) < self._period_s:
+            return False
+        self._asked[topic] = now
+        return True
+
+
 class Producer:
     """Sends records, idempotent and acknowledged by all replicas; thread safe."""
 
@@ -230,15 +246,25 @@ class Producer:
             metrics_enabled=False,
         )
         self._partitions: dict[str, int] = {}
+        self._growth = GrowthWatch()
 
-    def partition_count(self, topic: str) -> int:
-        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic."""
-        if topic not in self._partitions:
+    def partition_count(self, topic: str, at_least: int = 0) -> int:
+        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
+
+        Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
+        """
+        known = self._partitions.get(topic)
+        if known is None:
             try:
-                self._partitions[topic] = len(self._producer.partitions_for(topic))
+                known = self._partitions[topic] = len(self._producer.partitions_for(topic))
             except errors.KafkaError:
                 raise missing_topic(self._servers, topic) from None
-        return self._partitions[topic]
+        if known < at_least and self._growth.due(topic):
+            with contextlib.suppress(ServiceError):  # a broker that is away holds nothing up here
+                asking = Consumer(self._servers, topic)
+                known = self._partitions[topic] = len(asking.partitions)
+                asking.close()
+        return known
 
     def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""

@@ -53,16 +53,16 @@ class Sink:
 class OutcomeWriter:
     """Sends outcomes in order and says, in the same order, which are acknowledged. Knows nothing of Beam.
 
-    A record goes to the partition of its source event where both topics have as many partitions, so that the order of
-    a partition, hence of every key, is kept; else to the partition of its key as Kafka's own clients choose it.
+    A record goes to the partition with the number of its source event's, so that the order of a partition, hence of
+    every key, is kept; where its topic has none of that number, to that of its key as Kafka's own clients choose it.
     """
 
     def __init__(self, producer: Any, sink: Sink):
         self._producer, self._sink = producer, sink
         self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
 
-    def write(self, outcome: Outcome, source_partitions: int) -> None:
-        """Queue the sends of one outcome; `source_partitions` is the number of its topic's partitions."""
+    def write(self, outcome: Outcome) -> None:
+        """Queue the sends of one outcome."""
         deliveries, sent_at = [], time.perf_counter()
         rejected, stubs = outcome.rejected, 0
         sink = self._sink
@@ -74,8 +74,8 @@ class OutcomeWriter:
         for topic, records in zip((*sink.topics, sink.shadow_topic), sent, strict=True):
             if topic is None or not len(records):
                 continue
-            count = self._producer.partition_count(topic)
-            for partition, rows in _by_partition(records, count, source_partitions).items():
+            count = self._producer.partition_count(topic, at_least=max(records.source_partitions) + 1)
+            for partition, rows in _by_partition(records, count).items():
                 part = records if len(rows) == len(records) else _pick(records, rows)
                 deliveries += self._producer.send(topic, partition, part, sink.max_batch_bytes)
         self._waiting.append((outcome, deliveries, sent_at))
@@ -138,7 +138,7 @@ class SendOutcomes(beam.DoFn):
         self._committed_at = time.monotonic()
 
     def process(self, outcome: Outcome) -> None:
-        self._writer.write(outcome, self._committer.source_partitions(outcome))
+        self._writer.write(outcome)
         self._take(_MAX_WAITING)
         if self._done and time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
             self._commit()
@@ -178,12 +178,6 @@ class _Committer:
 
     def __init__(self, consumer: Consumer):
         self._consumer, self._lock = consumer, threading.Lock()
-        self._source_partitions = len(consumer.partitions)
-
-    def source_partitions(self, outcome: Outcome) -> int:
-        """Return how many partitions the source has by now: one that was added is known by its first outcome."""
-        self._source_partitions = max([self._source_partitions, *(p + 1 for p in outcome.next_offsets)])
-        return self._source_partitions
 
     def commit(self, offsets: dict[int, int]) -> None:
         with self._lock:
@@ -193,15 +187,15 @@ class _Committer:
         self._consumer.close()
 
 
-def _by_partition(records: Records, count: int, source_count: int) -> dict[int, list[int]]:
+def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
-        rows.setdefault(_partition(source, key, count, source_count), []).append(row)
+        rows.setdefault(_partition(source, key, count), []).append(row)
     return rows
 
 
-def _partition(source: int, key: bytes | None, count: int, source_count: int) -> int:
-    if count == source_count or key is None:
+def _partition(source: int, key: bytes | None, count: int) -> int:
+    if source < count or key is None:
         return source % count
     return partition_of(key, count)
 

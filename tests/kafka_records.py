@@ -1,6 +1,9 @@
 """Records of real topics, for tests: put them there, read them back."""
 
+import time
 from typing import Any
+
+import kafka
 
 from beam_jobs.events import Records
 from beam_jobs.kafka_client import Consumer, Producer
@@ -58,3 +61,12 @@ def commit(servers: str, topic: str, group: str, offsets: dict[int, int]) -> Non
         consumer.commit(offsets)
     finally:
         consumer.close()
+
+
+def add_partitions(servers: str, topic: str, count: int) -> None:
+    """Give a topic so many partitions and wait until the broker tells of them."""
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.create_partitions({topic: count})
+    while len(admin.describe_topics([topic])[0]["partitions"]) < count:
+        time.sleep(0.05)
+    admin.close()

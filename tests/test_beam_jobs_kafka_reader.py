@@ -20,7 +20,7 @@ from beam_jobs.kafka_reader import ReadEvents
 from beam_jobs.kafka_source import Source, first_span, milliseconds, settle_start
 from beam_jobs.kafka_tracker import Span
 from schemas.errors import ServiceError, UsageError
-from tests.kafka_records import commit, put
+from tests.kafka_records import add_partitions, commit, put
 
 _jobs = itertools.count()
 
@@ -136,14 +136,6 @@ def test_committed_wants_something_committed(broker, filled):
 def test_a_time_that_is_none():
     with pytest.raises(UsageError, match="'noon' is no time, wanted 2026"):
         milliseconds("noon")
-
-
-def add_partitions(broker, topic, count):
-    admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
-    admin.create_partitions({topic: count})
-    while len(admin.describe_topics([topic])[0]["partitions"]) < count:
-        time.sleep(0.05)
-    admin.close()
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5])

@@ -40,8 +40,10 @@ class FakeDelivery:
 class FakeProducer:
     def __init__(self):
         self.sent, self.log, self.deliveries = [], [], []
+        self.asked = {}
 
-    def partition_count(self, topic):
+    def partition_count(self, topic, at_least=0):
+        self.asked[topic] = at_least
         return {"predictions": 4, "rejected": 3}[topic]
 
     def send(self, topic, partition, records, max_batch_bytes):
@@ -70,21 +72,23 @@ def writer(producer):
     return OutcomeWriter(producer, SINK)
 
 
-def test_a_record_goes_to_its_source_partition_where_the_counts_agree(writer, producer):
+def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_its_key(writer, producer):
     both = Records([2, 0, 2], [1, 2, 3], [b"a", b"b", None], [b"1", b"2", b"3"])
     rejected = Records([3, 1, 3], [1, 2, 3], [b"a", b"b", None], [b"4", b"5", b"6"], [[], [], []])
-    writer.write(Outcome("t", both, rejected, {}), source_partitions=4)
+    writer.write(Outcome("t", both, rejected, {}))
     assert producer.sent[:2] == [("predictions", 2, [b"1", b"3"]), ("predictions", 0, [b"2"])]
-    by_key = {partition: values for topic, partition, values in producer.sent[2:]}
-    assert by_key[partition_of(b"a", 3)][0] == b"4"
-    assert b"6" in by_key[3 % 3]
+    by_number = {partition: values for topic, partition, values in producer.sent[2:]}
+    assert b"5" in by_number[1]
+    assert b"4" in by_number[partition_of(b"a", 3)]
+    assert producer.asked == {"predictions": 3, "rejected": 4}, "a topic is asked for what the records need"
+    assert b"6" in by_number[3 % 3]
 
 
 def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
     first = Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1})
     second = Outcome("t", predictions(1, b"2"), NONE, {1: 1})
-    writer.write(first, 4)
-    writer.write(second, 4)
+    writer.write(first)
+    writer.write(second)
     producer.deliveries[2].done = True
     assert list(writer.acknowledged(at_most_waiting=2, wait=lambda one: one.wait(1))) == []
     producer.deliveries[0].done = True
@@ -98,7 +102,7 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
     writer = OutcomeWriter(producer, dataclasses.replace(SINK, broker_time=True))
     came = int((time.time() - 5) * 1000)
     old = Records([0], [came], [None], [b"x"], [[]])
-    writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}), 4)
+    writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}))
     list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))
     for stage, wanted in {"write": 0.25, "total": 5.25}.items():
         (series,) = [one for one in measures.STORE.series("stage_seconds") if one.labels == (stage,)]
@@ -107,14 +111,14 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
 
 
 def test_the_end_of_a_bundle_waits_for_every_send(writer, producer):
-    writer.write(Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1}), 4)
+    writer.write(Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1}))
     assert len(list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))) == 1
     assert producer.log == ["waited for predictions-0", "waited for rejected-0"]
 
 
 def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
     for partition in range(3):
-        writer.write(Outcome("t", predictions(partition, b"1"), NONE, {partition: 1}), 4)
+        writer.write(Outcome("t", predictions(partition, b"1"), NONE, {partition: 1}))
     producer.deliveries[1].fails = True
     acknowledged = writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1))
     assert next(acknowledged).next_offsets == {0: 1}
@@ -127,9 +131,6 @@ def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
 @pytest.mark.parametrize("fails", [False, True])
 def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fails):
     class Committer:
-        def source_partitions(self, outcome):
-            return 4
-
         def commit(self, offsets):
             producer.log.append(f"committed {offsets}")
 
@@ -149,9 +150,6 @@ def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fail
 
 def test_a_commit_that_fails_fails_the_bundle(producer):
     class Committer:
-        def source_partitions(self, outcome):
-            return 4
-
         def commit(self, offsets):
             raise ServiceError("the group has members")
 

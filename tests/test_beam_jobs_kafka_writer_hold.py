@@ -20,9 +20,6 @@ class Committer:
     def __init__(self):
         self.commits, self.troubles = [], 0
 
-    def source_partitions(self, outcome):
-        return 4
-
     def commit(self, offsets):
         if self.troubles:
             self.troubles -= 1
@@ -144,23 +141,13 @@ def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypa
     assert len(closed) == 1
 
 
-def test_a_source_that_grows_is_known_by_its_outcomes():
-    class Consumer:
-        partitions = (0, 1)
-
-    committer = kafka_writer._Committer(Consumer())
-    assert committer.source_partitions(Outcome("t", NONE, NONE, {0: 5})) == 2
-    assert committer.source_partitions(Outcome("t", NONE, NONE, {3: 1})) == 4
-    assert committer.source_partitions(Outcome("t", NONE, NONE, {0: 6})) == 4
-
-
 def test_stubs_are_counted_and_only_they():
     rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
     before = measures.STORE.value("stubs")
     for limit, stubs in ((1_000, 2), (None, 0), (10_000, 0)):
         producer = FakeProducer()
         OutcomeWriter(producer, dataclasses.replace(SINK, rejected_bytes=limit)).write(
-            Outcome("t", NONE, rejected, {1: 3}), 3
+            Outcome("t", NONE, rejected, {1: 3})
         )
         ((_, _, values),) = producer.sent
         assert values.count(None) == stubs
