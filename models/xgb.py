@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from models import dense_booster
 from models.spec import ModelSpec
 from models.training_set import Split
 from schemas.errors import ArtifactError, InputError
@@ -52,7 +51,7 @@ class XGBoostModel:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
-        return dense_booster.predict(self._booster, features)
+        return self._booster.inplace_predict(features, validate_features=False)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
