@@ -14,7 +14,6 @@ from schemas.errors import OnegraphError
 from schemas.schema import Kind
 
 _quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=False)
-_LABELS = ("0", "1")
 
 
 class PredictionEncoder:
@@ -59,7 +58,7 @@ class PredictionEncoder:
         rest: Mapping[Kind, Iterator] = {Kind.FLOAT: iter(floats), Kind.INT: iter(integers), Kind.BYTES: texts}
         columns: list[Iterable[str]] = [map(_quoted, ids.to_pylist() if isinstance(ids, pa.Array) else ids)]
         columns += [next(rest[column.kind]) for column in self._ids]
-        columns += [next(rest[Kind.FLOAT]), map(_LABELS.__getitem__, (scores >= self._threshold).tolist())]
+        columns += [next(rest[Kind.FLOAT]), map(str, self._labels(scores).to_pylist())]
         columns += [*rest[Kind.INT], *rest[Kind.FLOAT]]  # the event time, the features
         if self._explanation is not None:
             columns.append(self._contributions(scores, features, ids))

@@ -26,7 +26,7 @@ class PackedColumns:
 
     def __init__(self, schema: Schema):
         self._columns = schema.columns
-        self._expected = pa.schema([(column.name, column.kind.value) for column in schema.columns])
+        self._expected = schema.arrow_schema
         self._places = {
             kind: [place for place, column in enumerate(schema.columns) if column.kind is kind] for kind in _KINDS
         }
