@@ -1,6 +1,5 @@
 """Sending over confluent-kafka (librdkafka): every delivery is waited for, every refusal is raised."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from confluent_kafka import Producer as Writing
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.events import Records
-from beam_jobs.kafka_client import MAX_REQUEST_BYTES, GrowthWatch, missing_topic
+from beam_jobs.kafka_client import MAX_REQUEST_BYTES, PartitionCounts, missing_topic
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -77,19 +76,14 @@ class Producer:
             "linger.ms": 1,
         }
         self._producers: dict[int, Any] = {}  # by the largest batch
-        self._partitions: dict[str, int] = {}
-        self._growth = GrowthWatch()
+        self._counts = PartitionCounts(self._ask_count, self._ask_count)
 
     def partition_count(self, topic: str, at_least: int = 0) -> int:
         """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
 
         Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
         """
-        known = self._partitions.get(topic)
-        if known is not None and known < at_least and self._growth.due(topic):
-            with contextlib.suppress(ServiceError):  # a broker that is away holds nothing up here
-                known = self._ask_count(topic)
-        return self._ask_count(topic) if known is None else known
+        return self._counts.of(topic, at_least)
 
     def _ask_count(self, topic: str) -> int:
         for producer in list(self._producers.values()) or [self._producer(900_000)]:  # each knows by its own asking
@@ -99,8 +93,8 @@ class Producer:
                 raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
             if found.error is not None or not found.partitions:
                 raise missing_topic(self._servers, topic)
-            self._partitions[topic] = len(found.partitions)
-        return self._partitions[topic]
+            count = len(found.partitions)
+        return count
 
     def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""

@@ -6,7 +6,7 @@ small so that another client library can stand behind it.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kafka
@@ -226,6 +226,24 @@ class GrowthWatch:
         return True
 
 
+class PartitionCounts:
+    """How many partitions topics have: asked by `first`, and of a topic that is too small by `anew`, now and then."""
+
+    def __init__(self, first: Callable[[str], int], anew: Callable[[str], int]):
+        self._first, self._anew = first, anew
+        self._known: dict[str, int] = {}
+        self._growth = GrowthWatch()
+
+    def of(self, topic: str, at_least: int) -> int:
+        """Return the count; raises what `first` does. A broker that is away when it is asked anew holds nothing up."""
+        if topic not in self._known:
+            self._known[topic] = self._first(topic)
+        if self._known[topic] < at_least and self._growth.due(topic):
+            with contextlib.suppress(ServiceError):
+                self._known[topic] = self._anew(topic)
+        return self._known[topic]
+
+
 class Producer:
     """Sends records, idempotent and acknowledged by all replicas; thread safe."""
 
@@ -245,26 +263,25 @@ class Producer:
             max_request_size=MAX_REQUEST_BYTES,
             metrics_enabled=False,
         )
-        self._partitions: dict[str, int] = {}
-        self._growth = GrowthWatch()
+        self._counts = PartitionCounts(self._known_count, self._count_now)
 
     def partition_count(self, topic: str, at_least: int = 0) -> int:
         """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
 
         Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
         """
-        known = self._partitions.get(topic)
-        if known is None:
-            try:
-                known = self._partitions[topic] = len(self._producer.partitions_for(topic))
-            except errors.KafkaError:
-                raise missing_topic(self._servers, topic) from None
-        if known < at_least and self._growth.due(topic):
-            with contextlib.suppress(ServiceError):  # a broker that is away holds nothing up here
-                asking = Consumer(self._servers, topic)
-                known = self._partitions[topic] = len(asking.partitions)
-                asking.close()
-        return known
+        return self._counts.of(topic, at_least)
+
+    def _known_count(self, topic: str) -> int:
+        try:
+            return len(self._producer.partitions_for(topic))
+        except errors.KafkaError:
+            raise missing_topic(self._servers, topic) from None
+
+    def _count_now(self, topic: str) -> int:
+        asking = Consumer(self._servers, topic)
+        asking.close()
+        return len(asking.partitions)
 
     def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""
