@@ -63,6 +63,19 @@ def wait_until_found(count):
         time.sleep(0.05)
 
 
+def read_until_stopped(endless, count):
+    """Run an endless reader; a second after the last of `count` events is out, tell the job to stop."""
+
+    def stop():
+        wait_until_found(count)
+        time.sleep(1)
+        process_wide.stop_signal(endless.job).set()
+
+    _found.clear()
+    threading.Thread(target=stop).start()
+    return read_all(endless)
+
+
 @pytest.fixture
 def filled(broker, topics):
     """A topic of 3 partitions with 40, 0 and 7 events."""
@@ -147,16 +160,16 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
 
     def grow():
         try:
+            wait_until_found(47)
             add_partitions(broker, filled, 6)
             for partition in (3, 5, 0):
                 put(broker, filled, partition, [b"late"] * 20)
-            until = time.monotonic() + 15
-            while len(_found) < 107 and time.monotonic() < until:
-                time.sleep(0.05)
+            wait_until_found(107)
         finally:
             stop.set()
 
-    threading.Timer(0.5, grow).start()
+    _found.clear()
+    threading.Thread(target=grow).start()
     found = [(partition, offset) for partition, offset, _ in read_all(endless)]
     counts = {0: 60, 2: 7, 3: 20, 5: 20}
     assert sorted(found) == [(partition, offset) for partition, count in counts.items() for offset in range(count)]
@@ -250,13 +263,7 @@ def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch,
     monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Stuck)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, stall_s=0.6, look_s=30)
 
-    def end():
-        wait_until_found(47)
-        process_wide.stop_signal(endless.job).set()
-
-    _found.clear()
-    threading.Thread(target=end).start()
-    assert len(read_all(endless)) == 47
+    assert len(read_until_stopped(endless, 47)) == 47
     assert len(made) == 2
 
 
@@ -317,8 +324,7 @@ def test_offsets_that_the_log_never_had_stop_the_job(broker, filled):
 
 def test_the_stop_signal_ends_an_endless_read(broker, filled):
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60)
-    threading.Timer(1.5, process_wide.stop_signal(endless.job).set).start()
-    assert len(read_all(endless)) == 47
+    assert len(read_until_stopped(endless, 47)) == 47
 
 
 def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
@@ -332,8 +338,7 @@ def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, c
     monkeypatch.setattr("beam_jobs.kafka_group_reader.open_consumer", Counted)
     monkeypatch.setattr("beam_jobs.kafka_source.open_consumer", Counted)
     endless = source(broker, filled, until_caught_up=False, partition_groups=2, read_budget_s=0.05)
-    threading.Timer(1.5, process_wide.stop_signal(endless.job).set).start()
-    assert len(read_all(endless)) == 47
+    assert len(read_until_stopped(endless, 47)) == 47
     assert made.count(None) == 2, "readers; the others looked up where to begin"
 
 
