@@ -13,7 +13,7 @@ import kafka
 from kafka import errors
 from kafka.partitioner.default import murmur2
 
-from beam_jobs import kafka_batches, kafka_decoding
+from beam_jobs import kafka_batches, kafka_decoding, kafka_outage
 from beam_jobs.events import Records
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
@@ -25,6 +25,7 @@ FETCH_BYTES = 16 << 20
 
 
 kafka_decoding.install()
+kafka_outage.install()
 
 
 class OffsetsLost(ServiceError):
@@ -263,6 +264,7 @@ class Producer:
             max_request_size=MAX_REQUEST_BYTES,
             metrics_enabled=False,
         )
+        kafka_outage.wait_for_brokers(self._producer)
         self._counts = PartitionCounts(self._known_count, self._count_now)
 
     def partition_count(self, topic: str, at_least: int = 0) -> int:

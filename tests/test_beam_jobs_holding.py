@@ -1,7 +1,8 @@
 """A broker that goes away is waited for: nothing is lost, nothing is dropped, order is kept, the job goes on alone."""
 
-import gc
+import contextlib
 import os
+import socket
 import threading
 import time
 
@@ -18,8 +19,6 @@ from tests.conftest import free_port
 from tests.kafka_records import committed, put, read
 
 OUTAGE_S = float(os.environ.get("ONEGRAPH_TEST_OUTAGE_S", "3"))
-# kafka-python leaves the sockets of refused connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Clock:
@@ -139,7 +138,28 @@ def own_broker(tmp_path_factory):
         yield folder, *ports
     finally:
         local_kafka.stop(folder)
-        gc.collect()
+
+
+@contextlib.contextmanager
+def closing_port(port):
+    """A balancer whose broker is away: it takes every connection and closes it; yields when they came."""
+    came = []
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def close_all():
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                listener.accept()[0].close()
+                came.append(time.monotonic())
+
+    closing = threading.Thread(target=close_all)
+    closing.start()
+    try:
+        yield came
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        closing.join()
 
 
 def test_nothing_is_lost_while_the_broker_is_away(own_broker):
@@ -189,7 +209,12 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
         wait_for(600)  # in the middle of it, or not: whatever is in flight is in flight
         send(3_000)
         local_kafka.stop(folder, patience_s=2)
-        time.sleep(OUTAGE_S)
+        with closing_port(port) as connections:
+            began = time.process_time()
+            time.sleep(OUTAGE_S)
+            busy_s = time.process_time() - began
+        assert 1 <= len(connections) < 10 * OUTAGE_S, "the clients wait between attempts"
+        assert busy_s < 0.3 * OUTAGE_S, "and sleep meanwhile"
         assert job.is_alive(), failed
         local_kafka.start(port, folder, controller_port=controller)
         send(6_000)

@@ -53,3 +53,21 @@ def test_a_reset_cuts_what_is_open_and_nothing_else(proxy):
     with socket.create_connection((HOST, proxy.port), timeout=10) as client:
         client.sendall(b"two")
         assert client.recv(100) == b"two"
+
+
+def test_connections_that_come_while_others_are_cut_do_not_end_it(proxy):
+    cutting = threading.Event()
+
+    def cut():
+        while not cutting.is_set():
+            proxy.reset()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    for _ in range(300):
+        socket.create_connection((HOST, proxy.port), timeout=10).close()
+    cutting.set()
+    thread.join()
+    with socket.create_connection((HOST, proxy.port), timeout=10) as client:
+        client.sendall(b"still here")
+        assert client.recv(100) == b"still here"
