@@ -5,18 +5,17 @@ before it is used, once per process. So is one of this machine where signatures 
 signature and its loading nobody can change it. The pointer is taken last: whoever sees it finds its bundles beside it.
 """
 
-import atexit
 import contextlib
 import dataclasses
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from beam_jobs.private_folder import private_folder
 from models.registry import LIVE, Pointer, Registry
 from models.scorer import KIND
 from schemas import artifact
@@ -70,9 +69,7 @@ class RemoteRegistry(Registry):
     """
 
     def __init__(self, place: str, trusted: TrustedKeys | None = None):
-        folder = tempfile.mkdtemp(prefix="onegraph-registry-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # not earlier: its bundles are in use
-        super().__init__(folder, trusted)
+        super().__init__(private_folder("onegraph-registry-"), trusted)
         self.name = self._place = place.rstrip("/")
         self._seen = ""
 

@@ -90,12 +90,14 @@ def test_what_cannot_be_compared_is_one_line(argv, capsys, tmp_path):
     assert "no bundle" in capsys.readouterr().err
 
 
-def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys):
+def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monkeypatch):
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     key = make_key(tmp_path)
     argv[argv.index("--registry") + 1] = str(own.path)
     argv += ["--trusted-keys", str(key.public)]
-    assert main(argv) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(check_skew.Scorer, "load", lambda _: pytest.fail("loaded, and signed by nobody"))
+        assert main(argv) == 1
     assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
     own.sign(own.released().champion, load_private_key(key.private))
     assert main(argv) == 0

@@ -127,12 +127,14 @@ def test_the_serving_columns_are_enough(lines, score, tmp_path):
     assert (code, result["rows"]["scored"]) == (0, 300)
 
 
-def test_only_a_signed_bundle_scores(registry, lines, score, tmp_path):
+def test_only_a_signed_bundle_scores(registry, lines, score, tmp_path, monkeypatch):
     (tmp_path / "one.csv").write_bytes(b"\n".join(lines[:21]) + b"\n")
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     key = make_key(tmp_path)
     given = ["--registry", own.path, "--trusted-keys", key.public, "--format", "jsonl"]
-    code, _, said = score(*given)
+    with monkeypatch.context() as patch:
+        patch.setattr(score_batch.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
+        code, _, said = score(*given)
     assert code == 1
     assert "not signed, wanted a signature by one of release.pem" in said
     assert not (tmp_path / "out").exists()
