@@ -39,6 +39,7 @@ setup(
             "psutil>=6",
             "pytest>=8.3",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "ruff>=0.11",
         ],
         "setup": ["setuptools>=77", "uv>=0.9"],

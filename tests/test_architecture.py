@@ -5,12 +5,12 @@ import importlib.metadata
 import importlib.util
 import pathlib
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from collections.abc import Iterator
 
@@ -97,17 +97,22 @@ def test_every_verb_has_a_module_that_runs_and_describes(verb: str) -> None:
     assert {"run", "describe"} <= bound
 
 
+def children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_answers_at_once(verb: str) -> None:
     program = (
         "import sys; from beam_jobs.command_line import main; main(sys.argv[1:]); "
         "sys.exit(','.join({'tensorflow', 'apache_beam', 'numpy', 'pyarrow', 'kafka'} & set(sys.modules)) or 0)"
     )
-    seconds = []
+    seconds = []  # of a processor: whatever else runs has no part in it
     for _ in range(3):
-        start = time.perf_counter()
+        start = children_seconds()
         done = subprocess.run([sys.executable, "-c", program, verb, "--help"], cwd=ROOT, capture_output=True, text=True)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(children_seconds() - start)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"usage: onegraph {verb}" in done.stdout
         if len(seconds) == 2 and max(seconds) < 0.5:
