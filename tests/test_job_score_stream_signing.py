@@ -47,7 +47,8 @@ def settings(broker, topics, own, pair):
     )  # fmt: skip
 
 
-def test_a_job_does_not_start_with_an_unsigned_bundle(settings, own, capsys):
+def test_a_job_does_not_start_with_an_unsigned_bundle(settings, own, capsys, monkeypatch):
+    monkeypatch.setattr(score_stream.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
     argv = ["score_stream", "--bootstrap-servers", settings.bootstrap_servers, "--registry", settings.registry]
     for name in ("source_topic", "predictions_topic", "rejected_topic", "trusted_keys"):
         argv += ["--" + name.replace("_", "-"), getattr(settings, name)]
