@@ -11,21 +11,24 @@ from kafka.future import Future
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
+from kafka.net.transport import KafkaTCPTransport
 
 _ANSWER_MS = 100.0  # an answer, and a record to send, end the wait at once
 _forget_failures = KafkaConnectionManager.reset_backoff
 _connect = KafkaNetSocket.sock_connect
+_close = KafkaTCPTransport.close
 
 
 def install() -> None:
-    """Have every client of the process wait before it connects again, and close the socket of a refused connection.
+    """Have every client of the process wait before it connects again, and close the socket of every connection.
 
     A connection that is closed before its first answer counts as made in kafka-python, which makes another at once, for
     as long as a balancer or proxy takes connections for a broker that is away. Here it counts as failed. Sockets that
-    did not connect are left to the garbage collector there.
+    did not connect, or were closed with a request still to be written, are left to the garbage collector there.
     """
     KafkaConnectionManager.reset_backoff = _forget_failures_once_answered
     KafkaNetSocket.sock_connect = _connect_or_close
+    KafkaTCPTransport.close = _close_at_once
 
 
 def wait_for_brokers(producer: KafkaProducer) -> None:
@@ -54,6 +57,11 @@ async def _connect_or_close(maker: KafkaNetSocket, net: Any, made: socket.socket
     except BaseException:
         made.close()
         raise
+
+
+def _close_at_once(transport: KafkaTCPTransport) -> None:
+    transport._write_buffer.clear()  # who closes a client has waited for all answers that matter
+    _close(transport)
 
 
 def _wait_ms(client: KafkaNetClient, node: object) -> float:

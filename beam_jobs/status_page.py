@@ -77,8 +77,8 @@ def _flow(state: Mapping[str, Any]) -> Text:
 
 def _stages(state: Mapping[str, Any]) -> Table:
     table = Table("stage", title=f"latency, {WINDOW_S} s", title_justify="left", title_style="dim")
-    table.add_column("p50 ms", justify="right")
-    table.add_column("p99 ms", justify="right")
+    table.add_column("p50 ms", justify="right", no_wrap=True)
+    table.add_column("p99 ms", justify="right", no_wrap=True)
     for stage in _STAGES:
         if stage in state["stages"]:
             one = state["stages"][stage]
