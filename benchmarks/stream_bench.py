@@ -106,7 +106,8 @@ class Bench:
         wanted = sum(self.ends(job.source) for job in jobs)
         if len(times) != wanted:
             raise SystemExit(f"{len(times)} predictions for {wanted} events")
-        return sum(time_ms > min(times) for time_ms in times) / ((max(times) - min(times)) / 1000)
+        first_ms, last_ms = min(times), max(times)
+        return sum(time_ms > first_ms for time_ms in times) / ((last_ms - first_ms) / 1000)
 
     @contextlib.contextmanager
     def running(self, contender: Contender, job: Job) -> Iterator[None]:
