@@ -17,6 +17,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs import dataflow, worker_pool
 from beam_jobs.flink_options import FLINK_OPTIONS
+from beam_jobs.frozen_heap import frozen_heap
 from beam_jobs.state_sampling import short_sampling
 from schemas.errors import OnegraphError, ServiceError, UsageError
 
@@ -92,7 +93,7 @@ def find_prism(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
 
 def run_pipeline(pipeline: beam.Pipeline) -> PipelineResult:
     """Run to the end. A failure comes out as the `OnegraphError` that a worker raised, or as one that names it."""
-    with in_one_line(), short_sampling(), _workers(pipeline.options):
+    with in_one_line(), short_sampling(), frozen_heap(), _workers(pipeline.options):
         result = pipeline.run()
         result.wait_until_finish()
         return result

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -187,7 +188,8 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(given: argparse.Namespace) -> Iterator[Bench]:
-    """Start a broker for the time of a benchmark."""
+    """Start a broker for the time of a benchmark, SIGTERM's end included."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     registry = pathlib.Path(given.registry) if given.registry else registry_of_this_code()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -1,5 +1,6 @@
 """Runner names, Beam's options, failures in one line."""
 
+import gc
 import pathlib
 import re
 
@@ -89,6 +90,11 @@ def count(element):
     return element
 
 
+def count_the_left_alone(element):
+    beam.metrics.Metrics.counter(runners.NAMESPACE, "left_alone").inc(gc.get_freeze_count())
+    return element
+
+
 def run(function):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local"))
     _ = pipeline | beam.Create([7, 8], reshuffle=False) | "Do It" >> beam.Map(function)
@@ -143,6 +149,12 @@ def test_bundles_end_promptly_while_a_pipeline_runs():
     assert before == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,), "Beam changed it: see beam_jobs/state_sampling.py"
     run(count)
     assert statesampler.StateSampler.__init__.__defaults__ == before
+
+
+def test_the_collector_looks_only_at_what_a_pipeline_makes():
+    modules = len(gc.get_objects())
+    assert runners.counters(run(count_the_left_alone))["left_alone"] > modules  # two elements, nearly all for each
+    assert gc.get_freeze_count() == 0, "afterwards everything is collected as before"
 
 
 def test_workers_listen_on_loopback_only():
