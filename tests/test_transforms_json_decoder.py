@@ -178,6 +178,9 @@ _VALUES = st.lists(st.one_of(_TEXTS, _mutated(), st.none(), st.binary(max_size=2
 @given(before=_VALUES, values=_VALUES)
 @example(before=[], values=[b'{"count":1,"count":2,"fare":1}'])
 @example(before=[b'{"tips":1}'], values=[b'{"tips":1,"tips":2}', b'{"tips":"a:b"}'])
+@example(before=[], values=[b'{"company":"\\u0000"}'])
+@example(before=[], values=[b'{"company":"\\u003a"}', b'{"count":1,"count":2}'])
+@example(before=[], values=[b'{"company":"a:b"}', b'{"count":1,"count":2}'])
 def test_fast_path_agrees_with_the_strict_path(before, values):
     decoder, strict = JsonDecoder(SCHEMA), StrictJson(SCHEMA, Limits())
     decoder(before)

@@ -84,12 +84,12 @@ class JsonDecoder:
         try:
             if max(map(len, known)) <= self.limits.max_bytes:
                 try:
-                    return self._keep_proven(known, list(map(_astuple, map(self._decode_complete, known))), True), True
+                    return self._keep_proven(known, list(map(_astuple, map(self._decode_complete, known)))), True
                 except msgspec.ValidationError:  # a field is absent somewhere, or worse
-                    return self._keep_proven(known, list(map(_astuple, map(self._decode, known))), False), False
+                    return self._keep_proven(known, list(map(_astuple, map(self._decode, known)))), False
         except Exception:  # one value of the batch is not good: the loop finds out which
             pass
-        return self._keep_proven(known, [self._fast_row(value) for value in values], False), False
+        return self._keep_proven(known, [self._fast_row(value) for value in values]), False
 
     def _fast_row(self, value: bytes | None) -> Any:
         if value is None or len(value) > self.limits.max_bytes:
@@ -99,21 +99,35 @@ class JsonDecoder:
         except Exception:  # whatever it is, the strict path says it better
             return None
 
-    def _keep_proven(self, values: Sequence[bytes], rows: list[Any], complete: bool) -> list[Any]:
+    def _keep_proven(self, values: Sequence[bytes], rows: list[Any]) -> list[Any]:
         """Replace by None every row whose colons do not prove it: keys + colons in strings must be all there are."""
+        if self._all_proven(values, rows):
+            return rows
         width = len(self.schema.columns) + len(self._learned)
         for index, (value, row) in enumerate(zip(values, rows, strict=True)):
             if row is None:
                 continue
-            colons = value.count(b":")
-            if colons != width or (not complete and _UNSET in row):
+            colons = value.count(b":") - (width - row.count(_UNSET))
+            if colons:
                 colons -= sum([row[place].count(":") for place in self._text if row[place].__class__ is str])
-                if colons != width - row.count(_UNSET):
-                    rows[index] = None
-                    continue
-            if b"\\" in value and _HARD_ESCAPE.search(value):
+            if colons or (b"\\" in value and _HARD_ESCAPE.search(value)):
                 rows[index] = None
         return rows
+
+    def _all_proven(self, values: Sequence[bytes], rows: list[Any]) -> bool:
+        """Prove all rows at once: without escapes no row has fewer colons than it must, so equal sums are enough."""
+        if None in rows:
+            return False
+        joined = b"".join(values)
+        if b"\\" in joined:
+            return False
+        columns = list(zip(*rows, strict=True))
+        more = np.count_nonzero(np.frombuffer(joined, np.uint8) == ord(":")) - len(rows) * len(columns)
+        more += sum([column.count(_UNSET) for column in columns])
+        if more:
+            texts = [[cell for cell in columns[place] if cell.__class__ is str] for place in self._text]
+            more -= sum(["".join(cells).count(":") for cells in texts])
+        return not more
 
     def _columns(self, rows: list[Any], complete: bool) -> list[Sequence[Any]]:
         columns: list[Sequence[Any]] = list(itertools.islice(zip(*rows, strict=False), len(self.schema.columns)))
@@ -121,7 +135,9 @@ class JsonDecoder:
             return [()] * len(self.schema.columns)
         if complete:
             return columns
-        return [[None if cell is _UNSET else cell for cell in column] for column in columns]
+        return [
+            [None if cell is _UNSET else cell for cell in column] if _UNSET in column else column for column in columns
+        ]
 
     def _learn(self, found: list[tuple[str, Any]]) -> None:
         room = _LEARNED_FIELDS - len(self._learned)
