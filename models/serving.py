@@ -57,8 +57,8 @@ class Lane:
     def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = unheard) -> Iterator[Part]:
         """Yield a part per variant: a shadow scores every row, the others those that they decide on.
 
-        One feature pass serves all variants of a graph. A shadow that fails as a whole has no part; where a decider
-        does, what is wrong with the whole batch is raised.
+        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; where
+        a decider does, what is wrong with the whole batch is raised.
         """
         for wanted, variants in self._by_graph:
             rows = wanted.rows(owners)
@@ -70,7 +70,8 @@ class Lane:
             except Exception:
                 if wanted.owners:
                     raise
-                continue
+                features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
+                kept, failed = np.empty(0, np.int64), np.arange(len(rows))
             lap("transform")
             for variant in variants:
                 yield _scored_by(variant, features, rows[kept], rows[failed], owners)

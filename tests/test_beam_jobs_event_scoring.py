@@ -280,3 +280,14 @@ def test_shadow_predictions_too_large_are_left_out(scorers, many):
     serving = Serving(1, Variants(first).with_shadow(third), scorers)
     outcome, _ = EventScorer(serving, watch=Compared(), shadow_bytes=200).score(batch_of(many))
     assert (len(outcome.predictions), len(outcome.shadow)) == (200, 0)
+
+
+def test_what_a_failing_shadow_did_not_score_is_counted(scorers, many, monkeypatch):
+    first, _, third = scorers
+    failing = Scorer.load(scorers[third].path)
+    for name, broken in (("fingerprint", "another"), ("check_columns", lambda _: 1 / 0), ("apply", lambda _: 1 / 0)):
+        monkeypatch.setattr(failing.graph, name, broken)
+    serving, watch = Serving(1, Variants(first).with_shadow(third), {**scorers, third: failing}), Compared()
+    outcome, rejections = EventScorer(serving, watch=watch, shadow_bytes=1 << 20).score(batch_of(many))
+    assert (len(outcome.predictions), len(outcome.shadow), len(rejections)) == (200, 0, 0)
+    assert watch.results == [(0, 0, 200)]

@@ -88,15 +88,16 @@ def test_rows_that_cannot_be_scored_are_their_owners(serving, scorers, trips, ow
     assert not shadow.rejections
 
 
-def test_shadow_of_another_graph_that_fails_is_left_out(scorers, trips, monkeypatch):
+def test_shadow_of_another_graph_that_fails_scores_no_row_and_stops_nobody(scorers, trips, monkeypatch):
     first, second, _ = scorers
     apart = Scorer.load(scorers[second].path)
     monkeypatch.setattr(apart.graph, "fingerprint", "another")
     monkeypatch.setattr(apart.graph, "check_columns", lambda batch: 1 / 0)
     monkeypatch.setattr(apart.graph, "apply", lambda batch: 1 / 0)
     serving = Serving(1, Variants(first).with_shadow(second), {**scorers, second: apart})
-    (part,) = scored(serving, trips.slice(0, ROWS), np.zeros(ROWS, np.int64))
-    assert part.variant.role == "champion"
+    champion, shadow = scored(serving, trips.slice(0, ROWS), np.zeros(ROWS, np.int64))
+    assert (champion.variant.role, len(champion.rows)) == ("champion", ROWS)
+    assert (shadow.variant.role, len(shadow.rows), len(shadow.rejections)) == ("shadow", 0, ROWS)
 
 
 def test_event_without_a_key_counts_by_its_place(serving):
