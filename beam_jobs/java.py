@@ -72,20 +72,21 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def compiled(source: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Return a jar in `folder` with the classes of one Java file; compiles it once per content of file and library.
+def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Return a jar in `folder` with the classes of a folder's Java files; compiles once per content of all and library.
 
     Raises `ServiceError` where the machine has a Java without a compiler, and with the compiler's first word.
     """
-    content = source.read_bytes() + _marked(library).encode()
-    jar = folder / f"{source.stem}-{hashlib.sha256(content).hexdigest()[:16]}.jar"
+    files = sorted(sources.glob("*.java"))
+    content = b"".join(file.read_bytes() for file in files) + _marked(library).encode()
+    jar = folder / f"{sources.name}-{hashlib.sha256(content).hexdigest()[:16]}.jar"
     if jar.is_file():
         return jar
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as partial:
         classes, fresh = f"{partial}/classes", pathlib.Path(partial) / jar.name
         release = ["--release", str(OLDEST_JAVA)]
-        _run_tool("javac", *release, "-d", classes, "-cp", f"{library}/*", str(source))
+        _run_tool("javac", *release, "-d", classes, "-cp", f"{library}/*", *map(str, files))
         _run_tool("jar", "--create", "--file", str(fresh), "-C", classes, ".")
         fresh.rename(jar)
     return jar

@@ -178,7 +178,7 @@ def status(folder: str | pathlib.Path) -> Status:
 def libraries() -> tuple[pathlib.Path, pathlib.Path]:
     """Return the folder of Flink's and Beam's jars and our own jar that goes before them; gets and makes them once."""
     library = java.jars(SOURCE / "pom.xml", LIBRARY)
-    return library, java.compiled(SOURCE / "ServerFactory.java", library, LIBRARY.parent / "flink-ours")
+    return library, java.compiled(SOURCE, library, LIBRARY.parent / "flink-ours")
 
 
 def free_ports() -> Ports:

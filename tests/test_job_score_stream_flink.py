@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(900)]
 
 RATE = 300
 CHECKPOINT_S, BUDGET_S = 3, 0.5
+FROM_A_RING = re.compile(rb"sdf_checkpoint:[0-9a-f]{8}:(\d|1[0-5])")  # see local/flink/BundleCheckpointHandlers.java
 
 
 class Job:
@@ -90,6 +92,12 @@ def children(pid: int) -> list[int]:
     """The processes that any thread of a process has started."""
     lists = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for found in lists for child in found.read_text().split()]
+
+
+def names_of_rests(savepoint: str) -> set[bytes]:
+    """The names under which a savepoint keeps what is left to read."""
+    files = [file for file in pathlib.Path(savepoint.removeprefix("file:")).rglob("*") if file.is_file()]
+    return {name for file in files for name in re.findall(rb"sdf_checkpoint:[\w:-]+", file.read_bytes())}
 
 
 def cycled(values, stop: threading.Event):
@@ -159,6 +167,9 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     assert ended["flink"]["job"] == stopped["job"]
     assert ended["stopped"]
     assert ended["predictions"] > 0
+    names = names_of_rests(stopped["savepoint"])
+    assert names
+    assert all(map(FROM_A_RING.fullmatch, names)), "a name that is never used again: the checkpoints grow for ever"
     scored_by_first = end_of(broker, f"{source}.p")
 
     began = time.monotonic()
