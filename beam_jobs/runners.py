@@ -15,7 +15,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs import dataflow, worker_pool
+from beam_jobs import dataflow, runner_metrics, worker_pool
 from beam_jobs.flink_options import FLINK_OPTIONS
 from beam_jobs.frozen_heap import frozen_heap
 from beam_jobs.state_sampling import short_sampling
@@ -28,12 +28,13 @@ _View = TypeVar("_View", bound=beam_options.PipelineOptions)
 _OURS = {"local": "FnApiRunner", "prism": "PrismRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.values())
 
-
 _JAVA_FRAME = re.compile(r"at [\w.$<>/@-]+\(.*\)|\.\.\. \d+ more$")
 NAMESPACE = "onegraph"  # of our metrics
 _WHERE = re.compile(r" \[while running .*", re.DOTALL)  # what Beam puts behind a message, with the step's name
 
 PRISM_INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"
+
+runner_metrics.install()
 
 
 def pipeline_options(

@@ -3,9 +3,12 @@
 import gc
 import pathlib
 import re
+import sys
 
 import apache_beam as beam
 import pytest
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     PortableOptions,
@@ -14,6 +17,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 from apache_beam.runners.worker import statesampler
+from apache_beam.transforms.core import RestrictionProvider
 
 from beam_jobs import runners, worker_pool
 from beam_jobs.flink_options import FLINK_OPTIONS
@@ -155,6 +159,39 @@ def test_the_collector_looks_only_at_what_a_pipeline_makes():
     modules = len(gc.get_objects())
     assert runners.counters(run(count_the_left_alone))["left_alone"] > modules  # two elements, nearly all for each
     assert gc.get_freeze_count() == 0, "afterwards everything is collected as before"
+
+
+class InSteps(beam.DoFn, RestrictionProvider):
+    """Takes an element in as many bundles as it says."""
+
+    @beam.DoFn.unbounded_per_element()
+    def process(self, element, tracker=beam.DoFn.RestrictionParam()):  # noqa: B008
+        if tracker.try_claim(tracker.current_restriction().start):
+            beam.metrics.Metrics.counter(runners.NAMESPACE, "seen").inc()
+            beam.metrics.Metrics.gauge(runners.NAMESPACE, "last").set(tracker.current_restriction().start)
+            yield element
+            tracker.defer_remainder()
+
+    def initial_restriction(self, element):
+        return OffsetRange(0, element)
+
+    def create_tracker(self, restriction):
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element, restriction):
+        return restriction.size()
+
+
+def test_a_job_of_many_bundles_keeps_one_of_each_metric():
+    bundles = 2 * sys.getrecursionlimit() // 3  # the library calls as deep as there were bundles, and deeper to read
+    pipeline = beam.Pipeline(options=runners.pipeline_options("local"))
+    _ = pipeline | beam.Create([bundles], reshuffle=False) | "Go On" >> beam.ParDo(InSteps())
+    result = runners.run_pipeline(pipeline)
+    assert runners.counters(result) == {"seen": bundles}
+    kept = [len(infos) for infos in result._monitoring_infos_by_stage.values()]
+    assert sum(kept) < bundles / 2
+    (gauge,) = result.metrics().query(MetricsFilter().with_name("last"))["gauges"]
+    assert gauge.result.value == bundles - 1
 
 
 def test_workers_listen_on_loopback_only():
