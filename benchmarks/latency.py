@@ -1,13 +1,14 @@
-"""Latency broker to broker of the streaming job beside a hand-written loop, at 1,000 and 5,000 events/s.
+"""Latency broker to broker of the streaming job beside hand-written loops, at 1,000 and 5,000 events/s.
 
 Run from the repository: `python -m benchmarks.latency`. Starts a broker of its own, trains a taxi model once. Five
-rounds; in each, our job on FnApiRunner and benchmarks/rivals/handwritten_loop.py run one after the other, in this
-process, at both rates. The paced sender is a process of its own and sends in steps of 5 ms. A run begins when the
-first prediction is out; its first second does not count. Medians of the rounds' percentiles; every round's are told.
+rounds; in each, our job on FnApiRunner and the loop of benchmarks/rivals over the same client, kafka-python and then
+confluent-kafka, run one after the other, in this process, at both rates. The paced sender is a process of its own and
+sends in steps of 5 ms. A run begins when the first prediction is out; its first second does not count. Medians of the
+rounds' percentiles; every round's are told.
 
 `stages_ms` is how long an event of ours was in each stage on average, as the job itself measures it: queue (broker to
 reader), decode, transform, score, encode, write (to acknowledgement), total.
-`p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's, by rate; less is better.
+`p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's of the same client, by rate; less is better.
 """
 
 import json
@@ -24,8 +25,13 @@ from benchmarks.scorer import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench, latency_figures
 
 RATES, SECONDS, ROUNDS = (1_000, 5_000), 5.0, 5
-OURS, LOOP = "onegraph", "handwritten_loop_kafka_python"
-WHO: dict[str, Contender] = {OURS: contenders.ours, LOOP: contenders.loop}
+WHO: dict[str, Contender] = {
+    "onegraph": contenders.ours,
+    "handwritten_loop_kafka_python": contenders.loop,
+    "onegraph_confluent": contenders.ours_confluent,
+    "handwritten_loop_confluent": contenders.loop_confluent,
+}
+AGAINST = {"handwritten_loop_kafka_python": "onegraph", "handwritten_loop_confluent": "onegraph_confluent"}
 
 
 def main() -> None:
@@ -35,9 +41,9 @@ def main() -> None:
 
 
 def measured(made: Bench, rounds: int, seconds: float) -> dict[str, Any]:
-    """Run both in turns and put the figures together."""
+    """Run all in turns and put the figures together."""
     found: dict[int, dict[str, list[np.ndarray]]] = {rate: {who: [] for who in WHO} for rate in RATES}
-    stages: dict[int, list[dict[str, float]]] = {rate: [] for rate in RATES}
+    stages: dict[int, dict[str, list[dict[str, float]]]] = {rate: defaultdict(list) for rate in RATES}
     for number in range(rounds):
         for who, contender in WHO.items():
             job = made.job(made.source())
@@ -45,19 +51,21 @@ def measured(made: Bench, rounds: int, seconds: float) -> dict[str, Any]:
                 for rate in RATES:
                     before = stage_sums()
                     found[rate][who].append(made.paced(job, rate, seconds))
-                    if who == OURS:
-                        stages[rate].append(mean_ms(before, stage_sums()))
+                    if who in AGAINST.values():
+                        stages[rate][who].append(mean_ms(before, stage_sums()))
                     p50, p99 = np.percentile(found[rate][who][-1], [50, 99])
                     print(f"round {number + 1}: {rate:>6,}/s {who:30} p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
     figures = {rate: {who: latency_figures(rounds) for who, rounds in by_who.items()} for rate, by_who in found.items()}
     for rate in RATES:
-        figures[rate][OURS]["stages_ms"] = typical_ms(stages[rate])
+        for who in AGAINST.values():
+            figures[rate][who]["stages_ms"] = typical_ms(stages[rate][who])
     return {
         "benchmark": "latency",
         "ratios": {
-            f"p{q}_ms_over_{LOOP}_at_{rate}": round(
-                figures[rate][OURS][f"p{q}_ms"] / max(figures[rate][LOOP][f"p{q}_ms"], 1), 2
+            f"p{q}_ms_over_{loop}_at_{rate}": round(
+                figures[rate][ours][f"p{q}_ms"] / max(figures[rate][loop][f"p{q}_ms"], 1), 2
             )
+            for loop, ours in AGAINST.items()
             for rate in RATES
             for q in (50, 99)
         },
