@@ -26,8 +26,9 @@ __all__ = ["Consumer", "Delivery", "Producer"]
 
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
-_record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
+
+_record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
 
 class Consumer:

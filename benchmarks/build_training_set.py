@@ -13,13 +13,14 @@ import gzip
 import json
 import os
 import pathlib
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from benchmarks.machine import machine
 
 ROOT = pathlib.Path(__file__).parent.parent
 TRIPS = ROOT / "schemas" / "data" / "taxi.csv.gz"
@@ -110,11 +111,6 @@ def timed(rows: int, arguments: Sequence[str]) -> dict[str, Any]:
         "cpu_seconds": round(told["cpu_seconds"], 2),
         "peak_mib": round(used.ru_maxrss / 1024, 1),
     }
-
-
-def machine() -> dict[str, Any]:
-    """Describe where the figures come from."""
-    return {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 
 if __name__ == "__main__":

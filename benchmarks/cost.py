@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, ROOT, Bench, Job, arguments, bench
 
 EVENTS, IDLE_S = 120_000, 10.0

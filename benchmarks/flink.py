@@ -25,7 +25,7 @@ import numpy as np
 from beam_jobs import local_flink, run_files, score_stream
 from benchmarks import contenders
 from benchmarks.latency import mean_ms, typical_ms
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Contender, Job, arguments, bench, latency_figures
 
 RATES, SECONDS, ROUNDS, SKIPPED_S = (1_000, 5_000), 4.0, 5, 0.5
@@ -113,9 +113,7 @@ def stage_sums(job: Job) -> dict[str, tuple[float, int]]:
         if one["group"] == job.predictions and one["url"]:
             with urllib.request.urlopen(f"{one['url']}/metrics", timeout=10) as page:
                 text = page.read().decode()
-            for kind, stage, value in re.findall(
-                r'^onegraph_stage_seconds_(sum|count){stage="(\w+)"} (\S+)', text, re.M
-            ):
+            for kind, stage, value in _STAGE.findall(text):
                 seconds, events = sums[stage]
                 more = float(value)
                 sums[stage] = (seconds + more, events) if kind == "sum" else (seconds, events + int(more))

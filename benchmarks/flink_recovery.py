@@ -27,7 +27,7 @@ from beam_jobs import local_flink
 from beam_jobs.kafka_client import Consumer, Producer
 from beam_jobs.send import send_rows
 from benchmarks.flink import on_flink
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Job, arguments, bench
 
 ROUNDS, RATE, BEFORE_S, AFTER_S = 3, 200, 8.0, 3.0

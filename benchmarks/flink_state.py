@@ -15,7 +15,6 @@ import json
 import pathlib
 import shutil
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +25,7 @@ import numpy as np
 from beam_jobs import java, local_flink
 from benchmarks.flink import on_flink
 from benchmarks.flink_recovery import sending
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, arguments, bench
 
 RATE, SECONDS, LONG_S, SKIPPED_S = 200, 100.0, 480.0, 25.0
@@ -83,7 +82,7 @@ def checkpoints(rest: local_flink.FlinkRest, job: str, seconds: float) -> Iterat
         if newest is not None and newest["id"] != last:
             last = newest["id"]
             yield newest
-        threading.Event().wait(_LOOK_S)
+        time.sleep(_LOOK_S)
 
 
 @contextlib.contextmanager

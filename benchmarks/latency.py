@@ -21,7 +21,7 @@ import numpy as np
 
 from beam_jobs import measures
 from benchmarks import contenders
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench, latency_figures
 
 RATES, SECONDS, ROUNDS = (1_000, 5_000), 5.0, 5

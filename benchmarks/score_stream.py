@@ -17,7 +17,7 @@ from typing import Any
 
 from beam_jobs.settings import ScoreStream
 from benchmarks import contenders
-from benchmarks.scorer import machine
+from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench
 
 EVENTS, FEW_EVENTS, ROUNDS = 60_000, 2_000, 3

@@ -12,11 +12,9 @@ time over that of one bare call of the packed graph plus one bare `inplace_predi
 
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
-import timeit
 from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -27,6 +25,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from beam_jobs.command_line import main as onegraph
+from benchmarks.machine import machine
 from benchmarks.rivals.beam_xgboost_handler import BeamHandler
 from models.registry import Registry
 from models.scorer import Scorer
@@ -135,17 +134,6 @@ def figure(seconds: list[float], rows: int) -> dict[str, float]:
         "quartiles_ms": [round(low * 1e3, 4), round(high * 1e3, 4)],
         "rows_per_s": round(rows / median),
         "rounds": len(seconds),
-    }
-
-
-def machine() -> dict[str, object]:
-    """Say where the figures come from; `loop_ms`, of 20,000 additions, is how fast its cores are just now."""
-    loop_s = min(timeit.repeat("for number in range(20_000): x += number", "x = 0", number=1, repeat=5))
-    return {
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": platform.platform(terse=True),
-        "loop_ms": round(loop_s * 1e3, 2),
     }
 
 

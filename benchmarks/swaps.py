@@ -202,7 +202,8 @@ def _train(folder: pathlib.Path) -> None:
 def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int, rate: float) -> dict[str, Any]:
     """Run the job, swap under load, recompute, and put the figures together."""
     from beam_jobs.event_files import events_of
-    from benchmarks.scorer import TRIPS, machine
+    from benchmarks.machine import machine
+    from benchmarks.scorer import TRIPS
     from models.use_case import find
     from schemas.schema import SERVING
 
