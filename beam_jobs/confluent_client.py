@@ -80,7 +80,9 @@ class Consumer:
 
     def find_partitions(self) -> tuple[int, ...]:
         """Ask the broker which partitions the topic has by now, and remember them in `partitions`."""
-        self.partitions = self._ask_partitions()
+        known, self.partitions = self.partitions, self._ask_partitions()
+        if self.partitions != known:
+            self._admin = None  # it would go on without the new ones, by what it once learned of the topic
         return self.partitions
 
     def committed(self, partitions: Sequence[int]) -> dict[int, int]:

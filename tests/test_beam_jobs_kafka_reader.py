@@ -175,6 +175,15 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
     assert sorted(found) == [(partition, offset) for partition, count in counts.items() for offset in range(count)]
 
 
+def test_a_client_that_found_new_partitions_knows_their_ends(broker, filled, client):
+    reading = client.Consumer(broker, filled)
+    assert reading.end_offsets(reading.partitions) == {0: 40, 1: 0, 2: 7}
+    add_partitions(broker, filled, 5)
+    put(broker, filled, 4, [b"late"] * 20)
+    assert reading.end_offsets(reading.find_partitions()) == {0: 40, 1: 0, 2: 7, 3: 0, 4: 20}
+    reading.close()
+
+
 def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_the_job(
     broker, filled, monkeypatch, client, caplog
 ):
