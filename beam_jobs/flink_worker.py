@@ -9,7 +9,7 @@ import threading
 
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 
-from beam_jobs import logs
+from beam_jobs import early_data_connection, logs
 from beam_jobs.state_sampling import short_sampling
 
 _STATE_CACHE_BYTES = 64 << 20
@@ -23,6 +23,7 @@ def main(control_endpoint: str, worker_id: str) -> None:
         logging.getLogger().handlers.clear()
         logs.set_up(logs.JSON, worker_id)
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
+    early_data_connection.install()
     with short_sampling():
         SdkHarness(control_endpoint, worker_id=worker_id, state_cache_size=_STATE_CACHE_BYTES).run()
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import time
 import uuid
 
 import apache_beam as beam
@@ -44,6 +45,11 @@ class NoteBundle(beam.DoFn, RestrictionProvider):
         return 1
 
 
+class CannotStart(beam.DoFn):
+    def setup(self) -> None:
+        raise OSError("no room for this one")
+
+
 @pytest.fixture
 def cluster(flink: pathlib.Path) -> local_flink.Status:
     return local_flink.status(flink / "flink")
@@ -61,6 +67,15 @@ def test_a_job_runs_and_its_elements_go_where_predicted(cluster, tmp_path):
     assert all(len(place) == 1 for place in places)
     assert set.union(*places) == {0, 1}
     assert next(job for job in cluster.rest.jobs() if job["name"] == "spread")["state"] == "FINISHED"
+
+
+@pytest.mark.needs_flink
+def test_a_worker_that_cannot_start_is_told_at_once(cluster):
+    options = runners.pipeline_options("flink", [*cluster.beam_args, "--number_of_execution_retries=0"], True, "starts")
+    began = time.monotonic()
+    with pytest.raises(Exception, match="no room for this one"), beam.Pipeline(options=options) as pipeline:
+        pipeline | beam.Create(NAMES, reshuffle=False) | beam.ParDo(CannotStart())
+    assert time.monotonic() - began < 90, "the TaskManager waits for the data connection, which it does for 180 s"
 
 
 @pytest.mark.needs_flink
