@@ -1,6 +1,5 @@
 """Who takes part in the streaming benchmarks: our job on its runners and clients, and the rivals, as `Contender`s."""
 
-import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
@@ -16,8 +15,9 @@ from models.scorer import Scorer
 
 def settings_of(job: Job, client: str = "kafka-python") -> ScoreStream:
     """Return our job's settings: those that a user gets without options."""
-    settings = ScoreStream(
+    return ScoreStream(
         bootstrap_servers=job.servers,
+        kafka_client=client,
         registry=str(job.registry),
         source_topic=job.source,
         predictions_topic=job.predictions,
@@ -25,7 +25,6 @@ def settings_of(job: Job, client: str = "kafka-python") -> ScoreStream:
         group=job.predictions,
         until_caught_up=job.drain,
     )
-    return settings if client == "kafka-python" else dataclasses.replace(settings, kafka_client=client)
 
 
 def ours(job: Job, client: str = "kafka-python") -> None:
@@ -53,10 +52,21 @@ def live(registry: pathlib.Path) -> Scorer:
     return Scorer.load(Registry(registry).champion())
 
 
-ours_confluent = functools.partial(ours, client="confluent")
-loop = rival(handwritten_loop.run)
-loop_confluent = rival(handwritten_loop_confluent.run)
-loop_confluent_arrow = rival(
-    functools.partial(handwritten_loop_confluent.run, decode=handwritten_loop_confluent.decode_arrow)
-)
-one_by_one = rival(per_event_loop.run)
+_with_arrow = functools.partial(handwritten_loop_confluent.run, decode=handwritten_loop_confluent.decode_arrow)
+LOOP, LOOP_CONFLUENT = "handwritten_loop_kafka_python", "handwritten_loop_confluent"
+LOOP_CONFLUENT_ARROW, PER_EVENT_LOOP = "handwritten_loop_confluent_arrow", "per_event_loop"
+OURS, OURS_CONFLUENT = "onegraph", "onegraph_confluent"
+ALL: dict[str, Contender] = {
+    OURS: ours,
+    LOOP: rival(handwritten_loop.run),
+    OURS_CONFLUENT: functools.partial(ours, client="confluent"),
+    LOOP_CONFLUENT: rival(handwritten_loop_confluent.run),
+    LOOP_CONFLUENT_ARROW: rival(_with_arrow),
+    PER_EVENT_LOOP: rival(per_event_loop.run),
+}
+AGAINST = {
+    LOOP: OURS,
+    LOOP_CONFLUENT: OURS_CONFLUENT,
+    LOOP_CONFLUENT_ARROW: OURS_CONFLUENT,
+    PER_EVENT_LOOP: OURS,
+}

@@ -31,7 +31,7 @@ from benchmarks.stream_bench import PARTITIONS, Bench, Contender, Job, arguments
 RATES, SECONDS, ROUNDS, SKIPPED_S = (1_000, 5_000), 4.0, 5, 0.5
 EVENTS, DRAIN_ROUNDS = 60_000, 2
 _STAGE = re.compile(r'^onegraph_stage_seconds_(sum|count){stage="(\w+)"} (\S+)', re.MULTILINE)
-OURS, LOOP = "onegraph_on_flink", "handwritten_loop_kafka_python"
+OURS, LOOP = "onegraph_on_flink", contenders.LOOP
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     with bench(given) as made:
         try:
             local_flink.start(made.folder / "flink")
-            who = {OURS: on_flink(made.folder), LOOP: contenders.loop}
+            who = {OURS: on_flink(made.folder), LOOP: contenders.ALL[LOOP]}
             print(json.dumps(measured(made, who, given.quick)))
         finally:
             local_flink.stop(made.folder / "flink")

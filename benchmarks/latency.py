@@ -22,16 +22,11 @@ import numpy as np
 from beam_jobs import measures
 from benchmarks import contenders
 from benchmarks.machine import machine
-from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench, latency_figures
+from benchmarks.stream_bench import PARTITIONS, Bench, arguments, bench, latency_figures
 
 RATES, SECONDS, ROUNDS = (1_000, 5_000), 5.0, 5
-WHO: dict[str, Contender] = {
-    "onegraph": contenders.ours,
-    "handwritten_loop_kafka_python": contenders.loop,
-    "onegraph_confluent": contenders.ours_confluent,
-    "handwritten_loop_confluent": contenders.loop_confluent,
-}
-AGAINST = {"handwritten_loop_kafka_python": "onegraph", "handwritten_loop_confluent": "onegraph_confluent"}
+AGAINST = {loop: contenders.AGAINST[loop] for loop in (contenders.LOOP, contenders.LOOP_CONFLUENT)}
+WHO = [who for loop, ours in AGAINST.items() for who in (ours, loop)]
 
 
 def main() -> None:
@@ -45,9 +40,9 @@ def measured(made: Bench, rounds: int, seconds: float) -> dict[str, Any]:
     found: dict[int, dict[str, list[np.ndarray]]] = {rate: {who: [] for who in WHO} for rate in RATES}
     stages: dict[int, dict[str, list[dict[str, float]]]] = {rate: defaultdict(list) for rate in RATES}
     for number in range(rounds):
-        for who, contender in WHO.items():
+        for who in WHO:
             job = made.job(made.source())
-            with made.running(contender, job):
+            with made.running(contenders.ALL[who], job):
                 for rate in RATES:
                     before = stage_sums()
                     found[rate][who].append(made.paced(job, rate, seconds))

@@ -10,33 +10,15 @@ benchmarks/rivals/handwritten_loop_confluent.py, decoding with json.loads or wit
 `events_per_s_vs_per_event_loop`: our job against benchmarks/rivals/per_event_loop.py, which gets 2,000 events.
 """
 
-import dataclasses
 import json
 import statistics
 from typing import Any
 
-from beam_jobs.settings import ScoreStream
 from benchmarks import contenders
 from benchmarks.machine import machine
-from benchmarks.stream_bench import PARTITIONS, Bench, Contender, arguments, bench
+from benchmarks.stream_bench import PARTITIONS, Bench, arguments, bench
 
 EVENTS, FEW_EVENTS, ROUNDS = 60_000, 2_000, 3
-WHO: dict[str, Contender] = {
-    "onegraph": contenders.ours,
-    "handwritten_loop_kafka_python": contenders.loop,
-    "onegraph_confluent": contenders.ours_confluent,
-    "handwritten_loop_confluent": contenders.loop_confluent,
-    "handwritten_loop_confluent_arrow": contenders.loop_confluent_arrow,
-    "per_event_loop": contenders.one_by_one,
-}
-if "kafka_client" not in {field.name for field in dataclasses.fields(ScoreStream)}:
-    del WHO["onegraph_confluent"]
-AGAINST = {
-    "handwritten_loop_kafka_python": "onegraph",
-    "handwritten_loop_confluent": "onegraph_confluent",
-    "handwritten_loop_confluent_arrow": "onegraph_confluent",
-    "per_event_loop": "onegraph",
-}
 
 
 def main() -> None:
@@ -50,17 +32,16 @@ def measured(made: Bench, rounds: int, events: int) -> dict[str, Any]:
     full, small = made.source(), made.source()
     made.fill(full, events)
     made.fill(small, min(FEW_EVENTS, events))
-    drained: dict[str, list[float]] = {who: [] for who in WHO}
+    drained: dict[str, list[float]] = {who: [] for who in contenders.ALL}
     for number in range(rounds):
-        for who, contender in WHO.items():
-            drained[who].append(made.drained(contender, small if who == "per_event_loop" else full))
+        for who, contender in contenders.ALL.items():
+            drained[who].append(made.drained(contender, small if who == contenders.PER_EVENT_LOOP else full))
             print(f"round {number + 1}: {who:34} {drained[who][-1]:>9,.0f} events/s", flush=True)
     ratios = {
         f"events_per_s_vs_{rival}": round(
             statistics.median(mine / theirs for mine, theirs in zip(drained[us], drained[rival], strict=True)), 2
         )
-        for rival, us in AGAINST.items()
-        if us in drained
+        for rival, us in contenders.AGAINST.items()
     }
     return {
         "benchmark": "score_stream",

@@ -187,17 +187,23 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(given: argparse.Namespace) -> Iterator[Bench]:
-    """Start a broker for the time of a benchmark, SIGTERM's end included."""
+def own_broker(port: int) -> Iterator[tuple[str, pathlib.Path]]:
+    """Start a broker for the time of a benchmark, SIGTERM's end included; yield its servers and a folder to work in."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    registry = pathlib.Path(given.registry) if given.registry else registry_of_this_code()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         try:
-            servers = local_kafka.start(given.port, folder / "kafka").bootstrap_servers
-            yield Bench(servers, registry, folder)
+            yield local_kafka.start(port, folder / "kafka").bootstrap_servers, folder
         finally:
             local_kafka.stop(folder / "kafka")
+
+
+@contextlib.contextmanager
+def bench(given: argparse.Namespace) -> Iterator[Bench]:
+    """Make a bench on a broker of its own."""
+    registry = pathlib.Path(given.registry) if given.registry else registry_of_this_code()
+    with own_broker(given.port) as (servers, folder):
+        yield Bench(servers, registry, folder)
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:

@@ -17,31 +17,32 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 
-from beam_jobs import local_kafka, process_wide, score_stream, topics
+from beam_jobs import process_wide, score_stream, topics
+from beam_jobs.event_files import events_of
 from beam_jobs.event_scoring import EventScorer
 from beam_jobs.events import EventBatch
 from beam_jobs.kafka_client import Consumer
 from beam_jobs.settings import ScoreStream
 from beam_jobs.value_format import ValueFormat
+from benchmarks.machine import machine
+from benchmarks.stream_bench import PARTITIONS, ROOT, TRIPS, own_broker
 from models.live import LiveScorer
 from models.registry import Registry
 from models.scorer import Scorer
 from models.serving import Serving
+from models.use_case import find
 from models.variants import Variants
+from schemas.schema import SERVING
 
 PORT = 27_492
-PARTITIONS = 4
 RATE, SWAPS, QUIET_S = 500, 200, 10
 POLL_MS = 20
 SENDER = """
@@ -167,21 +168,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE, help="events per second")
     parser.add_argument("--registry", help="use copies of this registry's bundles, three or more, instead of training")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+    with own_broker(PORT) as (servers, folder):
         if given.registry:
             shutil.copytree(given.registry, folder / "registry")
         else:
             _train(folder)
-        try:
-            servers = local_kafka.start(PORT, folder / "kafka").bootstrap_servers
-            print(json.dumps(measured(servers, Registry(folder / "registry"), folder, given.swaps, given.rate)))
-        finally:
-            local_kafka.stop(folder / "kafka")
+        print(json.dumps(measured(servers, Registry(folder / "registry"), folder, given.swaps, given.rate)))
 
 
 def _train(folder: pathlib.Path) -> None:
-    from models.use_case import find
     from tests.small_artifacts import build_graph, make_candidate, read_trips, write_training_set
 
     taxi = find("taxi")
@@ -189,7 +184,7 @@ def _train(folder: pathlib.Path) -> None:
     for number, start in enumerate((0, 3000)):
         rows = trips.slice(start, 3000)
         batches = [rows.slice(at, 1000) for at in range(0, 3000, 1000)]
-        schema = taxi.schema.environment("SERVING")
+        schema = taxi.schema.environment(SERVING)
         graph = build_graph(taxi.preprocessing_fn, schema, batches, folder / f"graph-{number}")
         write_training_set(taxi, graph, rows, folder / f"training_set-{number}")
         for seed in (1, 2):
@@ -201,12 +196,6 @@ def _train(folder: pathlib.Path) -> None:
 
 def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int, rate: float) -> dict[str, Any]:
     """Run the job, swap under load, recompute, and put the figures together."""
-    from beam_jobs.event_files import events_of
-    from benchmarks.machine import machine
-    from benchmarks.scorer import TRIPS
-    from models.use_case import find
-    from schemas.schema import SERVING
-
     bundles = registry.bundles()
     broker_time = {"message.timestamp.type": "LogAppendTime"}
     topics.create(servers, topics.for_scoring("trips", "predictions", "rejected", PARTITIONS, 1 << 20))
@@ -230,7 +219,7 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
     key = "scorer", os.path.abspath(settings.registry), None, ValueFormat()
     live = process_wide.borrow(key, lambda: LiveScorer(key[1], POLL_MS / 1000))
     command = [sys.executable, "-c", SENDER, servers, "trips", str(rate), str(file)]
-    sender = subprocess.Popen(command, stdout=subprocess.PIPE)
+    sender = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
     try:
         assert sender.stdout is not None
         sender.stdout.readline()
