@@ -1,5 +1,6 @@
 """Folders of one process: theirs while it lives, removed at its end, or by the next one when it was killed."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -52,3 +53,25 @@ def test_what_a_killed_process_left_is_removed_by_the_next(temporary, other):
     (temporary / "onegraph-x-of-somebody-else").mkdir()
     ours = private_folder("onegraph-x-")
     assert sorted(temporary.iterdir()) == sorted([ours, temporary / "onegraph-x-of-somebody-else"])
+
+
+def test_what_another_user_left_stays(temporary, other, monkeypatch):
+    process, folder = other
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    private_folder("onegraph-x-")
+    assert folder.is_dir()
+
+
+def test_a_folder_that_is_not_held_yet_is_not_taken_for_one_that_was_left(temporary, monkeypatch):
+    lock = fcntl.flock
+
+    def once_another_process_came_in_between(held, how):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        assert private_folder("onegraph-x-").is_dir()
+        lock(held, how)
+
+    monkeypatch.setattr(fcntl, "flock", once_another_process_came_in_between)
+    assert private_folder("onegraph-x-").is_dir()
+    assert len(list(temporary.iterdir())) == 2
