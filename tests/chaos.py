@@ -117,12 +117,12 @@ def one_seed(
 ) -> Callable[[], dict[str, Any]]:
     """Run one seed and return what waits for its figures; one that does not come to its end has failed."""
     from schemas.errors import OnegraphError
-    from tests import chaos_report
+    from tests import chaos_plan, chaos_report
     from tests.chaos_run import Run
 
     who = f"{runner} {seed}"
     count = given.messages or COUNTS[given.tier]
-    log(who, f"seed {seed} on runner {runner}: {count:,} messages")
+    log(who, f"seed {seed} on runner {runner} over {chaos_plan.client(seed, runner)}: {count:,} messages")
     started = time.monotonic()
     try:
         one = Run(world, seed, runner, count, world.make_job(runner), lambda what: log(who, what))

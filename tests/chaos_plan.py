@@ -51,6 +51,11 @@ class Action:
         return f"{self.what}{where}{f', {self.wait_s:g} s' if self.wait_s else ''}"
 
 
+def client(seed: int, runner: str) -> str:
+    """Return the Kafka client that the job of a seed reads and writes over: each has every other local seed."""
+    return "confluent" if runner == "local" and seed % 2 == 0 else "kafka-python"
+
+
 def plan(seed: int, runner: str, tier: int = 1) -> list[Action]:
     """Return the actions of a seed, one after the other, never two at a time; tier 2 adds network, full disks and more.
 

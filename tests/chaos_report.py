@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tests import chaos_plan
 from tests.chaos_checks import DUPLICATES, LOSS, ORDER, PHANTOM, VALUES, Check, recoveries
 from tests.chaos_evidence import Evidence
 
 Figures = Mapping[str, Any]
-_TABLE = "{:>4} {:<6} {:>9} {:>6} {:>5} {:>7} {:>14} {:>10} {:>9} {:>18} {:>7}"
+_TABLE = "{:>4} {:<6} {:<12} {:>9} {:>6} {:>5} {:>7} {:>14} {:>10} {:>9} {:>18} {:>7}"
 
 
 def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], seconds: float) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], sec
     return {
         "seed": seed,
         "runner": runner,
+        "client": chaos_plan.client(seed, runner),
         "seconds": seconds,
         "messages": len(seen.source),
         "faults": {str(fault.action): second for fault, second in zip(seen.faults, by_fault, strict=True)},
@@ -68,8 +70,8 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the totals as a table."""
     if result["seeds"]:
         yield _TABLE.format(
-            *("seed", "runner", "messages", "faults", "lost", "phantom", "repeats/bound", "inversions", "different"),
-            *("recovery p50/max s", "verdict"),
+            *("seed", "runner", "client", "messages", "faults", "lost", "phantom", "repeats/bound", "inversions"),
+            *("different", "recovery p50/max s", "verdict"),
         )
     for one in result["seeds"]:
         if "why" in one:
@@ -79,7 +81,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         repeats = f"{checks[DUPLICATES]['repeats']:,}/{checks[DUPLICATES]['bound']:,}"
         recovery = f"{one['recovery_p50_s']:.1f}/{one['recovery_max_s']:.1f}"
         yield _TABLE.format(
-            *(one["seed"], one["runner"], f"{one['messages']:,}", len(one["faults"])),
+            *(one["seed"], one["runner"], one["client"], f"{one['messages']:,}", len(one["faults"])),
             *(checks[LOSS]["lost"], checks[PHANTOM]["phantom"], repeats, checks[ORDER]["inversions"]),
             *(checks[VALUES]["different"], recovery, "pass" if one["passed"] else "FAIL"),
         )

@@ -31,12 +31,13 @@ MakeJob = Callable[[Mapping[str, Any], pathlib.Path, pathlib.Path, Callable[[str
 
 
 def job_options(
-    servers: str, registry: pathlib.Path, names: tuple[str, str, str], group: str, markers: pathlib.Path
+    servers: str, client: str, registry: pathlib.Path, names: tuple[str, str, str], group: str, markers: pathlib.Path
 ) -> dict[str, Any]:
     """Return the settings of `score_stream` that every seed has."""
     source, predictions, rejected = names
     return {
         "bootstrap_servers": servers,
+        "kafka_client": client,
         "registry": str(registry),
         "group": group,
         "source_topic": source,
@@ -63,7 +64,8 @@ class Run:
         folder = world.folder / self._name
         folder.mkdir()
         disk = world.job_folder(self._name)
-        options = job_options(world.job_servers, self._registry, self.topics, self._name, disk / "markers")
+        client = chaos_plan.client(seed, runner)
+        options = job_options(world.job_servers, client, self._registry, self.topics, self._name, disk / "markers")
         self._job = make_job(options, folder, disk, say)
         self._sender = Sender(world.servers, self.topics[0], PARTITIONS, self._made, RATES[world.tier])
         self._watch = Watch(world.servers, self.topics, self._name, self._job.pids)
