@@ -15,7 +15,8 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 from apache_beam.utils import thread_pool_executor
 
-from beam_jobs import background_process
+from beam_jobs import background_process, worker_processes
+from beam_jobs.worker_processes import Worker
 from tests.conftest import free_port
 from tests.test_beam_jobs_local_flink import listeners
 
@@ -62,13 +63,17 @@ class Pool:
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+        self.wait_for_words("workers are forked from")
+        channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
+        self.stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+
+    def wait_for_words(self, *words: str) -> None:
+        """Wait until the log has them all."""
         deadline = time.monotonic() + _START_S
-        while "workers are forked from" not in self.log.read_text():
+        while not all(one in self.log.read_text() for one in words):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
-        channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
-        self.stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
 
     def start(self, worker: str, endpoint: str) -> int:
         """Ask for a worker as Flink does; returns its pid."""
@@ -128,6 +133,16 @@ def test_workers_connect_without_an_import(pool, runner):
     assert pathlib.Path(f"/proc/{pids[1]}").exists()
     pool.stop("1-2")
     assert gone(pids[1])
+    pool.wait_for_words(*(f"worker 1-{n + 1}, process {pid}, ended " for n, pid in enumerate(pids)))  # no zombies
+
+
+def test_a_worker_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr(worker_processes, "_PATIENCE_S", 0.2)
+    deaf = ["sh", "-c", "trap '' TERM; echo ready; exec sleep 60"]
+    with subprocess.Popen(deaf, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        Worker(process.pid, os.pidfd_open(process.pid), os.dup(process.stdin.fileno())).end()
+        assert process.wait(0) == -signal.SIGKILL
 
 
 def test_a_forked_process_had_no_thread_that_a_fork_would_break(pool):
