@@ -125,7 +125,7 @@ def test_workers_connect_without_an_import(pool, runner):
     runner.wait_for("1-1", "1-2")
     assert len({*pids, pool.nursery}) == 3
     assert [pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in pids] == ["onegraph-worker\n"] * 2
-    assert set(listeners(pool.process.pid)) == {pool.port}
+    assert listeners(pool.process.pid) == {pool.port: "127.0.0.1"}
     for pid in [*pids, pool.nursery]:
         assert not listeners(pid)
     pool.stop("1-1")
