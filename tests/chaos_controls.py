@@ -87,13 +87,20 @@ class _LostBatch(Delivery):
 
 @contextlib.contextmanager
 def _a_send_fails(suffix: str, after: int) -> Iterator[None]:
-    """Lose the batch that is sent to a topic of that suffix after so many others, once."""
-    count, send = itertools.count(), Producer.send
+    """Lose the batch that is sent to a topic of that suffix after so many others, once.
 
-    def failing(self: Producer, topic: str, *rest: Any, **named: Any) -> list[Delivery]:
-        if topic.endswith(suffix) and next(count) == after:
-            return [_LostBatch()]
-        return send(self, topic, *rest, **named)
+    And whatever follows it to its partition meanwhile: a broker refuses a batch of an idempotent producer whose
+    predecessor it never got.
+    """
+    count, send, lost = itertools.count(), Producer.send, set[int]()
+
+    def failing(self: Producer, topic: str, partition: int, *rest: Any) -> list[Delivery]:
+        if topic.endswith(suffix):
+            if next(count) == after:
+                lost.add(partition)
+            if partition in lost:
+                return [_LostBatch()]
+        return send(self, topic, partition, *rest)
 
     with mock.patch.object(Producer, "send", failing):
         yield
