@@ -205,10 +205,11 @@ class Consumer:
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=CONNECT_S,
         )
-        return {
-            place.partition: self._call(doing, functools.partial(answer.result, CONNECT_S + 5)).offset
-            for place, answer in asked.items()
-        }
+        try:
+            return {place.partition: answer.result(CONNECT_S + 5).offset for place, answer in asked.items()}
+        except KafkaException as error:
+            self._admin = None  # it goes by what it learned of the topic, which may be less than there is
+            raise self._error(doing, error.args[0], (*_PASSING, KafkaError._UNKNOWN_PARTITION)) from None
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
@@ -224,6 +225,6 @@ class Consumer:
                 "take --kafka-client kafka-python"
             ) from None
 
-    def _error(self, doing: str, error: KafkaError) -> ServiceError:
-        kind = Unavailable if error.code() in _PASSING or error.retriable() else ServiceError
+    def _error(self, doing: str, error: KafkaError, passing: Sequence[int] = _PASSING) -> ServiceError:
+        kind = Unavailable if error.code() in passing or error.retriable() else ServiceError
         return kind(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")

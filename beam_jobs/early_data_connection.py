@@ -10,9 +10,10 @@ _get = BundleProcessorCache.get
 def install() -> None:
     """Have the workers of this process connect to their runner's data service before any set-up.
 
-    Beam connects when it makes the steps that read and write, which is behind the set-up of the DoFns. Where one of
-    these fails, a TaskManager of Flink hears the error, and still waits three minutes for the connection; then it tells
-    of having waited, and only then the job can start anew.
+    Beam connects when the first bundle begins, which is behind the set-up of the DoFns. Where one of these fails, a
+    TaskManager of Flink hears the error, and still waits three minutes for the connection; then it tells of having
+    waited, and only then the job can start anew. A runner that names streams of data, as Flink's does not, would go on
+    waiting for the stream.
     """
     BundleProcessorCache.get = _connect_and_get  # type: ignore[method-assign, assignment]
 

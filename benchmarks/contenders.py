@@ -14,7 +14,7 @@ from models.scorer import Scorer
 
 
 def settings_of(job: Job, client: str = "kafka-python") -> ScoreStream:
-    """Return our job's settings: those that a user gets without options."""
+    """Return our job's settings: those that a user gets who names the client and nothing else."""
     return ScoreStream(
         bootstrap_servers=job.servers,
         kafka_client=client,
@@ -64,7 +64,7 @@ ALL: dict[str, Contender] = {
     LOOP_CONFLUENT_ARROW: rival(_with_arrow),
     PER_EVENT_LOOP: rival(per_event_loop.run),
 }
-AGAINST = {
+AGAINST = {  # a rival, and who is compared with it
     LOOP: OURS,
     LOOP_CONFLUENT: OURS_CONFLUENT,
     LOOP_CONFLUENT_ARROW: OURS_CONFLUENT,

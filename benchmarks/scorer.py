@@ -11,15 +11,11 @@ time over that of one bare call of the packed graph plus one bare `inplace_predi
 """
 
 import json
-import os
+import pathlib
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import pathlib
 
 import pyarrow as pa
 import tensorflow as tf

@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -23,9 +22,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import numpy as np
 
@@ -201,8 +197,8 @@ def own_broker(port: int) -> Iterator[tuple[str, pathlib.Path]]:
 @contextlib.contextmanager
 def bench(given: argparse.Namespace) -> Iterator[Bench]:
     """Make a bench on a broker of its own."""
-    registry = pathlib.Path(given.registry) if given.registry else registry_of_this_code()
     with own_broker(given.port) as (servers, folder):
+        registry = pathlib.Path(given.registry) if given.registry else registry_of_this_code()
         yield Bench(servers, registry, folder)
 
 

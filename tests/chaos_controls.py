@@ -87,10 +87,9 @@ class _LostBatch(Delivery):
 
 @contextlib.contextmanager
 def _a_send_fails(suffix: str, after: int) -> Iterator[None]:
-    """Lose the batch that is sent to a topic of that suffix after so many others, once.
+    """Lose the batch that is sent to a topic of that suffix after so many others, and those behind it in its partition.
 
-    And whatever follows it to its partition meanwhile: a broker refuses a batch of an idempotent producer whose
-    predecessor it never got.
+    A broker refuses a batch of an idempotent producer whose predecessor it never got.
     """
     count, send, lost = itertools.count(), Producer.send, set[int]()
 

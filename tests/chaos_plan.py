@@ -52,7 +52,7 @@ class Action:
 
 
 def client(seed: int, runner: str) -> str:
-    """Return the Kafka client that the job of a seed reads and writes over: each has every other local seed."""
+    """Return the Kafka client of a seed's job: confluent where an even seed is on the local runner."""
     return "confluent" if runner == "local" and seed % 2 == 0 else "kafka-python"
 
 

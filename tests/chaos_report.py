@@ -36,7 +36,8 @@ def figures(seed: int, runner: str, seen: Evidence, checks: Sequence[Check], sec
 
 def broken(seed: int, runner: str, why: str, seconds: float) -> dict[str, Any]:
     """Return the figures of a seed that did not come to its end."""
-    return {"seed": seed, "runner": runner, "seconds": seconds, "passed": False, "why": why}
+    client = chaos_plan.client(seed, runner)
+    return {"seed": seed, "runner": runner, "client": client, "seconds": seconds, "passed": False, "why": why}
 
 
 def times(found: Mapping[str, Any]) -> str:
@@ -75,7 +76,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         )
     for one in result["seeds"]:
         if "why" in one:
-            yield f"{one['seed']:>4} {one['runner']:<6} FAIL {one['why']}"
+            yield f"{one['seed']:>4} {one['runner']:<6} {one['client']:<12} FAIL {one['why']}"
             continue
         checks = one["checks"]
         repeats = f"{checks[DUPLICATES]['repeats']:,}/{checks[DUPLICATES]['bound']:,}"

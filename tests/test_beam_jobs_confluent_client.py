@@ -13,11 +13,12 @@ from beam_jobs import confluent_client, confluent_producer
 from beam_jobs.confluent_client import Consumer
 from beam_jobs.confluent_producer import Producer
 from beam_jobs.events import Outcome, Records
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_client import OffsetsLost
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_writer import Sink
 from schemas.errors import ServiceError
-from tests.kafka_records import committed, put, read
+from tests.kafka_records import add_partitions, committed, put, read
 from tests.test_beam_jobs_kafka_writer import NONE, predictions, run
 
 Topic = collections.namedtuple("Topic", "error partitions")
@@ -310,3 +311,14 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
             [Outcome(source, predictions(1, b"1"), NONE, {1: 5})],
             dataclasses.replace(sink, predictions_topic="nowhere"),
         )
+
+
+def test_a_partition_that_only_others_know_of_yet_is_asked_for_again(broker, topics):
+    topic = topics("grown", partitions=1)
+    reading = Consumer(broker, topic)
+    assert reading.end_offsets([0]) == {0: 0}
+    add_partitions(broker, topic, 2)
+    with pytest.raises(Unavailable, match=rf"_UNKNOWN_PARTITION while asking for end offsets \(topic '{topic}'\)"):
+        reading.end_offsets([0, 1])
+    assert reading.end_offsets([0, 1]) == {0: 0, 1: 0}
+    reading.close()

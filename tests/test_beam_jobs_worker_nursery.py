@@ -20,10 +20,11 @@ def never_forked(monkeypatch):
 
 def test_a_second_thread_forbids_a_fork_and_whoever_asked_is_told(never_forked):
     ended = threading.Event()
-    threading.Thread(target=ended.wait, name="holds a lock").start()
+    threading.Thread(target=ended.wait, name="holds a lock", daemon=True).start()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     life_line, other = os.pipe()
     workers = {}
+    ours.settimeout(5)
     with ours, theirs:
         worker_nursery._answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, life_line, workers)
         data, handles, _, _ = socket.recv_fds(ours, 1 << 16, 1)
