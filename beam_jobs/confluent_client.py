@@ -25,6 +25,14 @@ from schemas.errors import ServiceError
 __all__ = ["Consumer", "Delivery", "Producer"]
 
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)
+_OUTDATED = (  # of a client that knows less of the topic than there is by now, or of one without a leader
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._NOENT,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
 
@@ -208,8 +216,8 @@ class Consumer:
         try:
             return {place.partition: answer.result(CONNECT_S + 5).offset for place, answer in asked.items()}
         except KafkaException as error:
-            self._admin = None  # it goes by what it learned of the topic, which may be less than there is
-            raise self._error(doing, error.args[0], (*_PASSING, KafkaError._UNKNOWN_PARTITION)) from None
+            self._admin = None  # it would go on by what it once learned
+            raise self._error(doing, error.args[0], (*_PASSING, *_OUTDATED)) from None
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]

@@ -4,6 +4,7 @@ The reader's tests run over it too. Here a script stands in librdkafka's place w
 """
 
 import collections
+import concurrent.futures
 import dataclasses
 
 import pytest
@@ -311,6 +312,39 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
             [Outcome(source, predictions(1, b"1"), NONE, {1: 5})],
             dataclasses.replace(sink, predictions_topic="nowhere"),
         )
+
+
+class Refusing:
+    """librdkafka's admin client, which answers every question with one error."""
+
+    made, code = 0, KafkaError.NO_ERROR
+
+    def __init__(self, _):
+        Refusing.made += 1
+
+    def list_offsets(self, asked, **_):
+        answer = concurrent.futures.Future()
+        answer.set_exception(KafkaException(KafkaError(self.code, "as scripted")))
+        return dict.fromkeys(asked, answer)
+
+
+@pytest.mark.parametrize("code", [*confluent_client._OUTDATED, KafkaError._TRANSPORT])
+def test_while_leaders_move_the_job_is_held_and_another_client_is_asked(consumer, monkeypatch, code):
+    monkeypatch.setattr(Refusing, "code", code)
+    monkeypatch.setattr(Refusing, "made", 0)
+    monkeypatch.setattr(confluent_client, "AdminClient", Refusing)
+    for number in (1, 2):
+        with pytest.raises(Unavailable, match="asking for end offsets"):
+            consumer.end_offsets([0])
+        assert Refusing.made == number
+
+
+def test_an_error_that_stays_ends_the_job(consumer, monkeypatch):
+    monkeypatch.setattr(Refusing, "code", KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    monkeypatch.setattr(confluent_client, "AdminClient", Refusing)
+    with pytest.raises(ServiceError, match="TOPIC_AUTHORIZATION_FAILED") as raised:
+        consumer.end_offsets([0])
+    assert not isinstance(raised.value, Unavailable)
 
 
 def test_a_partition_that_only_others_know_of_yet_is_asked_for_again(broker, topics):
