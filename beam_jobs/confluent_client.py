@@ -25,14 +25,18 @@ from schemas.errors import ServiceError
 __all__ = ["Consumer", "Delivery", "Producer"]
 
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)
-_OUTDATED = (  # of a client that knows less of the topic than there is by now, or of one without a leader
-    KafkaError._UNKNOWN_PARTITION,
-    KafkaError._NOENT,
+_MOVING = (  # of leaders and coordinators that move; librdkafka calls only some of them retriable
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._WAIT_COORD,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.REQUEST_TIMED_OUT,
 )
+_OUTDATED = (KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)  # of a client that knows less than there is by now
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
 
@@ -217,7 +221,7 @@ class Consumer:
             return {place.partition: answer.result(CONNECT_S + 5).offset for place, answer in asked.items()}
         except KafkaException as error:
             self._admin = None  # it would go on by what it once learned
-            raise self._error(doing, error.args[0], (*_PASSING, *_OUTDATED)) from None
+            raise self._error(doing, error.args[0], _OUTDATED) from None
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
@@ -233,6 +237,6 @@ class Consumer:
                 "take --kafka-client kafka-python"
             ) from None
 
-    def _error(self, doing: str, error: KafkaError, passing: Sequence[int] = _PASSING) -> ServiceError:
-        kind = Unavailable if error.code() in passing or error.retriable() else ServiceError
+    def _error(self, doing: str, error: KafkaError, held: Sequence[int] = ()) -> ServiceError:
+        kind = Unavailable if error.code() in (*_PASSING, *_MOVING, *held) or error.retriable() else ServiceError
         return kind(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")

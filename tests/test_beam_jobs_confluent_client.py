@@ -328,7 +328,7 @@ class Refusing:
         return dict.fromkeys(asked, answer)
 
 
-@pytest.mark.parametrize("code", [*confluent_client._OUTDATED, KafkaError._TRANSPORT])
+@pytest.mark.parametrize("code", [*confluent_client._OUTDATED, *confluent_client._MOVING])
 def test_while_leaders_move_the_job_is_held_and_another_client_is_asked(consumer, monkeypatch, code):
     monkeypatch.setattr(Refusing, "code", code)
     monkeypatch.setattr(Refusing, "made", 0)
@@ -337,6 +337,16 @@ def test_while_leaders_move_the_job_is_held_and_another_client_is_asked(consumer
         with pytest.raises(Unavailable, match="asking for end offsets"):
             consumer.end_offsets([0])
         assert Refusing.made == number
+
+
+@pytest.mark.parametrize("code", [KafkaError._WAIT_COORD, KafkaError.NOT_COORDINATOR, KafkaError._TRANSPORT])
+def test_while_the_groups_coordinator_moves_the_job_is_held(consumer, monkeypatch, code):
+    def refuse(*_, **__):
+        raise KafkaException(KafkaError(code, "as scripted"))
+
+    monkeypatch.setattr(Script, "commit", refuse)
+    with pytest.raises(Unavailable, match="committing offsets of group 'group'"):
+        consumer.commit({0: 1})
 
 
 def test_an_error_that_stays_ends_the_job(consumer, monkeypatch):
