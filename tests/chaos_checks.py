@@ -104,7 +104,7 @@ def duplicates(seen: Evidence) -> Check:
 
 
 def _bound(seen: Evidence) -> int:
-    """Return how many repeats the deaths explain: before each, what was written since the last commit, and a batch.
+    """Return how many repeats the deaths explain: before each, what was written since work was kept, and a batch.
 
     A death before which nothing was written since the one before it explains none: that work was lost already.
     """
@@ -115,9 +115,16 @@ def _bound(seen: Evidence) -> int:
         if end == before:
             continue
         before = end
-        start = np.searchsorted(written, written[end - 1] - seen.replayed_s) if end else 0
+        start = np.searchsorted(written, _kept(seen, death, written[end - 1])) if end else 0
         bound += end - int(start) + seen.replayed_events
     return bound
+
+
+def _kept(seen: Evidence, death: float, last_written: float) -> float:
+    """Return until when all that was written is certain not to be written again after that death."""
+    if not seen.checkpoints:
+        return last_written - seen.replayed_s
+    return max((begun for begun, completed in seen.checkpoints if completed <= death), default=0.0)
 
 
 def order(seen: Evidence) -> Check:

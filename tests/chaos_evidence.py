@@ -48,8 +48,9 @@ class Written:
 class Evidence:
     """All that the checks look at. `reasons` are those expected by message number, None for a scored event.
 
-    `deaths` are the times at which work was lost on the way; each may repeat what was written in `replayed_s` before it
-    and `replayed_events` on top. `refused` are (bundle, from, to) while a bundle was live by name but altered.
+    `deaths` are the times at which work was lost on the way; each may repeat what was written in `replayed_s` before
+    it, or since the last of the `checkpoints` (begun, completed) was begun, and `replayed_events` on top. `refused` are
+    (bundle, from, to) while a bundle was live by name but altered.
     """
 
     source: Sequence[Any]
@@ -61,6 +62,7 @@ class Evidence:
     faults: Sequence[Fault] = ()
     deaths: Sequence[float] = ()
     replayed_s: float = 0.0
+    checkpoints: Sequence[tuple[float, float]] = ()
     replayed_events: int = 0
     refused: Sequence[tuple[str, float, float]] = ()
     max_rss_mb: Mapping[str, float] = dataclasses.field(default_factory=dict)

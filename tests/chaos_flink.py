@@ -12,7 +12,7 @@ from typing import Any
 
 from beam_jobs import background_process, local_flink, score_stream
 from beam_jobs.settings import ScoreStream
-from schemas.errors import OnegraphError
+from schemas.errors import OnegraphError, ServiceError
 from tests.chaos_plan import JOB_MANAGER, TASK_MANAGER, WORKER
 
 CHECKPOINT_MS = 3_000
@@ -23,8 +23,7 @@ _KILLED = {TASK_MANAGER: "taskmanager", JOB_MANAGER: "jobmanager"}
 class FlinkJob:
     """`score_stream --runner flink` on a cluster below `folder`; what is killed there is started again at once."""
 
-    # a checkpoint, which waits for the read budget of a second, may begin just before the next one is due
-    replayed_s = 2 * CHECKPOINT_MS / 1000
+    replayed_s = 0.0  # a checkpoint takes as long as it takes: `checkpoints` tells what each of them kept
     commits_without_room = False  # its checkpoints want room as well
 
     def __init__(
@@ -43,6 +42,8 @@ class FlinkJob:
         )
         self.log = self._folder / "workers.log"
         self.deaths: list[float] = []
+        self.checkpoints: list[tuple[float, float]] = []
+        self._learned_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread()
 
@@ -58,14 +59,17 @@ class FlinkJob:
         return found | ({"worker": workers[0]} if workers else {})
 
     def check(self) -> None:
-        """The command that watches the job may end, the job goes on; nothing else can fail here."""
+        """Learn what the cluster tells only for a while; the command that watches the job may end, the job goes on."""
+        if time.monotonic() > self._learned_at + CHECKPOINT_MS / 1000:
+            with contextlib.suppress(ServiceError):  # whoever would answer was killed on purpose
+                self._learn()
 
     def strike(self, what: str) -> float:
         """Kill a process with SIGKILL; returns when the job could go on."""
         if what == WORKER:
             pid, name = self._workers()[0], "Python worker"
         else:
-            self._remember_failures()
+            self._learn()
             name = _KILLED[what]
             pid = local_flink.status(self._folder).pids[name] or 0
         os.kill(pid, signal.SIGKILL)
@@ -85,12 +89,12 @@ class FlinkJob:
 
     def kill(self) -> None:
         """Kill the Python worker with SIGKILL."""
-        self._remember_failures()  # the JobManager keeps few, and without room there are many
+        self._learn()  # the JobManager keeps few failures, and without room there are many
         self.strike(WORKER)
 
     def stop(self) -> None:
         """Cancel the job, and learn when it had failed."""
-        self._remember_failures()
+        self._learn()
         rest = local_flink.status(self._folder).rest
         self._say(f"job was {rest.cancel(rest.jobs()[0]['jid'])}; its work was begun again {len(self.deaths)} times")
 
@@ -121,11 +125,19 @@ class FlinkJob:
         self._say(f"handing the job in again from {newest.parent.name}/{newest.name}")
         return str(newest)
 
-    def _remember_failures(self) -> None:
-        """Note when the job failed so far; a JobManager that dies takes that knowledge along."""
+    def _learn(self) -> None:
+        """Note when the job failed and what checkpoints it has; a JobManager that dies takes that knowledge along."""
+        self._learned_at = time.monotonic()
         rest = local_flink.status(self._folder).rest
-        entries = rest.exceptions(rest.jobs()[0]["jid"]).get("exceptionHistory", {}).get("entries", [])
+        jobs = rest.jobs()
+        if not jobs:
+            return  # not handed in yet
+        job = jobs[0]["jid"]
+        entries = rest.exceptions(job).get("exceptionHistory", {}).get("entries", [])
         self.deaths = sorted({*self.deaths, *(entry["timestamp"] / 1000 for entry in entries)})
+        done = [one for one in rest.checkpoints(job)["history"] if one["status"] == "COMPLETED"]
+        times = {(one["trigger_timestamp"] / 1000, one["latest_ack_timestamp"] / 1000) for one in done}
+        self.checkpoints = sorted({*self.checkpoints, *times})
 
     def _workers(self) -> list[int]:
         """Return the worker processes of the pool, the one that has worked most first: it reads and scores."""

@@ -87,6 +87,7 @@ class LocalJob:
     """Keeps one process of the job running, as a supervisor would: whatever ends it, the next one starts."""
 
     replayed_s = 2.0  # the job commits every second; as long again for the batch that is being worked on
+    checkpoints: tuple[tuple[float, float], ...] = ()  # it commits instead
     commits_without_room = True  # the marker of a process has its room from the start
 
     def __init__(

@@ -102,6 +102,7 @@ class Run:
             faults=list(self._faults),
             deaths=list(self._job.deaths),
             replayed_s=self._job.replayed_s,
+            checkpoints=list(self._job.checkpoints),
             replayed_events=MAX_BATCH,
             refused=list(self._refused),
             max_rss_mb=dict(self._watch.max_rss_mb),

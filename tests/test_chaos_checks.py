@@ -71,6 +71,15 @@ def test_a_death_that_nothing_was_written_before_explains_no_repeats():
     assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice where there was work between
 
 
+def test_a_death_explains_what_was_written_since_the_last_checkpoint_before_it_was_begun():
+    checkpoints = [(100.5, 100.8), (102.5, 103.5)]  # the second was not complete when the job died at 103
+    bound = [
+        chaos_checks.duplicates(changed(deaths=[death], checkpoints=checkpoints, replayed_events=10)).figures["bound"]
+        for death in (103.0, 104.0, 100.2)
+    ]
+    assert bound == [13, 12, 11]  # since 100.5, since 102.5 and, without any, since the start; and the batch
+
+
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
