@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from beam_jobs import measures
 from schemas.errors import OnegraphError
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Breaker:
             raise why
         _log.error("holding for up to %g s: %s", self._settings.limit_s, why)
         while self._clock() < ends and not stop.wait(_POLL_S):
+            measures.holding()
             if generation() != before:
                 _log.warning("generation %d serves, going on", generation())
                 return
@@ -89,5 +91,5 @@ class Breaker:
         return (
             f"{reasons.total():,} of {total:,} events within {self._settings.window_s:g} s are rejected ({top}), "
             f"allowed is a share of {self._settings.share:.3g}; the last batch was not sent. Look at the rejected "
-            "topic with `onegraph tail`, mend the producer or roll the bundle back, or give --breaker off"
+            "topic with `onegraph tail`; roll the bundle back if it is wrong, or let them through with --breaker off"
         )

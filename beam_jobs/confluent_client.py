@@ -5,18 +5,20 @@ is the reading half; the writing half stands in `confluent_producer.py`.
 """
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer as Reading
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.confluent_producer import Delivery, Producer
 from beam_jobs.holding import Unavailable
-from beam_jobs.kafka_client import FETCH_BYTES, missing_topic, offsets_lost, undecodable
+from beam_jobs.kafka_client import FETCH_BYTES, no_topic, offsets_lost, undecodable
 from beam_jobs.kafka_client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
@@ -24,21 +26,23 @@ from schemas.errors import ServiceError
 
 __all__ = ["Consumer", "Delivery", "Producer"]
 
-_PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)
-_MOVING = (  # of leaders and coordinators that move; librdkafka calls only some of them retriable
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
+_PASSING = (
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
     KafkaError._WAIT_COORD,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.REQUEST_TIMED_OUT,
 )
 _OUTDATED = (KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)  # of a client that knows less than there is by now
+_DENIED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
+
+_TURN_S = 2.0
 
 _record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
@@ -102,7 +106,15 @@ class Consumer:
         doing = f"reading the committed offsets of group {self._group!r}"
         if not partitions:
             return {}
-        found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=CONNECT_S))
+        until = time.monotonic() + CONNECT_S
+        while True:
+            try:
+                found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=_TURN_S))
+                break
+            except Unavailable:
+                self._check_group(doing)
+                if time.monotonic() > until:
+                    raise
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def commit(self, offsets: Mapping[int, int]) -> None:
@@ -204,7 +216,7 @@ class Consumer:
         listed = self._call("asking for partitions", lambda: self._consumer.list_topics(self._topic, CONNECT_S))
         topic = listed.topics[self._topic]
         if topic.error is not None or not topic.partitions:
-            raise missing_topic(self._servers, self._topic)
+            raise no_topic(self._servers, self._topic, topic.error.code() if topic.error is not None else 0)
         return tuple(sorted(topic.partitions))
 
     def _list(self, doing: str, partitions: Sequence[int], spec: OffsetSpec) -> dict[int, int]:
@@ -223,6 +235,12 @@ class Consumer:
             self._admin = None  # it would go on by what it once learned
             raise self._error(doing, error.args[0], _OUTDATED) from None
 
+    def _check_group(self, doing: str) -> None:
+        """Raise where the group's access list is in the way: that comes as a record does, the question has no answer."""
+        message = None if self._at else self._consumer.poll(0)
+        if message is not None and message.error() is not None and message.error().code() in _DENIED:
+            raise self._error(doing, message.error())
+
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
 
@@ -238,5 +256,14 @@ class Consumer:
             ) from None
 
     def _error(self, doing: str, error: KafkaError, held: Sequence[int] = ()) -> ServiceError:
-        kind = Unavailable if error.code() in (*_PASSING, *_MOVING, *held) or error.retriable() else ServiceError
-        return kind(f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r}): {error.str()}")
+        kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError
+        what = f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r})"
+        if error.code() in _DENIED:
+            return ServiceError(f"{what}: this user may not do that; have its access list changed")
+        return kind(f"{what}: {error.str()}")
+
+
+def _may_pass(error: KafkaError) -> bool:
+    """Say whether Kafka's protocol has it tried again; librdkafka knows that of some of the brokers' answers only."""
+    code = error.code()
+    return error.retriable() or (code > 0 and issubclass(errors.for_code(code), errors.RetriableError))

@@ -9,7 +9,7 @@ from confluent_kafka import Producer as Writing
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.events import Records
-from beam_jobs.kafka_client import MAX_REQUEST_BYTES, PartitionCounts, missing_topic
+from beam_jobs.kafka_client import MAX_REQUEST_BYTES, PartitionCounts, no_topic
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -92,7 +92,7 @@ class Producer:
             except KafkaException as error:
                 raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
             if found.error is not None or not found.partitions:
-                raise missing_topic(self._servers, topic)
+                raise no_topic(self._servers, topic, found.error.code() if found.error is not None else 0)
             count = len(found.partitions)
         return count
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 
 from beam_jobs import runners
@@ -34,6 +35,7 @@ class FlinkJob:
         say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
         with runners.in_one_line():
             self._result = pipeline.run()
+        self._result._message_stream = _while_it_lasts(self._result._message_stream)
         self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
         self._follower.start()
         if rest is not None:
@@ -120,6 +122,12 @@ def failure(rest: FlinkRest, job: str) -> str:
 
 def _state(job: dict[str, Any]) -> str:
     return "STARTING" if job["state"] == "RUNNING" and not at_work(job) else job["state"]
+
+
+def _while_it_lasts(messages: Iterator[Any]) -> Iterator[Any]:
+    """Yield the job server's messages; Beam's thread that reads them would print a stack trace when it is stopped."""
+    with contextlib.suppress(grpc.RpcError):
+        yield from messages
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from beam_jobs import measures
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -38,9 +39,11 @@ class Patience:
                 stopped_at = now
             if now - begin > self._limit_s or (stopped_at is not None and now - stopped_at > _STOP_GRACE_S):
                 raise self._over(f"{delivery} is not acknowledged", now - begin)
-            if not told and now - begin > _TELL_AFTER_S:
+            if now - begin > _TELL_AFTER_S:
+                measures.holding()
+                if not told:
+                    _log.warning("%s is not acknowledged yet, holding for up to %g s", delivery, self._limit_s)
                 told = True
-                _log.warning("%s is not acknowledged yet, holding for up to %g s", delivery, self._limit_s)
         delivery.wait(0)
         if told:
             _log.warning("%s is acknowledged, going on", delivery)
@@ -56,6 +59,7 @@ class Patience:
                 if held_s + pause_s > self._limit_s or self._stop.is_set():
                     raise self._over(f"{doing}: {error}", held_s) from None
                 _log.warning("%s; trying again in %g s", error, pause_s)
+                measures.holding()
                 self._stop.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:

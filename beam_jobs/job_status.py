@@ -61,6 +61,7 @@ def status(store: Store, recent: Recent, history: Sequence[Mapping[str, Any]], n
         "bundles": [dict(zip(one.measure.labels, one.labels, strict=True)) for one in store.series("live_bundle")],
         "bundle_age_s": round(now - loaded, 3) if loaded else None,
         "last_poll_age_s": round(now - polled, 3) if polled else None,
+        "holds": store.value("last_hold_seconds") > polled,
         "totals": {name: int(store.value(name)) for name in _PLAIN}
         | {name: _by_label(store.series(name)) for name in _LABELLED},
         "rates": {f"{name}_per_s": n / seconds if seconds else 0.0 for name, n in grown.items()},
@@ -90,6 +91,7 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **newest,
         "last_poll_age_s": max(polls, default=None),
+        "holds": any(state["holds"] for state in states),
         "totals": totals | labelled,
         "rates": _summed([state["rates"] for state in states]),
         "lag": _latest(states, "lag"),

@@ -15,6 +15,7 @@ from kafka.partitioner.default import murmur2
 
 from beam_jobs import kafka_batches, kafka_decoding, kafka_outage
 from beam_jobs.events import Records
+from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -22,6 +23,7 @@ from schemas.errors import ServiceError
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
+_MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
 
 kafka_decoding.install()
@@ -62,7 +64,7 @@ class Consumer:
             found = self._consumer.partitions_for_topic(topic)
         if not found:
             self._consumer.close(autocommit=False)
-            raise missing_topic(servers, topic)
+            raise _why_no_topic(self._servers, topic)
         self.partitions: tuple[int, ...] = tuple(sorted(found))
 
     def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
@@ -277,8 +279,8 @@ class Producer:
     def _known_count(self, topic: str) -> int:
         try:
             return len(self._producer.partitions_for(topic))
-        except errors.KafkaError:
-            raise missing_topic(self._servers, topic) from None
+        except errors.KafkaError:  # also where nobody answered in time
+            raise _why_no_topic(self._servers, topic) from None
 
     def _count_now(self, topic: str) -> int:
         asking = Consumer(self._servers, topic)
@@ -342,6 +344,32 @@ def undecodable(servers: Connection | str, topic: str, partition: int, first: in
         f"({why}); install what is missing, or step over it: onegraph skip_to {topic} --group GROUP --partition "
         f"{partition} --offset {last + 1}"
     )
+
+
+def no_topic(servers: Connection | str, topic: str, code: int) -> ServiceError:
+    """The error for a topic that cannot be used since the broker answers with that number of Kafka's protocol."""
+    if code == errors.TopicAuthorizationFailedError.errno:
+        return not_allowed(servers, "Describe", topic)
+    if code in _MISSING:
+        return missing_topic(servers, topic)
+    why = "its partitions are not known yet" if code == 0 else errors.for_code(code).__name__
+    return Unavailable(f"{servers}: topic {topic!r} cannot be used now ({why}); try again")
+
+
+def not_allowed(servers: Connection | str, what: str, topic: str) -> ServiceError:
+    """The error for a topic whose access list does not have that operation for us."""
+    return ServiceError(f"{servers}: this user may not {what} topic {topic!r}; have its access list changed")
+
+
+def _why_no_topic(servers: Connection, topic: str) -> ServiceError:
+    """Ask for this one topic: who asks for all is not told of those that he may not see."""
+    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
+    try:
+        with one_line(servers, f"describing topic {topic!r}"):
+            [found] = admin.describe_topics([topic])
+    finally:
+        admin.close()
+    return no_topic(servers, topic, found["error_code"])
 
 
 def missing_topic(servers: Connection | str, topic: str) -> ServiceError:

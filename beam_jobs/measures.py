@@ -14,6 +14,7 @@ out, since no metric is worth a stream.
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,7 @@ TABLE = (
     Measure("lag_events", _GAUGE, "events behind the end of the partition", {"partition": None}),
     Measure("watermark_seconds", _GAUGE, "time up to which the partition is read (Unix)", {"partition": None}),
     Measure("last_poll_seconds", _GAUGE, "when the reader last polled (Unix)"),
+    Measure("last_hold_seconds", _GAUGE, "when the job last waited for a broker or another generation (Unix)"),
     Measure("generation", _GAUGE, "pointer generation that serves"),
     Measure("bundle_loaded_seconds", _GAUGE, "when the champion was loaded (Unix); its age is the time since"),
     Measure("live_bundle", _INFO, "bundles that serve", {"variant": VARIANTS, "bundle": None}),
@@ -94,6 +96,11 @@ def gauge(name: str, value: float, **labels: object) -> None:
     series = _sure(name, STORE.gauge, name, value, labels)
     if series is not None:
         _beam(series, Metrics.gauge).set(int(value))
+
+
+def holding() -> None:
+    """Say that the job lives and waits on purpose; nobody polls meanwhile."""
+    gauge("last_hold_seconds", time.time())
 
 
 def info(name: str, rows: Iterable[Mapping[str, object]]) -> None:

@@ -90,9 +90,9 @@ class MetricsEndpoint:
 
     def _unhealthy(self) -> str:
         polled, now = measures.STORE.value("last_poll_seconds"), self._clock()
-        if polled:
-            ago = now - polled
-            return f"the reader last polled {ago:.0f} s ago" if ago > self._poll_within_s else ""
+        alive = max(polled, measures.STORE.value("last_hold_seconds"))  # a restart ends no hold
+        if alive:
+            return f"the reader last polled {now - polled:.0f} s ago" if now - alive > self._poll_within_s else ""
         if self._first_poll_within_s is None or now - self._started <= self._first_poll_within_s:
             return ""
         return f"no poll in {now - self._started:.0f} s"

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import kafka
+from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka_client import missing_topic
+from beam_jobs.kafka_client import missing_topic, no_topic, not_allowed
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -42,15 +43,19 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
     admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
     try:
         with one_line(servers, "describing topics"):
-            found = {
-                topic["name"]: len(topic["partitions"])
-                for topic in admin.describe_topics(list(names))
-                if topic["error_code"] == 0
-            }
+            found = {}
+            for topic in admin.describe_topics(list(names)):
+                if topic["error_code"] == 0:
+                    found[topic["name"]] = len(topic["partitions"])
+                elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
+                    raise no_topic(servers, topic["name"], topic["error_code"])
             if not found:
                 return {}
             resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
             settings = admin.describe_configs(resources, config_filter="all")["topic"]
+            for name in found:
+                if not settings[name]:  # the library hides the broker's refusal
+                    raise not_allowed(servers, "DescribeConfigs of", name)
     finally:
         admin.close()
     return {

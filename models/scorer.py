@@ -27,6 +27,10 @@ def unheard(stage: str) -> None:
     """Nobody asks how long a stage took."""
 
 
+class RowsDiffer(OnegraphError):
+    """Graph or model gave another number of rows than it got: which score is whose is unknown, so nobody goes on."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Scored:
     """Features float32 [rows, features] and scores float32 [rows] of a batch."""
@@ -85,7 +89,8 @@ class Scorer:
         """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
 
         A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); a score that is not a finite
-        number is `BAD_OUTPUT`. A failure of the whole batch at every size, such as a missing column, is raised.
+        number is `BAD_OUTPUT`. A failure of the whole batch at every size, such as a missing column, is raised, and
+        so is another number of rows out than in (`RowsDiffer`).
         """
         features, rows, failed = self.feature_rows(batch)
         lap("transform")
@@ -131,7 +136,7 @@ class Scorer:
 
     def _check_rows(self, rows: int, features: int, scores: int) -> None:
         if not rows == features == scores:
-            raise OnegraphError(
+            raise RowsDiffer(
                 f"bundle {self.bundle_id}: {rows} rows in, {features} features and {scores} scores out; "
                 "stop and look at the bundle"
             )
@@ -151,6 +156,8 @@ def _halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarr
         try:
             parts.append(call(start, end))
             kept.append(np.arange(start, end))
+        except RowsDiffer:
+            raise
         except Exception:
             if end == start:
                 raise

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from models.scorer import Lap, Scored, Scorer, unheard
+from models.scorer import Lap, RowsDiffer, Scored, Scorer, unheard
 from models.shares import coordinates
 from models.variants import CHALLENGER, CHAMPION, SHADOW, Variants
 from schemas.rejection import Reason, Rejection, Stage
@@ -98,7 +98,12 @@ def _scored_by(
         if not mine.all():
             features, rows = features[mine], rows[mine]
         failed = failed[owners[failed] == variant.owner]
-    scored, kept, refused = variant.scorer.score_features(features)
+    try:
+        scored, kept, refused = variant.scorer.score_features(features)
+    except RowsDiffer:
+        if variant.owner is not None:
+            raise
+        return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
     rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
     rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return Part(variant, rows[kept], scored, rejections)

@@ -13,11 +13,12 @@ class Proxy:
     """Hands everything that comes to `port` on to `target`, as many connections as there are, a thread a direction."""
 
     def __init__(self, target: int, port: int = 0):
-        self._target = target
+        self.target = target
         self._listener = socket.create_server((HOST, port))
         self.port: int = self._listener.getsockname()[1]
         self.delay_s = 0.0  # of every piece that passes
         self.bytes_per_s = 0.0  # of every direction of a connection; 0: no limit
+        self.loses_answers = False  # what the target says does not arrive
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, name=f"proxy-{self.port}", daemon=True).start()
@@ -44,7 +45,7 @@ class Proxy:
             except OSError:  # closed
                 return
             try:
-                server = socket.create_connection((HOST, self._target), timeout=5)
+                server = socket.create_connection((HOST, self.target), timeout=5)
             except OSError:
                 client.close()
                 continue
@@ -53,16 +54,17 @@ class Proxy:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {client, server}
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+            for one, other, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(one, other, answers), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_BYTES):
                 wait = self.delay_s + (len(data) / self.bytes_per_s if self.bytes_per_s else 0.0)
                 if wait:
                     time.sleep(wait)
-                sink.sendall(data)
+                if not (answers and self.loses_answers):
+                    sink.sendall(data)
         with self._lock:
             self._open -= {source, sink}
         for one in (source, sink):

@@ -1,18 +1,29 @@
-"""A real Kafka with TLS, logins and client certificates, and everything that a client needs to get in, or not."""
+"""A real Kafka with TLS, logins, client certificates and access lists, and what a client needs to get in, or not."""
 
 import contextlib
 import dataclasses
 import datetime
 import ipaddress
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import kafka
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from beam_jobs import local_kafka
 
@@ -23,7 +34,10 @@ _JAAS = "org.apache.kafka.common.security"
 
 @dataclasses.dataclass(frozen=True)
 class SecureBroker:
-    """`plain` is the listener without anything; the others want what they are named after, on 127.0.0.1 only."""
+    """`plain` is the listener without anything; the others want what they are named after, on 127.0.0.1 only.
+
+    Who comes by `plain` may do everything; others may what `allow` says, and everything with what has no list.
+    """
 
     plain: str
     scram: str
@@ -33,6 +47,19 @@ class SecureBroker:
 
     def file(self, name: str) -> str:
         return str(self.folder / name)
+
+    def allow(self, kind: ResourceType, name: str, operations: Iterable[ACLOperation]) -> None:
+        """Let `scorer` do these and nothing else with a topic or group."""
+        resource = ResourcePattern(kind, name)
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.plain)
+        try:
+            pattern = ResourcePatternFilter(kind, name, ACLResourcePatternType.LITERAL)
+            admin.delete_acls([ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)])
+            lines = [("User:scorer", operation) for operation in operations]
+            lines.append(("User:other", ACLOperation.READ))  # so that there is a list
+            admin.create_acls([ACL(who, "*", what, ACLPermissionType.ALLOW, resource) for who, what in lines])
+        finally:
+            admin.close()
 
 
 @contextlib.contextmanager
@@ -69,6 +96,9 @@ def _settings(folder: pathlib.Path, ports: list[int]) -> dict[str, str]:
         "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SCRAM:SASL_SSL,MUTUAL:SSL,"
         "UNSAFE:SASL_PLAINTEXT",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+        "allow.everyone.if.no.acl.found": "true",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(folder / "broker-both.pem"),
         "ssl.truststore.type": "PEM",

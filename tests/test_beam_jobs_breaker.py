@@ -1,9 +1,11 @@
 """The breaker trips on a share of enough events within its window, and closes for another generation."""
 
 import threading
+import time
 
 import pytest
 
+from beam_jobs import measures
 from beam_jobs.breaker import Breaker, BreakerSettings, TooManyRejected
 
 
@@ -79,6 +81,7 @@ def test_holding_ends_with_another_generation():
         one.add(2_000, {"TYPE": 2_000}, generation=1)
     generations = iter([1, 1, 2, 2, 2])
     one.wait(caught.value, lambda: next(generations), threading.Event())
+    assert measures.STORE.value("last_hold_seconds") > time.time() - 10
     one.add(2_000, {"TYPE": 20}, generation=2)
 
 

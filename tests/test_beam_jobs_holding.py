@@ -9,14 +9,15 @@ import time
 import apache_beam as beam
 import pytest
 
-from beam_jobs import local_kafka, process_wide, runners, topics
+from beam_jobs import confluent_client, kafka_client, local_kafka, measures, process_wide, runners, topics
 from beam_jobs.events import EventBatch, Outcome, Records
 from beam_jobs.holding import Patience, Unavailable
 from beam_jobs.kafka_reader import ReadEvents, Source
 from beam_jobs.kafka_writer import Sink, WriteOutcomes
 from schemas.errors import ServiceError
+from tests.chaos_proxy import Proxy
 from tests.conftest import free_port
-from tests.kafka_records import committed, put, read
+from tests.kafka_records import committed, end_of, put, read
 
 OUTAGE_S = float(os.environ.get("ONEGRAPH_TEST_OUTAGE_S", "3"))
 
@@ -54,10 +55,17 @@ def test_a_late_answer_is_waited_for_and_told_of(clock, caplog):
     delivery = Delivery(clock, 100.0)
     Patience(300.0, threading.Event(), clock).wait_for(delivery)
     assert delivery.waited
+    assert measures.STORE.value("last_hold_seconds") > time.time() - 10
     assert caplog.messages == [
         "a batch is not acknowledged yet, holding for up to 300 s",
         "a batch is acknowledged, going on",
     ]
+
+
+def test_a_short_wait_is_no_hold(clock):
+    before = measures.STORE.value("last_hold_seconds")
+    Patience(300.0, threading.Event(), clock).wait_for(Delivery(clock, 4.9))
+    assert measures.STORE.value("last_hold_seconds") == before
 
 
 def test_the_wait_ends_with_the_limit(clock):
@@ -130,10 +138,24 @@ class EchoBatches(beam.DoFn):
 
 
 @pytest.fixture(scope="module")
-def own_broker(tmp_path_factory):
+def proxy():
+    """Stands before a second listener of `own_broker`, until that is started anew."""
+    made = Proxy(free_port())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory, proxy):
     """A broker that a test may stop, the last one for good: `(folder, port, controller port)`."""
     ports, folder = (free_port(), free_port()), tmp_path_factory.mktemp("own") / "kafka"
-    local_kafka.start(ports[0], folder, controller_port=ports[1])
+    here, behind = f"PLAINTEXT://127.0.0.1:{ports[0]}", f"BEHIND://127.0.0.1:{proxy.target}"
+    listeners = {
+        "listeners": f"{here},{behind},CONTROLLER://127.0.0.1:{ports[1]}",
+        "advertised.listeners": f"{here},BEHIND://127.0.0.1:{proxy.port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    }
+    local_kafka.start(ports[0], folder, controller_port=ports[1], settings=listeners)
     try:
         yield folder, *ports
     finally:
@@ -160,6 +182,34 @@ def closing_port(port):
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         closing.join()
+
+
+@pytest.mark.parametrize("library", [kafka_client, confluent_client], ids=["kafka-python", "confluent"])
+def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, proxy, library, request):
+    servers, topic = f"127.0.0.1:{own_broker[1]}", f"lost-{request.node.callspec.id}"
+    topics.create(servers, [topics.Topic(topic, 1, {})])
+    producer = library.Producer(f"127.0.0.1:{proxy.port}")
+
+    def send(value):
+        [delivery] = producer.send(topic, 0, Records([0], [0], [None], [value]), 900_000)
+        return delivery
+
+    try:
+        send(b"first").wait(20)
+        proxy.loses_answers = True
+        delivery = send(b"second")
+        until = time.monotonic() + 20
+        while end_of(servers, topic) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not delivery.settled(0.5), "the broker has it, and we do not know"
+        proxy.loses_answers = False
+        proxy.reset()
+        delivery.wait(60)
+        send(b"third").wait(20)
+    finally:
+        proxy.loses_answers = False
+        producer.close()
+    assert [one.value for one in read(servers, topic)] == [b"first", b"second", b"third"]
 
 
 def test_nothing_is_lost_while_the_broker_is_away(own_broker):

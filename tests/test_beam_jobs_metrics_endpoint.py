@@ -75,6 +75,10 @@ def test_alive_while_it_polls(endpoint, now):
     assert ask(endpoint, "/healthz") == (200, "ok\n")
     now[0] = 1_361
     assert ask(endpoint, "/healthz") == (503, "the reader last polled 61 s ago\n")
+    measures.gauge("last_hold_seconds", 1_360)
+    assert ask(endpoint, "/healthz") == (200, "ok\n"), "it waits for a broker, which a restart does not bring back"
+    now[0] = 1_421
+    assert ask(endpoint, "/healthz") == (503, "the reader last polled 121 s ago\n")
 
 
 def test_ready_once_a_bundle_is_loaded_and_partitions_are_assigned(endpoint):
@@ -139,7 +143,7 @@ def test_two_workers_of_a_job_are_one_state(endpoint, now):
     tell()
     one = json.loads(ask(endpoint, "/status")[1])
     other = json.loads(json.dumps(one))
-    other |= {"generation": 4, "lag": {"0": 7, "1": 1}, "last_poll_age_s": 1.0}
+    other |= {"generation": 4, "lag": {"0": 7, "1": 1}, "last_poll_age_s": 1.0, "holds": True}
     other["stages"]["score"]["counts"] = [0] * 8 + [10] + [0] * 8
     both = merged([one, other])
     assert both["generation"] == 4
@@ -147,6 +151,7 @@ def test_two_workers_of_a_job_are_one_state(endpoint, now):
     assert both["totals"]["rejected"] == {"TYPE": 4}
     assert both["lag"] == {"0": 7, "1": 1}, "the later poll of a partition counts"
     assert both["last_poll_age_s"] == 10.0, "the one that polls no more is seen"
+    assert (one["holds"], both["holds"]) == (False, True)
     assert sum(both["stages"]["score"]["counts"]) == 20
     assert both["stages"]["score"]["p99"] == pytest.approx(np.interp(19.8, [10, 20], [0.1, 0.2]))
     assert len(both["history"]) == 1

@@ -52,7 +52,7 @@ def test_every_measure_is_on_the_dashboard():
 
 
 def test_the_alerts_use_measures_and_labels_that_there_are():
-    assert len(rules()) == 5
+    assert len(rules()) == 6
     for rule in rules():
         check(rule["expr"])
         assert rule["annotations"]["summary"]

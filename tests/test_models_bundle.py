@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import shutil
 
 import pytest
@@ -60,6 +61,20 @@ def test_changed_byte_is_refused(copied, name):
     (copied / name).write_bytes(data)
     with pytest.raises(ArtifactError, match=r"its bytes are not those in the manifest"):
         Scorer.load(copied)
+
+
+def test_every_cut_and_flipped_byte_is_seen_before_anything_is_parsed(copied, monkeypatch):
+    monkeypatch.setattr(Scorer, "of_parts", lambda *_: pytest.fail("a changed bundle was parsed"))
+    draw = random.Random(20)
+    files = [path for path in sorted(copied.rglob("*")) if path.is_file() and path.stat().st_size]
+    for path in draw.choices(files, [path.stat().st_size for path in files], k=300) + files:
+        good = path.read_bytes()
+        at = draw.randrange(len(good))
+        for bad in (good[:at] + bytes([good[at] ^ 1 << draw.randrange(8)]) + good[at + 1 :], good[:at]):
+            path.write_bytes(bad)
+            with pytest.raises(ArtifactError):
+                Scorer.load(copied)
+        path.write_bytes(good)
 
 
 def test_changed_manifest_is_refused(copied):

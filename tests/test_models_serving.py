@@ -1,9 +1,11 @@
 """Serving: every row is scored by its variant, as that variant alone would, and the feature pass is shared."""
 
+import types
+
 import numpy as np
 import pytest
 
-from models.scorer import Scorer
+from models.scorer import RowsDiffer, Scorer
 from models.serving import Serving
 from models.variants import Variants
 from schemas.rejection import Reason
@@ -98,6 +100,18 @@ def test_shadow_of_another_graph_that_fails_scores_no_row_and_stops_nobody(score
     champion, shadow = scored(serving, trips.slice(0, ROWS), np.zeros(ROWS, np.int64))
     assert (champion.variant.role, len(champion.rows)) == ("champion", ROWS)
     assert (shadow.variant.role, len(shadow.rows), len(shadow.rejections)) == ("shadow", 0, ROWS)
+
+
+def test_shadow_that_loses_rows_scores_none_and_stops_nobody_but_a_decider_stops(scorers, trips, monkeypatch):
+    first, second, _ = scorers
+    apart = Scorer.load(scorers[second].path)
+    monkeypatch.setattr(apart, "model", types.SimpleNamespace(predict=lambda features: features[1:, 0]))
+    batch, owners = trips.slice(0, ROWS), np.zeros(ROWS, np.int64)
+    serving = Serving(1, Variants(first).with_shadow(second), {**scorers, second: apart})
+    champion, shadow = scored(serving, batch, owners)
+    assert (len(champion.rows), len(shadow.rows)) == (ROWS, 0)
+    with pytest.raises(RowsDiffer, match=f"{ROWS} rows in, {ROWS} features and {ROWS - 1} scores out"):
+        scored(Serving(1, Variants(second), {**scorers, second: apart}), batch, owners)
 
 
 def test_event_without_a_key_counts_by_its_place(serving):
