@@ -236,10 +236,11 @@ class Consumer:
             raise self._error(doing, error.args[0], _OUTDATED) from None
 
     def _check_group(self, doing: str) -> None:
-        """Raise where the group's access list is in the way: that comes as a record does, the question has no answer."""
+        """Raise where the group's access list is in the way: that comes as records do, the question has no answer."""
         message = None if self._at else self._consumer.poll(0)
-        if message is not None and message.error() is not None and message.error().code() in _DENIED:
-            raise self._error(doing, message.error())
+        error = message.error() if message is not None else None
+        if error is not None and error.code() in _DENIED:
+            raise self._error(doing, error)
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]

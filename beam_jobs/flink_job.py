@@ -34,7 +34,7 @@ class FlinkJob:
         older = set() if rest is None else {job["jid"] for job in rest.jobs()}
         say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
         with runners.in_one_line():
-            self._result = pipeline.run()
+            self._result: Any = pipeline.run()
         self._result._message_stream = _while_it_lasts(self._result._message_stream)
         self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
         self._follower.start()
