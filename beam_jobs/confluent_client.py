@@ -56,7 +56,7 @@ class Consumer:
         self._admin: Any = None
         self._at: dict[int, int] = {}
         self._paused: set[int] = set()
-        self._broken: dict[int, Any] = {}  # errors by partition, raised once the records before them are handed out
+        self._broken: dict[int, Any] = {}  # what cannot be read, raised once the records before it are handed out
         self._consumer = Reading(
             self._shared
             | {
@@ -157,11 +157,14 @@ class Consumer:
                 continue
             partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
             kind, timestamp = one.timestamp()
+            try:
+                headers = one.headers() or []
+            except (UnicodeDecodeError, SystemError):  # the second is how the library lets the first out
+                self._broken[partition] = one
+                continue
             at[partition] = offset + 1
             when = (timestamp if kind else -1, int(kind == 2))
-            record = _record(
-                (self._topic, partition, -1, offset, *when, key, value, one.headers() or [], None, -1, -1, -1)
-            )
+            record = _record((self._topic, partition, -1, offset, *when, key, value, headers, None, -1, -1, -1))
             rows = found.get(partition)
             if rows is None:
                 found[partition] = [record]
@@ -203,6 +206,11 @@ class Consumer:
 
     def _raise(self, message: Any) -> None:
         error, partition = message.error(), message.partition()
+        if error is None:
+            raise ServiceError(
+                f"{self._servers}: topic {self._topic!r} partition {partition}: a header name of offset "
+                f"{message.offset()} is not UTF-8, which this client cannot read; take --kafka-client kafka-python"
+            )
         if error.code() in _LOST:
             wanted = self._at[partition]
             first, end = self.beginning_offsets([partition]), self.end_offsets([partition])
@@ -250,11 +258,6 @@ class Consumer:
             return do()
         except KafkaException as error:
             raise self._error(doing, error.args[0]) from None
-        except UnicodeDecodeError:
-            raise ServiceError(
-                f"{self._servers}: a header name of topic {self._topic!r} is not UTF-8, which this client cannot read; "
-                "take --kafka-client kafka-python"
-            ) from None
 
     def _error(self, doing: str, error: KafkaError, held: Sequence[int] = ()) -> ServiceError:
         kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError

@@ -34,8 +34,7 @@ class FlinkJob:
         older = set() if rest is None else {job["jid"] for job in rest.jobs()}
         say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
         with runners.in_one_line():
-            self._result: Any = pipeline.run()
-        self._result._message_stream = _while_it_lasts(self._result._message_stream)
+            self._result = _ending_silently(pipeline.run())
         self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
         self._follower.start()
         if rest is not None:
@@ -124,10 +123,15 @@ def _state(job: dict[str, Any]) -> str:
     return "STARTING" if job["state"] == "RUNNING" and not at_work(job) else job["state"]
 
 
-def _while_it_lasts(messages: Iterator[Any]) -> Iterator[Any]:
-    """Yield the job server's messages; Beam's thread that reads them would print a stack trace when it is stopped."""
-    with contextlib.suppress(grpc.RpcError):
-        yield from messages
+def _ending_silently(result: Any) -> Any:
+    """Let the job server's messages end with the server; Beam's thread that reads them would print a stack trace."""
+
+    def while_it_lasts(messages: Iterator[Any]) -> Iterator[Any]:
+        with contextlib.suppress(grpc.RpcError):
+            yield from messages
+
+    result._message_stream = while_it_lasts(result._message_stream)
+    return result
 
 
 @contextlib.contextmanager

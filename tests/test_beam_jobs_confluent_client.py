@@ -17,6 +17,7 @@ from beam_jobs.events import Outcome, Records
 from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_client import OffsetsLost
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.kafka_decoding import RawName
 from beam_jobs.kafka_writer import Sink
 from schemas.errors import ServiceError
 from tests.kafka_records import add_partitions, committed, put, read
@@ -312,6 +313,19 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
             [Outcome(source, predictions(1, b"1"), NONE, {1: 5})],
             dataclasses.replace(sink, predictions_topic="nowhere"),
         )
+
+
+def test_a_header_name_that_is_not_utf8_ends_it_behind_what_stands_before(broker, topics):
+    source = topics("source", partitions=1)
+    put(broker, source, 0, [b"a", b"b", b"c"], headers=[[], [(RawName.of(b"x\xff"), b"1")], []])
+    consumer = confluent_client.Consumer(broker, source)
+    try:
+        consumer.go_to({0: 0})
+        assert [one.value for one in consumer.poll(5, 10)[0]] == [b"a"]
+        with pytest.raises(ServiceError, match=r"a header name of offset 1 is not UTF-8.*--kafka-client kafka-py"):
+            consumer.poll(5, 10)
+    finally:
+        consumer.close()
 
 
 class Refusing:
