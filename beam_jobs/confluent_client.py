@@ -42,7 +42,7 @@ _DENIED = (
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
 
-_TURN_S = 2.0
+_FIRST_TURN_S, _PAUSE_S = 2.0, 0.2
 
 _record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
@@ -106,16 +106,25 @@ class Consumer:
         doing = f"reading the committed offsets of group {self._group!r}"
         if not partitions:
             return {}
-        until = time.monotonic() + CONNECT_S
+        until, turn_s = time.monotonic() + CONNECT_S, _FIRST_TURN_S
         while True:
             try:
-                found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=_TURN_S))
+                found = self._committed(doing, partitions, turn_s)
                 break
             except Unavailable:
                 self._check_group(doing)
                 if time.monotonic() > until:
                     raise
+            time.sleep(_PAUSE_S)
+            turn_s = min(2 * turn_s, CONNECT_S)
         return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    def _committed(self, doing: str, partitions: Sequence[int], timeout_s: float) -> list[TopicPartition]:
+        found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=timeout_s))
+        for place in found:
+            if place.error is not None:  # else it would look like a partition of which nothing is committed
+                raise self._error(doing, place.error)
+        return found
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Move the group's committed offsets and wait for the broker's answer."""
@@ -200,7 +209,8 @@ class Consumer:
         error, partition = message.error(), message.partition()
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
-            self._at[partition] = max(self._at.get(partition, 0), message.offset())
+            if partition not in self._broken:  # else what could not be read would count as read
+                self._at[partition] = max(self._at.get(partition, 0), message.offset())
         elif code not in _PASSING:
             self._broken.setdefault(partition, message)
 

@@ -61,6 +61,7 @@ class Patience:
                 _log.warning("%s; trying again in %g s", error, pause_s)
                 measures.holding()
                 self._stop.wait(pause_s)
+                measures.holding()  # the next try may take as long again
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 return

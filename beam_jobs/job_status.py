@@ -16,6 +16,7 @@ from typing import Any
 from beam_jobs.measure_store import Series, Store
 
 WINDOW_S = 10
+_JUST_S = 5  # so long ago a hold goes on: other readers of the process poll meanwhile
 _PLAIN = ("events", "batches", "swaps", "refused_generations", "reopens", "unknown_fields")
 _LABELLED = ("predictions", "rejected", "dropped", "unseen_categories")
 _RATES = ("events", "predictions", "rejected")
@@ -61,7 +62,7 @@ def status(store: Store, recent: Recent, history: Sequence[Mapping[str, Any]], n
         "bundles": [dict(zip(one.measure.labels, one.labels, strict=True)) for one in store.series("live_bundle")],
         "bundle_age_s": round(now - loaded, 3) if loaded else None,
         "last_poll_age_s": round(now - polled, 3) if polled else None,
-        "holds": store.value("last_hold_seconds") > polled,
+        "holds": (held := store.value("last_hold_seconds")) > polled or now - held < _JUST_S,
         "totals": {name: int(store.value(name)) for name in _PLAIN}
         | {name: _by_label(store.series(name)) for name in _LABELLED},
         "rates": {f"{name}_per_s": n / seconds if seconds else 0.0 for name, n in grown.items()},
@@ -91,7 +92,7 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **newest,
         "last_poll_age_s": max(polls, default=None),
-        "holds": any(state["holds"] for state in states),
+        "holds": any(state.get("holds") for state in states),
         "totals": totals | labelled,
         "rates": _summed([state["rates"] for state in states]),
         "lag": _latest(states, "lag"),

@@ -352,8 +352,11 @@ def no_topic(servers: Connection | str, topic: str, code: int) -> ServiceError:
         return not_allowed(servers, "Describe", topic)
     if code in _MISSING:
         return missing_topic(servers, topic)
-    why = "its partitions are not known yet" if code == 0 else errors.for_code(code).__name__
-    return Unavailable(f"{servers}: topic {topic!r} cannot be used now ({why}); try again")
+    if code == 0:
+        return Unavailable(f"{servers}: the partitions of topic {topic!r} are not known yet; try again")
+    kind = errors.for_code(code)
+    error = Unavailable if issubclass(kind, errors.RetriableError) else ServiceError
+    return error(f"{servers}: topic {topic!r} cannot be used: {kind.__name__}")
 
 
 def not_allowed(servers: Connection | str, what: str, topic: str) -> ServiceError:

@@ -72,7 +72,7 @@ def _flow(state: Mapping[str, Any]) -> Text:
     line.append(f"  (last {WINDOW_S} s)  {totals['events']:,} events in all")
     late = polled is None or polled > WINDOW_S
     line.append(f"  last poll {'never' if polled is None else f'{polled:.1f} s ago'}", style="red" if late else "dim")
-    if state["holds"]:
+    if state.get("holds"):  # a job of an older version says nothing of it
         line.append("  holds: waits for a broker or another generation", style="bold yellow")
     return line
 

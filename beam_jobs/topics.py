@@ -30,12 +30,17 @@ class Topic:
     @property
     def max_message_bytes(self) -> int:
         """The largest batch that the topic takes."""
-        return int(self.settings[_SIZE])
+        return int(self._said()[_SIZE])
 
     @property
     def broker_time(self) -> bool:
         """Whether the broker stamps its records itself, with the time at which they came."""
-        return self.settings.get(_TIME) == "LogAppendTime"
+        return self._said().get(_TIME) == "LogAppendTime"
+
+    def _said(self) -> Mapping[str, str]:
+        if not self.settings:  # the client library hides a broker's refusal
+            raise not_allowed("the brokers", "DescribeConfigs of", self.name)
+        return self.settings
 
 
 def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
@@ -53,9 +58,6 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
                 return {}
             resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
             settings = admin.describe_configs(resources, config_filter="all")["topic"]
-            for name in found:
-                if not settings[name]:  # the library hides the broker's refusal
-                    raise not_allowed(servers, "DescribeConfigs of", name)
     finally:
         admin.close()
     return {

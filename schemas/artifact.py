@@ -69,7 +69,7 @@ def complete(path: pathlib.Path, kind: str, manifest: Mapping[str, Any]) -> Arti
     full = {"kind": kind, **manifest, "files": {name: _entry(path / name) for name in _files(path)}}
     (path / MANIFEST).write_text(json.dumps(full, indent=1, sort_keys=True) + "\n")
     _sync(path / MANIFEST)
-    (path / MARKER).write_text(fingerprint.of_file(path / MANIFEST) + "\n")
+    (path / MARKER).write_bytes(_marked((path / MANIFEST).read_bytes()))
     _sync(path / MARKER)
     return Artifact(path, full)
 
@@ -94,11 +94,16 @@ def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple
         manifest = json.loads(data)
     except (OSError, ValueError):
         raise ArtifactError(f"{path / MANIFEST}: missing or not JSON; copy the {kind} again") from None
-    if fingerprint.of_bytes(data) != (path / MARKER).read_text().strip():
+    if (path / MARKER).read_bytes() != _marked(data):
         raise ArtifactError(f"{path / MANIFEST}: altered since {MARKER} was written; copy the {kind} again")
     if manifest.get("kind") != kind:
         raise ArtifactError(f"{path}: a {manifest.get('kind')}, wanted a {kind}")
     return Artifact(path, manifest), data
+
+
+def _marked(manifest: bytes) -> bytes:
+    """Return what the marker holds beside that manifest."""
+    return f"{fingerprint.of_bytes(manifest)}\n".encode()
 
 
 def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) -> None:

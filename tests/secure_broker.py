@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import ipaddress
 import pathlib
+import time
 from collections.abc import Iterable, Iterator
 
 import kafka
@@ -57,7 +58,11 @@ class SecureBroker:
             admin.delete_acls([ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)])
             lines = [("User:scorer", operation) for operation in operations]
             lines.append(("User:other", ACLOperation.READ))  # so that there is a list
-            admin.create_acls([ACL(who, "*", what, ACLPermissionType.ALLOW, resource) for who, what in lines])
+            wanted = [ACL(who, "*", what, ACLPermissionType.ALLOW, resource) for who, what in lines]
+            admin.create_acls(wanted)
+            everybodys = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
+            while len(admin.describe_acls(everybodys)[0]) != len(wanted):  # the broker follows the controller
+                time.sleep(0.02)
         finally:
             admin.close()
 

@@ -6,6 +6,7 @@ The reader's tests run over it too. Here a script stands in librdkafka's place w
 import collections
 import concurrent.futures
 import dataclasses
+import types
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -114,7 +115,10 @@ def offsets(found):
 
 def test_what_stands_before_an_error_comes_out_first_and_nothing_behind_it(consumer):
     consumer._consumer.coming = [
-        [Message(0, 0), Message(0, 1, KafkaError._BAD_MSG), Message(0, 2), Message(1, 0), Message(1, 1)],
+        [
+            *(Message(0, 0), Message(0, 1, KafkaError._BAD_MSG), Message(0, 2)),
+            *(Message(0, 3, KafkaError._PARTITION_EOF), Message(1, 0), Message(1, 1)),
+        ],
         [Message(1, 2)],
     ]
     assert offsets(consumer.poll(1, 10)) == {0: [0], 1: [0, 1]}
@@ -326,6 +330,17 @@ def test_a_header_name_that_is_not_utf8_ends_it_behind_what_stands_before(broker
             consumer.poll(5, 10)
     finally:
         consumer.close()
+
+
+def test_offsets_that_are_not_told_are_not_offsets_that_are_not_there(consumer, monkeypatch):
+    def committed(self, places, timeout):
+        places[0].error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        return places
+
+    monkeypatch.setattr(Script, "committed", committed, raising=False)
+    monkeypatch.setattr(consumer, "_places", lambda partitions: [types.SimpleNamespace(partition=0, offset=-1001)])
+    with pytest.raises(ServiceError, match="TOPIC_AUTHORIZATION_FAILED while reading the committed offsets"):
+        consumer.committed([0])
 
 
 class Refusing:

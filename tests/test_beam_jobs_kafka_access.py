@@ -46,7 +46,9 @@ def us(secure):
 
 def score(us, library):
     """Do with the broker what a scoring job does."""
-    topics.required(us, ["trips", "scores", "rejected"])
+    for topic in topics.required(us, ["trips", "scores", "rejected"]).values():
+        assert topic.max_message_bytes > 0
+        assert not topic.broker_time
     work(us, library)
 
 

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from beam_jobs import local_flink, score_stream
+from beam_jobs import background_process, local_flink, score_stream
 from beam_jobs.command_line import main
 from beam_jobs.settings import ScoreStream
 from schemas.errors import ServiceError
@@ -175,6 +175,7 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     wait_until(lambda: second.check() or end_of(broker, f"{source}.p") > scored_by_first + RATE, "the second job")
     note("upgrade", began)
     os.kill(cluster.pids["jobserver"], signal.SIGKILL)  # it handed the job over and is not needed any more
+    assert background_process.ended(cluster.pids["jobserver"], 10_000)
     local_flink.start(cluster.folder)
     second.check()
     left = second.leave()
