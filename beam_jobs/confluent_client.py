@@ -42,7 +42,7 @@ _DENIED = (
 _LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
 
-_FIRST_TURN_S, _PAUSE_S = 2.0, 0.2
+_FIRST_TURN_S, _PAUSE_S = 2.0, 0.2  # a group that is refused gets no answer: between two turns we look for the refusal
 
 _record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
@@ -270,10 +270,10 @@ class Consumer:
             raise self._error(doing, error.args[0]) from None
 
     def _error(self, doing: str, error: KafkaError, held: Sequence[int] = ()) -> ServiceError:
-        kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError
         what = f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r})"
         if error.code() in _DENIED:
             return ServiceError(f"{what}: this user may not do that; have its access list changed")
+        kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError
         return kind(f"{what}: {error.str()}")
 
 

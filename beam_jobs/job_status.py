@@ -56,13 +56,14 @@ def status(store: Store, recent: Recent, history: Sequence[Mapping[str, Any]], n
     """Return the state of this process's job; `now` is Unix time, as all times in it but ages, which are seconds."""
     seconds, grown, stages = recent.since()
     loaded, polled = store.value("bundle_loaded_seconds"), store.value("last_poll_seconds")
+    held = store.value("last_hold_seconds")
     bounds = next((one.measure.buckets for one in store.series("stage_seconds")), ())
     return {
         "generation": int(store.value("generation")) or None,
         "bundles": [dict(zip(one.measure.labels, one.labels, strict=True)) for one in store.series("live_bundle")],
         "bundle_age_s": round(now - loaded, 3) if loaded else None,
         "last_poll_age_s": round(now - polled, 3) if polled else None,
-        "holds": (held := store.value("last_hold_seconds")) > polled or now - held < _JUST_S,
+        "holds": held > polled or now - held < _JUST_S,
         "totals": {name: int(store.value(name)) for name in _PLAIN}
         | {name: _by_label(store.series(name)) for name in _LABELLED},
         "rates": {f"{name}_per_s": n / seconds if seconds else 0.0 for name, n in grown.items()},

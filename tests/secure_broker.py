@@ -55,12 +55,12 @@ class SecureBroker:
         admin = kafka.KafkaAdminClient(bootstrap_servers=self.plain)
         try:
             pattern = ResourcePatternFilter(kind, name, ACLResourcePatternType.LITERAL)
-            admin.delete_acls([ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)])
+            everybodys = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
+            admin.delete_acls([everybodys])
             lines = [("User:scorer", operation) for operation in operations]
             lines.append(("User:other", ACLOperation.READ))  # so that there is a list
             wanted = [ACL(who, "*", what, ACLPermissionType.ALLOW, resource) for who, what in lines]
             admin.create_acls(wanted)
-            everybodys = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
             while len(admin.describe_acls(everybodys)[0]) != len(wanted):  # the broker follows the controller
                 time.sleep(0.02)
         finally:

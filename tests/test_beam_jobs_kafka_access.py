@@ -8,7 +8,7 @@ from beam_jobs.events import Records
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
 from tests.conftest import free_port
-from tests.kafka_records import put
+from tests.kafka_records import commit, committed, end_of, put
 from tests.secure_broker import secure_broker
 
 READ, WRITE, DESCRIBE = ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE
@@ -75,8 +75,12 @@ def library(request):
     return request.param
 
 
-def test_with_exactly_that_all_works(us, library):
+def test_with_exactly_that_all_works(secure, us, library):
+    before = [end_of(secure.plain, topic) for topic in ("scores", "rejected")]
+    commit(secure.plain, "trips", "scoring", {0: 0})
     score(us, library)
+    assert [end_of(secure.plain, topic) for topic in ("scores", "rejected")] == [end + 1 for end in before]
+    assert committed(secure.plain, "trips", "scoring") == {0: 1}
 
 
 @pytest.mark.parametrize(
