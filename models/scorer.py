@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from models import xgb
-from schemas import artifact
+from schemas import artifact, roles
 from schemas.errors import ArtifactError, OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import SERVING, Schema
@@ -171,8 +171,9 @@ def _halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarr
 
 
 def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:
-    """Graph, model and schema change together or not at all."""
+    """Graph, model and schema change together or not at all; times can be read."""
     manifest, path = opened.manifest, opened.path
+    roles.event_time(schema.columns, str(path / "schema.pbtxt"))
     if schema.fingerprint != manifest["schema_fingerprint"]:
         raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
     if graph.schema.fingerprint != schema.environment(SERVING).fingerprint:
