@@ -12,7 +12,7 @@ import pyarrow as pa
 from models.scorer import Lap, RowsDiffer, Scored, Scorer, unheard
 from models.shares import coordinates
 from models.variants import CHALLENGER, CHAMPION, SHADOW, Variants
-from schemas.rejection import Reason, Rejection, Stage
+from schemas.rejection import Rejection
 from schemas.schema import Schema
 
 
@@ -33,6 +33,12 @@ class Part:
     rows: np.ndarray
     scored: Scored
     rejections: list[Rejection]
+
+    def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "Part":
+        """Return the part with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
+        more = [dataclasses.replace(one, row=int(self.rows[one.row])) for one in refused]
+        scored = Scored(self.scored.features[kept], self.scored.scores[kept])
+        return Part(self.variant, self.rows[kept], scored, self.rejections + more)
 
 
 class Lane:
@@ -71,10 +77,11 @@ class Lane:
                 if wanted.owners:
                     raise
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
-                kept, failed = np.empty(0, np.int64), np.arange(len(rows))
+                kept, failed = np.empty(0, np.int64), []
+            failed = [dataclasses.replace(one, row=int(rows[one.row])) for one in failed]
             lap("transform")
             for variant in variants:
-                yield _scored_by(variant, features, rows[kept], rows[failed], owners)
+                yield _scored_by(variant, features, rows[kept], failed, owners)
                 lap("score")
 
 
@@ -91,21 +98,20 @@ class _Wanted:
 
 
 def _scored_by(
-    variant: Variant, features: np.ndarray, rows: np.ndarray, failed: np.ndarray, owners: np.ndarray
+    variant: Variant, features: np.ndarray, rows: np.ndarray, failed: list[Rejection], owners: np.ndarray
 ) -> Part:
     if variant.owner is not None:
         mine = owners[rows] == variant.owner
         if not mine.all():
             features, rows = features[mine], rows[mine]
-        failed = failed[owners[failed] == variant.owner]
+        failed = [one for one in failed if owners[one.row] == variant.owner]
     try:
         scored, kept, refused = variant.scorer.score_features(features)
     except RowsDiffer:
         if variant.owner is not None:
             raise
         return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
-    rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
-    rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+    rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return Part(variant, rows[kept], scored, rejections)
 
 

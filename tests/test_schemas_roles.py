@@ -69,7 +69,7 @@ def test_a_use_case_with_a_wrong_tag_is_refused_when_it_is_found(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("")
     (tmp_path / "schemas/mine.pbtxt").write_text(schema("event_time:iso", kind="BYTES").text())
-    with pytest.raises(InputError, match="mine.pbtxt: at: tag 'event_time:iso' is no role"):
+    with pytest.raises(InputError, match=r"mine\.pbtxt: at: tag 'event_time:iso' is no role"):
         use_case.find_schema("mine", tmp_path)
 
 
