@@ -12,7 +12,7 @@ import pyarrow as pa
 from models.scorer import Lap, RowsDiffer, Scored, Scorer, unheard
 from models.shares import coordinates
 from models.variants import CHALLENGER, CHAMPION, SHADOW, Variants
-from schemas.rejection import Rejection
+from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 
 
@@ -77,7 +77,8 @@ class Lane:
                 if wanted.owners:
                     raise
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
-                kept, failed = np.empty(0, np.int64), []
+                kept = np.empty(0, np.int64)
+                failed = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in range(len(rows))]
             failed = [dataclasses.replace(one, row=int(rows[one.row])) for one in failed]
             lap("transform")
             for variant in variants:
