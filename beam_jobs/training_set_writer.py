@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_jobs.split_statistics import UNSEEN
 from beam_jobs.written_files import REJECTED, WORK, Written, by_reason, name_all
-from models.training_set import KIND
+from models.training_set import FORMAT, KIND
 from models.use_case import UseCase
 from schemas import anomalies, artifact, fingerprint
 from schemas.errors import InputError, OnegraphError
@@ -83,6 +83,7 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
     names = [shard["name"] for found in shards.values() for shard in found]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
     counted = {
+        "format": FORMAT,
         "rows": {
             "read": written.rows_read,
             **written.split_rows,
