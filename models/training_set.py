@@ -57,7 +57,7 @@ class TrainingSet:
         return self.manifest["fingerprint"]
 
     def load(self, split: str) -> Split:
-        """Read every shard of a split, checksums compared; raises `ArtifactError` where a row is missing or infinite."""
+        """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
         shards = self.manifest["shards"].get(split)
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
