@@ -11,6 +11,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.command_line import main
 from beam_jobs.event_files import json_events
+from beam_jobs.event_scoring import EventScorer
+from beam_jobs.events import EventBatch
 from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.kafka_client import Producer
 from beam_jobs.raw_files import find_files, read_file
@@ -19,6 +21,7 @@ from models import golden
 from models.registry import Registry
 from models.scorer import Scorer
 from models.training_set import TrainingSet
+from models.xgb import XGBoostModel
 from schemas import artifact
 from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
@@ -202,6 +205,34 @@ def test_the_scorer_as_a_library(scorer, rows):
     assert kept.tolist() == [row for row in range(ROWS) if row not in INFINITE]
     assert scored.scores.tobytes() == scorer.score(rows.take(pa.array(kept))).scores.tobytes()
     assert scorer.score_rows(rows.slice(7, 1))[2][0].path == RATIO
+
+
+def test_times_that_no_schema_limits(scorer, rows):
+    """The schema of this use case has no int_domain: 2^62 s became 0, and milliseconds the year 55,000."""
+    good, *odd = json_events(rows.slice(0, 6))
+    times = [2**62, -(2**63), 1_700_000_000_000, 0, 253_402_300_800]
+    events = [json.dumps(json.loads(event) | {"at": at}).encode() for event, at in zip(odd, times, strict=True)]
+    partitions, offsets = [0] * 6, list(range(6))
+    batch = EventBatch("t", partitions, offsets, offsets, [None] * 6, [good, *events], [[]] * 6, {0: 6})
+    outcome, rejections = EventScorer(scorer).score(batch)
+    assert [(one.row, one.reason, one.path) for one in rejections] == [
+        (row, Reason.TIME_RANGE, "/at") for row in range(1, 6)
+    ]
+    assert [json.loads(value)["event_time"] for value in outcome.predictions.values] == [1_700_000_000_000]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_what_cannot_be_explained_is_rejected_and_counted(own, tmp_path, capsys, monkeypatch, format):
+    def refuse(model, features):
+        raise ValueError("no contributions")
+
+    monkeypatch.setattr(XGBoostModel, "contributions", refuse)
+    assert own.score(tmp_path / "all", "--format", format, "--contributions", 2) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rows"] == {"read": ROWS, "scored": 0, "rejected": ROWS}
+    rest = ROWS - len(INFINITE)
+    assert result["rejected_by_reason"] == {"BAD_OUTPUT": rest, "FEATURE_NONFINITE": len(INFINITE)}
+    artifact.open_artifact(tmp_path / "all", "predictions").verify()
 
 
 def test_golden_rows_may_hold_them_and_are_compared_as_bits(scorer, rows, tmp_path):
