@@ -1,8 +1,8 @@
 """`onegraph build_training_set`: raw files to TFRecord shards through one tf.Transform graph.
 
 Two passes, so that no row waits in memory: the first reads the raw files, keeps their rows as columns on disk, writes
-the rejected ones and makes the graph of the train split; the second applies that graph to every row and writes examples
-and statistics.
+the rejected ones and makes the graph of the train split; the second applies that graph to every row, rejects those
+with an infinite feature, and writes examples and statistics of the others.
 """
 
 import shutil
@@ -22,7 +22,8 @@ from beam_jobs.settings import BuildTrainingSet as Settings
 from beam_jobs.shards import WriteShards
 from beam_jobs.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.spool import SPOOL, ReadSpool, WriteSpool
-from beam_jobs.training_set_writer import STATISTICS, check_spooled, finish
+from beam_jobs.training_set_writer import STATISTICS, check_counts, finish, together
+from beam_jobs.transform_steps import TransformRows
 from beam_jobs.written_files import WORK, SaveWritten, Written, load_written
 from models import use_case as use_cases
 from models.spec import SPLITS
@@ -61,10 +62,12 @@ def run(settings: Settings) -> dict[str, Any]:
             first = analysis(settings, use_case, files, options, path)
             rows_read = counters(run_pipeline(first)).get(ROWS_READ, 0)
         spooled = load_written(path / WORK / SPOOLED)
-        check_spooled(spooled, rows_read, settings.data)
+        check_counts(spooled, rows_read, settings.data)
         with progress.step("transform, write shards and statistics"):
             run_pipeline(transformation(settings, use_case, spooled, options, path))
-            finish(path, use_case, settings.compression, spooled, load_written(path / WORK / SHARDS))
+            counted = together(spooled, load_written(path / WORK / SHARDS))
+            check_counts(counted, rows_read, settings.data)
+            finish(path, use_case, settings.compression, counted)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -105,7 +108,11 @@ def transformation(
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
-    rows = pipeline | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
+    rows = (
+        pipeline
+        | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
+        | "Transform Rows" >> TransformRows(str(path / "graph"))
+    )
     _ = (
         rows
         | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(use_case.schema, SPLITS))

@@ -31,6 +31,7 @@ from models.skew import ColumnSkew, PathValues, compare
 from schemas.errors import ArtifactError, GateRefusal, InputError
 from schemas.signature import TrustedKeys
 from transforms.examples import ExampleDecoder, ExampleEncoder
+from transforms.finite import infinite_rows, kept_rows
 
 SCORE = "score"
 _BATCH_SIZES = (1, 2, 3, 7, 16, 33, 100, 1000, 4099)
@@ -47,7 +48,7 @@ def check(settings: CheckSkew) -> pathlib.Path:
 def run(settings: CheckSkew) -> dict[str, Any]:
     """Run all paths and compare; raises `GateRefusal` with the table where any bit differs."""
     scorer = Scorer.load(check(settings))
-    columns = (*scorer.feature_names, SCORE)
+    columns = (*scorer.feature_names, score_column(scorer.feature_names))
     ids, rows = _raw_records(settings.data, scorer)
     numbers = {name: number for number, name in enumerate(ids)}
     with tempfile.TemporaryDirectory(prefix="check_skew-") as folder:
@@ -57,8 +58,10 @@ def run(settings: CheckSkew) -> dict[str, Any]:
             "reloaded": _reloaded(scorer, rows, pathlib.Path(folder)),
             "examples": _examples(scorer, rows),
         }
+    if not len(reference.rows):
+        raise InputError(f"{' '.join(settings.data)}: all of {len(ids)} rows are rejected; nothing to compare")
     skews = compare(columns, reference, others)
-    result = _result(scorer, len(reference.rows), tuple(others), skews)
+    result = _result(scorer, columns, reference, len(ids), skews)
     if wrong := [skew for skew in skews if not skew.equal]:
         first = wrong[0]
         raise GateRefusal(
@@ -67,6 +70,18 @@ def run(settings: CheckSkew) -> dict[str, Any]:
             result,
         )
     return result
+
+
+def score_column(feature_names: Sequence[str]) -> str:
+    """Return what the score is called beside the features, as no feature is.
+
+    >>> score_column(["fare"]), score_column(["fare", "score"])
+    ('score', '(score)')
+    """
+    name = SCORE
+    while name in feature_names:
+        name = f"({name})"
+    return name
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -78,10 +93,13 @@ def describe(result: dict[str, Any]) -> str:
         cells = [_cell(result["skew"][path][column]) for path in paths]
         lines.append(f"{column:{width}}  " + "".join(f"{cell:>22}" for cell in cells))
     share = "100 % equal" if result["equal"] else "NOT EQUAL"
-    lines.append(
-        f"{share}: {result['rows']:,} records, bundle {result['bundle']}, every value compared as float32 bits"
-    )
+    records = f"{result['rows']:,} records{_rejected(result['rejected'])}"
+    lines.append(f"{share}: {records}, bundle {result['bundle']}, every value compared as float32 bits")
     return "\n".join(lines)
+
+
+def _rejected(rows: int) -> str:
+    return f" ({rows:,} more are rejected)" if rows else ""
 
 
 def _cell(skew: dict[str, Any]) -> str:
@@ -90,7 +108,10 @@ def _cell(skew: dict[str, Any]) -> str:
     return f"{skew['different']:,} differ, {skew['unpaired']:,} alone"
 
 
-def _result(scorer: Scorer, rows: int, paths: Sequence[str], skews: list[ColumnSkew]) -> dict[str, Any]:
+def _result(
+    scorer: Scorer, columns: Sequence[str], reference: PathValues, rows: int, skews: list[ColumnSkew]
+) -> dict[str, Any]:
+    paths = list(dict.fromkeys(skew.path for skew in skews))
     table: dict[str, Any] = {path: {} for path in paths}
     for skew in skews:
         table[skew.path][skew.column] = {
@@ -102,9 +123,10 @@ def _result(scorer: Scorer, rows: int, paths: Sequence[str], skews: list[ColumnS
         }
     return {
         "bundle": scorer.bundle_id,
-        "rows": rows,
-        "paths": list(paths),
-        "columns": [*scorer.feature_names, SCORE],
+        "rows": len(reference.rows),
+        "rejected": rows - len(reference.rows),
+        "paths": paths,
+        "columns": list(columns),
         "equal": all(skew.equal for skew in skews),
         "skew": table,
     }
@@ -198,11 +220,12 @@ def _reloaded(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> Pat
     copy = folder / "copy"
     shutil.copytree(scorer.path, copy)
     reloaded = Scorer.load(copy)
-    parts = []
+    numbers, parts = [], []
     for start, size in _cuts(rows.num_rows):
-        scored = reloaded.score(rows.slice(start, size))
+        scored, kept, _ = reloaded.score_rows(rows.slice(start, size))
+        numbers.append(start + kept)
         parts.append(np.column_stack([scored.features, scored.scores]))
-    return PathValues(np.arange(rows.num_rows), np.concatenate(parts))
+    return PathValues(np.concatenate(numbers), np.concatenate(parts))
 
 
 def _cuts(rows: int) -> Iterator[tuple[int, int]]:
@@ -217,7 +240,9 @@ def _cuts(rows: int) -> Iterator[tuple[int, int]]:
 def _examples(scorer: Scorer, rows: pa.RecordBatch) -> PathValues:
     graph = scorer.graph
     features = graph.apply(rows)
+    kept = kept_rows(len(features), infinite_rows(features, graph.feature_names))
+    features = features[kept]
     label = np.zeros(len(features), np.float32)
     examples = ExampleEncoder(graph.feature_names, graph.feature_kinds).encode(features, label)
     decoded, _, _ = ExampleDecoder(graph.feature_names, graph.feature_kinds).decode(examples)
-    return PathValues(np.arange(len(decoded)), np.column_stack([decoded, scorer.model.predict(decoded)]))
+    return PathValues(kept, np.column_stack([decoded, scorer.model.predict(decoded)]))

@@ -81,11 +81,14 @@ class EventScorer:
             taken = rows[intake.rows]
             for part in lane.score(intake.batch, owners[taken], self._watch.lap):
                 self._watch.scored(part.scored.scores, part.variant.role)
+                values_made: list[bytes] = []
+                if part.variant.role != SHADOW or self._shadow_bytes:
+                    part, values_made = self._encoded(events, intake, part, taken)
                 told = taken[part.rows].tolist()
                 if part.variant.role == SHADOW:
-                    shadows.add(told, self._encode(events, intake, part, told) if self._shadow_bytes else [], part)
+                    shadows.add(told, values_made, part)
                 else:
-                    decided.add(told, self._encode(events, intake, part, told), part)
+                    decided.add(told, values_made, part)
                     rejections += [dataclasses.replace(one, row=int(taken[one.row])) for one in part.rejections]
         rejections = [
             Rejection(one.row, _stage(culprits[one.row]), culprits[one.row]) if one.row in culprits else one
@@ -121,11 +124,15 @@ class EventScorer:
             self._watch.predicted(len(told), SHADOW)
         return outcome, rejections
 
-    def _encode(self, events: EventBatch, intake: Intake, part: Part, rows: list[int]) -> list[bytes]:
-        batch = intake.batch if len(rows) == intake.batch.num_rows else intake.batch.take(pa.array(part.rows))
-        ids = [_source(events, row) for row in rows]
+    def _encoded(self, events: EventBatch, intake: Intake, part: Part, taken: np.ndarray) -> tuple[Part, list[bytes]]:
+        """Return the predictions of a part, and the part without the rows that cannot be written as one."""
+        batch = intake.batch if len(part.rows) == intake.batch.num_rows else intake.batch.take(pa.array(part.rows))
+        ids = [_source(events, row) for row in taken[part.rows].tolist()]
         encoder = self._encoders[part.variant.scorer.bundle_id]
-        return encoder.encode(batch, part.scored.scores, part.scored.features, ids, part.variant.role)
+        values, kept, refused = encoder.encode_rows(
+            batch, part.scored.scores, part.scored.features, ids, part.variant.role
+        )
+        return (part.without(kept, refused) if refused else part), values
 
     def _tell_predicted(self, rows: list[int], owners: np.ndarray) -> None:
         champions = int((owners[rows] == 0).sum())

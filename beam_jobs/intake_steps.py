@@ -27,7 +27,8 @@ class LabelledRows:
     """Rows of one block that training can use, and those that it cannot with their bytes.
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
-    the order of the model's. `label` (float32) has one entry per row; `rows_read` is what came in.
+    the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block) and `values`
+    (binary, its bytes) have one entry per row; `rows_read` is what came in.
     """
 
     file: RawFile
@@ -35,6 +36,8 @@ class LabelledRows:
     rows_read: int
     batch: pa.RecordBatch
     label: np.ndarray
+    numbers: np.ndarray
+    values: pa.Array
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
 
@@ -118,7 +121,7 @@ class _LabelRows(beam.DoFn):
         if not known.all():
             unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
             rejections = sorted([*rejections, *unlabelled], key=lambda one: one.row)
-            batch, label = batch.filter(pa.array(known)), label[known]
+            batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
         fractions = self._use_case.model.split
         split = assign_splits(batch, self._use_case.schema, fractions)
         order = np.argsort(split, kind="stable")
@@ -128,6 +131,8 @@ class _LabelRows(beam.DoFn):
             rows_read=len(rows.values),
             batch=batch.take(pa.array(order)),
             label=label[order],
+            numbers=numbers[order],
+            values=pa.array(rows.values, pa.binary()).take(pa.array(numbers[order])),
             sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
             rejected=[(one, rows.values[one.row]) for one in rejections],
         )

@@ -65,9 +65,10 @@ class _WritePredictions(beam.DoFn):
         scored, kept, failed = self._scorer.score_rows(intake.batch)
         batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
         rejections = intake.rejections + [dataclasses.replace(one, row=int(intake.rows[one.row])) for one in failed]
-        numbers = (intake.rows[kept] + rows.first_row).tolist()
-        ids = [f"{rows.file.name}/{number}" for number in numbers]
-        self._files.write(batch, scored.scores, scored.features, ids)
+        numbers = intake.rows[kept]
+        ids = [f"{rows.file.name}/{number}" for number in (numbers + rows.first_row).tolist()]
+        refused = self._files.write(batch, scored.scores, scored.features, ids)
+        rejections += [dataclasses.replace(one, row=int(numbers[one.row])) for one in refused]
         self._files.reject(rows, sorted(rejections, key=lambda one: one.row))
 
     def finish_bundle(self) -> Iterator:
@@ -87,16 +88,22 @@ class _Files:
         self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
         self._rows = self._rows_read = 0
 
-    def write(self, *scored: Any) -> None:
-        """Append the predictions of one block; takes what `PredictionEncoder` takes."""
-        self._rows += scored[0].num_rows
+    def write(self, *scored: Any) -> list[Rejection]:
+        """Append the predictions of one block, and return a rejection per row that has none.
+
+        Takes what `PredictionEncoder` takes.
+        """
         if self._lines is not None:
-            self._lines.write(b"".join([line + b"\n" for line in self._encoder.encode(*scored)]))
-            return
-        columns = self._encoder.columns(*scored)
-        if self._columns is None:
-            self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
-        self._columns.write_batch(columns)
+            lines, kept, refused = self._encoder.encode_rows(*scored)
+            self._lines.write(b"".join([line + b"\n" for line in lines]))
+        else:
+            batches, kept, refused = self._encoder.column_rows(*scored)
+            for columns in batches or [self._encoder.columns(*(one[:0] for one in scored))]:
+                if self._columns is None:
+                    self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
+                self._columns.write_batch(columns)
+        self._rows += len(kept)
+        return refused
 
     def reject(self, rows: RawRows, rejections: list[Rejection]) -> None:
         """Append the rejected rows of one block."""

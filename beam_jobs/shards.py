@@ -1,20 +1,22 @@
-"""Training set shards: labelled batches transformed by the graph, encoded and written where they are made."""
+"""Training set shards: transformed rows encoded and written where they are made, and the rejected among them."""
 
 import collections
 import concurrent.futures
 import dataclasses
+import json
 import pathlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 
-from beam_jobs.spool import SpooledRows
-from beam_jobs.written_files import Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.rejected_rows import RejectedWriter
+from beam_jobs.transform_steps import TransformedRows
+from beam_jobs.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from transforms.examples import ExampleEncoder
-from transforms.graph import TransformGraph
+from transforms.graph import FEATURES
 from transforms.tfrecord import SUFFIXES, ShardWriter
 
 _WAITING_BLOCKS = 2
@@ -22,7 +24,7 @@ _WAITING_BLOCKS = 2
 
 @dataclasses.dataclass
 class WriteShards(beam.PTransform):
-    """From `SpooledRows` to `Written`: transform, encode, write. `folder` takes the files, under temporary names."""
+    """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names."""
 
     graph: str
     folder: str
@@ -31,8 +33,8 @@ class WriteShards(beam.PTransform):
     compression: str
     rows_per_shard: int
 
-    def expand(self, rows: beam.PCollection[SpooledRows]) -> beam.PCollection[Written]:
-        return rows | "Transform Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
+    def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
+        return rows | "Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
 
 
 class _WriteShards(beam.DoFn):
@@ -41,14 +43,14 @@ class _WriteShards(beam.DoFn):
         self._settings = settings
 
     def setup(self) -> None:
-        self._graph = TransformGraph.load(self._path)
+        self._features = json.loads((pathlib.Path(self._path) / FEATURES).read_text())["features"]
 
     def start_bundle(self) -> None:
         self._bundle: _Bundle | None = None
 
-    def process(self, rows: SpooledRows) -> None:
+    def process(self, rows: TransformedRows) -> None:
         if self._bundle is None:
-            self._bundle = _Bundle(self._graph, **self._settings)
+            self._bundle = _Bundle(self._features, **self._settings)
         self._bundle.add(rows)
 
     def finish_bundle(self) -> Iterator:
@@ -61,37 +63,48 @@ class _Bundle:
 
     def __init__(
         self,
-        graph: TransformGraph,
+        features: Sequence[Mapping[str, str]],
         folder: str,
         splits: Sequence[str],
         slices: Sequence[str],
         compression: str,
         rows_per_shard: int,
     ):
-        self._graph = graph
         self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
+        names, kinds = ([feature[part] for feature in features] for part in ("name", "kind"))
         self._slices = tuple(slices)
-        self._encode = ExampleEncoder(graph.feature_names, graph.feature_kinds, slices).encode
+        self._encode = ExampleEncoder(names, kinds, slices).encode
         self._compression = compression
         self._splits = {name: _Split(name) for name in splits}
+        self._rejected: RejectedWriter | None = None
+        self._rejected_start: Position = (0, 0)
         self._rows_per_shard = rows_per_shard
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._waiting: collections.deque[concurrent.futures.Future[None]] = collections.deque()
 
-    def add(self, rows: SpooledRows) -> None:
-        """Transform and write one block."""
-        features = self._graph.apply(rows.batch)
+    def add(self, rows: TransformedRows) -> None:
+        """Write one block."""
+        if rows.rejected:
+            self._reject(rows)
         # Encoding and compressing leave the interpreter to others for most of their time.
-        self._waiting.append(self._thread.submit(self._encode_and_write, rows, features))
+        self._waiting.append(self._thread.submit(self._encode_and_write, rows))
         if len(self._waiting) > _WAITING_BLOCKS:
             self._waiting.popleft().result()
 
-    def _encode_and_write(self, rows: SpooledRows, features: np.ndarray) -> None:
+    def _reject(self, rows: TransformedRows) -> None:
+        start = rows.spooled.start
+        if self._rejected is None:
+            self._rejected, self._rejected_start = RejectedWriter(self._prefix.with_suffix(".rejected")), start
+        self._rejected.write(rows.spooled.file, start[1], rows.rejected)
+
+    def _encode_and_write(self, rows: TransformedRows) -> None:
         for split, mine in zip(self._splits.values(), rows.of_splits(), strict=True):
             count = mine.stop - mine.start
             if count:
                 taken = {name: rows.batch.column(name).slice(mine.start, count) for name in self._slices}
-                self._write(split, self._encode(features[mine], rows.label[mine], taken), rows.start)
+                label = rows.label[mine]
+                split.label_sum += float(label.sum(dtype=np.float64))
+                self._write(split, self._encode(rows.features[mine], label, taken), rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:
@@ -113,7 +126,19 @@ class _Bundle:
         self._thread.shutdown()
         for split in self._splits.values():
             split.finish()
-        return Written(files={name: split.files for name, split in self._splits.items()})
+        files = {name: split.files for name, split in self._splits.items()}
+        counts: Counts = collections.Counter()
+        if self._rejected is not None:
+            self._rejected.close()
+            counts = self._rejected.counts
+            files[REJECTED] = [UnnamedFile(str(self._rejected.path), self._rejected_start, counts.total())]
+        rows = {name: sum(file.rows for file in files[name]) for name in self._splits}
+        return Written(
+            files=files,
+            split_rows=rows,
+            label_sums={name: split.label_sum for name, split in self._splits.items()},
+            rejected_counts=counts,
+        )
 
 
 class _Split:
@@ -126,6 +151,7 @@ class _Split:
         self.path = pathlib.Path()
         self.start: Position = (0, 0)
         self.rows = 0
+        self.label_sum = 0.0
 
     def finish(self) -> None:
         """Close the open shard, if there is one."""

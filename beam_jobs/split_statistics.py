@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
-from beam_jobs.spool import SpooledRows
+from beam_jobs.transform_steps import TransformedRows
 from schemas import anomalies
 from schemas.schema import Schema
 from schemas.statistics import ColumnStatistics
@@ -17,7 +17,7 @@ BySplit = dict[str, ColumnStatistics]
 
 
 class CombineStatistics(beam.CombineFn):
-    """From `SpooledRows` to the statistics of each split; what crosses a stage is as large as one accumulator."""
+    """From `TransformedRows` to the statistics of each split; what crosses a stage is as large as one accumulator."""
 
     def __init__(self, schema: Schema, splits: Sequence[str]):
         self._schema = schema
@@ -26,7 +26,7 @@ class CombineStatistics(beam.CombineFn):
     def create_accumulator(self) -> BySplit:
         return {name: ColumnStatistics(self._schema) for name in self._splits}
 
-    def add_input(self, accumulator: BySplit, rows: SpooledRows) -> BySplit:
+    def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
         for statistics, mine in zip(accumulator.values(), rows.of_splits(), strict=True):
             statistics.add(rows.batch.slice(mine.start, mine.stop - mine.start))
         return accumulator

@@ -20,17 +20,21 @@ from beam_jobs.written_files import REJECTED, Position, UnnamedFile, Written, at
 
 SPOOL = "spool"
 
-_LABEL = "label of the row"
+# Behind the raw columns, and found by their places: a raw column may have any name.
+_OURS = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary()})
 _FACTS = b"onegraph"
 
 
 @dataclasses.dataclass(frozen=True)
 class SpooledRows:
-    """Rows of one block without those that were rejected; see `LabelledRows`."""
+    """Rows of one block without those that were rejected; see `LabelledRows`. `file` is its name."""
 
+    file: str
     start: Position
     batch: pa.RecordBatch
     label: np.ndarray
+    numbers: np.ndarray
+    values: pa.Array
     sizes: tuple[int, ...]
 
     def of_splits(self) -> list[slice]:
@@ -83,7 +87,7 @@ class _Spool:
     def __init__(self, folder: pathlib.Path, splits: Sequence[str], first: LabelledRows):
         self._path = folder / f"{uuid.uuid4().hex}.arrows"
         self._start = first.start
-        self._columns = pa.ipc.new_stream(str(self._path), _with_label(first).schema)
+        self._columns = pa.ipc.new_stream(str(self._path), _columns(first).schema)
         self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
         self._splits = splits
         self._sizes = [0] * len(splits)
@@ -92,8 +96,8 @@ class _Spool:
 
     def add(self, rows: LabelledRows) -> None:
         """Append one block."""
-        facts = json.dumps({"start": rows.start, "sizes": rows.sizes}).encode()
-        self._columns.write_batch(_with_label(rows), custom_metadata={_FACTS: facts})
+        facts = json.dumps({"file": rows.file.name, "start": rows.start, "sizes": rows.sizes}).encode()
+        self._columns.write_batch(_columns(rows), custom_metadata={_FACTS: facts})
         self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
         self._rows_read += rows.rows_read
         for place, mine in enumerate(split_slices(rows.sizes)):
@@ -122,9 +126,18 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
     with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
         for columns, metadata in stream.iter_batches_with_custom_metadata():
             facts = json.loads(metadata[_FACTS])
-            label = columns.column(_LABEL).to_numpy()
-            yield SpooledRows(tuple(facts["start"]), columns.drop_columns([_LABEL]), label, tuple(facts["sizes"]))
+            *raw, label, numbers, values = columns.columns
+            yield SpooledRows(
+                file=facts["file"],
+                start=tuple(facts["start"]),
+                batch=pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(columns.schema)[: -len(_OURS)])),
+                label=label.to_numpy(),
+                numbers=numbers.to_numpy(),
+                values=values,
+                sizes=tuple(facts["sizes"]),
+            )
 
 
-def _with_label(rows: LabelledRows) -> pa.RecordBatch:
-    return rows.batch.append_column(_LABEL, pa.array(rows.label, pa.float32()))
+def _columns(rows: LabelledRows) -> pa.RecordBatch:
+    ours = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values]
+    return pa.RecordBatch.from_arrays([*rows.batch.columns, *ours], schema=pa.schema([*rows.batch.schema, *_OURS]))

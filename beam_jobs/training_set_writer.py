@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_jobs.split_statistics import UNSEEN
 from beam_jobs.written_files import REJECTED, WORK, Written, by_reason, name_all
-from models.training_set import KIND
+from models.training_set import FORMAT, KIND
 from models.use_case import UseCase
 from schemas import anomalies, artifact, fingerprint
 from schemas.errors import InputError, OnegraphError
@@ -19,11 +19,22 @@ from transforms.tfrecord import SUFFIXES
 STATISTICS = "statistics"
 
 
-def check_spooled(spooled: Written, rows_read: int, data: Sequence[str]) -> None:
-    """Raise where the rows of the first pass do not add up, or nothing can be learnt from them."""
+def together(spooled: Written, written: Written) -> Written:
+    """Return what both passes wrote: the rows that the second kept, and what each rejected."""
+    return Written(
+        files=written.files | {REJECTED: [*spooled.files[REJECTED], *written.files.get(REJECTED, [])]},
+        rows_read=spooled.rows_read,
+        split_rows=written.split_rows,
+        label_sums=written.label_sums,
+        rejected_counts=spooled.rejected_counts + written.rejected_counts,
+    )
+
+
+def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
+    """Raise where the rows of a pass do not add up, or nothing can be learnt from them."""
     where = " ".join(data)
-    rows, rejected = spooled.split_rows, spooled.rejected_counts.total()
-    if not rows_read == spooled.rows_read == sum(rows.values()) + rejected:
+    rows, rejected = counted.split_rows, counted.rejected_counts.total()
+    if not rows_read == counted.rows_read == sum(rows.values()) + rejected:
         raise OnegraphError(
             f"{where}: {rows_read} rows read, but kept are {rows} and {rejected} rejected; build again elsewhere"
         )
@@ -32,7 +43,7 @@ def check_spooled(spooled: Written, rows_read: int, data: Sequence[str]) -> None
             raise InputError(
                 f"{where}: split {name} is empty ({rows_read} rows read, {rejected} rejected); give more data"
             )
-    for name, label_sum in spooled.label_sums.items():
+    for name, label_sum in counted.label_sums.items():
         if label_sum in (0.0, rows[name]):
             raise InputError(
                 f"{where}: split {name} has one class only, the label is {label_sum / rows[name]:.0f} in all "
@@ -40,21 +51,21 @@ def check_spooled(spooled: Written, rows_read: int, data: Sequence[str]) -> None
             )
 
 
-def finish(path: pathlib.Path, use_case: UseCase, compression: str, spooled: Written, written: Written) -> None:
+def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Written) -> None:
     """Move the files of a build to their names and complete the artifact; raises where a shard lacks rows."""
-    for name, rows in spooled.split_rows.items():
+    for name, rows in written.split_rows.items():
         if rows != written.rows(name):
             raise OnegraphError(
                 f"{path}: split {name} has {rows} rows, its shards {written.rows(name)}; build again elsewhere"
             )
     features = json.loads((path / "graph" / FEATURES).read_text())["features"]
     suffix = f"tfrecord{SUFFIXES[compression]}"
-    shards = {name: name_all(path, name, suffix, written.files[name]) for name in spooled.split_rows}
-    name_all(path, REJECTED, "jsonl", spooled.files[REJECTED])
+    shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
+    name_all(path, REJECTED, "jsonl", written.files[REJECTED])
     work = path / WORK
     os.replace(work / STATISTICS, path / STATISTICS)
     unseen = path / STATISTICS / UNSEEN
-    described = anomalies.describe(spooled.rejected_counts, json.loads(unseen.read_text()))
+    described = anomalies.describe(written.rejected_counts, json.loads(unseen.read_text()))
     (path / "anomalies.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
     unseen.unlink()
     (path / "schema.pbtxt").write_text(use_case.schema.text())
@@ -72,12 +83,13 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, spooled: Wri
     names = [shard["name"] for found in shards.values() for shard in found]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
     counted = {
+        "format": FORMAT,
         "rows": {
-            "read": spooled.rows_read,
-            **spooled.split_rows,
-            "rejected": spooled.rejected_counts.total(),
+            "read": written.rows_read,
+            **written.split_rows,
+            "rejected": written.rejected_counts.total(),
         },
-        "label_mean": {name: ones / spooled.split_rows[name] for name, ones in spooled.label_sums.items()},
-        "rejected_by_reason": by_reason(spooled.rejected_counts),
+        "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
+        "rejected_by_reason": by_reason(written.rejected_counts),
     }
     artifact.complete(path, KIND, {**facts, **counted, "fingerprint": artifact.content_id(content)})

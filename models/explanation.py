@@ -1,7 +1,8 @@
 """Explanation: which raw columns made a score, on request, for some of the predictions.
 
 A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score. What the features
-of one raw column contribute is added up under its name; a feature of several columns has their names, joined.
+of one raw column contribute is added up under its name; a feature of several columns has their names, joined. A name
+that could be taken for one of these, as in a column called `(bias)` or `a+b`, stands in quotes.
 """
 
 import dataclasses
@@ -88,12 +89,21 @@ def by_origin(values: np.ndarray, columns: Sequence[Sequence[str]]) -> tuple[lis
     >>> by_origin(np.float32([[1, 2, 4, 8]]), [["a"], ["b"], ["a"], ["a", "b"]])
     (['a', 'b', 'a+b'], array([[5., 2., 8.]]))
     """
-    origin = [JOIN.join(one) or CONSTANT for one in columns]
+    origin = [JOIN.join(map(_told, one)) or CONSTANT for one in columns]
     names = list(dict.fromkeys(origin))
     sums = np.zeros((len(values), len(names)))
     for place, name in enumerate(origin):
         sums[:, names.index(name)] += values[:, place]
     return names, sums
+
+
+def _told(column: str) -> str:
+    r"""Return a column's name as contributions have it.
+
+    >>> _told("fare"), _told("(bias)"), _told("a+b")
+    ('fare', '"(bias)"', '"a+b"')
+    """
+    return json.dumps(column, ensure_ascii=False) if JOIN in column or column[:1] in ("(", '"') else column
 
 
 def _number(value: np.float32) -> float | None:

@@ -44,9 +44,9 @@ def sample_rows(schema: Schema, statistics: bytes, rows: int = ROWS, seed: int =
 
 def write_golden(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> None:
     """Write rows with their features and scores; raises `ArtifactError` where they depend on the batch size."""
-    scored = scorer.score(rows)
+    scored = scorer.compute(rows)
     for size in _SMALL_BATCHES:
-        parts = [scorer.score(rows.slice(start, size)) for start in range(0, rows.num_rows, size)]
+        parts = [scorer.compute(rows.slice(start, size)) for start in range(0, rows.num_rows, size)]
         again = Scored(np.concatenate([p.features for p in parts]), np.concatenate([p.scores for p in parts]))
         _compare(scored, again, scorer.feature_names, f"{folder}: in batches of {size}")
     features = pa.FixedSizeListArray.from_arrays(pa.array(scored.features.ravel()), scored.features.shape[1])
@@ -62,12 +62,13 @@ def read_golden(folder: pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
     try:
         with pa.OSFile(str(folder / FILE), "rb") as file:
             table = pa.ipc.open_file(file).get_batch(0)
-        features = table.column(_FEATURES)
+        # By place: a raw column may have any name.
+        *raw, features, score = table.columns
         wanted = features.flatten().to_numpy().reshape(len(features), -1)
-        scores = table.column(_SCORE).to_numpy()
-    except (OSError, KeyError, pa.ArrowInvalid):
+        scores = score.to_numpy()
+        rows = pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(table.schema)[:-2]))
+    except (OSError, ValueError, AttributeError):  # ArrowInvalid is a ValueError
         raise ArtifactError(f"{folder / FILE}: no golden rows in Arrow's file format; release again") from None
-    rows = table.select([name for name in table.schema.names if name not in (_FEATURES, _SCORE)])
     return rows, Scored(wanted, scores)
 
 
@@ -75,7 +76,7 @@ def replay_golden(scorer: Scorer, folder: str | pathlib.Path) -> None:
     """Score the golden rows again; raises `ArtifactError` naming the first feature that differs in any bit."""
     folder = pathlib.Path(folder)
     rows, wanted = read_golden(folder)
-    _compare(wanted, scorer.score(rows), scorer.feature_names, f"{folder / FILE}")
+    _compare(wanted, scorer.compute(rows), scorer.feature_names, f"{folder / FILE}")
 
 
 def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str) -> None:

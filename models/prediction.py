@@ -1,17 +1,29 @@
-"""The prediction: one JSON object per scored row, the same bytes whenever the same bundle scores the same record."""
+"""The prediction: one JSON object per scored row, the same bytes whenever the same bundle scores the same record.
+
+Its names are ours; an id column of a use case that has one of them, `id` above all, stands in an object `ids`.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.explanation import Explanation
-from models.scorer import Scorer
+from models.scorer import Scorer, halved
 from models.variants import CHAMPION
 from schemas.errors import OnegraphError
+from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Kind
+
+_log = logging.getLogger(__name__)
+
+# Names of predictions, those to come included. In any case of letters: many readers do not tell `ID` from `id`.
+_OURS = ("id", "ids", "score", "scores", "label", "bundle", "variant", "event_time", "features", "contributions")
+_IDS, _FEATURES = "ids.", "features."  # columns of files
 
 _quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=False)
 
@@ -20,9 +32,10 @@ class PredictionEncoder:
     """Encode the scored rows of one scorer.
 
     Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
-    `score` (the shortest text that reads back as the same float32), `label` (1 at and above the bundle's threshold),
-    `bundle`, `variant`, `event_time` (UTC milliseconds, where the schema has an event time), `features` on request,
-    and `contributions` in the predictions that `explanation` chooses. No clock reading.
+    in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
+    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, where the
+    schema has an event time), `features` on request, and `contributions` in the predictions that `explanation` chooses.
+    No clock reading.
     """
 
     def __init__(self, scorer: Scorer, with_features: bool = False, explanation: Explanation | None = None):
@@ -32,7 +45,9 @@ class PredictionEncoder:
         self._feature_names = scorer.feature_names if with_features else ()
         self._event_time = scorer.schema.event_time
         ids = scorer.schema.with_role("id")
-        self._ids = [column for column in ids if column.role("personal") is None]
+        shown = [column for column in ids if column.role("personal") is None]
+        self._apart = [column for column in shown if is_ours(column.name)]
+        self._ids = [column for column in shown if not is_ours(column.name)] + self._apart
         self._templates: dict[str, str] = {}
 
     def encode(
@@ -44,6 +59,8 @@ class PredictionEncoder:
         variant: str = CHAMPION,
     ) -> list[bytes]:
         """Return one UTF-8 JSON object per row; `ids` are like `topic/partition/offset`. All have as many rows.
+
+        Raises for the whole batch what is wrong with one row, as `columns` does.
 
         >>> float32 = pa.array([0.1], pa.float32())
         >>> _numbers(float32).to_pylist()
@@ -75,34 +92,47 @@ class PredictionEncoder:
         ids: Sequence[str] | pa.Array,
         variant: str = CHAMPION,
     ) -> pa.RecordBatch:
-        """Return the same fields as typed columns, for files of columns; a feature's column is `features.<name>`.
+        """Return the same fields as typed columns, for files of columns: also `features.<name>` and `ids.<name>`.
 
         `contributions` is JSON, null where a row has none.
         """
         _check_lengths(batch, scores, features, ids)
         rows = batch.num_rows
         columns: dict[str, pa.Array] = {"id": pa.array(ids, pa.string())}
-        columns |= {column.name: batch.column(column.name) for column in self._ids}
+        for column in self._ids:
+            columns[_IDS * (column in self._apart) + column.name] = batch.column(column.name)
         columns |= {"score": pa.array(scores.astype(np.float32)), "label": self._labels(scores)}
         columns["bundle"] = pa.array([self._bundle_id] * rows, pa.string())
         columns["variant"] = pa.array([variant] * rows, pa.string())
         if self._event_time is not None:
-            name, milliseconds = self._event_time
-            columns["event_time"] = pc.multiply(batch.column(name), milliseconds)
+            (columns["event_time"],) = self._event_times(batch)
         for place, name in enumerate(self._feature_names):
-            columns[f"features.{name}"] = pa.array(np.ascontiguousarray(features[:, place]))
+            columns[_FEATURES + name] = pa.array(np.ascontiguousarray(features[:, place]))
         if self._explanation is not None:
             explained = self._explained(scores, features, ids)
             columns["contributions"] = pa.array([explained.get(row) for row in range(rows)], pa.string())
         return pa.RecordBatch.from_pydict(columns)
 
+    def encode_rows(self, *scored: Any) -> tuple[list[bytes], np.ndarray, list[Rejection]]:
+        """Encode what can be encoded; takes what `encode` takes.
+
+        Returns the predictions, the rows that they are of (int64), and a rejection (`BAD_OUTPUT`) per other row.
+        """
+        return _row_by_row(self.encode, scored)
+
+    def column_rows(self, *scored: Any) -> tuple[list[pa.RecordBatch], np.ndarray, list[Rejection]]:
+        """Return as columns what can be, in one or more batches; otherwise what `encode_rows` takes and returns."""
+        return _row_by_row(lambda *part: [self.columns(*part)], scored)
+
     def _template(self, variant: str) -> str:
         """Return the text of a variant's predictions with a `%s` for every value of a row."""
         fields = [_field(column.name) for column in self._ids]
+        plain, apart = fields[: len(fields) - len(self._apart)], ",".join(fields[len(fields) - len(self._apart) :])
         features = ",".join(_field(name) for name in self._feature_names)
         parts = [
             '"id":%s',
-            *fields,
+            *plain,
+            *([f'"ids":{{{apart}}}'] if apart else []),
             '"score":%s,"label":%s',
             f'"bundle":"{self._bundle_id}"',
             '"variant":' + _constant(variant),
@@ -118,7 +148,7 @@ class PredictionEncoder:
         if self._event_time is None:
             return []
         name, milliseconds = self._event_time
-        return [pc.multiply(batch.column(name), milliseconds)]
+        return [pc.multiply_checked(batch.column(name), milliseconds)]
 
     def _contributions(self, scores: np.ndarray, features: np.ndarray, ids: Sequence[str] | pa.Array) -> Iterator[str]:
         explained = self._explained(scores, features, ids)
@@ -135,6 +165,34 @@ class PredictionEncoder:
 
     def _labels(self, scores: np.ndarray) -> pa.Array:
         return pa.array((scores >= self._threshold).astype(np.int8))
+
+
+def is_ours(name: str) -> bool:
+    """Say whether a prediction has this name already, whatever the case of its letters.
+
+    >>> is_ours("ID"), is_ours("features.fare"), is_ours("trip_id")
+    (True, True, False)
+    """
+    lower = name.lower()
+    return lower in _OURS or lower.startswith((_IDS, _FEATURES))
+
+
+def _row_by_row(encode: Callable[..., list], scored: Sequence[Any]) -> tuple[list, np.ndarray, list[Rejection]]:
+    """Encode a batch (the batch, scores, features, ids, maybe the variant); where it fails, halve it."""
+    _check_lengths(*scored[:4])
+    try:
+        return encode(*scored), np.arange(len(scored[1])), []
+    except Exception as error:  # its text may quote a value
+        _log.warning("%d predictions cannot be made at once (%s); halving", len(scored[1]), type(error).__name__)
+
+    def encoded(start: int, end: int) -> np.ndarray:
+        values = encode(*(one[start:end] for one in scored[:4]), *scored[4:])
+        made = np.empty(len(values), object)
+        made[:] = values
+        return made
+
+    values, kept, failed = halved(len(scored[1]), encoded)
+    return list(values), kept, [Rejection(int(row), Stage.WRITE, Reason.BAD_OUTPUT) for row in failed]
 
 
 def _check_lengths(

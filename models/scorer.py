@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from models import xgb
-from schemas import artifact
-from schemas.errors import ArtifactError, OnegraphError
+from schemas import artifact, roles
+from schemas.errors import ArtifactError, InputError, OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import SERVING, Schema
+from transforms.finite import infinite_rows, kept_rows
 from transforms.graph import TransformGraph, graph_fingerprint
 
 KIND = "bundle"
@@ -81,42 +82,62 @@ class Scorer:
         return cls(opened, schema.environment(SERVING), graph, model)
 
     def score(self, batch: pa.RecordBatch) -> Scored:
-        """Score a raw batch in one call of graph and model; every row or an exception."""
+        """Score a raw batch in one call of graph and model; every row or an exception.
+
+        Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows alone.
+        """
+        scored = self.compute(batch)
+        if found := infinite_rows(scored.features, self.feature_names):
+            raise InputError(
+                f"row {found[0].row}: {found[0].path} is infinite, as in {len(found)} of {batch.num_rows} rows; call "
+                "score_rows, which rejects such rows alone, or guard the division in preprocessing_fn"
+            )
+        return scored
+
+    def compute(self, batch: pa.RecordBatch) -> Scored:
+        """Return what graph and model make of a raw batch, infinite features included, as golden rows hold it."""
         features = self._features(batch)
         return Scored(features, self._scores(features))
 
     def score_rows(self, batch: pa.RecordBatch, lap: Lap = unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
 
-        A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); a score that is not a finite
-        number is `BAD_OUTPUT`. A failure of the whole batch at every size, such as a missing column, is raised, and
-        so is another number of rows out than in (`RowsDiffer`).
+        A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); an infinite feature is
+        `FEATURE_NONFINITE`, a score that is not a finite number `BAD_OUTPUT`. A failure of the whole batch at every
+        size, such as a missing column, is raised, and so is another number of rows out than in (`RowsDiffer`).
         """
         features, rows, failed = self.feature_rows(batch)
         lap("transform")
         scored, kept, refused = self.score_features(features)
         lap("score")
-        if not len(failed) and not refused:
+        if not failed and not refused:
             return scored, rows, []
-        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
-        rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+        rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
         return scored, rows[kept], sorted(rejections, key=lambda rejection: rejection.row)
 
-    def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Transform what can be transformed: features, the rows that they are of and the rows that failed (int64).
+    def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[Rejection]]:
+        """Transform what can be transformed: features, the rows that they are of (int64), a rejection per other row.
 
-        Bundles that share the graph share this, `score_features` does the rest. Raises what is wrong with every row.
+        A missing value is NaN in the features; none is infinite. Bundles that share the graph share this,
+        `score_features` does the rest. Raises what is wrong with every row.
         """
-        features, rows, failed = _halved(
+        features, rows, failed = halved(
             batch.num_rows, lambda start, end: self._features(batch.slice(start, end - start))
         )
         if len(failed):
             self.graph.check_columns(batch)
-        return features if len(rows) else np.empty((0, len(self.feature_names)), np.float32), rows, failed
+        if not len(rows):
+            features = np.empty((0, len(self.feature_names)), np.float32)
+        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
+        if infinite := infinite_rows(features, self.feature_names):
+            kept = kept_rows(len(rows), infinite)
+            rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in infinite]
+            features, rows = features[kept], rows[kept]
+        return features, rows, rejections
 
     def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored of rows of features; returns what `score_rows` does."""
-        scores, rows, failed = _halved(len(features), lambda start, end: self._scores(features[start:end]))
+        scores, rows, failed = halved(len(features), lambda start, end: self._scores(features[start:end]))
         rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         finite = np.isfinite(scores)
         if not finite.all():
@@ -142,7 +163,7 @@ class Scorer:
             )
 
 
-def _halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Call for all rows at once; where that fails, halve until the bad rows stand alone.
 
     Returns what the calls gave, the rows that it is of and the rows that failed (int64).
@@ -171,8 +192,9 @@ def _halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarr
 
 
 def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:
-    """Graph, model and schema change together or not at all."""
+    """Graph, model and schema change together or not at all; times can be read."""
     manifest, path = opened.manifest, opened.path
+    roles.event_time(schema.columns, str(path / "schema.pbtxt"))
     if schema.fingerprint != manifest["schema_fingerprint"]:
         raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
     if graph.schema.fingerprint != schema.environment(SERVING).fingerprint:

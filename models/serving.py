@@ -34,6 +34,12 @@ class Part:
     scored: Scored
     rejections: list[Rejection]
 
+    def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "Part":
+        """Return the part with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
+        more = [dataclasses.replace(one, row=int(self.rows[one.row])) for one in refused]
+        scored = Scored(self.scored.features[kept], self.scored.scores[kept])
+        return Part(self.variant, self.rows[kept], scored, self.rejections + more)
+
 
 class Lane:
     """The variants that take their raw batches by one schema; `deciders` is how many there are in all lanes."""
@@ -71,10 +77,12 @@ class Lane:
                 if wanted.owners:
                     raise
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
-                kept, failed = np.empty(0, np.int64), np.arange(len(rows))
+                kept = np.empty(0, np.int64)
+                failed = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in range(len(rows))]
+            failed = [dataclasses.replace(one, row=int(rows[one.row])) for one in failed]
             lap("transform")
             for variant in variants:
-                yield _scored_by(variant, features, rows[kept], rows[failed], owners)
+                yield _scored_by(variant, features, rows[kept], failed, owners)
                 lap("score")
 
 
@@ -91,21 +99,20 @@ class _Wanted:
 
 
 def _scored_by(
-    variant: Variant, features: np.ndarray, rows: np.ndarray, failed: np.ndarray, owners: np.ndarray
+    variant: Variant, features: np.ndarray, rows: np.ndarray, failed: list[Rejection], owners: np.ndarray
 ) -> Part:
     if variant.owner is not None:
         mine = owners[rows] == variant.owner
         if not mine.all():
             features, rows = features[mine], rows[mine]
-        failed = failed[owners[failed] == variant.owner]
+        failed = [one for one in failed if owners[one.row] == variant.owner]
     try:
         scored, kept, refused = variant.scorer.score_features(features)
     except RowsDiffer:
         if variant.owner is not None:
             raise
         return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
-    rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
-    rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+    rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return Part(variant, rows[kept], scored, rejections)
 
 

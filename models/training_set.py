@@ -9,10 +9,13 @@ import numpy as np
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from transforms.examples import ExampleDecoder
+from transforms.examples import ExampleDecoder, stored_name
+from transforms.finite import infinite_rows
 from transforms.tfrecord import read_shard
 
 KIND = "training_set"
+# 1 knew no names of its own in examples (`transforms.examples.stored_name`); sets of before have no number at all.
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,7 @@ class TrainingSet:
         self.feature_names = tuple(self.manifest["feature_names"])
         self.feature_kinds = tuple(self.manifest["feature_kinds"])
         self.slices = tuple(self.manifest["slices"])
+        self._check_format()
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "TrainingSet":
@@ -53,7 +57,7 @@ class TrainingSet:
         return self.manifest["fingerprint"]
 
     def load(self, split: str) -> Split:
-        """Read every shard of a split, checksums compared; raises `ArtifactError` where rows are missing."""
+        """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
         shards = self.manifest["shards"].get(split)
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
@@ -68,7 +72,29 @@ class TrainingSet:
             if rows != shard["rows"]:
                 raise ArtifactError(f"{path}: {rows} rows, the manifest says {shard['rows']}; copy the file again")
             blocks += found
-        return self._joined(blocks)
+        joined = self._joined(blocks)
+        self._check_finite(split, joined.features)
+        return joined
+
+    def _check_format(self) -> None:
+        written = self.manifest.get("format", 1)
+        taken = [name for name in self.feature_names if stored_name(name) != name]
+        if written == 1 and taken:
+            raise ArtifactError(
+                f"{self.path}: a training set of format 1, in which feature {taken[0]!r} cannot be told from what is "
+                "ours; build it again"
+            )
+        if written not in (1, FORMAT):
+            raise ArtifactError(
+                f"{self.path}: a training set of format {written!r}, this onegraph reads 1 and {FORMAT}; build it again"
+            )
+
+    def _check_finite(self, split: str, features: np.ndarray) -> None:
+        if found := infinite_rows(features, self.feature_names):
+            raise ArtifactError(
+                f"{self.path}: split {split}: {found[0].path} is infinite, as in {len(found)} of {len(features)} rows; "
+                "build the training set again, which rejects such rows"
+            )
 
     def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]]) -> Split:
         if not blocks:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 import schemas
 from models.spec import ModelSpec
+from schemas import roles
 from schemas.errors import InputError
 from schemas.schema import Schema
 
@@ -63,7 +64,9 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
     for file in files:
         if not file.is_file():
             raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
-    return Schema.load(files[0])
+    schema = Schema.load(files[0])
+    roles.check(schema.columns, str(files[0]))
+    return schema
 
 
 def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:

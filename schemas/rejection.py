@@ -37,6 +37,7 @@ class Reason(enum.StrEnum):
     RANGE = "RANGE"
     TIME_RANGE = "TIME_RANGE"
     LABEL = "LABEL"
+    FEATURE_NONFINITE = "FEATURE_NONFINITE"
     SCORE_FAILED = "SCORE_FAILED"
     BAD_OUTPUT = "BAD_OUTPUT"
     OUT_TOO_LARGE = "OUT_TOO_LARGE"
@@ -49,7 +50,8 @@ class Rejection:
     """One rejected row.
 
     `row` counts from 0 in the input of the function that returned it; `path` is a JSON pointer to the field
-    (`/fare`), empty where the whole record is at fault.
+    (`/fare`), to the feature (`/features/fare_per_mile`) where that is what is wrong, empty where the whole record is
+    at fault.
     """
 
     row: int

@@ -1,8 +1,7 @@
 """Typed access to one use case's schema, a tensorflow_metadata `Schema` in text form.
 
 The schema says for every column its type, whether a record must have it, its domain and range, in which
-environment it exists (`TRAINING`, `SERVING`), and its roles. Roles are annotation tags: `id`, `key`,
-`event_time:s` or `event_time:ms` (the unit is part of the tag), `personal:<treatment>`, `computed:window`.
+environment it exists (`TRAINING`, `SERVING`), and its roles, which are annotation tags (`schemas/roles.py`).
 """
 
 import dataclasses
@@ -14,12 +13,11 @@ import pyarrow as pa
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schemas import fingerprint
+from schemas import fingerprint, roles
 from schemas.errors import InputError
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
-_MILLISECONDS = {"s": 1000, "ms": 1}
 
 
 class Kind(enum.Enum):
@@ -32,7 +30,10 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One raw column. `minimum` and `maximum` are inclusive; `domain` holds the expected strings, if any."""
+    """One raw column. `minimum` and `maximum` are inclusive; `domain` holds the expected strings, if any.
+
+    Times of events always have limits: those of `roles.time_range`.
+    """
 
     name: str
     kind: Kind
@@ -113,13 +114,7 @@ class Schema:
     @functools.cached_property
     def event_time(self) -> tuple[str, int] | None:
         """The event time column and how many milliseconds its unit has, or None where no column has the role."""
-        columns = self.with_role("event_time")
-        if not columns:
-            return None
-        unit = columns[0].role("event_time")
-        if len(columns) > 1 or unit not in _MILLISECONDS:
-            raise InputError(f"schema: {columns[0].name}: want one column with role event_time:s or event_time:ms")
-        return columns[0].name, _MILLISECONDS[unit]
+        return roles.event_time(self.columns)
 
     def text(self) -> str:
         """Return the text form, as `from_text` reads it."""
@@ -137,7 +132,7 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
     except KeyError:
         raise InputError(f"schema: {feature.name}: its type is not FLOAT, INT or BYTES") from None
     minimum, maximum = _range(feature)
-    return Column(
+    column = Column(
         name=feature.name,
         kind=kind,
         required=feature.presence.min_fraction >= 1.0,
@@ -147,6 +142,11 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
         roles=tuple(feature.annotation.tag),
         absent_from=frozenset(feature.not_in_environment),
     )
+    unit = column.role("event_time")
+    if kind is Kind.INT and unit in roles.MILLISECONDS:
+        first, last = roles.time_range(unit, minimum, maximum)
+        return dataclasses.replace(column, minimum=first, maximum=last)
+    return column
 
 
 def _range(feature: schema_pb2.Feature) -> tuple[float | int | None, float | int | None]:

@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.evaluation import evaluate_candidate
 from models.training import train_candidate
-from models.training_set import TrainingSet
+from models.training_set import FORMAT, TrainingSet
 from models.use_case import UseCase
 from schemas import artifact, fingerprint
 from transforms.analysis import AnalyzeGraph, graph_fingerprint
@@ -73,6 +73,7 @@ def write_training_set(use_case: UseCase, graph: pathlib.Path, rows: pa.RecordBa
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     facts = {
+        "format": FORMAT,
         "use_case": use_case.name,
         "rows": {"read": rows.num_rows, **counts, "rejected": 0},
         "shards": shards,

@@ -13,6 +13,7 @@ from beam_jobs.event_policy import EventPolicy
 from beam_jobs.event_scoring import EventScorer, _check_complete
 from beam_jobs.events import EventBatch
 from beam_jobs.step_watch import Unwatched
+from models.explanation import Explanation
 from models.registry import Registry
 from models.scorer import Scorer
 from models.serving import Serving
@@ -102,6 +103,29 @@ def test_bad_events_are_rejected_alone_and_byte_for_byte(scorer, good):
         assert ours["onegraph.bundle"] == scorer.bundle_id.encode()
         assert ours["onegraph.attempt"] == b"1"
     assert len(outcome.predictions) == 12 - len(bad)
+
+
+@pytest.mark.parametrize("bad", [[2], [0, 5, 11], list(range(12))])
+def test_what_fails_after_scoring_costs_its_own_event(scorer, good, trips, monkeypatch, bad):
+    """As contributions did for an infinite feature: the library refuses the whole batch for one row."""
+    fares = scorer.score(trips.slice(0, 12)).features[:, scorer.feature_names.index("fare")]
+    assert len(set(fares.tolist())) == 12
+    real, refused = scorer.model.contributions, set(fares[bad].tolist())
+
+    def contributions(features):
+        if refused & set(features[:, scorer.feature_names.index("fare")].tolist()):
+            raise ValueError("Check failed: valid: Input data contains `inf`")
+        return real(features)
+
+    monkeypatch.setattr(scorer.model, "contributions", contributions)
+    outcome, rejections = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    assert [(one.row, one.stage, one.reason) for one in rejections] == [
+        (row, Stage.WRITE, Reason.BAD_OUTPUT) for row in bad
+    ]
+    assert outcome.rejected.values == [good[row] for row in bad]
+    monkeypatch.undo()
+    whole, _ = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    assert outcome.predictions.values == [whole.predictions.values[row] for row in range(12) if row not in bad]
 
 
 def test_the_same_events_alone_or_in_company_are_the_same_bytes(scorer, good):

@@ -1,6 +1,7 @@
 """`build_training_set` as people call it: every row once, the same bytes twice, bad input refused in one line."""
 
 import collections
+import dataclasses
 import gzip
 import itertools
 import json
@@ -215,13 +216,13 @@ def _spooled(rows_read, rejected=0, **splits):
 )
 def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_spooled(spooled, 6, ["a.csv"])
+        training_set_writer.check_counts(spooled, 6, ["a.csv"])
 
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path):
-    written = Written({"train": [UnnamedFile("x", (0, 0), 2)]})
+    counted = dataclasses.replace(_spooled(3, train=(3, 1)), files={"train": [UnnamedFile("x", (0, 0), 2)]})
     with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
-        training_set_writer.finish(tmp_path, find("taxi"), "gzip", _spooled(3, train=(3, 1)), written)
+        training_set_writer.finish(tmp_path, find("taxi"), "gzip", counted)
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ from models.evaluation import evaluation_path
 from models.registry import Registry
 from models.scorer import Scorer
 from schemas import artifact
-from schemas.errors import ArtifactError, GateRefusal
+from schemas.errors import ArtifactError, GateRefusal, InputError
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def test_loads_where_it_was_copied(copied, registry, trips):
     golden.replay_golden(there, copied / "golden")
     batch = trips.slice(0, 50)
     assert here.score(batch).scores.tobytes() == there.score(batch).scores.tobytes()
+
+
+@pytest.mark.parametrize("tag", ["event_time:iso", "event_time"])
+def test_times_that_nobody_can_read_are_refused(copied, tag):
+    """As a bundle of before may have them: each row would fail."""
+    schema = copied / "schema.pbtxt"
+    schema.write_text(schema.read_text().replace("event_time:s", tag))
+    with pytest.raises(InputError, match=r"schema\.pbtxt: trip_start_timestamp: tag event_time.* has no known unit"):
+        Scorer.load(copied, verify=False)
 
 
 def test_half_written_is_refused(copied):

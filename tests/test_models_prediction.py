@@ -12,6 +12,7 @@ from models.prediction import PredictionEncoder, _numbers, _texts
 from models.registry import Registry
 from models.scorer import Scorer
 from schemas.errors import OnegraphError
+from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 
 
@@ -82,7 +83,7 @@ def test_missing_id_is_null(scorer, trips):
 def test_every_row_wants_one_of_each(scorer, trips):
     scored = scorer.score(trips.slice(0, 2))
     with pytest.raises(OnegraphError, match="3 rows, 2 scores"):
-        PredictionEncoder(scorer).encode(trips.slice(0, 3), scored.scores, scored.features, ["a", "b", "c"])
+        PredictionEncoder(scorer).encode_rows(trips.slice(0, 3), scored.scores, scored.features, ["a", "b", "c"])
 
 
 def test_no_rows(scorer, trips):
@@ -103,6 +104,45 @@ def test_personal_ids_are_left_out(scorer, monkeypatch):
     assert b"4111" not in line
     assert json.loads(line)["trip"] == 'a "b"\n'
     assert "event_time" not in json.loads(line)
+
+
+IDS = """
+feature { name: "ID" type: INT annotation { tag: "id" } }
+feature { name: "trip" type: BYTES annotation { tag: "id" } }
+feature { name: "ids.x" type: FLOAT annotation { tag: "id" } }
+feature { name: "at" type: INT annotation { tag: "event_time:s" } }
+"""
+
+
+def test_ids_with_names_of_ours_stand_apart(scorer, monkeypatch):
+    monkeypatch.setattr(scorer, "schema", Schema.from_text(IDS))
+    batch = pa.record_batch({"ID": [5], "trip": ["a"], "ids.x": pa.array([0.5], pa.float32()), "at": [1_700_000_000]})
+    scored = batch, np.float32([0.25]), np.zeros((1, 16), np.float32), ["t/0/0"]
+    (line,) = PredictionEncoder(scorer).encode(*scored)
+    assert line.startswith(b'{"id":"t/0/0","trip":"a","ids":{"ID":5,"ids.x":0.5},"score":0.25,')
+    columns = PredictionEncoder(scorer).columns(*scored)
+    assert columns.schema.names[:5] == ["id", "trip", "ids.ID", "ids.ids.x", "score"]
+
+
+@pytest.mark.parametrize("bad", [[0], [3, 4, 9], list(range(10))])
+def test_a_row_that_cannot_be_written_costs_only_itself(scorer, monkeypatch, bad, caplog):
+    """An event time that nobody validated: in milliseconds it is more than 64 bits, and must not wrap to 0."""
+    monkeypatch.setattr(scorer, "schema", Schema.from_text(IDS))
+    times = [2**62 if row in bad else 1_700_000_000 for row in range(10)]
+    floats = pa.array([0.5] * 10, pa.float32())
+    batch = pa.record_batch({"ID": list(range(10)), "trip": ["secret"] * 10, "ids.x": floats, "at": times})
+    scored = batch, np.full(10, 0.25, np.float32), np.zeros((10, 16), np.float32), [f"t/0/{row}" for row in range(10)]
+    encoder, good = PredictionEncoder(scorer), [row for row in range(10) if row not in bad]
+    lines, kept, rejections = encoder.encode_rows(*scored)
+    assert [json.loads(line)["id"] for line in lines] == [f"t/0/{row}" for row in good]
+    assert kept.tolist() == good
+    assert rejections == [Rejection(row, Stage.WRITE, Reason.BAD_OUTPUT) for row in bad]
+    batches, kept, again = encoder.column_rows(*scored)
+    assert [one for part in batches for one in part.column("ids.ID").to_pylist()] == kept.tolist() == good
+    assert again == rejections
+    assert "secret" not in caplog.text
+    with pytest.raises(pa.ArrowInvalid, match="overflow"):
+        encoder.encode(*scored)
 
 
 @settings(max_examples=300, deadline=None)

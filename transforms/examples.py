@@ -1,7 +1,8 @@
 """Transformed rows as serialized `tf.train.Example`, and back.
 
 Features stand under their own names (one float or one integer each), the label under `label`, and the raw columns
-that evaluation slices by under `slice.<name>`, as strings; a row without a value for a slice has an empty list.
+that evaluation slices by under `slice.<name>`, as strings; a row without a value for a slice has an empty list. Names
+that are ours, `example.` for those to come, are never a feature's: one of such a name stands under `feature.<name>`.
 """
 
 import dataclasses
@@ -16,12 +17,23 @@ from schemas.errors import ArtifactError
 
 LABEL = "label"
 SLICE = "slice."
+FEATURE = "feature."
+_OURS = (SLICE, FEATURE, "example.")
 
 _FLOAT_BYTES = 4
 _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may have
 _NEGATIVE_VARINT_BYTES = 10
 _FEATURES, _ENTRY, _KEY, _VALUE = b"\x0a", b"\x0a", b"\x0a", b"\x12"
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
+
+
+def stored_name(feature: str) -> str:
+    """Return the name under which an example has a feature.
+
+    >>> stored_name("fare"), stored_name("label"), stored_name("slice.company")
+    ('fare', 'feature.label', 'feature.slice.company')
+    """
+    return FEATURE + feature if feature == LABEL or feature.startswith(_OURS) else feature
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +55,7 @@ class ExampleEncoder:
     ) -> list[bytes]:
         """Encode float32 features [rows, features], label [rows] and one string column per slice name."""
         rows = len(features)
-        names = [*self.feature_names, LABEL]
+        names = [*map(stored_name, self.feature_names), LABEL]
         kinds = [*self.feature_kinds, "float"]
         values = [*np.ascontiguousarray(features.T), label.astype(np.float32)]
         parts = []
@@ -68,9 +80,10 @@ class ExampleDecoder:
 
     def __init__(self, feature_names: Sequence[str], feature_kinds: Sequence[str], slice_names: Sequence[str] = ()):
         self.feature_names = tuple(feature_names)
+        self._stored = tuple(map(stored_name, feature_names))
         self.slice_names = tuple(slice_names)
         schema = schema_pb2.Schema()
-        for name, kind in zip([*feature_names, LABEL], [*feature_kinds, "float"], strict=True):
+        for name, kind in zip([*self._stored, LABEL], [*feature_kinds, "float"], strict=True):
             schema.feature.add(name=name, type=schema_pb2.FLOAT if kind == "float" else schema_pb2.INT)
         for name in slice_names:
             schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
@@ -83,7 +96,7 @@ class ExampleDecoder:
         """
         batch = self._decoder.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
-        for place, name in enumerate(self.feature_names):
+        for place, name in enumerate(self._stored):
             features[:, place] = _one_per_row(batch, name)
         slices = {name: _texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices

@@ -51,7 +51,8 @@ class JsonDecoder:
         self._strict = StrictJson(schema, self.limits)
         self._plain_names = all(map(_is_plain, schema.names))
         self._learned: tuple[str, ...] = ()
-        self._make_fast_path()
+        if self._plain_names:
+            self._make_fast_path()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _make_decoder, (self.schema.text(), self.limits)
@@ -69,7 +70,8 @@ class JsonDecoder:
             else:
                 found += others
         unknown.add(name for name, _ in found)
-        self._learn(found)
+        if self._plain_names:
+            self._learn(found)
         kept = np.arange(len(rows), dtype=np.int64)
         if faults:
             kept = np.array([index for index, row in enumerate(rows) if row is not None], np.int64)

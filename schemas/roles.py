@@ -1,0 +1,81 @@
+"""Roles: what the annotation tags of a column say, how they are written, and which times an event may have.
+
+| tag | means |
+|---|---|
+| `id` | names the record: echoed in predictions, decides the split |
+| `key` | whose record it is |
+| `event_time:s`, `event_time:ms` | when it happened, in seconds or milliseconds since 1970 (UTC); type INT |
+| `personal:<treatment>` | personal data: never shown |
+| `computed:window` | computed by the job, not sent |
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from schemas.schema import Column
+
+SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window"
+MILLISECONDS = {"s": 1000, "ms": 1}
+
+_TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
+_YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
+
+
+def check(columns: "Sequence[Column]", where: str) -> None:
+    """Raise `InputError` for a tag that is no role, and for roles that contradict each other."""
+    for column in columns:
+        for tag in column.roles:
+            if not _TAG.fullmatch(tag):
+                raise InputError(
+                    f"{where}: {column.name}: tag {tag!r} is no role; known: {SYNTAX}; "
+                    "what is for people goes into annotation { comment: ... }"
+                )
+        heads = [tag.partition(":")[0] for tag in column.roles]
+        if len(set(heads)) != len(heads):
+            raise InputError(f"{where}: {column.name}: tags {', '.join(column.roles)} name a role twice; keep one")
+    time = event_time(columns, where)
+    for column in columns:
+        if time and column.name == time[0] and (column.minimum or 0) > (column.maximum or 0):
+            raise InputError(
+                f"{where}: {column.name}: its int_domain has no time of the years 1 to 9999; are its limits in "
+                "another unit than the tag's?"
+            )
+
+
+def event_time(columns: "Iterable[Column]", where: str = "schema") -> tuple[str, int] | None:
+    """Return the event time column and how many milliseconds its unit has, None without one; raises `InputError`."""
+    found = [column for column in columns if column.role("event_time") is not None]
+    if not found:
+        return None
+    column, unit = found[0], found[0].role("event_time") or ""
+    wanted = "wanted one column of type INT tagged event_time:s or event_time:ms"
+    if len(found) > 1:
+        raise InputError(f"{where}: {' and '.join(one.name for one in found)} are both event time; {wanted}")
+    if unit not in MILLISECONDS:
+        raise InputError(f"{where}: {column.name}: tag event_time:{unit} has no known unit; {wanted}")
+    if column.kind.name != "INT":
+        why = "float32 holds today's seconds only to 128" if column.kind.name == "FLOAT" else "text is not read as time"
+        raise InputError(f"{where}: {column.name}: event time of type {column.kind.name} ({why}); {wanted}")
+    return column.name, MILLISECONDS[unit]
+
+
+def time_range(unit: str, minimum: float | None, maximum: float | None) -> tuple[float, float]:
+    """Return the first and the last time that a column of event times takes, in its unit.
+
+    The schema's own limits hold within the years 1 to 9999, so that milliseconds never overflow. Where it has none,
+    times begin with 1971: seconds in a column of milliseconds would all be January 1970, milliseconds in a column of
+    seconds are after 9999.
+
+    >>> time_range("s", None, None), time_range("ms", 0, 2**63 - 1)
+    ((31536000, 253402300799), (0, 253402300799999))
+    """
+    per_second = 1000 // MILLISECONDS[unit]
+    first, last = _YEAR_1 * per_second, _YEAR_9999 * per_second + per_second - 1
+    return (
+        _YEAR_1971 * per_second if minimum is None else max(minimum, first),
+        last if maximum is None else min(maximum, last),
+    )
