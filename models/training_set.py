@@ -5,11 +5,12 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from transforms.examples import ExampleDecoder
+from transforms.examples import TEXTS, ExampleDecoder
 from transforms.tfrecord import read_shard
 
 KIND = "training_set"
@@ -17,11 +18,11 @@ KIND = "training_set"
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Features float32 [rows, features], label float32 [rows], and the slices: object arrays of str or None."""
+    """Features float32 [rows, features], label float32 [rows], and the slices: strings, null where missing."""
 
     features: np.ndarray
     label: np.ndarray
-    slices: Mapping[str, np.ndarray]
+    slices: Mapping[str, pa.DictionaryArray]
 
 
 class TrainingSet:
@@ -70,15 +71,15 @@ class TrainingSet:
             blocks += found
         return self._joined(blocks)
 
-    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]]) -> Split:
+    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]]) -> Split:
         if not blocks:
             return Split(
                 np.empty((0, len(self.feature_names)), np.float32),
                 np.empty(0, np.float32),
-                {name: np.empty(0, object) for name in self.slices},
+                {name: pa.array([], TEXTS) for name in self.slices},
             )
         return Split(
             np.concatenate([features for features, _, _ in blocks]),
             np.concatenate([label for _, label, _ in blocks]),
-            {name: np.concatenate([slices[name] for _, _, slices in blocks]) for name in self.slices},
+            {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
         )

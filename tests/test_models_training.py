@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from models import metrics, xgb
@@ -27,7 +28,7 @@ def split(rows: int, seed: int, share: float = 0.1) -> Split:
     features = random.normal(size=(rows, 3)).astype(np.float32)
     order = features[:, 0] + 0.5 * random.normal(size=rows)
     label = (order > np.quantile(order, 1 - share)).astype(np.float32)
-    sides = np.where(features[:, 1] > 0, "left", None).astype(object)
+    sides = pa.array(["left" if right > 0 else None for right in features[:, 1]]).dictionary_encode()
     return Split(features, label, {"side": sides})
 
 
