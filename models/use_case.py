@@ -16,6 +16,7 @@ import pyarrow as pa
 import schemas
 from models.spec import ModelSpec
 from schemas.errors import InputError
+from schemas.heeded import check_usable
 from schemas.schema import Schema
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -56,14 +57,19 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
 
 
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
-    """Load only the schema of a use case, without importing TensorFlow; raises as `find` does."""
+    """Load only the schema of a use case, without importing TensorFlow; raises as `find` does.
+
+    A schema that no use case can have raises `InputError` too (`schemas.heeded`).
+    """
     if not _NAME.fullmatch(name):
         raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
     files = _files(name, folder)
     for file in files:
         if not file.is_file():
             raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
-    return Schema.load(files[0])
+    schema = Schema.load(files[0])
+    check_usable(schema, str(files[0]))
+    return schema
 
 
 def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:
