@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models import metrics, xgb
+from models import labels, metrics, xgb
 from models.spec import BEST_F1, ModelSpec
 from models.training import KIND as CANDIDATE
 from models.training import MODEL, spec_from_json
@@ -69,6 +69,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
 def evaluate(model: xgb.XGBoostModel, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
     """Choose the threshold on `eval_split`, measure everything on `test_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
+        labels.check_split(split.label, name)
         if len(np.unique(split.label)) < 2:
             raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
     if spec.threshold == BEST_F1:
