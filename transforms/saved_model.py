@@ -15,9 +15,18 @@ from typing import Any
 from tensorflow.core.framework import function_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
+from schemas.errors import InputError
+
 _FUNCTION = re.compile(r"(__inference_\w*?_)(\d+)\b")
 _NUMBERED = re.compile(r"_\d+$")
 _PRINTED = re.compile(rb"""(?<=tf\.Tensor\()b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+
+
+def check_path(path: str | pathlib.Path) -> None:
+    """Raise `InputError` for a path below which TensorFlow does not find what it wrote: it reads it as a pattern."""
+    for letter in "[\\":
+        if letter in str(path):
+            raise InputError(f"{path}: TensorFlow reads {letter} as part of a pattern; choose another directory")
 
 
 def canonicalize(path: pathlib.Path, temporary_directory: str) -> None:
