@@ -5,6 +5,8 @@ the rejected ones and makes the graph of the train split; the second applies tha
 with an infinite feature, and writes examples and statistics of the others.
 """
 
+import json
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +24,7 @@ from beam_jobs.settings import BuildTrainingSet as Settings
 from beam_jobs.shards import WriteShards
 from beam_jobs.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.spool import SPOOL, ReadSpool, WriteSpool
-from beam_jobs.training_set_writer import STATISTICS, check_counts, finish, together
+from beam_jobs.training_set_writer import ANOMALIES, STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.transform_steps import TransformRows
 from beam_jobs.written_files import WORK, SaveWritten, Written, load_written
 from models import use_case as use_cases
@@ -31,13 +33,17 @@ from models.training_set import KIND
 from models.use_case import UseCase
 from schemas import artifact
 from schemas.errors import UsageError
-from schemas.schema import SERVING
+from schemas.heeded import unheeded
+from schemas.schema import SERVING, TRAINING
 from transforms.analysis import AnalyzeGraph
+from transforms.saved_model import check_path
 
 SPOOLED = "spooled.json"
 SHARDS = "shards.json"
 
 _TRAIN = SPLITS.index("train")
+
+_log = logging.getLogger(__name__)
 
 
 def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
@@ -45,9 +51,12 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     if settings.rows_per_shard < 1:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
     dataflow.refuse_shared_folder(_options(settings), "build_training_set", settings.output)
+    check_path(settings.output)
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     files = find_files(settings.data)
-    check_files(files, use_case.schema)
+    check_files(files, use_case.schema.environment(TRAINING))
+    for field in unheeded(use_case.schema):
+        _log.warning("schema of %s: not heeded: %s", use_case.name, field)
     return use_case, files
 
 
@@ -62,6 +71,7 @@ def run(settings: Settings) -> dict[str, Any]:
             first = analysis(settings, use_case, files, options, path)
             rows_read = counters(run_pipeline(first)).get(ROWS_READ, 0)
         spooled = load_written(path / WORK / SPOOLED)
+        check_labels(spooled, use_case.name)
         check_counts(spooled, rows_read, settings.data)
         with progress.step("transform, write shards and statistics"):
             run_pipeline(transformation(settings, use_case, spooled, options, path))
@@ -108,6 +118,7 @@ def transformation(
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
+    schema = use_case.schema.environment(TRAINING)
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
@@ -115,8 +126,8 @@ def transformation(
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(use_case.schema, SPLITS))
-        | "Write Statistics" >> beam.Map(write_statistics, use_case.schema, str(path / WORK / STATISTICS))
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS))
+        | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
     )
     _ = (
         rows
@@ -147,6 +158,9 @@ def describe(result: dict[str, Any]) -> str:
     split = ", ".join(f"{name} {rows[name]:,}" for name in SPLITS)
     lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
     lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
+    lines += [
+        f"  {one['limit']} of {one['column']}: {one['found']}, wanted {one['wanted']}" for one in result["limits"]
+    ]
     lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
 
@@ -158,4 +172,5 @@ def _options(settings: Settings) -> Options:
 def _summary(path: Path) -> dict[str, Any]:
     manifest = artifact.open_artifact(path, KIND).manifest
     names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
-    return {"path": str(path), **{name: manifest[name] for name in names}}
+    limits = json.loads((path / ANOMALIES).read_text())["limits"]
+    return {"path": str(path), **{name: manifest[name] for name in names}, "limits": limits}

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from beam_jobs.raw_files import RawFile, RawRows
 from beam_jobs.written_files import at_bundle_end
-from models import use_case
+from models import labels, use_case
 from schemas.rejection import Reason, Rejection, Stage
-from schemas.schema import Schema
+from schemas.schema import TRAINING, Schema
 from transforms.csv_decoder import CsvDecoder
 from transforms.intake import Intake, take_in
 from transforms.split import assign_splits
@@ -28,7 +28,8 @@ class LabelledRows:
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
     the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block) and `values`
-    (binary, its bytes) have one entry per row; `rows_read` is what came in.
+    (binary, its bytes) have one entry per row; `rows_read` is what came in. `wrong_labels` counts labels that the task
+    does not allow by kind, `first_wrong` is the row in the file of the first of them.
     """
 
     file: RawFile
@@ -40,6 +41,8 @@ class LabelledRows:
     values: pa.Array
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
+    wrong_labels: collections.Counter[str]
+    first_wrong: int | None
 
     @property
     def start(self) -> tuple[int, int]:
@@ -96,7 +99,8 @@ class _LabelRows(beam.DoFn):
 
     def setup(self) -> None:
         self._use_case = use_case.find(self._name, self._folder)
-        self._decoder = RawRowsDecoder(self._use_case.schema)
+        self._schema = self._use_case.schema.environment(TRAINING)
+        self._decoder = RawRowsDecoder(self._schema)
 
     def start_bundle(self) -> None:
         # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
@@ -115,15 +119,18 @@ class _LabelRows(beam.DoFn):
 
     def _label(self, rows: RawRows) -> LabelledRows:
         intake = self._decoder.take_in(rows)
-        label = np.asarray(self._use_case.label(intake.batch), np.float32)
+        label = labels.make_labels(self._use_case, intake.batch)
         batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
+        wrong = labels.wrong(label)
+        kinds = labels.kinds_of(label[wrong])
+        first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
         known = ~np.isnan(label)
         if not known.all():
             unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
             rejections = sorted([*rejections, *unlabelled], key=lambda one: one.row)
             batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
         fractions = self._use_case.model.split
-        split = assign_splits(batch, self._use_case.schema, fractions)
+        split = assign_splits(batch, self._schema, fractions)
         order = np.argsort(split, kind="stable")
         return LabelledRows(
             file=rows.file,
@@ -135,4 +142,6 @@ class _LabelRows(beam.DoFn):
             values=pa.array(rows.values, pa.binary()).take(pa.array(numbers[order])),
             sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
             rejected=[(one, rows.values[one.row]) for one in rejections],
+            wrong_labels=kinds,
+            first_wrong=first_wrong,
         )

@@ -11,8 +11,9 @@ import pyarrow as pa
 from beam_jobs.event_files import json_events
 from beam_jobs.intake_steps import RawRowsDecoder
 from beam_jobs.raw_files import find_files, read_file
+from models.labels import make_labels
 from models.use_case import UseCase
-from schemas.schema import SERVING
+from schemas.schema import SERVING, TRAINING
 from transforms.split import assign_splits
 
 # Events that no producer should send; the job must set each of them aside alone.
@@ -59,7 +60,8 @@ class Observed:
 
 def held_out(data: str, case: UseCase, split: str = "test") -> HeldOut:
     """Return the rows of a split by the same stable hash that `build_training_set` uses."""
-    decoder = RawRowsDecoder(case.schema)
+    schema = case.schema.environment(TRAINING)
+    decoder = RawRowsDecoder(schema)
     index = list(case.model.split).index(split)
     serving = list(case.schema.environment(SERVING).names)
     events: list[bytes] = []
@@ -67,9 +69,9 @@ def held_out(data: str, case: UseCase, split: str = "test") -> HeldOut:
     for file in find_files([data]):
         for block in read_file(file):
             batch = decoder.take_in(block).batch
-            chosen = batch.filter(pa.array(assign_splits(batch, case.schema, case.model.split) == index))
+            chosen = batch.filter(pa.array(assign_splits(batch, schema, case.model.split) == index))
             events += json_events(chosen.select(serving))
-            labels.append(case.label(chosen))
+            labels.append(make_labels(case, chosen))
     return HeldOut(events, np.concatenate(labels))
 
 

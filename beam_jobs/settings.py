@@ -33,6 +33,8 @@ class Train(UseCase):
     training_set: str = option("directory of the training set")
     output: str = option("directory of the new candidate")
     seed: int | None = option("instead of the use case's own", None)
+    rounds: int | None = option("trees at most, instead of the use case's own", None)
+    early_stopping_rounds: int | None = option("stop after so many without a gain, instead of the use case's own", None)
     parameters: tuple[str, ...] = option("family parameters instead of the use case's own, name=value", ())
 
 

@@ -11,7 +11,7 @@ from schemas import anomalies
 from schemas.schema import Schema
 from schemas.statistics import ColumnStatistics
 
-UNSEEN = "unseen.json"
+SEEN = "seen.json"
 
 BySplit = dict[str, ColumnStatistics]
 
@@ -43,11 +43,14 @@ class CombineStatistics(beam.CombineFn):
 
 
 def write_statistics(splits: BySplit, schema: Schema, folder: str) -> None:
-    """Write `<split>.pb` and, for the anomalies, the strings outside their domains."""
+    """Write `<split>.pb` and, for the anomalies, strings outside their domains and limits that the splits break."""
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     for name, statistics in splits.items():
         data = statistics.to_proto(name).SerializeToString(deterministic=True)
         (path / f"{name}.pb").write_bytes(data)
+    whole = ColumnStatistics(schema)
+    for statistics in splits.values():
+        whole.merge(statistics)
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
-    (path / UNSEEN).write_text(json.dumps(unseen))
+    (path / SEEN).write_text(json.dumps({"unseen": unseen, "limits": anomalies.limits(whole, schema)}))

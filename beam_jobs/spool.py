@@ -4,6 +4,7 @@ Raw files are read, decoded and validated once. The second pass sees the very ro
 somebody touches the files meanwhile, and nothing waits in memory.
 """
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -93,6 +94,8 @@ class _Spool:
         self._sizes = [0] * len(splits)
         self._label_sums = [0.0] * len(splits)
         self._rows_read = 0
+        self._wrong_labels: collections.Counter[str] = collections.Counter()
+        self._first_wrong: tuple[Position, str] | None = None
 
     def add(self, rows: LabelledRows) -> None:
         """Append one block."""
@@ -100,6 +103,10 @@ class _Spool:
         self._columns.write_batch(_columns(rows), custom_metadata={_FACTS: facts})
         self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
         self._rows_read += rows.rows_read
+        self._wrong_labels.update(rows.wrong_labels)
+        if rows.first_wrong is not None:
+            here = (rows.file.place, rows.first_wrong), rows.file.name
+            self._first_wrong = min(here, self._first_wrong or here)
         for place, mine in enumerate(split_slices(rows.sizes)):
             self._sizes[place] += rows.sizes[place]
             self._label_sums[place] += float(rows.label[mine].sum(dtype=np.float64))
@@ -118,6 +125,8 @@ class _Spool:
             split_rows=dict(zip(self._splits, self._sizes, strict=True)),
             label_sums=dict(zip(self._splits, self._label_sums, strict=True)),
             rejected_counts=counts,
+            wrong_labels=dict(self._wrong_labels),
+            first_wrong_label=self._first_wrong,
         )
 
 

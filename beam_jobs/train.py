@@ -5,9 +5,10 @@ from typing import Any
 from beam_jobs import progress
 from beam_jobs.settings import Train
 from models.training import check as check_fits
-from models.training import train_candidate
+from models.training import overridden, train_candidate
 from models.training_set import TrainingSet
 from models.use_case import UseCase, find
+from models.xgb_parameters import check_parameters
 from schemas import artifact
 from schemas.errors import UsageError
 
@@ -21,9 +22,7 @@ def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
     use_case, training_set = _opened(settings)
     with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
-        written = train_candidate(
-            use_case, training_set, settings.output, settings.seed, _parameters(settings.parameters)
-        )
+        written = train_candidate(use_case, training_set, settings.output, **_changes(settings))
     return {
         "candidate": str(written.path),
         "use_case": use_case.name,
@@ -42,12 +41,23 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
-    _parameters(settings.parameters)
+    changes = _changes(settings)
     use_case = find(settings.use_case, settings.use_case_path)
     training_set = TrainingSet.open(settings.training_set)
     check_fits(use_case, training_set)
+    check_parameters(overridden(use_case.model, **changes), len(training_set.feature_names))
     artifact.check_free(settings.output, "candidate")
     return use_case, training_set
+
+
+def _changes(settings: Train) -> dict[str, Any]:
+    """Return what replaces the use case's own; raises `UsageError` for a parameter that is not `name=value`."""
+    return {
+        "seed": settings.seed,
+        "rounds": settings.rounds,
+        "early_stopping_rounds": settings.early_stopping_rounds,
+        "parameters": _parameters(settings.parameters),
+    }
 
 
 def _parameters(given: tuple[str, ...]) -> dict[str, str | int | float]:

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from beam_jobs.split_statistics import UNSEEN
+from beam_jobs.split_statistics import SEEN
 from beam_jobs.written_files import REJECTED, WORK, Written, by_reason, name_all
+from models import labels
 from models.training_set import FORMAT, KIND
 from models.use_case import UseCase
 from schemas import anomalies, artifact, fingerprint
@@ -17,6 +18,7 @@ from transforms.graph import FEATURES, graph_fingerprint
 from transforms.tfrecord import SUFFIXES
 
 STATISTICS = "statistics"
+ANOMALIES = "anomalies.json"
 
 
 def together(spooled: Written, written: Written) -> Written:
@@ -51,6 +53,16 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
             )
 
 
+def check_labels(spooled: Written, use_case: str) -> None:
+    """Raise where `label` gave values that the task does not allow."""
+    if spooled.first_wrong_label is not None:
+        (_, row), name = spooled.first_wrong_label
+        raise InputError(
+            f"transforms/{use_case}.py: label() gave {labels.in_words(spooled.wrong_labels)}, first at {name} row "
+            f"{row} (the row below the header is 0); it must give {labels.WANTED}"
+        )
+
+
 def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Written) -> None:
     """Move the files of a build to their names and complete the artifact; raises where a shard lacks rows."""
     for name, rows in written.split_rows.items():
@@ -64,10 +76,11 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
     name_all(path, REJECTED, "jsonl", written.files[REJECTED])
     work = path / WORK
     os.replace(work / STATISTICS, path / STATISTICS)
-    unseen = path / STATISTICS / UNSEEN
-    described = anomalies.describe(written.rejected_counts, json.loads(unseen.read_text()))
-    (path / "anomalies.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
-    unseen.unlink()
+    seen = path / STATISTICS / SEEN
+    found = json.loads(seen.read_text())
+    described = anomalies.describe(written.rejected_counts, found["unseen"], found["limits"])
+    (path / ANOMALIES).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+    seen.unlink()
     (path / "schema.pbtxt").write_text(use_case.schema.text())
     shutil.rmtree(work)
     facts: dict[str, Any] = {

@@ -36,7 +36,8 @@ class UnnamedFile:
 class Written:
     """What one bundle wrote, or all together: files by kind, and counts for the manifest.
 
-    `rejected_counts` is by reason and path; `split_rows` and `label_sums` are by split.
+    `rejected_counts` is by reason and path; `split_rows` and `label_sums` are by split; `wrong_labels` is by kind,
+    `first_wrong_label` says where the first of them is (file, row) and in which file.
     """
 
     files: dict[str, list[UnnamedFile]]
@@ -44,6 +45,8 @@ class Written:
     split_rows: dict[str, int] = dataclasses.field(default_factory=dict)
     label_sums: dict[str, float] = dataclasses.field(default_factory=dict)
     rejected_counts: Counts = dataclasses.field(default_factory=collections.Counter)
+    wrong_labels: dict[str, int] = dataclasses.field(default_factory=dict)
+    first_wrong_label: tuple[Position, str] | None = None
 
     def rows(self, kind: str) -> int:
         """Return the rows in the files of a kind."""
@@ -71,6 +74,8 @@ def load_written(path: str | pathlib.Path) -> Written:
     split_rows: collections.Counter[str] = collections.Counter()
     label_sums: collections.Counter[str] = collections.Counter()
     counts: Counts = collections.Counter()
+    wrong_labels: collections.Counter[str] = collections.Counter()
+    first_wrong: list[tuple[Position, str]] = []
     rows_read = 0
     for one in json.loads(pathlib.Path(path).read_text()):
         rows_read += one["rows_read"]
@@ -81,8 +86,13 @@ def load_written(path: str | pathlib.Path) -> Written:
             split_rows[split] += rows
             label_sums[split] += one["label_sums"][split]
         counts.update({(reason, field): rows for reason, field, rows in one["rejected_counts"]})
+        wrong_labels.update(one["wrong_labels"])
+        if one["first_wrong_label"]:
+            position, name = one["first_wrong_label"]
+            first_wrong.append((tuple(position), name))
     ordered = {kind: sorted(found, key=lambda file: file.start) for kind, found in files.items()}
-    return Written(ordered, rows_read, dict(split_rows), dict(label_sums), counts)
+    first = min(first_wrong, default=None)
+    return Written(ordered, rows_read, dict(split_rows), dict(label_sums), counts, dict(wrong_labels), first)
 
 
 def name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[UnnamedFile]) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathli
     for name in evaluation.manifest["files"]:
         shutil.copy(evaluation.path / name, findings / name)
     scorer = Scorer.of_parts(path, _facts(opened, evaluation))
-    rows = golden.sample_rows(scorer.schema, (path / "statistics" / "train.pb").read_bytes())
+    rows = golden.choose_rows(scorer, (path / "statistics" / "train.pb").read_bytes())
     golden.write_golden(scorer, rows, path / "golden")
     return artifact.complete(path, KIND, _facts(opened, evaluation))
 

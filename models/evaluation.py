@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from models import metrics, xgb
+from models import labels, metrics, xgb
 from models.spec import BEST_F1, ModelSpec
 from models.training import KIND as CANDIDATE
 from models.training import MODEL, spec_from_json
@@ -68,6 +69,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
 def evaluate(model: xgb.XGBoostModel, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
     """Choose the threshold on `eval_split`, measure everything on `test_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
+        labels.check_split(split.label, name)
         if len(np.unique(split.label)) < 2:
             raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
     if spec.threshold == BEST_F1:
@@ -85,17 +87,18 @@ def manifest_fingerprint(path: pathlib.Path) -> str:
     return fingerprint.of_file(path / artifact.MANIFEST)
 
 
-def _per_value(values: np.ndarray, label: np.ndarray, scores: np.ndarray, threshold: float) -> list[dict[str, Any]]:
+def _per_value(
+    values: pa.DictionaryArray, label: np.ndarray, scores: np.ndarray, threshold: float
+) -> list[dict[str, Any]]:
     """Return the metrics per value of a slice, the most frequent values first; a missing value is None."""
-    texts = np.array(["" if value is None else "=" + value for value in values], dtype=object)
-    kinds, codes, counts = np.unique(texts.astype(str), return_inverse=True, return_counts=True)
-    largest = sorted(range(len(kinds)), key=lambda place: (-counts[place], kinds[place]))[:_VALUES_PER_SLICE]
-    found = []
-    for place in largest:
-        rows = codes == place
-        name = str(kinds[place])[1:] if kinds[place] else None
-        found.append({"value": name, **metrics.of_scores(label[rows], scores[rows], threshold)})
-    return found
+    names = [None, *values.dictionary.to_pylist()]
+    codes = values.indices.fill_null(-1).to_numpy() + 1
+    counts = np.bincount(codes, minlength=len(names))
+    order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], names[code] or "", code))
+    return [
+        {"value": names[code], **metrics.of_scores(label[codes == code], scores[codes == code], threshold)}
+        for code in order[:_VALUES_PER_SLICE]
+    ]
 
 
 def _verdict(spec: ModelSpec, overall: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,45 +1,67 @@
 """Golden rows: raw rows kept in every bundle with the features and scores that they must give, bit for bit.
 
-They are drawn from the training statistics (quantiles, frequent strings, how often a value is missing), never copied
-from records: a bundle holds no one's trip.
+They are drawn from the training statistics (quantiles, frequent strings), never copied from records: a bundle holds no
+one's trip. Some are like the data. The others have the edges of the columns: least and most, zero, negative, beyond
+what was seen, an unseen string, an empty one, missing. What the schema forbids is no golden row, nor what the bundle's
+own scorer rejects, such as a ratio by zero.
 """
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from models.golden_values import GoldenValues
 from models.scorer import Scored, Scorer
 from schemas.errors import ArtifactError
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
+from schemas.validation import validate
 
 FILE = "rows.arrow"
-ROWS = 128
+ROWS = 256
 
 _FEATURES, _SCORE = "golden features", "golden score"
-_UNSEEN = "(unseen)"
+_ROWS_OF_EDGES = 128
+_TRIED = 2048
+_TURNS = 3
 _SMALL_BATCHES = (1, 7)
 
 
-def sample_rows(schema: Schema, statistics: bytes, rows: int = ROWS, seed: int = 1) -> pa.RecordBatch:
-    """Return raw rows that look like the training data; the same statistics give the same rows.
+def choose_rows(scorer: Scorer, statistics: bytes, seed: int = 1) -> pa.RecordBatch:
+    """Return `ROWS` raw rows that a bundle's scorer scores; the same bundle and statistics give the same rows.
 
-    `statistics` is a serialized `DatasetFeatureStatisticsList`. A column without statistics, and every personal one,
-    is drawn from the schema alone.
+    `statistics` is a serialized `DatasetFeatureStatisticsList`; what it does not have, and every personal column, is
+    drawn from the schema alone. Raises `ArtifactError` where the scorer rejects nearly all rows that are like the data.
     """
     parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics)
     known = {_name(feature): feature for dataset in parsed.datasets for feature in dataset.features}
-    random = np.random.default_rng(seed)
-    arrays = []
-    for column in schema.columns:
-        feature = None if column.role("personal") is not None else known.get(column.name)
-        choices = _choices(column, feature)
-        values = [choices[place] for place in random.integers(0, len(choices), rows)]
-        missing = random.random(rows) < (0.0 if column.required else max(_missing_share(feature), 0.05))
-        arrays.append(pa.array(values, column.kind.value, mask=missing))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
+    schema, random = scorer.schema, np.random.default_rng(seed)
+    values = [GoldenValues.of(column, schema, known.get(column.name)) for column in schema.columns]
+    like_the_data = _batch([one.draw(_TRIED, random) for one in values], schema)
+    found = [like_the_data.slice(0, 0)]
+    waiting = [(place, edge) for place, one in enumerate(values) for edge in one.edges]
+    legal = validate(_with_edges(values, waiting, len(waiting), schema, random), schema).rows
+    waiting = [waiting[number] for number in legal]
+    for _ in range(_TURNS):  # a row may be rejected for what else is in it
+        if not waiting:
+            break
+        rows = min(len(waiting), _ROWS_OF_EDGES)
+        batch = _with_edges(values, waiting, rows, schema, random)
+        good = _scorable(scorer, batch)
+        found.append(batch.take(pa.array(good)))
+        waiting = [edge for number, edge in enumerate(waiting) if number % rows not in good]
+    edges = pa.concat_batches(found).slice(0, _ROWS_OF_EDGES)
+    rest = like_the_data.take(pa.array(_scorable(scorer, like_the_data)[: ROWS - edges.num_rows]))
+    rows = pa.concat_batches([edges, rest])
+    if rows.num_rows < ROWS:
+        raise ArtifactError(
+            f"{scorer.path}: of {_TRIED} rows that are like the training data {rest.num_rows} can be scored; "
+            "look at the preprocessing_fn for features that are not finite"
+        )
+    return rows
 
 
 def write_golden(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> None:
@@ -99,35 +121,27 @@ def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
     return feature.name or ".".join(feature.path.step)
 
 
-def _missing_share(feature: statistics_pb2.FeatureNameStatistics | None) -> float:
-    if feature is None:
-        return 0.0
-    which = feature.WhichOneof("stats")
-    common = getattr(feature, which).common_stats if which else statistics_pb2.CommonStatistics()
-    rows = common.num_missing + common.num_non_missing
-    return common.num_missing / rows if rows else 0.0
+def _with_edges(
+    values: Sequence[GoldenValues],
+    edges: Sequence[tuple[int, Any]],
+    rows: int,
+    schema: Schema,
+    random: np.random.Generator,
+) -> pa.RecordBatch:
+    """Draw rows and put into them edges, (place of the column, value), from the first row on and round again."""
+    columns = [one.draw(rows, random) for one in values]
+    for number, (place, edge) in enumerate(edges):
+        columns[place][number % rows] = edge
+    return _batch(columns, schema)
 
 
-def _choices(column: Column, feature: statistics_pb2.FeatureNameStatistics | None) -> list:
-    """Return the values to draw from, never empty."""
-    if column.kind is Kind.BYTES:
-        frequent = [top.value for top in feature.string_stats.top_values] if feature is not None else []
-        return [*(frequent or sorted(column.domain or [])), _UNSEEN]
-    edges = _edges(feature)
-    low = column.minimum if column.minimum is not None else 0
-    high = column.maximum if column.maximum is not None else low + 100
-    values = [min(max(edge, low), high) for edge in edges] or [low, (low + high) / 2, high]
-    return [int(value) for value in values] if column.kind is Kind.INT else values
+def _batch(columns: Sequence[Sequence[Any]], schema: Schema) -> pa.RecordBatch:
+    arrays = [pa.array(values, column.kind.value) for values, column in zip(columns, schema.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
 
 
-def _edges(feature: statistics_pb2.FeatureNameStatistics | None) -> list[float]:
-    """Return the edges of the quantile histogram, or smallest, median and largest where there is none."""
-    if feature is None or not feature.HasField("num_stats"):
-        return []
-    numbers = feature.num_stats
-    for histogram in numbers.histograms:
-        if histogram.type == statistics_pb2.Histogram.QUANTILES:
-            edges = [histogram.buckets[0].low_value] if histogram.buckets else []
-            found = [*edges, *(bucket.high_value for bucket in histogram.buckets)]
-            return [edge for edge in found if np.isfinite(edge)]
-    return [numbers.min, numbers.median, numbers.max]
+def _scorable(scorer: Scorer, batch: pa.RecordBatch) -> np.ndarray:
+    """Return the rows (int64) that schema and scorer take, as those of events."""
+    legal = validate(batch, scorer.schema)
+    _, kept, _ = scorer.score_rows(legal.batch)
+    return legal.rows[kept]

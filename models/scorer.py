@@ -201,9 +201,13 @@ def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGrap
         raise ArtifactError(f"{path / 'graph'}: built for another schema than {path / 'schema.pbtxt'}; release again")
     if graph.fingerprint != manifest["graph_fingerprint"]:
         raise ArtifactError(f"{path / 'graph'}: not the graph that the manifest names; release again")
-    for part, names in (("graph", graph.feature_names), ("model", model.feature_names)):
-        if list(names) != manifest["feature_names"]:
+    wanted = manifest["feature_names"]
+    for part, names, known in (
+        ("graph", graph.feature_names, tuple(wanted)),
+        ("model", model.feature_names, xgb.names_in_model(wanted)),
+    ):
+        if names != known:
             raise ArtifactError(
                 f"{path / part}: its features are {', '.join(names)}; the manifest has "
-                f"{', '.join(manifest['feature_names'])}; train and release again"
+                f"{', '.join(wanted)}; train and release again"
             )

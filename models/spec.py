@@ -1,6 +1,7 @@
 """What a use case says about its model: task, family, parameters, split, slices, threshold and gates."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 
@@ -68,6 +69,9 @@ class ModelSpec:
             raise InputError(f"model: split is {dict(self.split)}, wanted fractions of train, eval, test that sum to 1")
         if self.rounds < 1 or self.early_stopping_rounds < 1:
             raise InputError("model: rounds and early_stopping_rounds must be 1 or more")
+        for name, value in self.parameters.items():
+            if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+                raise InputError(f"model: parameter {name!r} is {value!r}, wanted a finite number or a text")
         if isinstance(self.threshold, str):
             _one_of("threshold", self.threshold, (BEST_F1,))
         elif not 0 < self.threshold < 1:

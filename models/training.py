@@ -26,6 +26,8 @@ def train_candidate(
     output: str | pathlib.Path,
     seed: int | None = None,
     parameters: Mapping[str, str | int | float] | None = None,
+    rounds: int | None = None,
+    early_stopping_rounds: int | None = None,
 ) -> artifact.Artifact:
     """Train on the `train` split, stop early on `eval`, write a candidate at `output`.
 
@@ -34,7 +36,7 @@ def train_candidate(
     set is another use case's or its label has one class.
     """
     check(use_case, training_set)
-    spec = overridden(use_case.model, seed, parameters)
+    spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
     trained = xgb.train(spec, training_set.feature_names, training_set.load("train"), training_set.load("eval"))
     path = artifact.create(output, KIND)
     xgb.save(trained.booster, path / MODEL)
@@ -66,13 +68,17 @@ def check(use_case: UseCase, training_set: TrainingSet) -> None:
         raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {use_case.name!r}")
 
 
-def overridden(spec: ModelSpec, seed: int | None, parameters: Mapping[str, str | int | float] | None) -> ModelSpec:
-    """Return the spec with another seed or some parameters replaced."""
-    if seed is not None:
-        spec = dataclasses.replace(spec, seed=seed)
-    if parameters:
-        spec = dataclasses.replace(spec, parameters={**spec.parameters, **parameters})
-    return spec
+def overridden(
+    spec: ModelSpec,
+    seed: int | None = None,
+    parameters: Mapping[str, str | int | float] | None = None,
+    rounds: int | None = None,
+    early_stopping_rounds: int | None = None,
+) -> ModelSpec:
+    """Return the spec with some parameters and whatever else is given replaced."""
+    given = {"seed": seed, "rounds": rounds, "early_stopping_rounds": early_stopping_rounds}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(spec, **changed, parameters={**spec.parameters, **(parameters or {})})
 
 
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:

@@ -5,11 +5,12 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from transforms.examples import ExampleDecoder, stored_name
+from transforms.examples import TEXTS, ExampleDecoder, stored_name
 from transforms.finite import infinite_rows
 from transforms.tfrecord import read_shard
 
@@ -20,11 +21,11 @@ FORMAT = 2
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Features float32 [rows, features], label float32 [rows], and the slices: object arrays of str or None."""
+    """Features float32 [rows, features], label float32 [rows], and the slices: strings, null where missing."""
 
     features: np.ndarray
     label: np.ndarray
-    slices: Mapping[str, np.ndarray]
+    slices: Mapping[str, pa.DictionaryArray]
 
 
 class TrainingSet:
@@ -96,15 +97,15 @@ class TrainingSet:
                 "build the training set again, which rejects such rows"
             )
 
-    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]]) -> Split:
+    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]]) -> Split:
         if not blocks:
             return Split(
                 np.empty((0, len(self.feature_names)), np.float32),
                 np.empty(0, np.float32),
-                {name: np.empty(0, object) for name in self.slices},
+                {name: pa.array([], TEXTS) for name in self.slices},
             )
         return Split(
             np.concatenate([features for features, _, _ in blocks]),
             np.concatenate([label for _, label, _ in blocks]),
-            {name: np.concatenate([slices[name] for _, _, slices in blocks]) for name in self.slices},
+            {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
         )

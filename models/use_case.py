@@ -17,6 +17,7 @@ import schemas
 from models.spec import ModelSpec
 from schemas import roles
 from schemas.errors import InputError
+from schemas.heeded import check_usable
 from schemas.schema import Schema
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -57,7 +58,10 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
 
 
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
-    """Load only the schema of a use case, without importing TensorFlow; raises as `find` does."""
+    """Load only the schema of a use case, without importing TensorFlow; raises as `find` does.
+
+    A schema that no use case can have raises `InputError` too (`schemas.heeded`).
+    """
     if not _NAME.fullmatch(name):
         raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
     files = _files(name, folder)
@@ -66,6 +70,7 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
             raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
     schema = Schema.load(files[0])
     roles.check(schema.columns, str(files[0]))
+    check_usable(schema, str(files[0]))
     return schema
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from models import labels
 from models.spec import ModelSpec
 from models.training_set import Split
+from models.xgb_parameters import all_parameters, check_parameters, reason
 from schemas.errors import ArtifactError, InputError
 
 FILE = "model.ubj"
 
-# The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
-_THREADS = 2
-_OURS = ("objective", "base_score", "scale_pos_weight", "seed", "eval_metric")
+# XGBoost takes no feature's name that has one of these.
+_ESCAPES: dict[str, str | int | None] = {"[": "%5B", "]": "%5D", "<": "%3C"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Trained:
 
 
 class XGBoostModel:
-    """A loaded booster. Safe to call from several threads."""
+    """A loaded booster. Safe to call from several threads. `feature_names` are those of `names_in_model`."""
 
     def __init__(self, booster: xgboost.Booster):
         booster.set_param({"nthread": 1})
@@ -47,7 +48,7 @@ class XGBoostModel:
         try:
             return cls(xgboost.Booster(model_file=path))
         except (xgboost.core.XGBoostError, ValueError) as error:
-            raise ArtifactError(f"{path}: not an XGBoost model: {str(error).strip().splitlines()[-1]}") from None
+            raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
@@ -64,25 +65,16 @@ def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eva
 
     The rarer label weighs as much as the other one, in training and in the metric that stops it; afterwards the
     weight is taken out of the base score again, so that scores are probabilities. The same data, parameters and
-    number of threads give the same bytes. Raises `InputError` for a label with one class.
+    number of threads give the same bytes. Raises `InputError` for a label with one class and for what
+    `check_parameters` raises it.
     """
-    for parameter in _OURS:
-        if parameter in spec.parameters:
-            raise InputError(f"model: parameter {parameter!r} is set by the family; remove it")
+    check_parameters(spec, len(feature_names))
     weight = _weight_of_positives(train_split, "train")
     _weight_of_positives(eval_split, "eval")
-    parameters = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "nthread": _THREADS,
-        **spec.parameters,
-        "base_score": 0.5,
-        "eval_metric": ["auc", "logloss"],
-        "seed": spec.seed,
-    }
-    matrices = [_matrix(split, weight, feature_names) for split in (train_split, eval_split)]
+    parameters = all_parameters(spec)
     history: dict[str, dict[str, list[float]]] = {}
     try:
+        matrices = [_matrix(split, weight, feature_names) for split in (train_split, eval_split)]
         booster = xgboost.train(
             parameters,
             matrices[0],
@@ -92,12 +84,21 @@ def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eva
             evals_result=history,
             verbose_eval=False,
         )
-    except xgboost.core.XGBoostError as error:
-        raise InputError(f"xgboost: {str(error).strip().splitlines()[-1]}; look at the model's parameters") from None
+    except ValueError as error:  # XGBoostError is one
+        raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
     best = booster[: booster.best_iteration + 1]
     best.set_param({"base_score": 1.0 / (1.0 + weight)})
     best.set_attr(best_iteration=None, best_score=None)
     return Trained(best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight})
+
+
+def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names by which a booster knows features: as they are, but for characters that XGBoost refuses.
+
+    >>> names_in_model(["age", "age<18"])
+    ('age', 'age%3C18')
+    """
+    return tuple(name.translate(str.maketrans(_ESCAPES)) for name in feature_names)
 
 
 def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
@@ -109,7 +110,7 @@ def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
 def describe(folder: pathlib.Path) -> dict[str, Any]:
     """Return what a person asks of a model file: trees, features, gain per feature."""
     booster = xgboost.Booster(model_file=folder / FILE)
-    gain = {name: float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
+    gain = {_shown(name): float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
     total = sum(gain.values()) or 1.0
     shares = {name: round(value / total, 4) for name, value in sorted(gain.items(), key=lambda item: -item[1])}
     config = json.loads(booster.save_config())["learner"]
@@ -122,7 +123,14 @@ def describe(folder: pathlib.Path) -> dict[str, Any]:
     }
 
 
+def _shown(name: str) -> str:
+    for letter, escape in _ESCAPES.items():
+        name = name.replace(str(escape), letter)
+    return name
+
+
 def _weight_of_positives(split: Split, name: str) -> float:
+    labels.check_split(split.label, name)
     positives = float(split.label.sum(dtype=np.float64))
     negatives = len(split.label) - positives
     if not positives or not negatives:
@@ -133,4 +141,5 @@ def _weight_of_positives(split: Split, name: str) -> float:
 
 def _matrix(split: Split, weight: float, feature_names: Sequence[str]) -> xgboost.DMatrix:
     weights = np.where(split.label == 1, np.float32(weight), np.float32(1))
-    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=list(feature_names))
+    names = list(names_in_model(feature_names))
+    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=names)

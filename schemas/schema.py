@@ -2,6 +2,7 @@
 
 The schema says for every column its type, whether a record must have it, its domain and range, in which
 environment it exists (`TRAINING`, `SERVING`), and its roles, which are annotation tags (`schemas/roles.py`).
+A feature that is planned, on trial, for debugging or deprecated is no column, as in TFDV and tf.Transform.
 """
 
 import dataclasses
@@ -18,6 +19,9 @@ from schemas.errors import InputError
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
+_NO_COLUMN = frozenset(
+    schema_pb2.LifecycleStage.Value(stage) for stage in ("PLANNED", "ALPHA", "DEPRECATED", "DEBUG_ONLY", "DISABLED")
+)
 
 
 class Kind(enum.Enum):
@@ -30,8 +34,9 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One raw column. `minimum` and `maximum` are inclusive; `domain` holds the expected strings, if any.
+    """One raw column.
 
+    `minimum` and `maximum` are inclusive; a `boolean` number is 0 or 1; `domain` holds the expected strings, if any.
     Times of events always have limits: those of `roles.time_range`.
     """
 
@@ -40,9 +45,9 @@ class Column:
     required: bool
     minimum: float | int | None = None
     maximum: float | int | None = None
+    boolean: bool = False
     domain: frozenset[str] | None = None
     roles: tuple[str, ...] = ()
-    absent_from: frozenset[str] = frozenset()
 
     def role(self, name: str) -> str | None:
         """Return what follows `name:` in the column's role of that name, `""` for a bare role, None without it."""
@@ -63,7 +68,7 @@ class Schema:
 
     def __init__(self, proto: schema_pb2.Schema):
         self.proto = proto
-        self.columns = tuple(_column(feature, proto) for feature in proto.feature)
+        self.columns = tuple(_column(feature, proto) for feature in proto.feature if is_column(feature))
         self._by_name = {column.name: column for column in self.columns}
         if len(self._by_name) != len(self.columns):
             raise InputError("schema: two features share a name; give each column one entry")
@@ -99,7 +104,7 @@ class Schema:
         proto = schema_pb2.Schema()
         proto.CopyFrom(self.proto)
         del proto.feature[:]
-        proto.feature.extend(feature for feature in self.proto.feature if name not in feature.not_in_environment)
+        proto.feature.extend(one for one in self.proto.feature if is_column(one) and _exists(one, self.proto, name))
         return Schema(proto)
 
     def with_role(self, role: str) -> tuple[Column, ...]:
@@ -126,21 +131,36 @@ class Schema:
         return fingerprint.of_bytes(self.text().encode())
 
 
+def is_column(feature: schema_pb2.Feature) -> bool:
+    """Say whether raw data has a feature by its stage of life; TFDV and tf.Transform pass over the others too."""
+    return not feature.deprecated and feature.lifecycle_stage not in _NO_COLUMN
+
+
+def _exists(feature: schema_pb2.Feature, proto: schema_pb2.Schema, environment: str) -> bool:
+    """TFDV's rule; in a schema that has no default environments, a feature that names none exists everywhere."""
+    if environment in feature.in_environment:
+        return True
+    if environment in feature.not_in_environment:
+        return False
+    return environment in proto.default_environment or not (proto.default_environment or feature.in_environment)
+
+
 def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
     try:
         kind = Kind[schema_pb2.FeatureType.Name(feature.type)]
     except KeyError:
         raise InputError(f"schema: {feature.name}: its type is not FLOAT, INT or BYTES") from None
-    minimum, maximum = _range(feature)
+    minimum, maximum = _range(feature) if kind is not Kind.BYTES else (None, None)
+    domain = _domain(feature, proto)
     column = Column(
         name=feature.name,
         kind=kind,
         required=feature.presence.min_fraction >= 1.0,
         minimum=minimum,
         maximum=maximum,
-        domain=_domain(feature, proto),
+        boolean=feature.HasField("bool_domain") and kind is not Kind.BYTES,
+        domain=domain if kind is Kind.BYTES else None,
         roles=tuple(feature.annotation.tag),
-        absent_from=frozenset(feature.not_in_environment),
     )
     unit = column.role("event_time")
     if kind is Kind.INT and unit in roles.MILLISECONDS:
@@ -151,6 +171,8 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
 
 def _range(feature: schema_pb2.Feature) -> tuple[float | int | None, float | int | None]:
     which = feature.WhichOneof("domain_info")
+    if which == "bool_domain":
+        return 0, 1
     if which not in ("int_domain", "float_domain"):
         return None, None
     domain = getattr(feature, which)
@@ -164,6 +186,9 @@ def _domain(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> frozenset[
     which = feature.WhichOneof("domain_info")
     if which == "string_domain":
         return frozenset(feature.string_domain.value)
+    if which == "bool_domain":
+        words = ("true_value", "false_value")
+        return frozenset(getattr(feature.bool_domain, word) for word in words if feature.bool_domain.HasField(word))
     if which == "domain":
         for domain in proto.string_domain:
             if domain.name == feature.domain:

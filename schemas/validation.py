@@ -27,9 +27,13 @@ _NUMBERS: dict[Kind, tuple[type, float, float]] = {
 
 @dataclasses.dataclass(frozen=True)
 class _Bounds:
-    """What `_is_clean` compares with: required columns, and per kind the places of columns and their limits."""
+    """What `_is_clean` compares with: required columns, and per kind the places of columns and their limits.
+
+    `booleans` are float columns that hold 0 or 1; an integer's limits say that already.
+    """
 
     required: tuple[int, ...]
+    booleans: tuple[int, ...]
     of_kind: tuple[tuple[type, tuple[int, ...], np.ndarray, np.ndarray], ...]
 
 
@@ -48,12 +52,16 @@ def _bounds(schema: Schema) -> _Bounds:
             high: np.ndarray = np.array(highs, dtype).reshape(-1, 1)
             of_kind.append((dtype, places, low, high))
     required = tuple(place for place, column in enumerate(schema.columns) if column.required)
-    return _Bounds(required, tuple(of_kind))
+    floats = [place for place, column in enumerate(schema.columns) if column.kind is Kind.FLOAT]
+    booleans = tuple(place for place in floats if schema.columns[place].boolean)
+    return _Bounds(required, booleans, tuple(of_kind))
 
 
 def _is_clean(arrays: Sequence[pa.Array], bounds: _Bounds) -> bool:
     """Say whether nothing at all is wrong: all columns of a kind are compared at once, which is what a poll costs."""
     if any(arrays[place].null_count for place in bounds.required):
+        return False
+    if bounds.booleans and any(_between_0_and_1(arrays[place]).any() for place in bounds.booleans):
         return False
     for dtype, places, low, high in bounds.of_kind:
         values = np.stack([values_of(arrays[place], dtype) for place in places])
@@ -106,6 +114,8 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
                 faults.append((out_of_range, values < column.minimum))
             if column.maximum is not None:
                 faults.append((out_of_range, values > column.maximum))
+            if column.boolean and column.kind is Kind.FLOAT:
+                faults.append((out_of_range, _between_0_and_1(array)))
         for reason, mask in faults:
             if present is not None and reason is not Reason.REQUIRED:
                 mask = mask & present
@@ -131,6 +141,12 @@ def unseen_values(batch: pa.RecordBatch, schema: Schema) -> dict[str, int]:
         if unseen:
             counts[column.name] = unseen
     return counts
+
+
+def _between_0_and_1(array: pa.Array) -> np.ndarray:
+    values = values_of(array, np.float32)
+    between = (values > 0) & (values < 1)
+    return between & validity_of(array) if array.null_count else between
 
 
 @functools.lru_cache(maxsize=256)

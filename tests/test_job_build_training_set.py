@@ -5,6 +5,8 @@ import dataclasses
 import gzip
 import itertools
 import json
+import pathlib
+import shutil
 import types
 
 import numpy as np
@@ -14,6 +16,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from beam_jobs import training_set_writer
 from beam_jobs.command_line import main
 from beam_jobs.written_files import UnnamedFile, Written
+from models.registry import Registry
 from models.training_set import TrainingSet
 from models.use_case import find
 from schemas import artifact
@@ -36,10 +39,13 @@ TIPS = {
     "schemas/tips.pbtxt": """
 feature { name: "trip" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
 feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }
-feature { name: "tipped" type: INT not_in_environment: "SERVING" }
+feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { infinity_norm { threshold: 0.1 } } }
+feature { name: "old" type: INT presence { min_fraction: 1 } lifecycle_stage: DEPRECATED }
+feature { name: "tipped" type: INT presence { min_fraction: 1 } in_environment: "TRAINING" }
 """,
     "transforms/tips.py": """
 import numpy as np
+import tensorflow_transform as tft
 
 from transforms.missing import fill
 
@@ -47,7 +53,11 @@ WINDOWS = ()
 
 
 def preprocessing_fn(inputs):
-    return {"fare": fill(inputs["fare"], 0.0)}
+    assert "tipped" not in inputs
+    return {
+        "fare": fill(inputs["fare"], 0.0),
+        "town": tft.compute_and_apply_vocabulary(fill(inputs["town"], ""), num_oov_buckets=1),
+    }
 
 
 def label(batch):
@@ -68,8 +78,8 @@ def small(tmp_path_factory):
     for name, text in TIPS.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    rows = [f"{trip},{trip % 7}.5,{trip % 2}" for trip in range(300)]
-    (folder / "rows.csv").write_text("\n".join(["trip,fare,tipped", *rows, ""]))
+    rows = [f"{trip},{trip % 7}.5,{['', 'here', 'there'][trip % 3]},{trip % 2}" for trip in range(300)]
+    (folder / "rows.csv").write_text("\n".join(["trip,fare,town,tipped", *rows, ""]))
     return ["--use-case", "tips", "--use-case-path", str(folder)], folder
 
 
@@ -195,6 +205,83 @@ def test_a_label_with_one_class_is_refused_and_nothing_is_left(small, tmp_path, 
     wanted = f"{tmp_path}/rows.csv: split train has one class only, the label is 0 in all "
     assert said.startswith(f"onegraph build_training_set: {wanted}")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_that_the_task_does_not_allow_are_counted_and_refused(small, tmp_path, capsys):
+    named, folder = small
+    header, *rows = (folder / "rows.csv").read_text().splitlines()
+    rows[7], rows[260] = rows[7][:-1] + "77", rows[260][:-1] + "-1"
+    for name, part in (("a.csv", rows[:7]), ("b.csv", rows[7:])):
+        (tmp_path / name).write_text("\n".join([header, *part, ""]))
+    code, _, said = _build(capsys, [tmp_path / "b.csv", tmp_path / "a.csv"], tmp_path / "out", *named)
+    wanted = (
+        "transforms/tips.py: label() gave 2 values that are neither 0 nor 1 (2 whole numbers), first at b.csv row 0"
+    )
+    assert code == 1
+    assert said.startswith(f"onegraph build_training_set: {wanted}")
+    assert "77" not in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('return batch.column("tiped")', "label() ended in KeyError at line"),
+        ('return batch.column("town")', "label() gave values of type str, wanted numbers"),
+        ("return np.zeros((batch.num_rows, 2))", "label() gave shape ("),
+    ],
+)
+def test_a_label_that_fails_is_one_line(small, tmp_path, capsys, body, message):
+    _, folder = small
+    shutil.copytree(folder, tmp_path / "mine")
+    file = tmp_path / "mine" / "transforms" / "tips.py"
+    file.write_text(file.read_text().partition("def label")[0] + f"def label(batch):\n    {body}\n")
+    argv = ["--use-case", "tips", "--use-case-path", str(tmp_path / "mine")]
+    code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *argv)
+    assert code == 1
+    assert said.startswith(f"onegraph build_training_set: transforms/tips.py: {message}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, caplog):
+    named, folder = small
+    code, result, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named)
+    assert code == 0, said
+    assert [record.getMessage() for record in caplog.records if "not heeded" in record.getMessage()] == [
+        "schema of tips: not heeded: skew_comparator of town"
+    ]
+    assert result["limits"] == [
+        {"column": "town", "limit": "presence.min_fraction", "wanted": 0.9, "found": pytest.approx(2 / 3, abs=1e-6)}
+    ]
+    assert json.loads((tmp_path / "out" / "anomalies.json").read_text())["limits"] == result["limits"]
+    assert TransformGraph.load(tmp_path / "out" / "graph").input_names == ("trip", "fare", "town")
+
+
+def test_the_same_data_at_any_path_is_the_same_bundle(small, tmp_path, monkeypatch):
+    named, folder = small
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    bundles = {}
+    for place in ("plain", "a 'quote'\nÜ", "link/relative", "d" * 200 + "/" + "e" * 200):
+        path = pathlib.Path(place)
+        data, candidate = ["--training-set", str(path / "set")], str(path / "candidate")
+        argv = ["--data", str(folder / "rows.csv"), "--output", str(path / "set")]
+        assert main(["build_training_set", *argv, *named]) == 0
+        assert main(["train", *data, "--output", candidate, "--rounds", "3", *named]) == 0
+        assert main(["evaluate", *data, "--candidate", candidate, *named]) == 0
+        assert main(["release", "--candidate", candidate, "--registry", str(path / "registry")]) == 0
+        bundles[place] = Registry(path / "registry").released().champion
+    assert len(set(bundles.values())) == 1, bundles
+
+
+@pytest.mark.parametrize("letter", ["[", "\\"])
+def test_a_path_that_tensorflow_takes_for_a_pattern(small, tmp_path, capsys, letter):
+    named, folder = small
+    code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / f"a{letter}1" / "set", *named)
+    assert code == 1
+    assert f"TensorFlow reads {letter} as part of a pattern; choose another directory" in said
+    assert not list(tmp_path.iterdir())
 
 
 def _spooled(rows_read, rejected=0, **splits):

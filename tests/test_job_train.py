@@ -39,6 +39,12 @@ def test_writes_a_candidate(small_training_set, tmp_path, capsys):
         (["--parameters", "max_depth"], 2, "wanted name=value"),
         (["--training-set", "nowhere"], 1, "nowhere: no such training_set directory"),
         (["--seed", "x"], 2, "invalid int value"),
+        (["--rounds", "0"], 1, "rounds and early_stopping_rounds must be 1 or more"),
+        (["--parameters", "max_deepth=9"], 1, "parameter 'max_deepth' is not one that XGBoost"),
+        (["--parameters", "rounds=9"], 1, "set the model's rounds, or --rounds"),
+        (["--parameters", "booster=gblinear"], 1, "booster is 'gblinear', wanted gbtree"),
+        (["--parameters", "max_depth=-3"], 1, "value -3 for Parameter max_depth should be greater equal to 0"),
+        (["--parameters", "eta=nan"], 1, "parameter 'eta' is nan, wanted a finite number or a text"),
     ],
 )
 def test_refusals_write_nothing(small_training_set, tmp_path, capsys, change, code, message, dry_run):
@@ -49,6 +55,16 @@ def test_refusals_write_nothing(small_training_set, tmp_path, capsys, change, co
     assert message in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+def test_rounds_and_early_stopping_are_kept_in_the_candidate(small_training_set, tmp_path):
+    output = tmp_path / "candidate"
+    argv = ["--rounds", "4", "--early-stopping-rounds", "2", *QUICK]
+    assert main(["train", "--training-set", str(small_training_set), "--output", str(output), *argv]) == 0
+    manifest = artifact.open_artifact(output, "candidate").manifest
+    assert (manifest["model"]["rounds"], manifest["model"]["early_stopping_rounds"]) == (4, 2)
+    assert manifest["rounds"] <= 4
+    assert json.loads((output / "training.json").read_text())["rounds"] == manifest["rounds"]
 
 
 def test_half_written_training_set(tmp_path, capsys):

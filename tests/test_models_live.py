@@ -339,7 +339,7 @@ def altered_manifest(own, bundle, tmp_path):
     own.sign(bundle, load_private_key(tmp_path / "ours-key.pem"))
     folder = own.path / "bundles" / bundle
     text = (folder / artifact.MANIFEST).read_text()
-    (folder / artifact.MANIFEST).write_text(text.replace('"golden_rows": 128', '"golden_rows": 129'))
+    (folder / artifact.MANIFEST).write_text(text.replace('"golden_rows": 256', '"golden_rows": 257'))
     (folder / artifact.MARKER).write_text(fingerprint.of_file(folder / artifact.MANIFEST) + "\n")
 
 

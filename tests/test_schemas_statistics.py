@@ -81,9 +81,10 @@ def test_anomalies_name_reasons_fields_and_unseen_strings():
     statistics = _statistics(_batch([1] * 4, ["a", "zebra", "zebra", None]))
     rejected = {("TYPE", "/fare"): 2, ("REQUIRED", "/at"): 5}
     unseen = {"train": anomalies.unseen(statistics, SCHEMA), "test": anomalies.unseen(_statistics(), SCHEMA)}
-    assert anomalies.describe(rejected, unseen) == {
+    assert anomalies.describe(rejected, unseen, []) == {
         "rejected": [{"reason": "REQUIRED", "path": "/at", "rows": 5}, {"reason": "TYPE", "path": "/fare", "rows": 2}],
         "unseen": {"train": {"company": {"rows": 2, "distinct": 1, "values": {"zebra": 2}}}, "test": {}},
+        "limits": [],
     }
 
 
@@ -136,3 +137,34 @@ def test_quantiles_stay_near_whatever_the_order_and_the_merging(order):
     ranks = np.linspace(0.05, 0.95, 19)
     assert np.abs(halves[0].at(ranks) / 600_000 - ranks).max() < 0.002
     assert sum(map(len, halves[0]._levels)) < 20 * 8192
+
+
+LIMITED = Schema.from_text("""
+feature { name: "fare" type: FLOAT presence { min_fraction: 0.75 min_count: 4 } }
+feature {
+  name: "company" type: BYTES unique_constraints { min: 2 max: 3 }
+  string_domain { value: "a" value: "b" } distribution_constraints { min_domain_mass: 0.5 }
+}
+""")
+
+
+@pytest.mark.parametrize(
+    ("fares", "companies", "broken"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], ["a", "b", "a", None], []),
+        ([1.0, 1.0, None, None], ["a", "b", "a", "b"], ["presence.min_count 4 2", "presence.min_fraction 0.75 0.5"]),
+        ([1.0] * 4, ["a"] * 4, ["unique_constraints.min 2 1"]),
+        (
+            [1.0] * 4,
+            ["a", "c", "d", "e"],
+            ["unique_constraints.max 3 4", "distribution_constraints.min_domain_mass 0.5 0.25"],
+        ),
+    ],
+)
+def test_limits_of_whole_columns_are_anomalies(fares, companies, broken):
+    statistics = ColumnStatistics(LIMITED)
+    for start in (0, 2):
+        rows = {"fare": fares[start : start + 2], "company": companies[start : start + 2]}
+        statistics.add(pa.RecordBatch.from_pydict(rows, LIMITED.arrow_schema))
+    found = anomalies.limits(statistics, LIMITED)
+    assert [f"{one['limit']} {one['wanted']} {one['found']}" for one in found] == broken

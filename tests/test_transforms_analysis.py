@@ -52,6 +52,19 @@ def test_twice_the_same_bytes(built, tmp_path):
     assert graph_fingerprint(again) == graph_fingerprint(built)
 
 
+@pytest.mark.parametrize(
+    "name", ["a 'quote'", "both \"'", "new\nline", "Ünïcode", "long" * 50 + "/" + "er" * 100, "link"]
+)
+def test_the_path_leaves_nothing_in_the_bytes(built, tmp_path, name):
+    if name == "link":
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+    again = build_graph(preprocessing_fn, SCHEMA, batches(), tmp_path / name / "graph")
+    assert files(again) == files(built)
+    row = pa.record_batch([pa.array([0.0] * 2, pa.float32()), pa.array(["b", "a"])], ["fare", "company"])
+    assert TransformGraph.load(again).apply(row)[:, 0].tolist() == [0, 1]
+
+
 def test_other_data_is_another_graph_and_both_load_in_one_process(built, tmp_path):
     """Lookup tables have the same names in both graphs; neither must see the other's vocabulary."""
     other = build_graph(preprocessing_fn, SCHEMA, batches(("a", "a", "b", None)), tmp_path / "graph")

@@ -19,6 +19,7 @@ LABEL = "label"
 SLICE = "slice."
 FEATURE = "feature."
 _OURS = (SLICE, FEATURE, "example.")
+TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded slice
 
 _FLOAT_BYTES = 4
 _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may have
@@ -89,8 +90,8 @@ class ExampleDecoder:
             schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
         self._decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
 
-    def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """Return features float32 [rows, features], label float32 [rows] and the slices, object arrays (str or None).
+    def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
+        """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
 
         Raises `ArtifactError` where an example lacks a feature or the label.
         """
@@ -163,8 +164,10 @@ def _one_per_row(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _texts(column: pa.Array) -> np.ndarray:
-    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    texts = np.full(len(column), None, object)
-    texts[lengths > 0] = [value.decode() for value in column.flatten().to_pylist()]
-    return texts
+def _texts(column: pa.Array) -> pa.DictionaryArray:
+    """Return the string of every row, null where there is none; a text is held once, however many rows have it."""
+    present = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) > 0
+    encoded = column.flatten().cast(TEXTS.value_type).dictionary_encode()
+    codes = np.zeros(len(column), np.int32)
+    codes[present] = encoded.indices.to_numpy()
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=~present), encoded.dictionary)

@@ -6,6 +6,7 @@ anything. Here functions are numbered from 0 in the order of their tracing, list
 directory's name is replaced; `fingerprint.pb`, a random number in part, is removed (loading works without it).
 """
 
+import ast
 import pathlib
 import re
 from collections.abc import Callable
@@ -14,8 +15,18 @@ from typing import Any
 from tensorflow.core.framework import function_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
+from schemas.errors import InputError
+
 _FUNCTION = re.compile(r"(__inference_\w*?_)(\d+)\b")
 _NUMBERED = re.compile(r"_\d+$")
+_PRINTED = re.compile(rb"""(?<=tf\.Tensor\()b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+
+
+def check_path(path: str | pathlib.Path) -> None:
+    """Raise `InputError` for a path below which TensorFlow does not find what it wrote: it reads it as a pattern."""
+    for letter in "[\\":
+        if letter in str(path):
+            raise InputError(f"{path}: TensorFlow reads {letter} as part of a pattern; choose another directory")
 
 
 def canonicalize(path: pathlib.Path, temporary_directory: str) -> None:
@@ -23,7 +34,7 @@ def canonicalize(path: pathlib.Path, temporary_directory: str) -> None:
     model = saved_model_pb2.SavedModel()
     model.ParseFromString((path / "saved_model.pb").read_bytes())
     _number_functions(model)
-    _replace_bytes(model, temporary_directory.rstrip("/").encode(), b"analysis")
+    _replace_directory(model, temporary_directory.rstrip("/").encode(), b"analysis")
     for meta_graph in model.meta_graphs:
         graph = meta_graph.graph_def
         for function in graph.library.function:
@@ -54,8 +65,16 @@ def _number_functions(model: saved_model_pb2.SavedModel) -> None:
     _rewrite(model, renumber)
 
 
-def _replace_bytes(model: saved_model_pb2.SavedModel, old: bytes, new: bytes) -> None:
-    _rewrite(model, lambda text: text.replace(old, new) if isinstance(text, bytes) else text)
+def _replace_directory(model: saved_model_pb2.SavedModel, old: bytes, new: bytes) -> None:
+    def reprint(literal: re.Match[bytes]) -> bytes:
+        # A table's name has its file as Python prints it, with escapes and quotes that depend on the whole path.
+        path = ast.literal_eval(literal[0].decode())
+        return repr(path.replace(old, new)).encode() if old in path else literal[0]
+
+    def change(text: str | bytes) -> str | bytes:
+        return _PRINTED.sub(reprint, text).replace(old, new) if isinstance(text, bytes) else text
+
+    _rewrite(model, change)
 
 
 def _name_arguments_by_position(function: function_pb2.FunctionDef) -> None:

@@ -1,0 +1,89 @@
+"""Labels: what a use case's `label` may give, one number per row, and what is said where it gives something else.
+
+A binary label is 0 or 1; NaN says that a row has none. No value is quoted: values are counted by kind.
+"""
+
+import collections
+import traceback
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from models.use_case import UseCase
+from schemas.errors import InputError
+
+_NUMBERS = "fiub"
+_NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
+WANTED = "0, 1 or, where a row has no label, NaN"
+
+
+def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
+    """Return what `label` gives for a raw batch, float32 [rows]; its values are not checked here.
+
+    Raises `InputError`, naming file and line, where it fails or gives anything but one number per row.
+    """
+    where = f"transforms/{use_case.name}.py"
+    try:
+        found = use_case.label(batch)
+    except Exception as error:
+        # Its text may quote a value of the data.
+        line = traceback.extract_tb(error.__traceback__)[1:2]
+        at = f" at line {line[0].lineno}" if line else ""
+        raise InputError(f"{where}: label() ended in {type(error).__name__}{at}; it must give {WANTED}") from None
+    try:
+        array = np.asarray(found)
+    except Exception:
+        array = np.asarray(None)
+    if array.shape != (batch.num_rows,):
+        got = type(found).__name__ if array.ndim == 0 else f"shape {array.shape}"
+        raise InputError(f"{where}: label() gave {got} for {batch.num_rows} rows, wanted ({batch.num_rows},), {WANTED}")
+    if array.dtype.kind not in _NUMBERS:
+        others = {type(value).__name__ for value in array.tolist() if not isinstance(value, _NUMBER_OR_NONE)}
+        if others or array.dtype.kind != "O":
+            kinds = ", ".join(sorted(others)) or array.dtype
+            raise InputError(f"{where}: label() gave values of type {kinds}, wanted numbers: {WANTED}")
+    return array.astype(np.float32)
+
+
+def wrong(label: np.ndarray) -> np.ndarray:
+    """Return which labels are neither 0 nor 1 nor NaN (bool).
+
+    >>> wrong(np.array([0, 1, 2, 0.5, np.nan], np.float32)).tolist()
+    [False, False, True, True, False]
+    """
+    return ~((label == 0) | (label == 1) | np.isnan(label))
+
+
+def kinds_of(label: np.ndarray) -> collections.Counter[str]:
+    """Count wrong labels by kind.
+
+    >>> dict(kinds_of(np.array([2, -1, 0.5, np.inf], np.float32)))
+    {'whole numbers': 2, 'fractions': 1, 'infinite': 1}
+    """
+    finite = np.isfinite(label)
+    whole = finite & (np.trunc(label) == label)
+    masks = {
+        "whole numbers": whole,
+        "fractions": finite & ~whole,
+        "infinite": np.isinf(label),
+        "missing": np.isnan(label),
+    }
+    return collections.Counter({kind: int(mask.sum()) for kind, mask in masks.items() if mask.any()})
+
+
+def in_words(kinds: Mapping[str, int]) -> str:
+    """Return counts of wrong labels for people.
+
+    >>> in_words({"whole numbers": 800, "fractions": 12})
+    '812 values that are neither 0 nor 1 (800 whole numbers, 12 fractions)'
+    """
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    return f"{sum(kinds.values()):,} values that are neither 0 nor 1 ({listed})"
+
+
+def check_split(label: np.ndarray, split: str) -> None:
+    """Raise `InputError` for a split, made before builds refused such labels, whose label is not 0 or 1."""
+    bad = wrong(label) | np.isnan(label)
+    if bad.any():
+        raise InputError(f"{split} split: its label has {in_words(kinds_of(label[bad]))}; mend label() and build again")

@@ -1,0 +1,89 @@
+"""The parameters of the family `xgboost`: which are the model's to set, and what XGBoost says of them beforehand."""
+
+import difflib
+import json
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from models.spec import ModelSpec
+from schemas.errors import InputError
+
+# The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
+_THREADS = 2
+_OURS = ("objective", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
+_FIELDS = {
+    **dict.fromkeys(("rounds", "num_round", "num_boost_round", "n_estimators"), "rounds"),
+    "early_stopping_rounds": "early_stopping_rounds",
+}
+_SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
+_ROWS = 64
+
+
+def all_parameters(spec: ModelSpec) -> dict[str, Any]:
+    """Return what XGBoost is called with: defaults, the model's own parameters, and those that are not its to set."""
+    return {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        "nthread": _THREADS,
+        **spec.parameters,
+        "base_score": 0.5,
+        "eval_metric": ["auc", "logloss"],
+        "seed": spec.seed,
+    }
+
+
+def check_parameters(spec: ModelSpec, features: int) -> None:
+    """Raise `InputError` for a parameter that XGBoost does not know or use, or a value that it does not take.
+
+    XGBoost itself is asked: it trains one tree on made-up rows of so many features, and says what it did not use.
+    """
+    for name in spec.parameters:
+        if name in _OURS:
+            raise InputError(f"model: parameter {name!r} is set by the family; remove it")
+        if name in _FIELDS:
+            option = "--" + _FIELDS[name].replace("_", "-")
+            raise InputError(
+                f"model: {name!r} is no parameter of XGBoost; set the model's {_FIELDS[name]}, or {option}"
+            )
+    booster = spec.parameters.get("booster", "gbtree")
+    if booster != "gbtree":
+        raise InputError(f"model: booster is {booster!r}, wanted gbtree, which can be cut to its best round")
+    values = np.arange(_ROWS * features, dtype=np.float32).reshape(_ROWS, features) % 7
+    rows = xgboost.DMatrix(values, label=np.arange(_ROWS) % 2)
+    parameters = {**all_parameters(spec), "nthread": 1, "verbosity": 1, "validate_parameters": True}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            probe = xgboost.train(parameters, rows, 1)
+        except xgboost.core.XGBoostError as error:
+            raise InputError(f"model: xgboost: {reason(error)}; look at the parameters") from None
+    unused = re.findall(r"Parameters: \{(.*)\} are not used", "\n".join(str(one.message) for one in told))
+    for name in re.findall(r'"([^"]*)"', " ".join(unused)):
+        near = difflib.get_close_matches(name, _known(json.loads(probe.save_config())), n=1)
+        meant = f", did you mean {near[0]}?" if near and near[0] != name else "; remove it"
+        raise InputError(f"model: parameter {name!r} is not one that XGBoost {xgboost.__version__} uses here{meant}")
+
+
+def reason(error: Exception) -> str:
+    """Return what XGBoost says went wrong, in one line: the failed check if it names one, no source path, no stack.
+
+    >>> reason(ValueError("[17:07:18] /src/tree.cc:20: Unknown tree updater x\\nStack trace:\\n  [bt] (0) lib.so"))
+    'Unknown tree updater x'
+    """
+    told = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
+    lines = [_SOURCE.sub("", line.strip()) for line in told]
+    checks = [line for line in lines if "Check failed" in line]
+    return checks[0] if checks else " ".join(lines)
+
+
+def _known(config: Any) -> list[str]:
+    """Return the parameters that a booster's configuration lists: the keys of its groups `..._param`."""
+    known: list[str] = []
+    for name, part in config.items() if isinstance(config, dict) else enumerate(config):
+        if isinstance(part, dict | list):
+            known += part if str(name).endswith("_param") else _known(part)
+    return known
