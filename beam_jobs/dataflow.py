@@ -68,6 +68,12 @@ def refuse_shared_folder(options: beam_options.PipelineOptions, verb: str, outpu
         )
 
 
+def submits(options: beam_options.PipelineOptions) -> bool:
+    """Say whether a pipeline with these options would run, instead of being looked at or kept as a template."""
+    template = options.view_as(beam_options.GoogleCloudOptions).template_location
+    return not (options.view_as(beam_options.TestOptions).dry_run or template)
+
+
 def submit(pipeline: beam.Pipeline) -> dict[str, Any]:
     """Hand a pipeline to Dataflow, or write its template, without waiting for its end; says what was done.
 
