@@ -11,6 +11,7 @@ import dataclasses
 import fcntl
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,12 +24,13 @@ from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.position_note import Lease, Note
 from beam_jobs.user_folder import user_folder
-from schemas.errors import ServiceError
+from schemas.errors import OnegraphError, ServiceError
 
 _log = logging.getLogger(__name__)
 
 RENEW_S = 3.0
 _LOOK_S = 0.5
+_OR_ELSE = "set TMPDIR to another one"
 _SHORT_S = 5.0  # nobody waits for a renewal
 
 
@@ -197,9 +199,15 @@ def held_by(servers: Connection | str, topic: str, group: str, lease: Lease) -> 
 @contextlib.contextmanager
 def one_at_a_time(servers: Connection | str, topic: str, group: str) -> Iterator[None]:
     """Let no other process of this user on this machine take the same group meanwhile."""
-    folder = user_folder("set TMPDIR to another one") / "leases"
-    folder.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(f"{Connection.of(servers).servers}/{topic}/{group}".encode()).hexdigest()[:16]
-    with open(folder / name, "w") as lock:
+    path = user_folder(_OR_ELSE) / "leases" / name
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise OnegraphError(f"{path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}") from None
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)

@@ -87,7 +87,7 @@ def where_to_begin(source: Source, consumer: Consumer) -> dict[int, int]:
         return _first_start(source, consumer)
     notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
     now = _topic_id(source, consumer)
-    anew = {p: note.topic_id for p, note in notes.items() if now and note.topic_id and note.topic_id != now}
+    anew = {partition: note.topic_id for partition, note in notes.items() if not note.is_of(now)}
     if anew and not source.accept_lost_offsets:
         was = str(next(iter(anew.values())))
         raise topic_made_anew(source.servers, source.topic, source.group, was, str(now))

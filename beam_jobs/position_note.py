@@ -45,6 +45,10 @@ class Note:
     lease: Lease | None = None
     beat: int = 0
 
+    def is_of(self, topic_id: str | None) -> bool:
+        """Say whether the offset may be of the topic with that id: where one of the two is not known, it may."""
+        return None in (self.topic_id, topic_id) or self.topic_id == topic_id
+
     def text(self) -> str:
         """Return the note as Kafka keeps it.
 
