@@ -16,7 +16,7 @@ from beam_jobs.kafka_client import Consumer
 from beam_jobs.kafka_source import Source, settle_start, where_to_begin
 from beam_jobs.position_note import Note
 from schemas.errors import ServiceError
-from tests.kafka_records import add_partitions, commit, committed, put
+from tests.kafka_records import add_partitions, commit, committed, make_anew, put
 
 _groups = itertools.count()
 
@@ -69,13 +69,6 @@ def admin(broker):
     client = kafka.KafkaAdminClient(bootstrap_servers=broker)
     yield client
     client.close()
-
-
-def make_anew(admin, topic, partitions=2):
-    admin.delete_topics([topic])
-    while admin.describe_topics([topic])[0]["error_code"] == 0:
-        time.sleep(0.05)
-    admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}}, wait_for_metadata=True)
 
 
 def wait_until(true, what):
@@ -208,10 +201,10 @@ def test_a_quiet_job_renews_all_that_it_committed_and_leaves_what_others_of_the_
     assert group.offsets() == {0: 8, 1: 0}
 
 
-def test_nothing_is_committed_into_a_topic_that_was_made_anew(group, admin):
+def test_nothing_is_committed_into_a_topic_that_was_made_anew(group):
     job = group.job()
     job.commit({0: 30, 1: 0})
-    make_anew(admin, group.topic)
+    make_anew(group.broker, group.topic, 2)
     with pytest.raises(
         ServiceError, match=rf"topic '{group.topic}' was made anew: the offsets of group '{group.name}'"
     ):
@@ -220,12 +213,12 @@ def test_nothing_is_committed_into_a_topic_that_was_made_anew(group, admin):
     assert group.offsets() in ({}, {0: 30, 1: 0}), "the broker forgets the old ones when it likes"
 
 
-def test_offsets_of_another_topic_of_that_name_are_refused_at_the_start(group, admin):
+def test_offsets_of_another_topic_of_that_name_are_refused_at_the_start(group):
     job = group.job()
     job.commit({0: 30, 1: 0})
     slipped = group.consumer().committed_notes([0])[0][1]
     job.close()
-    make_anew(admin, group.topic)
+    make_anew(group.broker, group.topic, 2)
     put(group.broker, group.topic, 0, [b"new"] * 40)
     wait_until(lambda: group.offsets() == {}, "the broker forgets the old topic's offsets")
     group.consumer().commit({0: 30}, slipped)  # what was on its way while the topic was made anew

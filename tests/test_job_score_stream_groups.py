@@ -12,8 +12,7 @@ from beam_jobs.command_line import main
 from beam_jobs.kafka_client import Consumer
 from beam_jobs.position_note import Note
 from tests.conftest import free_port
-from tests.kafka_records import commit, committed, end_of, put, read
-from tests.test_beam_jobs_group_positions import admin, make_anew  # noqa: F401
+from tests.kafka_records import commit, committed, end_of, make_anew, put, read
 from tests.test_job_score_stream import (  # noqa: F401
     MAIN,
     PATIENCE_S,
@@ -134,19 +133,12 @@ def test_a_group_behind_the_end_is_refused_in_one_line_that_skip_to_cures(broker
     assert len(scored(broker, source)) == 10
 
 
-def test_a_topic_made_anew_under_a_job_ends_it_and_none_of_the_new_events_is_left_out(
-    broker,
-    either,
-    events,
-    jobs,
-    admin,
-    capsys,
-):
+def test_a_topic_made_anew_ends_the_job_and_no_new_event_is_left_out(broker, either, events, jobs, capsys):  # noqa: F811
     source = source_of(either)
     put(broker, source, 0, events[:100])
     job = jobs(MAIN, either)
     wait_until(lambda: rejected_are(broker, source, 0) and lag(broker, source) == 0, "the job")
-    make_anew(admin, source, 3)
+    make_anew(broker, source, 3)
     put(broker, source, 0, events[:300])
     assert job.wait(PATIENCE_S) == 1
     assert "was the topic made anew" in one_line(job) or "was made anew" in one_line(job)
@@ -184,12 +176,7 @@ def test_aborted_transactions_are_committed_to_the_end(broker, either, events, j
     assert len(scored(broker, source)) == 1
 
 
-def test_a_broker_that_forgets_offsets_soon_has_nothing_scored_again_nor_left_out(
-    registry,
-    events,
-    jobs,
-    tmp_path,
-):
+def test_a_broker_that_forgets_has_nothing_scored_twice_or_left_out(registry, events, jobs, tmp_path):  # noqa: F811
     """Over both clients at once: the waiting is for the broker's clock, which is the same for all."""
     forgets = {"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "5000"}
     folder = tmp_path / "kafka"
