@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 RENEW_S = 3.0
 _LOOK_S = 0.5
 _OR_ELSE = "set TMPDIR to another one"
-_SHORT_S = 5.0  # nobody waits for a renewal
+_SHORT_S = 3.0  # nobody waits for a renewal
 
 
 class GroupPositions:
@@ -48,13 +48,14 @@ class GroupPositions:
         self._written: dict[int, tuple[int, str]] = {}  # what we wrote last, as long as nobody else did
         self._wrote_at, self._beat = time.monotonic(), 0
         self._over: ServiceError | None = None
+        self._away = False
         self._consumer = Consumer(servers, topic, group)
         self._renewer = threading.Thread(target=self._renew_until_closed, name="group-lease", daemon=True)
         self._renewer.start()
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Move these offsets; raises `TakenOver` and moves nothing once another job has the group."""
-        with self._lock:
+        with self._lock, self._remembering_who_is_away():
             self._commit(offsets, self._looked(offsets), CONNECT_S)
 
     def adopt(self) -> None:
@@ -70,7 +71,7 @@ class GroupPositions:
         self._stop()
         with self._lock:
             over, self._over = self._over, ServiceError(f"group {self._group!r} was given back")
-            if self._lease is None or over is not None:
+            if self._lease is None or over is not None or self._away:  # who stops a job does not wait for a broker
                 return
             try:
                 partitions = sorted({*self._consumer.partitions, *self._written})
@@ -141,7 +142,8 @@ class GroupPositions:
             if time.monotonic() - self._wrote_at < RENEW_S or not self._lock.acquire(blocking=False):
                 continue
             try:
-                self._renew()
+                with self._remembering_who_is_away():
+                    self._renew()
             except Unavailable as error:
                 _log.info("the lease of group %r is not renewed: %s", self._group, error)
                 self._wrote_at = time.monotonic()
@@ -156,6 +158,12 @@ class GroupPositions:
         kept = self._looked(self._written, _SHORT_S) if self._written else {}
         self._written = {place: wrote for place, wrote in self._written.items() if kept.get(place) == wrote}
         self._commit({place: offset for place, (offset, _) in self._written.items()}, kept, _SHORT_S)
+
+    @contextlib.contextmanager
+    def _remembering_who_is_away(self) -> Iterator[None]:
+        self._away = True
+        yield
+        self._away = False
 
     def _taken_over(self, other: Lease) -> TakenOver:
         return TakenOver(

@@ -12,7 +12,7 @@ import pytest
 from beam_jobs import group_lease, group_positions, run_files
 from beam_jobs.group_lease import TakenOver, new_lease
 from beam_jobs.group_positions import GroupPositions, wait_for_group
-from beam_jobs.kafka_client import Consumer
+from beam_jobs.kafka_client import Consumer, OffsetsLost
 from beam_jobs.kafka_source import Source, settle_start, where_to_begin
 from beam_jobs.position_note import Note
 from schemas.errors import ServiceError
@@ -253,3 +253,17 @@ def test_offsets_without_a_note_are_taken_as_they_are(group):
     assert where_to_begin(group.source(start="latest"), group.consumer()) == {0: 7, 1: 0}
     group.job()
     assert group.offsets() == {0: 7, 1: 0}
+
+
+@pytest.mark.parametrize(("at", "says"), [(50, "the log ends at 40"), (30, "the log has other records before it")])
+def test_what_kafka_python_calls_a_truncated_log_is_told_as_the_other_lost_offsets_are(group, monkeypatch, at, says):
+    """Raised by hand: a broker does so after an unclean election, which wants a cluster."""
+    consumer = group.consumer()
+    consumer.go_to({0: at})
+
+    def truncated(**_):
+        raise kafka.errors.LogTruncationError({kafka.TopicPartition(group.topic, 0): None})
+
+    monkeypatch.setattr(consumer._consumer, "poll", truncated)
+    with pytest.raises(OffsetsLost, match=rf"partition 0: wanted offset {at}, {says} \(was the topic made anew or cut"):
+        consumer.poll(1, 10)
