@@ -28,9 +28,10 @@ from schemas.errors import OnegraphError, ServiceError
 
 _log = logging.getLogger(__name__)
 
-RENEW_S = 3.0
+RENEW_S = 2.0
 _LOOK_S = 0.5
 _OR_ELSE = "set TMPDIR to another one"
+_LOCK_S = 60.0
 _SHORT_S = 3.0  # nobody waits for a renewal
 
 
@@ -215,7 +216,18 @@ def one_at_a_time(servers: Connection | str, topic: str, group: str) -> Iterator
     except OSError as error:
         raise OnegraphError(f"{path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock_within(lock, _LOCK_S, f"another job on this machine is taking group {group!r} of topic {topic!r}")
         yield
     finally:
         os.close(lock)
+
+
+def _lock_within(lock: int, seconds: float, otherwise: str) -> None:
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise ServiceError(f"{otherwise} and has not done so within {seconds:g} s") from None
+            time.sleep(0.1)
