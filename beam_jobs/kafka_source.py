@@ -75,6 +75,18 @@ def settle_start(source: Source, lease: Lease, at_once: bool = False) -> Lease:
         consumer.close()
 
 
+def settle_first(source: Source) -> None:
+    """Commit where reading begins for a group that has committed nothing, without taking it: who runs takes it."""
+    consumer = Consumer(source.servers, source.topic, source.group)
+    try:
+        if not consumer.committed(consumer.partitions):
+            begin = where_to_begin(source, consumer)
+            note = Note(topic_id=_topic_id(source, consumer), partitions=frozenset(begin))
+            consumer.commit(begin, note.text())
+    finally:
+        consumer.close()
+
+
 def where_to_begin(source: Source, consumer: Consumer) -> dict[int, int]:
     """Return where reading begins, by partition: at the group's committed offset, a new partition at its start.
 

@@ -21,11 +21,13 @@ from beam_jobs import (
     stream_group,
     topics,
 )
+from beam_jobs.kafka_source import settle_first
 from beam_jobs.settings import ScoreStream
 from beam_jobs.stream_pipeline import (
     event_times,
     explanation,
     pipeline,
+    source,
     start_ms,
     topic_names,
     topics_there,
@@ -111,8 +113,10 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
 def _on_dataflow(
     settings: ScoreStream, job: str, there: Mapping[str, Topic], options: PipelineOptions
 ) -> dict[str, Any]:
-    """Hand the job to Dataflow; what only builds a graph takes no group."""
+    """Hand the job to Dataflow; a template takes no group, and a graph that is only built touches nothing."""
     if not dataflow.submits(options):
+        if dataflow.writes_template(options):
+            settle_first(source(settings, job, there))
         return dataflow.submit(pipeline(settings, job, there))
     with stream_group.taken(settings, job, there) as held:
         result = dataflow.submit(pipeline(settings, job, there, held.lease))

@@ -13,7 +13,7 @@ from beam_jobs import group_lease, run_files
 from beam_jobs.group_lease import TakenOver, new_lease
 from beam_jobs.group_positions import GroupPositions, wait_for_group
 from beam_jobs.kafka_client import Consumer, OffsetsLost
-from beam_jobs.kafka_source import Source, settle_start, where_to_begin
+from beam_jobs.kafka_source import Source, settle_first, settle_start, where_to_begin
 from beam_jobs.position_note import Note
 from schemas.errors import ServiceError
 from tests.kafka_records import add_partitions, commit, committed, make_anew, put
@@ -85,6 +85,15 @@ def test_every_start_commits_where_all_partitions_begin(group, start):
     assert {(note.topic_id, note.partitions, note.lease.number) for note in group.notes().values()} == {
         (group.topic_id(), frozenset({0, 1}), 1)
     }
+
+
+def test_a_template_says_where_a_new_group_begins_and_takes_none(group):
+    settle_first(group.source(start="latest"))
+    assert group.offsets() == {0: 40, 1: 0}
+    assert {note.lease for note in group.notes().values()} == {None}
+    put(group.broker, group.topic, 0, [b"later"])
+    settle_first(group.source(start="latest"))
+    assert group.offsets() == {0: 40, 1: 0}, "it has begun"
 
 
 def test_a_job_that_was_taken_over_commits_nothing_more(group):
