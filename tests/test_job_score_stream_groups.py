@@ -56,7 +56,7 @@ def one_line(process):
     return lines[-1]
 
 
-def test_a_second_job_of_the_group_is_refused_and_a_restart_goes_on_at_once(broker, argv, events, jobs):  # noqa: F811
+def test_a_second_job_is_refused_and_a_restart_goes_on_at_once(broker, argv, events, jobs, capsys):  # noqa: F811
     source = source_of(argv)
     put(broker, source, 0, events[:50])
     first = jobs(MAIN, argv)
@@ -65,6 +65,9 @@ def test_a_second_job_of_the_group_is_refused_and_a_restart_goes_on_at_once(brok
     assert second.wait(PATIENCE_S) == 1
     assert "job score_stream-" in one_line(second)
     assert "a second job would score everything twice: stop that one first" in one_line(second)
+    skip = ["--bootstrap-servers", broker, "--group", source, "--partition", "0", "--offset", "50"]
+    assert main(["skip_to", source, *skip]) == 1
+    assert "stop that one first" in capsys.readouterr().err
     put(broker, source, 1, events[50:60])
     wait_until(lambda: lag(broker, source) == 0, "the first job goes on")
     for how, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
