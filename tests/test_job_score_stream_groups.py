@@ -24,6 +24,9 @@ from tests.test_job_score_stream import (  # noqa: F401
 )
 
 
+pytestmark = pytest.mark.timeout(600)  # several jobs start one after the other, one test waits for a broker to forget
+
+
 @pytest.fixture(params=["kafka-python", "confluent"])
 def either(request, argv):  # noqa: F811
     """The command line over each client."""
