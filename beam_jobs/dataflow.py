@@ -68,6 +68,17 @@ def refuse_shared_folder(options: beam_options.PipelineOptions, verb: str, outpu
         )
 
 
+def submits(options: beam_options.PipelineOptions) -> bool:
+    """Say whether a pipeline with these options would run, instead of being looked at or kept as a template."""
+    return not (options.view_as(beam_options.TestOptions).dry_run or writes_template(options))
+
+
+def writes_template(options: beam_options.PipelineOptions) -> bool:
+    """Say whether a pipeline with these options becomes a template."""
+    cloud, test = options.view_as(beam_options.GoogleCloudOptions), options.view_as(beam_options.TestOptions)
+    return bool(cloud.template_location) and not test.dry_run
+
+
 def submit(pipeline: beam.Pipeline) -> dict[str, Any]:
     """Hand a pipeline to Dataflow, or write its template, without waiting for its end; says what was done.
 

@@ -13,7 +13,7 @@ import kafka
 from kafka import errors
 from kafka.partitioner.default import murmur2
 
-from beam_jobs import kafka_batches, kafka_decoding, kafka_outage
+from beam_jobs import kafka_batches, kafka_commits, kafka_decoding, kafka_outage
 from beam_jobs.events import Records
 from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
@@ -23,6 +23,7 @@ from schemas.errors import ServiceError
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
+WAY_ON = "put the group where you want it (onegraph skip_to), or take another --group"
 _MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
 
@@ -60,6 +61,7 @@ class Consumer:
             fetch_max_bytes=FETCH_BYTES,
             metrics_enabled=False,
         )
+        kafka_commits.ask_to_keep(self._consumer)
         with self._errors("asking for partitions"):
             found = self._consumer.partitions_for_topic(topic)
         if not found:
@@ -99,21 +101,29 @@ class Consumer:
 
     def committed(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the group's committed offsets, without the partitions that have none."""
-        with self._errors(f"reading the committed offsets of group {self._group!r}"):
-            found = {
-                place.partition: self._consumer.committed(place, timeout_ms=_ms(CONNECT_S))
-                for place in self._places(partitions)
-            }
-        return {partition: offset for partition, offset in found.items() if offset is not None}
+        return {partition: offset for partition, (offset, _) in self.committed_notes(partitions).items()}
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Move the group's committed offsets and wait for the broker's answer."""
+    def committed_notes(self, partitions: Sequence[int], timeout_s: float = CONNECT_S) -> dict[int, tuple[int, str]]:
+        """Return the group's committed offsets with the text that is kept beside each."""
+        with self._errors(f"reading the committed offsets of group {self._group!r}"):
+            places = self._places(partitions)
+            self._consumer._coordinator._offset_fetch_futures.clear()  # an answer that came too late would be old
+            found = self._consumer._coordinator.fetch_committed_offsets(places, timeout_ms=_ms(timeout_s))
+        return {place.partition: (one.offset, one.metadata or "") for place, one in found.items()}
+
+    def commit(self, offsets: Mapping[int, int], note: str = "", timeout_s: float = CONNECT_S) -> None:
+        """Move the group's committed offsets, with a text beside each, and wait for the broker's answer."""
         wanted = {
-            kafka.TopicPartition(self._topic, partition): kafka.structs.OffsetAndMetadata(offset, "", -1)
+            kafka.TopicPartition(self._topic, partition): kafka.structs.OffsetAndMetadata(offset, note, -1)
             for partition, offset in offsets.items()
         }
         with self._errors(f"committing offsets of group {self._group!r} (does another consumer use this group?)"):
-            self._consumer.commit(wanted, timeout_ms=_ms(CONNECT_S))
+            self._consumer.commit(wanted, timeout_ms=_ms(timeout_s))
+
+    def topic_id(self, timeout_s: float = CONNECT_S) -> str | None:
+        """Ask for the id that the topic has now; None where the broker has no ids. A topic made anew has another."""
+        with self._errors("asking for the topic's id"):
+            return kafka_commits.topic_id(self._consumer, self._topic, timeout_s)
 
     def go_to(self, offsets: Mapping[int, int]) -> None:
         """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
@@ -133,6 +143,8 @@ class Consumer:
                 found = self._consumer.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
             except errors.OffsetOutOfRangeError as error:
                 raise self._lost(error) from None
+            except errors.LogTruncationError as error:
+                raise self._truncated(error) from None
             except kafka_decoding.UndecodableBatch as error:
                 raise self._undecodable(error) from None
         return {place.partition: records for place, records in found.items()}
@@ -171,6 +183,12 @@ class Consumer:
         first = self.beginning_offsets([place.partition])[place.partition]
         end = self.end_offsets([place.partition])[place.partition]
         return offsets_lost(self._servers, self._topic, place.partition, wanted, first, end)
+
+    def _truncated(self, error: errors.LogTruncationError) -> OffsetsLost:
+        place = next(iter(error.divergent_offsets))
+        end = self.end_offsets([place.partition])[place.partition]
+        wanted = self.positions().get(place.partition, end)
+        return offsets_lost(self._servers, self._topic, place.partition, wanted, 0, end)
 
 
 class Delivery:
@@ -329,11 +347,19 @@ def offsets_lost(
             wanted,
             first,
         )
+    what = f"the log ends at {end}" if wanted > end else "the log has other records before it"
     return OffsetsLost(
-        f"{where}: wanted offset {wanted}, the log ends at {end} (was the topic made anew or cut?); "
-        "commit an offset that it has, or take another group",
+        f"{where}: wanted offset {wanted}, {what} (was the topic made anew or cut?); {WAY_ON}",
         partition,
         wanted,
+    )
+
+
+def topic_made_anew(servers: Connection | str, topic: str, group: str | None, was: str, now: str) -> ServiceError:
+    """The error for a group whose offsets are those of another topic of that name."""
+    return ServiceError(
+        f"{servers}: topic {topic!r} was made anew: the offsets of group {group!r} are those of the topic with the id "
+        f"{was}, it now has the id {now}; --accept-lost-offsets reads the new one from its start, or {WAY_ON}"
     )
 
 

@@ -17,6 +17,7 @@ from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 _LEASE_S = 60.0
+_PULSE_S = 3.0
 
 
 class StallWatch:
@@ -52,6 +53,7 @@ class GroupReader:
         self._lock = threading.Lock()
         self._consumer: Consumer | None = None
         self._looked = time.monotonic()
+        self._pulsed = -_PULSE_S
         self._watch = StallWatch(source.stall_s)
         self._busy = False
 
@@ -99,6 +101,13 @@ class GroupReader:
     def lag(self) -> dict[int, int]:
         """Return how many offsets each partition is behind its end, as far as the broker's last answer tells."""
         return self._gatherer.lag()
+
+    def pulse_due(self) -> bool:
+        """Say whether it is time to say how far reading is, events or not; at once, then every few seconds."""
+        due = time.monotonic() - self._pulsed >= _PULSE_S
+        if due:
+            self._pulsed = time.monotonic()
+        return due
 
     def look_due(self) -> bool:
         """Say whether it is time to look for new partitions and for some that stand still."""

@@ -20,8 +20,8 @@ from beam_jobs import process_wide
 from beam_jobs.events import EventBatch
 from beam_jobs.flink_key_groups import spread_names
 from beam_jobs.kafka_group_reader import GroupReader
-from beam_jobs.kafka_source import Source, first_span, settle_start
-from beam_jobs.kafka_tracker import END_HERE, NewPartitions, Span, SpanCoder, SpanTracker
+from beam_jobs.kafka_source import Source, first_span
+from beam_jobs.kafka_tracker import END_HERE, NewPartitions, Offsets, Span, SpanCoder, SpanTracker
 from beam_jobs.kafka_watermark import GroupWatermark, to_beam
 from beam_jobs.step_watch import PollWatch
 
@@ -29,14 +29,17 @@ _SLICE_S = 0.1  # how long one poll may last, hence how late a stop signal is se
 
 
 class ReadEvents(beam.PTransform):
-    """Read a topic into `EventBatch`es. Partition p belongs to group p mod `partition_groups`."""
+    """Read a topic into `EventBatch`es. Partition p belongs to group p mod `partition_groups`.
+
+    Reading begins at the group's committed offsets, in a partition without one at its start. A batch may be empty: it
+    says how far reading is where offsets moved without events, at the begin, every few seconds and at the end.
+    """
 
     def __init__(self, source: Source):
         super().__init__()
         self._source = source
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[EventBatch]:
-        settle_start(self._source)
         groups = spread_names(self._source.topic, self._source.partition_groups)
         return (
             begin
@@ -70,7 +73,10 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
         ends = time.monotonic() + self._source.read_budget_s
         with self._reader(element).leased(at) as reader:
             while at != span.stop:
-                if stop_signal.is_set():
+                stopped = stop_signal.is_set()
+                if stopped or reader.pulse_due():
+                    yield _pulse(self._source.topic, at)
+                if stopped:
                     tracker.try_claim(END_HERE)
                     return
                 left = ends - time.monotonic()
@@ -94,9 +100,10 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
                 if not tracker.try_claim(batch.next_offsets):
                     return
                 at.update(batch.next_offsets)
-                if len(batch):
-                    yield TimestampedValue(batch, to_beam(max(min(batch.timestamps_ms), 0)))
+                if batch.next_offsets:
+                    yield TimestampedValue(batch, to_beam(max(min(batch.timestamps_ms, default=0), 0)))
                 _advance(watermark, reached)
+            yield _pulse(self._source.topic, at)
 
     def teardown(self) -> None:
         for element in self._borrowed:
@@ -130,6 +137,11 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
                 (self._source.job, element), lambda: GroupReader(self._source, _index(element))
             )
         return self._borrowed[element]
+
+
+def _pulse(topic: str, at: Offsets) -> TimestampedValue:
+    """Return a batch without events that says how far reading is: quiet partitions are committed too."""
+    return TimestampedValue(EventBatch(topic, [], [], [], [], [], [], dict(at)), to_beam(0))
 
 
 def _index(element: str) -> int:

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,10 +10,12 @@ import apache_beam as beam
 
 from beam_jobs import measures, process_wide
 from beam_jobs.events import Outcome, Records
+from beam_jobs.group_positions import GroupPositions
 from beam_jobs.holding import Patience
-from beam_jobs.kafka_client import Consumer, Producer, partition_of
-from beam_jobs.kafka_clients import open_consumer, open_producer
+from beam_jobs.kafka_client import Producer, partition_of
+from beam_jobs.kafka_clients import open_producer
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.position_note import Lease
 from beam_jobs.rejected_records import with_stubs
 from beam_jobs.step_watch import written
 from schemas.errors import ServiceError
@@ -30,6 +31,7 @@ class Sink:
 
     `rejected_bytes` is the largest record that the rejected topic takes; what is larger becomes a stub. A broker that
     is down is waited for, `hold_s` at most or until the stop signal of `job`. Shadows without a topic are not written.
+    Offsets are committed while `lease` is the group's and the source topic has the id `topic_id`, where given.
     """
 
     servers: Connection | str
@@ -43,6 +45,8 @@ class Sink:
     broker_time: bool = False
     hold_s: float = Producer.DELIVERY_S
     job: str = ""
+    topic_id: str | None = None
+    lease: Lease | None = None
 
     @property
     def topics(self) -> tuple[str, str]:
@@ -124,12 +128,10 @@ class SendOutcomes(beam.DoFn):
         sink = self._sink
         self._keys = (
             ("producer", sink.servers, sink.hold_s),
-            ("committer", sink.servers, sink.group, sink.source_topic),
+            positions_key(sink),
         )
         self._producer = process_wide.borrow(self._keys[0], lambda: _producer(sink))
-        self._committer = process_wide.borrow(
-            self._keys[1], lambda: _Committer(open_consumer(sink.servers, sink.source_topic, sink.group))
-        )
+        self._committer = process_wide.borrow(self._keys[1], lambda: positions(sink))
 
     def start_bundle(self) -> None:
         self._writer = OutcomeWriter(self._producer, self._sink)
@@ -161,6 +163,16 @@ class SendOutcomes(beam.DoFn):
         self._done, self._committed_at = {}, time.monotonic()
 
 
+def positions_key(sink: Sink) -> tuple[Any, ...]:
+    """Return under which key this process has the positions that a job's writers share."""
+    return "positions", sink.servers, sink.group, sink.source_topic, sink.lease and sink.lease.token
+
+
+def positions(sink: Sink) -> GroupPositions:
+    """Return the group's committed offsets, to be moved by this process."""
+    return GroupPositions(sink.servers, sink.source_topic, sink.group, sink.topic_id, sink.lease)
+
+
 def _producer(sink: Sink) -> Producer:
     """Make a producer that knows its topics: they are asked for while the broker answers."""
     producer = open_producer(sink.servers, delivery_s=sink.hold_s + _MARGIN_S)
@@ -171,20 +183,6 @@ def _producer(sink: Sink) -> Producer:
         producer.close()
         raise
     return producer
-
-
-class _Committer:
-    """One group's committed offsets, moved from any thread of the process."""
-
-    def __init__(self, consumer: Consumer):
-        self._consumer, self._lock = consumer, threading.Lock()
-
-    def commit(self, offsets: dict[int, int]) -> None:
-        with self._lock:
-            self._consumer.commit(offsets)
-
-    def close(self) -> None:
-        self._consumer.close()
 
 
 def _by_partition(records: Records, count: int) -> dict[int, list[int]]:

@@ -159,7 +159,7 @@ class _Progress:
     def of(self, reason: Reason) -> dict[int, int]:
         """Return the offset, by partition, from which on nothing of the reason was looked at before this run."""
         if reason not in self._at:
-            consumer = open_consumer(self._servers, self._topic, f"{self._group}.{reason}")
+            consumer = Consumer(self._servers, self._topic, f"{self._group}.{reason}")  # its commits are kept longest
             self._consumers[reason] = consumer
             self._at[reason] = consumer.committed(consumer.partitions)
         return self._at[reason]

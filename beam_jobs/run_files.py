@@ -50,14 +50,20 @@ class Announced:
         about = dataclasses.asdict(job) | {
             "role": role,
             "pid": pid,
-            "began": _began(pid),
+            "began": began(pid),
             "started": time.time(),
             "url": endpoint.url if endpoint else None,
         }
+        self._about = about
         self._path = folder() / f"{pid}-{job.name}-{role}.json"
+        self.add()
+
+    def add(self, **more: Any) -> None:
+        """Say more about the job in its file."""
+        self._about |= more
         unfinished = self._path.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(about))
+            unfinished.write_text(json.dumps(self._about))
             unfinished.replace(self._path)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
@@ -91,14 +97,14 @@ def running() -> list[dict[str, Any]]:
     for path in folder().glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             about = json.loads(path.read_text())
-            if about["began"] is not None and _began(int(about["pid"])) == about["began"]:
+            if about["began"] is not None and began(int(about["pid"])) == about["began"]:
                 found.append(about)
             else:
                 path.unlink()
     return sorted(found, key=lambda about: about["started"])
 
 
-def _began(pid: int) -> int | None:
+def began(pid: int) -> int | None:
     """Return when a process began, in ticks since the machine's start, None where there is none or it has ended."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -5,12 +5,35 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from beam_jobs import dataflow, flink_stream, job_metrics, measures, process_wide, remote_registry, runners, topics
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_jobs import (
+    dataflow,
+    flink_stream,
+    job_metrics,
+    measures,
+    process_wide,
+    remote_registry,
+    runners,
+    stream_group,
+    topics,
+)
+from beam_jobs.kafka_source import settle_first
 from beam_jobs.settings import ScoreStream
-from beam_jobs.stream_pipeline import event_times, explanation, pipeline, start_ms, topic_names, value_format
+from beam_jobs.stream_pipeline import (
+    event_times,
+    explanation,
+    pipeline,
+    source,
+    start_ms,
+    topic_names,
+    topics_there,
+    value_format,
+)
+from beam_jobs.topics import Topic
 from models.variants import CHAMPION, SHADOW
 from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
@@ -64,19 +87,41 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     """
     check(settings)
     job = f"score_stream-{os.getpid()}-{next(_jobs)}"
-    if dataflow.chosen(runners.pipeline_options(settings.runner, settings.beam_args)):
-        return dataflow.submit(pipeline(settings, job))
+    there = topics_there(settings)
+    options = runners.pipeline_options(settings.runner, settings.beam_args)
+    if dataflow.chosen(options):
+        return _on_dataflow(settings, job, there, options)
     stop = process_wide.stop_signal(job, stop)
-    with _stopped_by_signals(stop), job_metrics.announced(settings, job):
+    with (
+        _stopped_by_signals(stop),
+        job_metrics.announced(settings, job) as announced,
+        stream_group.taken(settings, job, there) as held,
+    ):
+        announced.add(lease=held.lease.number)
         if runners.is_flink(settings.runner):
             settings, cluster = flink_stream.prepared(settings)
-            became, counted = flink_stream.run(pipeline(settings, job), cluster, stop)
+            became, counted = flink_stream.run(pipeline(settings, job, there, held.lease), cluster, stop)
+            held.goes_on = became["state"] == "RUNNING"
             ended_well = became["state"] == "FINISHED"
             summary = _summary(counted) if ended_well else dict.fromkeys(_summary({}))  # only then are there counts
             stopped = not (ended_well and settings.until_caught_up)
             return summary | {"stopped": stopped, "group": settings.group, "flink": became}
-        result = runners.run_pipeline(pipeline(settings, job))
+        result = runners.run_pipeline(pipeline(settings, job, there, held.lease))
     return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
+
+
+def _on_dataflow(
+    settings: ScoreStream, job: str, there: Mapping[str, Topic], options: PipelineOptions
+) -> dict[str, Any]:
+    """Hand the job to Dataflow; a template takes no group, and a graph that is only built touches nothing."""
+    if not dataflow.submits(options):
+        if dataflow.writes_template(options):
+            settle_first(source(settings, job, there))
+        return dataflow.submit(pipeline(settings, job, there))
+    with stream_group.taken(settings, job, there) as held:
+        result = dataflow.submit(pipeline(settings, job, there, held.lease))
+        held.goes_on = True
+    return result
 
 
 def describe(result: dict[str, Any]) -> str:

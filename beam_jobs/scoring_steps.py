@@ -9,7 +9,7 @@ import apache_beam as beam
 from beam_jobs import measures, process_wide, remote_registry
 from beam_jobs.event_policy import EventPolicy, GuardedScoring
 from beam_jobs.event_scoring import EventScorer
-from beam_jobs.events import EventBatch, Outcome
+from beam_jobs.events import EventBatch, Outcome, Records
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
 from beam_jobs.live_watch import LIVE
 from beam_jobs.metrics_endpoint import announced_worker
@@ -22,6 +22,8 @@ from models.scorer import Scorer
 from models.serving import Serving
 from schemas.rejection import Rejection
 from schemas.signature import TrustedKeys
+
+_NONE = Records([], [], [], [])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,9 @@ class ScoreBatches(beam.DoFn):
         self._watch = BatchWatch()
 
     def process(self, events: EventBatch) -> Iterator[Outcome]:
+        if not len(events):  # only says how far reading is
+            yield Outcome(events.topic, _NONE, _NONE, events.next_offsets)
+            return
         outcome, rejections = self._guarded.scored(
             len(events), lambda: self._scored(events), lambda: self._live.generation
         )

@@ -116,7 +116,9 @@ class ScoreStream(Runner, Broker, Trust):
         "where to begin where the group has committed nothing; committed: refuse then", "earliest", choices=STARTS
     )
     start_time: str | None = option("of --start timestamp: 2026-01-31T12:00:00Z or milliseconds since 1970", None)
-    accept_lost_offsets: bool = option("go on where retention passed the reader, and count what was lost", False)
+    accept_lost_offsets: bool = option(
+        "go on where offsets are lost, at the first that is left; what retention took is counted", False
+    )
     look_for_partitions_ms: int = option("how often new partitions of the source topic are looked for", 30_000)
     stall_ms: int = option("how long a partition may stand still behind its end before it is opened anew", 60_000)
     read_budget_ms: int | None = option("how long one call of the reader may last; 1,000 on Flink, else 5,000", None)

@@ -1,8 +1,12 @@
 """`onegraph skip_to`: move a group's committed offset of one partition over what cannot be decoded, on purpose."""
 
+import dataclasses
 from typing import Any
 
-from beam_jobs.kafka_clients import open_consumer
+from beam_jobs.group_lease import latest
+from beam_jobs.group_positions import wait_for_group
+from beam_jobs.kafka_client import Consumer
+from beam_jobs.position_note import Note
 from beam_jobs.settings import SkipTo
 from schemas.errors import InputError, UsageError
 
@@ -17,41 +21,55 @@ def check(settings: SkipTo) -> None:
 def run(settings: SkipTo) -> dict[str, Any]:
     """Commit the offset; returns where the group was and how many offsets it jumps over.
 
-    Raises `InputError` for a partition that is not there and for an offset that is not ahead. The job that uses the
-    group must be down: it would commit its own position again.
+    Raises `InputError` for a partition that is not there and for an offset that is not ahead of the group; where the
+    group stands nowhere in the log, since nothing is committed or the topic was made anew or cut, any offset of the log
+    is taken. Raises `ServiceError` while a job has the group: it would commit its own position again.
     """
     check(settings)
     partition, to = settings.partition, settings.offset
-    consumer = open_consumer(settings.connection, settings.topic, settings.group)
+    consumer = Consumer(settings.connection, settings.topic, settings.group)
     try:
         if partition not in consumer.partitions:
             known = f"0 to {max(consumer.partitions)}"
             raise InputError(f"topic {settings.topic!r} has no partition {partition}, wanted one of {known}")
+        wait_for_group(consumer, settings.connection, settings.topic, settings.group)
         begin = consumer.beginning_offsets([partition])[partition]
         end = consumer.end_offsets([partition])[partition]
-        at = consumer.committed([partition]).get(partition, begin)
-        if not at < to <= end:
+        kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
+        notes = {place: Note.read(text) for place, (_, text) in kept.items()}
+        at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
+        if at is not None and at > end:
+            at = None
+        first = begin if at is None else at + 1
+        if not first <= to <= end:
+            stands = "stands nowhere in" if at is None else f"is at offset {at} of"
             raise InputError(
-                f"group {settings.group!r} is at offset {at} of topic {settings.topic!r} partition {partition}, which "
-                f"ends at {end}; wanted --offset between {at + 1} and {end}"
+                f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which "
+                f"ends at {end}; wanted --offset between {first} and {end}"
             )
-        consumer.commit({partition: to})
+        partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
+        lease = latest(note.lease for note in notes.values())
+        free = None if lease is None else dataclasses.replace(lease, free=True)
+        consumer.commit({partition: to}, Note(topic_id=now, partitions=partitions, lease=free).text())
     finally:
         consumer.close()
+    was_at = begin if at is None else at
     return {
         "topic": settings.topic,
         "group": settings.group,
         "partition": partition,
-        "was_at": at,
+        "was_at": was_at,
         "goes_on_at": to,
-        "skipped": to - max(at, begin),
+        "skipped": to - max(was_at, begin),
     }
 
 
 def describe(result: dict[str, Any]) -> str:
     """Say what is left out."""
+    where = f"topic {result['topic']!r} partition {result['partition']}"
+    left = f"leaves out offsets {result['was_at']} to {result['goes_on_at'] - 1} of {where}"
     return (
-        f"group {result['group']!r} leaves out offsets {result['was_at']} to {result['goes_on_at'] - 1} of topic "
-        f"{result['topic']!r} partition {result['partition']} ({result['skipped']:,} offsets); it goes on at "
-        f"{result['goes_on_at']}. A job that resumes from a checkpoint, as on Flink, must be started without it"
+        f"group {result['group']!r} {left if result['skipped'] else f'leaves out nothing of {where}'} "
+        f"({result['skipped']:,} offsets); it goes on at {result['goes_on_at']}. A job that resumes from a checkpoint, "
+        "as on Flink, must be started without it"
     )

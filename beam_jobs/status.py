@@ -52,6 +52,7 @@ def look(settings: Status) -> dict[str, Any]:
     for about in run_files.running():
         said = {key: about[key] for key in ("name", "source_topic", "group", "registry", "runner")}
         job = jobs.setdefault(about["name"], said | {"started": about["started"], "pids": [], "urls": []})
+        job["lease"] = about.get("lease", job.get("lease"))
         job["pids"].append(about["pid"])
         job["urls"] += [about["url"]] if about["url"] else []
     for address in settings.metrics:

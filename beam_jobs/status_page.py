@@ -44,6 +44,9 @@ def _job(job: Mapping[str, Any], now: float) -> Panel:
         up = _span(now - job["started"])
         pids = ", ".join(map(str, job["pids"]))
         lines.append(Text(f"{job['source_topic']} -> group {job['group']}, {job['runner']}, pid {pids}, up {up}"))
+        number = job.get("lease")
+        holds = f"holds group {job['group']}, lease {number}" if number else "does not hold its group (yet)"
+        lines.append(Text(holds, style="dim" if number else "yellow"))
     state = job["state"]
     if state is not None:
         lines += [_bundles(state), _flow(state), Table.grid(padding=(0, 4))]

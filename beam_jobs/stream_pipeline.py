@@ -13,6 +13,7 @@ from beam_jobs.isolated_scoring import IsolationSettings
 from beam_jobs.kafka_reader import ReadEvents
 from beam_jobs.kafka_source import TIMESTAMP, Source, milliseconds
 from beam_jobs.kafka_writer import Sink, WriteOutcomes
+from beam_jobs.position_note import Lease
 from beam_jobs.rejected_records import RECORD_OVERHEAD
 from beam_jobs.scoring_steps import ScoreEvents, Scoring
 from beam_jobs.settings import ScoreStream
@@ -27,11 +28,18 @@ _BATCH_BYTES = 900_000
 _READ_BUDGET_MS = 5_000
 
 
-def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
-    """Return the whole job. All steps are fused: an outcome is written in the bundle that read it."""
+def topics_there(settings: ScoreStream) -> dict[str, Topic]:
+    """Return the job's topics as the broker has them, made first where that is wanted."""
     if settings.create_topics:
         _create_topics(settings)
-    there = topics.required(settings.connection, topic_names(settings))
+    return topics.required(settings.connection, topic_names(settings))
+
+
+def pipeline(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None = None) -> beam.Pipeline:
+    """Return the whole job. All steps are fused: an outcome is written in the bundle that read it.
+
+    `there` are the topics as the broker has them; `lease` is the one with which the job holds its group.
+    """
     name = f"onegraph-{job}".replace("_", "-")  # Dataflow's names have no underscore
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=name)
     steps = beam.Pipeline(options=options)
@@ -39,7 +47,7 @@ def pipeline(settings: ScoreStream, job: str) -> beam.Pipeline:
         steps
         | "Read Events" >> ReadEvents(source(settings, job, there))
         | "Score Events" >> ScoreEvents(scoring(settings, job, there))
-        | "Write Outcomes" >> WriteOutcomes(sink(settings, job, there))
+        | "Write Outcomes" >> WriteOutcomes(sink(settings, job, there, lease))
     )
     return steps
 
@@ -61,6 +69,7 @@ def source(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sourc
         read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
         broker_time=there[settings.source_topic].broker_time,
+        topic_id=there[settings.source_topic].id,
     )
 
 
@@ -88,7 +97,7 @@ def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Scor
     )
 
 
-def sink(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sink:
+def sink(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None) -> Sink:
     """Return what the writer is told; no batch is larger than the smallest topic takes."""
     written = topic_names(settings)[1:]
     return Sink(
@@ -103,6 +112,8 @@ def sink(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sink:
         broker_time=there[settings.source_topic].broker_time,
         hold_s=settings.hold_ms / 1000,
         job=job,
+        topic_id=there[settings.source_topic].id,
+        lease=lease,
     )
 
 

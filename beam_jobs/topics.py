@@ -8,6 +8,7 @@ from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from beam_jobs.kafka_client import missing_topic, no_topic, not_allowed
+from beam_jobs.kafka_commits import known_id
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -21,11 +22,15 @@ _TIME = "message.timestamp.type"
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
-    """A topic; `settings` are Kafka's own names and values, of an existing topic all of them."""
+    """A topic; `settings` are Kafka's own names and values, of an existing topic all of them.
+
+    `id` is that of an existing topic, None where the broker has no ids (before Kafka 2.8).
+    """
 
     name: str
     partitions: int
     settings: Mapping[str, str]
+    id: str | None = None
 
     @property
     def max_message_bytes(self) -> int:
@@ -48,10 +53,11 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
     admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
     try:
         with one_line(servers, "describing topics"):
-            found = {}
+            found, ids = {}, {}
             for topic in admin.describe_topics(list(names)):
                 if topic["error_code"] == 0:
                     found[topic["name"]] = len(topic["partitions"])
+                    ids[topic["name"]] = known_id(topic.get("topic_id"))
                 elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
                     raise no_topic(servers, topic["name"], topic["error_code"])
             if not found:
@@ -61,7 +67,7 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
     finally:
         admin.close()
     return {
-        name: Topic(name, count, {key: entry["value"] for key, entry in settings[name].items()})
+        name: Topic(name, count, {key: entry["value"] for key, entry in settings[name].items()}, ids[name])
         for name, count in found.items()
     }
 

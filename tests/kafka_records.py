@@ -70,3 +70,13 @@ def add_partitions(servers: str, topic: str, count: int) -> None:
     while len(admin.describe_topics([topic])[0]["partitions"]) < count:
         time.sleep(0.05)
     admin.close()
+
+
+def make_anew(servers: str, topic: str, partitions: int) -> None:
+    """Delete a topic with all that it holds and make it again under its name."""
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_topics([topic])
+    while admin.describe_topics([topic])[0]["error_code"] == 0:
+        time.sleep(0.05)
+    admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}}, wait_for_metadata=True)
+    admin.close()

@@ -44,6 +44,10 @@ def stream(broker, topics):
     return settings
 
 
+def graph(settings: ScoreStream) -> beam.Pipeline:
+    return score_stream.pipeline(settings, "score_stream-7-1", score_stream.topics_there(settings))
+
+
 def check_graph(name: str, pipeline: beam.Pipeline) -> None:
     graph = dataflow_graphs.dry_run(pipeline)
     assert dataflow_graphs.functions_of_main(graph) == []
@@ -52,7 +56,7 @@ def check_graph(name: str, pipeline: beam.Pipeline) -> None:
 
 def test_the_graph_of_score_stream(stream):
     settings = stream(*dataflow_graphs.DRY)
-    pipeline = score_stream.pipeline(settings, "score_stream-7-1")
+    pipeline = graph(settings)
     check_graph("score_stream", pipeline)
     name = pipeline.options.get_all_options()["job_name"]
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name), f"no name that Dataflow takes: {name}"
@@ -118,7 +122,7 @@ def local(tmp_path) -> list[str]:
 def test_a_template_is_written_and_nothing_submitted(stream, local, tmp_path):
     template = tmp_path / "template.json"
     settings = stream(*local, f"--template_location={template}")
-    result = dataflow.submit(score_stream.pipeline(settings, "score_stream-7-1"))
+    result = dataflow.submit(graph(settings))
     assert result == {"job_name": "onegraph-score-stream-7-1", "template": str(template), "submitted": False}
     written = json.loads(template.read_text())
     assert written["type"] == "JOB_TYPE_STREAMING"
@@ -158,7 +162,7 @@ def service() -> Iterator[tuple[str, list[dict]]]:
 def test_a_submission_posts_the_job_and_comes_back_with_its_id(stream, local, service):
     endpoint, posted = service
     settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", NO_PIP)
-    result = dataflow.submit(score_stream.pipeline(settings, "score_stream-7-1"))
+    result = dataflow.submit(graph(settings))
     assert result["job_id"] == "2026-11-21_job"
     assert result["submitted"]
     assert "gcloud dataflow jobs drain 2026-11-21_job --region europe-west1" in dataflow.describe(result)
@@ -170,7 +174,7 @@ def test_a_submission_that_is_not_taken_is_one_line(stream, local, service):
     endpoint, _ = service
     settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", "--project=refused", NO_PIP)
     with pytest.raises(ServiceError, match=r"^job onegraph-score-stream-7-1 is not on Dataflow: .*403.*; see the log"):
-        dataflow.submit(score_stream.pipeline(settings, "score_stream-7-1"))
+        dataflow.submit(graph(settings))
 
 
 def without_endpoint(args):

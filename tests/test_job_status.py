@@ -59,14 +59,14 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         out, page = capsys.readouterr()
         (job,), pointers = json.loads(out)["jobs"], json.loads(out)["registries"]
         process.stop(PATIENCE_S)
-    assert job["group"] == source
+    assert (job["group"], job["lease"]) == (source, 1)
     assert job["state"]["totals"]["rejected"] == {"JSON_SYNTAX": 1, "TYPE": 1}
     assert job["state"]["lag"] == {"0": 0, "1": 0}
     assert {"queue", "decode", "transform", "score", "encode"} <= set(job["state"]["stages"])
     assert list(pointers) == [str(registry)]
     champion = pointers[str(registry)]["champion"]
     assert job["state"]["bundles"] == [{"variant": "champion", "bundle": champion}]
-    for said in (source, champion[:12], "JSON_SYNTAX", "p99 ms", "generation 1"):
+    for said in (f"holds group {source}, lease 1", champion[:12], "JSON_SYNTAX", "p99 ms", "generation 1"):
         assert said in page
     assert run_files.running() == []
     assert main(["status"]) == 0

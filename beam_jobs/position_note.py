@@ -1,0 +1,123 @@
+"""What is kept beside a committed offset: of which topic it is, which partitions the group knew, who has the group.
+
+Kafka keeps a text of at most 4,096 bytes (`offset.metadata.max.bytes`) with every committed offset. Ours is JSON with a
+version. What others wrote there, older versions of ours with an empty text among them, is read as "nothing known".
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+_VERSION = 1
+_MOST = 3_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lease:
+    """Which job may commit for a group; plain values, they travel to workers.
+
+    `token` is that of one run, `number` rises with every run that takes the group: a lower one was taken over.
+    `machine` says where a process id means the same; `pid` and `began` are those of the job's process, None where the
+    job outlives the process that started it, as on Flink. `free` says that the job ended and gave the group back.
+    """
+
+    token: str
+    number: int
+    job: str
+    host: str
+    machine: str
+    pid: int | None = None
+    began: int | None = None
+    free: bool = False
+
+    def __str__(self) -> str:
+        process = "" if self.pid is None else f", pid {self.pid}"
+        return f"job {self.job} on {self.host}{process}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Note:
+    """The text beside a committed offset; `beat` rises with every commit of a process, so that renewals are seen."""
+
+    topic_id: str | None = None
+    partitions: frozenset[int] = frozenset()
+    lease: Lease | None = None
+    beat: int = 0
+
+    def is_of(self, topic_id: str | None) -> bool:
+        """Say whether the offset may be of the topic with that id: where one of the two is not known, it may."""
+        return None in (self.topic_id, topic_id) or self.topic_id == topic_id
+
+    def text(self) -> str:
+        """Return the note as Kafka keeps it.
+
+        >>> Note(topic_id="a", partitions=frozenset({0, 1, 2, 5})).text()
+        '{"onegraph":1,"topic":"a","partitions":"0-2,5"}'
+        """
+        told: dict[str, Any] = {"onegraph": _VERSION}
+        if self.topic_id is not None:
+            told["topic"] = self.topic_id
+        if self.partitions:
+            told["partitions"] = _ranges(self.partitions)
+        if self.lease is not None:
+            told["lease"] = {name: value for name, value in dataclasses.asdict(self.lease).items() if value is not None}
+            told["beat"] = self.beat
+        return json.dumps(told, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str | None) -> "Note":
+        """Return what a text says, an empty note where it is not ours or not whole.
+
+        >>> Note.read('{"onegraph":1,"partitions":"0-1"}').partitions == {0, 1}, Note.read("foreign") == Note()
+        (True, True)
+        """
+        try:
+            told = json.loads(text or "null")
+            if not isinstance(told, dict) or not isinstance(told["onegraph"], int):
+                return cls()
+            lease = told.get("lease")
+            return cls(
+                topic_id=_checked(told.get("topic"), str, None),
+                partitions=_numbers(told.get("partitions", "")),
+                lease=None if lease is None else _lease(lease),
+                beat=int(told.get("beat", 0)),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return cls()
+
+
+def _lease(told: dict[str, Any]) -> Lease:
+    fields = {field.name: told[field.name] for field in dataclasses.fields(Lease) if field.name in told}
+    lease = Lease(**fields)
+    for name, kind in (("token", str), ("number", int), ("job", str), ("host", str), ("machine", str), ("free", bool)):
+        _checked(getattr(lease, name), kind)
+    for name in ("pid", "began"):
+        _checked(getattr(lease, name), int, None)
+    return lease
+
+
+def _checked(value: Any, kind: type, *others: Any) -> Any:
+    if type(value) is kind or value in others:
+        return value
+    raise TypeError(f"{type(value).__name__} where {kind.__name__} was wanted")
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return numbers as ranges; where that gets long, only the first ones: what is not told counts as unknown."""
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    told = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+    return told if len(told) <= _MOST else told[:_MOST].rpartition(",")[0]
+
+
+def _numbers(told: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in filter(None, told.split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)

@@ -1,0 +1,46 @@
+"""The consumer group of a streaming job: taken at its start, given back at its end."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from beam_jobs import group_lease, process_wide, runners, stream_pipeline
+from beam_jobs.kafka_source import settle_start
+from beam_jobs.kafka_writer import positions, positions_key
+from beam_jobs.position_note import Lease
+from beam_jobs.settings import ScoreStream
+from beam_jobs.topics import Topic
+
+
+@dataclasses.dataclass
+class Held:
+    """The group of a job that runs; `goes_on` says that the job runs on behind the end of this process."""
+
+    lease: Lease
+    goes_on: bool = False
+
+
+@contextlib.contextmanager
+def taken(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Iterator[Held]:
+    """Hold the group for a job while the block runs; raises `ServiceError` where another job has it.
+
+    Whoever goes on from a savepoint says with it that the job before has ended, and waits for nobody.
+    """
+    outlives = not runners.in_this_process(settings.runner)
+    wanted = group_lease.new_lease(job, outlives)
+    group_lease.hold(wanted)
+    try:
+        at_once = settings.from_savepoint is not None
+        held = Held(settle_start(stream_pipeline.source(settings, job, there), wanted, at_once))
+        sink = stream_pipeline.sink(settings, job, there, held.lease)
+        key = positions_key(sink)
+        ours = process_wide.borrow(key, lambda: positions(sink))
+        try:
+            ours.adopt()
+            yield held
+        finally:
+            if not held.goes_on:
+                ours.release()
+            process_wide.give_back(key)
+    finally:
+        group_lease.let_go(wanted)
