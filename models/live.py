@@ -190,15 +190,10 @@ class LiveScorer:
         return scorer
 
 
-def _lie(folder: pathlib.Path) -> frozenset[tuple[str, int, int, int, int]]:
-    """Return how a bundle's files lie there now: name, number, size, and times of change of each.
-
-    A copy may have the size and time of what it replaces; the file's own time of change nobody sets.
-    """
+def _lie(folder: pathlib.Path) -> frozenset[tuple[str, int, int]]:
+    """Return how a bundle's files lie there now: name, size and time of each."""
     found = ((file, file.lstat()) for file in folder.rglob("*"))
-    return frozenset(
-        (str(file), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns) for file, state in found
-    )
+    return frozenset((str(file), state.st_size, state.st_mtime_ns) for file, state in found)
 
 
 @contextlib.contextmanager
