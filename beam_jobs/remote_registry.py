@@ -2,7 +2,7 @@
 
 Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
 before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
-signature and its loading nobody can change it. The pointer is taken last: whoever sees it finds its bundles beside it.
+signature and its loading nobody can change it. Looking at the pointer copies nothing, so that it never takes long.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ class BundlePlace:
 
 
 class RemoteRegistry(Registry):
-    """Reads only; `live` looks at the pointer and copies the bundles that a new one names, those not yet here.
+    """Reads only; `live` looks at the pointer, `bundle_path` copies the bundle if it is not here yet.
 
     Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
     nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
@@ -71,20 +71,13 @@ class RemoteRegistry(Registry):
     def __init__(self, place: str, trusted: TrustedKeys | None = None):
         super().__init__(private_folder("onegraph-registry-"), trusted)
         self.name = self._place = place.rstrip("/")
-        self._seen = ""
 
     def live(self) -> Pointer | None:
         with self._reading():
             if not FileSystems.exists(f"{self._place}/{LIVE}"):
                 return None
             text = _read(f"{self._place}/{LIVE}", _LARGEST).decode()
-            pointer = Pointer.from_text(text, f"{self._place}/{LIVE}")
-            if text != self._seen:
-                for bundle in pointer.variants.bundles:
-                    with contextlib.suppress(ArtifactError):  # whoever uses the bundle is told
-                        self._copy(bundle)
-                self._seen = text
-        return pointer
+            return Pointer.from_text(text, f"{self._place}/{LIVE}")
 
     def bundle_path(self, bundle_id: str) -> pathlib.Path:
         with self._reading():
