@@ -5,12 +5,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs import first_loads
 from beam_jobs.release import generation, generation_text, now, variants_text, who
 from beam_jobs.remote_registry import check_writable, open_registry
 from beam_jobs.settings import RegistryVerb
-from models.golden import replay_golden
+from models.bundle_trial import try_bundle
 from models.registry import Registry, describe_bundle
-from models.scorer import Scorer
 from models.variants import Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError, UsageError
@@ -76,7 +76,7 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
     for bundle in chosen:
         path = copied.bundle_path(bundle)
         signed_by[bundle] = [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
-        replay_golden(Scorer.load(path), path / "golden")
+        first_loads.trials().run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
     return {"verified": chosen, "champion": champion, "signed_by": signed_by}
 
 

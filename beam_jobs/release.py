@@ -4,6 +4,7 @@ import datetime
 import getpass
 from typing import Any
 
+from beam_jobs import first_loads
 from beam_jobs.remote_registry import check_writable
 from beam_jobs.settings import Release
 from models.bundle import check_releasable
@@ -31,6 +32,7 @@ def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     check(settings)
     role, weight = settings.as_, settings.weight or 0.0
+    first_loads.try_candidate(settings.candidate)
     key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     pointer = Registry(settings.registry).release(
         settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key

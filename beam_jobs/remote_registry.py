@@ -2,7 +2,7 @@
 
 Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
 before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
-signature and its loading nobody can change it. The pointer is taken last: whoever sees it finds its bundles beside it.
+signature and its loading nobody can change it. Looking at the pointer copies nothing, so that it never takes long.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ class BundlePlace:
 
 
 class RemoteRegistry(Registry):
-    """Reads only; `live` looks at the pointer and copies the bundles that a new one names, those not yet here.
+    """Reads only; `live` looks at the pointer, `bundle_path` copies the bundle if it is not here yet.
 
     Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
     nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
@@ -83,23 +83,15 @@ class RemoteRegistry(Registry):
     def __init__(self, place: str, trusted: TrustedKeys | None = None):
         super().__init__(private_folder("onegraph-registry-"), trusted)
         self.name = self._place = place.rstrip("/")
-        self._seen: Pointer | None = None
 
     def live(self) -> Pointer | None:
         with self._reading():
             if not is_remote(self._place):
-                pointer = read_live(pathlib.Path(self._place))
-            elif not FileSystems.exists(f"{self._place}/{LIVE}"):
+                return read_live(pathlib.Path(self._place))
+            if not FileSystems.exists(f"{self._place}/{LIVE}"):
                 return None
-            else:
-                text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
-                pointer = Pointer.from_text(text, f"{self._place}/{LIVE}")
-            if pointer is not None and pointer != self._seen:
-                for bundle in pointer.variants.bundles:
-                    with contextlib.suppress(ArtifactError):  # whoever uses the bundle is told
-                        self._copy(bundle)
-                self._seen = pointer
-        return pointer
+            text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._place}/{LIVE}")
 
     def standing(self) -> NoReturn:
         raise self._read_only()
