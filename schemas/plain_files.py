@@ -105,9 +105,9 @@ def write_beside(path: pathlib.Path, data: bytes) -> pathlib.Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # a write does not say where
     return unfinished
 
 

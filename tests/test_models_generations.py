@@ -186,9 +186,9 @@ def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
 
 def test_a_full_disk_leaves_everything_as_it_was(own, jobs):
     before = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
-    job = jobs("tests.registry_writers:without_space", ["rollback", "--registry", str(own.path)])
+    job = jobs("tests.registry_writers:without_space", ["rollback", "--registry", str(own.path), "--why", "x" * 1000])
     assert job.wait(PATIENCE_S) == 1
-    assert "File too large" in job.err.read_text()
+    assert "live.json: File too large; free or choose another place" in job.err.read_text()
     assert "Traceback" not in job.err.read_text()
     after = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
     assert {path: data for path, data in after.items() if path.name != ".lock"} == {
