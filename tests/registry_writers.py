@@ -1,4 +1,4 @@
-"""Processes that write to a registry and do not come to their end; run by the fixture `jobs`."""
+"""Processes that write to a registry, side by side or not to their end; run by the fixture `jobs`."""
 
 import itertools
 import os
@@ -35,6 +35,13 @@ def killed_at(argv: Sequence[str]) -> int:
 
     Generations.write = watched  # type: ignore[method-assign]
     Registry(registry).rollback(None, "me", "now", "killed")
+    return 0
+
+
+def release_shadow(argv: Sequence[str]) -> int:
+    """Release a candidate as a shadow."""
+    registry, candidate = argv
+    Registry(registry).release(candidate, "me", "now", "", "shadow")
     return 0
 
 

@@ -272,8 +272,8 @@ def test_changes_at_once_are_made_on_top_of_one_another(own):
 
 def test_releases_at_once_by_real_processes(own, candidates, jobs):
     """Five shadows, or a refusal: never one that is lost."""
-    argv = ["release", "--registry", str(own.path), "--as", "shadow", "--candidate"]
-    started = [jobs("beam_jobs.command_line:main", [*argv, str(candidate)]) for candidate in candidates]
+    given = [[str(own.path), str(candidate)] for candidate in candidates]
+    started = [jobs("tests.registry_writers:release_shadow", argv) for argv in given]
     codes = [job.wait(PATIENCE_S) for job in started]
     assert codes == [0] * 5, [job.err.read_text() for job in started]
     assert len(set(own.released().variants.shadows)) == 5
