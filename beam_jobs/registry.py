@@ -142,7 +142,7 @@ def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str
     """Return who signed a bundle, None where a signature is not one of its manifest."""
     try:
         return [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
-    except ArtifactError:
+    except (ArtifactError, OSError):
         return None
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.bundle import write_bundle
 from models.generations import Generations, locked
+from models.manifest import check_manifest
 from models.pointer import LIVE, Pointer, check_readable, read_live
 from models.scorer import KIND
 from models.variants import CHAMPION, Variants
@@ -218,6 +219,7 @@ def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactEr
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
     """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
     manifest = artifact.open_artifact(path, KIND).manifest
+    check_manifest(manifest, str(path))
     shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
     facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
     return {**facts, "signed_by": [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]}
