@@ -48,7 +48,8 @@ class Artifact:
             if name not in found:
                 raise ArtifactError(f"{self.path / name}: missing, the manifest names it; copy the directory again")
             if name not in wanted:
-                raise ArtifactError(f"{self.path / name}: not in the manifest; remove it or copy the directory again")
+                shown = name if name.isprintable() else repr(name)
+                raise ArtifactError(f"{self.path}/{shown}: not in the manifest; remove it or copy the directory again")
             if not _is(self.path / name, wanted[name]):
                 raise ArtifactError(f"{self.path / name}: its bytes are not those in the manifest; copy it again")
 
@@ -111,7 +112,7 @@ def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple
     if read_plain(path / MARKER, LARGEST) != _marked(data):
         raise ArtifactError(f"{path / MANIFEST}: altered since {MARKER} was written; copy the {kind} again")
     if manifest.get("kind") != kind:
-        raise ArtifactError(f"{path}: a {manifest.get('kind')}, wanted a {kind}")
+        raise ArtifactError(f"{path}: a {_word(manifest.get('kind'))}, wanted a {kind}")
     _check_files(manifest["files"], path)
     return Artifact(path, manifest), data
 
@@ -142,11 +143,15 @@ def _check_files(files: Any, path: pathlib.Path) -> None:
         raise ArtifactError(f"{path / MANIFEST}: its `files` are no object; copy the directory again")
     for name, entry in files.items():
         parts = pathlib.PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts or "\0" in name or "/".join(parts) != name:
+        if not parts or name.startswith("/") or ".." in parts or "/".join(parts) != name or not name.isprintable():
             raise ArtifactError(f"{path}: its manifest names a file outside it; release it again")
         said = (entry.get("sha256"), entry.get("size")) if isinstance(entry, dict) and len(entry) == 2 else (None, None)
         if not isinstance(said[0], str) or not _SHA256.fullmatch(said[0]) or type(said[1]) is not int or said[1] < 0:
             raise ArtifactError(f"{path / MANIFEST}: says no sha256 and size of {name!r}; copy the directory again")
+
+
+def _word(kind: Any) -> str:
+    return kind if isinstance(kind, str) and kind.isidentifier() else "directory of no kind that is known"
 
 
 def _marked(manifest: bytes) -> bytes:

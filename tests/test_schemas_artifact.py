@@ -131,8 +131,9 @@ ENTRY = {"sha256": "0" * 64, "size": 1}
         (manifest(id="\ud800"), "half a surrogate pair"),
         ("[]", "not an object"),
         ('"bundle"', "not an object"),
-        ("{}", "a None, wanted a bundle"),
-        ('{"kind": ["bundle"]}', "wanted a bundle"),
+        ("{}", "a directory of no kind that is known, wanted a bundle"),
+        ('{"kind": ["bundle"]}', "a directory of no kind that is known, wanted a bundle"),
+        ('{"kind": "a\\nbundle"}', "a directory of no kind that is known, wanted a bundle"),
         ('{"kind": "bundle"}', "says nothing of 'files'"),
         (manifest(files=["a"]), "its `files` are no object"),
         (manifest(files={"../a": ENTRY}), "names a file outside it"),
@@ -140,6 +141,7 @@ ENTRY = {"sha256": "0" * 64, "size": 1}
         (manifest(files={"": ENTRY}), "names a file outside it"),
         (manifest(files={"a//b": ENTRY}), "names a file outside it"),
         (manifest(files={"a\0": ENTRY}), "names a file outside it"),
+        (manifest(files={"a\nb": ENTRY}), "names a file outside it"),
         (manifest(files={"a": None}), "no sha256 and size of 'a'"),
         (manifest(files={"a": ENTRY | {"size": -1}}), "no sha256 and size of 'a'"),
         (manifest(files={"a": ENTRY | {"size": True}}), "no sha256 and size of 'a'"),
@@ -196,4 +198,10 @@ def test_sizes_are_compared_before_a_file_is_read(made: artifact.Artifact) -> No
 def test_folders_without_end(made: artifact.Artifact) -> None:
     (made.path / "/".join(["d"] * 40)).mkdir(parents=True)
     with pytest.raises(ArtifactError, match="over 32 folders deep"):
+        made.verify()
+
+
+def test_a_name_in_several_lines_is_shown_in_one(made: artifact.Artifact) -> None:
+    (made.path / "a\nb").touch()
+    with pytest.raises(ArtifactError, match=r"'a\\nb': not in the manifest"):
         made.verify()
