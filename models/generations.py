@@ -17,7 +17,7 @@ from schemas.plain_files import sync, write_beside
 FOLDER = "history"
 
 _LOCK = ".lock"
-_NAME = re.compile(r"0*([1-9]\d{0,8})\.json")
+_NAME = re.compile(r"0*([1-9][0-9]{0,8})\.json")
 _TRIES, _PAUSE_S = 1200, 0.05
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 

@@ -10,7 +10,6 @@ from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import parse_json, read_plain
 
 LIVE = "live.json"
-HISTORY = "history"
 LARGEST = 1024 * 1024
 """Bytes that a pointer may have."""
 LAST_GENERATION = 999_999_999

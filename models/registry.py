@@ -67,7 +67,7 @@ class Registry:
         return read_live(self.path)
 
     def standing(self) -> Standing:
-        """Return how the registry stands; whatever lies in it; raises `OSError` where the machine cannot look."""
+        """Return how the registry stands, whatever lies in it; raises `OSError` where the machine cannot look."""
         history, troubles = Generations(self.path).read()
         trouble = ""
         try:
@@ -183,6 +183,7 @@ class Registry:
         use_cases = {}
         for bundle in variants.bundles:
             opened = artifact.open_artifact(self.bundle_path(bundle), KIND)
+            check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
         if len(use_cases) > 1:

@@ -168,6 +168,14 @@ def test_variables_are_saved_and_restored_by_functions_that_nothing_else_reaches
         check_saved_model(own)
 
 
+def test_names_of_several_lines_are_shown_in_one(own):
+    changed(own, lambda graph: in_the_call(graph, "Write\nFile" * 50))
+    with pytest.raises(ArtifactError, match=r"operation 'Write\\nFile") as caught:
+        check_saved_model(own)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 def by_an_object(graph):
     graph.object_graph_def.nodes.add().function.concrete_functions.append(function(graph, "_restore").signature.name)
 
@@ -177,7 +185,11 @@ def by_a_bare_object(graph):
     graph.object_graph_def.nodes.add().bare_concrete_function.concrete_function_name = name
 
 
-@pytest.mark.parametrize("reach", [by_an_object, by_a_bare_object])
+def by_an_interface(graph):
+    function(graph, "_save").attr["api_implements"].s = b"lstm"
+
+
+@pytest.mark.parametrize("reach", [by_an_object, by_a_bare_object, by_an_interface])
 def test_an_object_that_saves_or_restores(own, reach):
     changed(own, reach)
     with pytest.raises(ArtifactError, match=r"operation (Merge|Restore|Save|Sharded)"):

@@ -149,7 +149,7 @@ def _use_one_thread() -> None:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isprintable():
         raise TypeError
     return value
 

@@ -26,6 +26,8 @@ _READ_AN_ASSET = {"InitializeTableFromTextFileV2": 1, "TFRecordDataset": 0, "TFR
 _SAVE_AND_RESTORE = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
 _HAND_ON = frozenset({"Identity", "ExpandDims", "Reshape", "TensorSliceDataset"})  # their first input, as it is
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_IMPLEMENTS = "api_implements"
+_LONGEST = 100
 _INSTEAD = "a graph computes from columns alone: no files, logs, network, Python or chance; take it out and build again"
 
 
@@ -91,13 +93,17 @@ class _Checked:
         for name, function in self._functions.items():
             more = _READ_AN_ASSET.keys() if name in self._called else _SAVE_AND_RESTORE | _READ_AN_ASSET.keys()
             for node in function.node_def:
-                _check_known(node, known | more, f"function {name}")
+                _check_known(node, known | more, f"function {_shown(name)}")
                 if node.op in _READ_AN_ASSET and name in self._called:
                     self._check_asset(function, _data_inputs(node)[_READ_AN_ASSET[node.op]], node)
 
     def _named_by_objects(self) -> set[str]:
-        """Return the functions that loading makes objects of: it calls some, and whoever loaded may call all."""
-        named = set(self._objects.concrete_functions)
+        """Return the functions that loading makes objects of: it calls some, and whoever loaded may call all.
+
+        TensorFlow may put one that implements an interface in the place of another that does.
+        """
+        named = {name for name, function in self._functions.items() if _IMPLEMENTS in function.attr}
+        named.update(self._objects.concrete_functions)
         for one in self._objects.nodes:
             named.update(one.function.concrete_functions)
             named.add(one.bare_concrete_function.concrete_function_name)
@@ -159,14 +165,19 @@ class _Checked:
 
 def _check_known(node: node_def_pb2.NodeDef, known: frozenset[str] | set[str], where: str) -> None:
     if node.op not in known:
-        raise _NotAllowed(f"operation {node.op} in {where}; {_INSTEAD}")
+        raise _NotAllowed(f"operation {_shown(node.op)} in {where}; {_INSTEAD}")
 
 
 def _of_no_asset(function: function_pb2.FunctionDef, reader: node_def_pb2.NodeDef) -> _NotAllowed:
     return _NotAllowed(
-        f"operation {reader.op} of function {function.signature.name} reads a file that is no asset of the graph; "
-        "make vocabularies with tf.Transform and build again"
+        f"operation {reader.op} of function {_shown(function.signature.name)} reads a file that is no asset of the "
+        "graph; make vocabularies with tf.Transform and build again"
     )
+
+
+def _shown(name: str) -> str:
+    """Return a name for people; in a file of somebody else's it may be anything."""
+    return name if name.isprintable() and len(name) <= _LONGEST else repr(name)[:_LONGEST]
 
 
 def _data_inputs(node: node_def_pb2.NodeDef) -> list[str]:
