@@ -273,5 +273,5 @@ def test_bundles(follower, trips, capsys, request):
     follower.cure(batch, first)
     with capsys.disabled():
         print(f"\nbundles: {follower.table()}")
-    for check in ("no plain file", "bytes", "facts", "operations", "model", "golden rows"):
+    for check in ("no plain file", "bytes", "facts", "schema", "operations", "SavedModel", "model", "golden rows"):
         assert follower.refusals[check] > 0, check
