@@ -50,7 +50,7 @@ class Job:
 
     def scores_on(self):
         """Send events and wait for their predictions."""
-        put(self.servers, self.source, 0, itertools.islice(self._events, 20))
+        put(self.servers, self.source, 0, list(itertools.islice(self._events, 20)))
         self.sent += 20
         wait_until(lambda: end_of(self.servers, f"{self.source}.p") == self.sent, "predictions")
 
