@@ -71,7 +71,7 @@ class PointerWatch:
             try:
                 self._look()
             except BaseException as error:  # nothing may end this thread
-                self._tell(trouble_text(error))
+                self._tell(self._said(error))
 
     def _look(self) -> None:
         answer: queue.SimpleQueue[Pointer | BaseException | None] = queue.SimpleQueue()
@@ -92,12 +92,16 @@ class PointerWatch:
                 return
         self._came_back, self._patience_s = time.monotonic(), _PATIENCE_S
         if isinstance(found, BaseException):
-            self._tell(trouble_text(found))
+            self._tell(self._said(found))
         elif found is None:
             self._tell(f"{self._registry.name}: {LIVE} is missing; `onegraph rollback` writes it again")
         else:
             self._found, self._trouble = time.monotonic(), ""
             self._on_pointer(found)
+
+    def _said(self, error: BaseException) -> str:
+        text = trouble_text(error)
+        return text if LIVE in text else f"{self._registry.name}: {LIVE} cannot be read: {text}"
 
     def _tell(self, trouble: str) -> None:
         if trouble == self._trouble:
