@@ -1,8 +1,8 @@
 """Where this process has bundles tried before it loads them, and what was tried on this machine."""
 
+import atexit
 import pathlib
 import threading
-from typing import Any
 
 from beam_jobs.user_folder import user_folder
 from models import bundle_trial
@@ -11,13 +11,16 @@ from models.trial import Trials
 from models.tried import TriedBundles, name_of
 
 _lock = threading.Lock()
-_made: dict[str, Any] = {}
+_made: dict[str, Trials] = {}
 
 
 def trials() -> Trials:
     """Return the process to try bundles in, the same for all that load some here; it starts when it is needed."""
     with _lock:
-        return _made.setdefault("trials", Trials())
+        if "trials" not in _made:
+            _made["trials"] = Trials()
+            atexit.register(_made["trials"].close)
+        return _made["trials"]
 
 
 def tried() -> TriedBundles:

@@ -12,6 +12,7 @@ generation before are kept, so that a rollback is quick; so is a bundle that was
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 import pathlib
 import sys
@@ -62,7 +63,8 @@ class LiveScorer:
 
     `on_change` hears of the first generation and of every later one, from a thread of this object. `check` is called
     with every bundle before it serves, in the child and here, and raises where the job cannot use it; it is pickled.
-    What the machine or the network refuses is tried again `_TRIES` times, `retry_s` apart, but not at construction.
+    What the machine or the network refuses is tried again, in the end every `retry_s`, and counts as refused after
+    `_TRIES`; at construction it is raised.
     `trials` and `tried` may be shared; without them this object has its own. Once `stop` is set, construction does not
     wait for a bundle that takes long.
     """
@@ -194,21 +196,23 @@ class LiveScorer:
             self._busy_since, self._trying = 0.0, ""
 
     def _make_ready(self, pointer: Pointer, ended: threading.Event) -> None:
-        for tries_left in reversed(range(_TRIES)):
+        for tries in itertools.count(1):
             try:
                 serving = self._loaded(pointer, ended)
+                break
             except TrialEnded:
                 return
             except _TROUBLES as error:
-                if not tries_left or self._serving is None:
+                if self._serving is None:
                     raise
-                why = trouble_text(error)
-                _log.warning("generation %d not readable yet, trying again: %s", pointer.generation, why)
                 self._busy_since, self._trying = 0.0, ""
-                if ended.wait(self._retry_s):
+                why = trouble_text(error)
+                if tries < _TRIES:
+                    _log.warning("generation %d not readable yet, trying again: %s", pointer.generation, why)
+                elif tries == _TRIES:
+                    self._refuse(f"generation {pointer.generation} refused: {why}", pointer)
+                if ended.wait(self._retry_s * 2.0 ** min(tries - _TRIES, 0)):
                     return
-            else:
-                break
         if pointer != self._wanted:
             return
         served = serving.scorers if self._serving is None else self._serving.scorers

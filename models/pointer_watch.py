@@ -34,13 +34,11 @@ class PointerWatch:
         poll_s: float,
         on_pointer: Callable[[Pointer], None],
         on_trouble: Callable[[str], None],
-        patience_s: float = _PATIENCE_S,
-        blocked_s: float = _BLOCKED_S,
     ):
         self._registry, self._poll_s = registry, poll_s
         self._on_pointer, self._on_trouble = on_pointer, on_trouble
-        self._first_patience_s = self._patience_s = patience_s
-        self._late_s, self._blocked_s = max(_LATE_POLLS * poll_s, _LATE_S), blocked_s
+        self._patience_s = _PATIENCE_S
+        self._late_s = max(_LATE_POLLS * poll_s, _LATE_S)
         self._stop = threading.Event()
         self._trouble = ""
         self._came_back = self._found = time.monotonic()
@@ -61,7 +59,7 @@ class PointerWatch:
         if not self._thread.is_alive():
             return "the thread that follows the registry's pointer has ended"
         ago = time.monotonic() - self._came_back
-        return f"no look at the registry's pointer has come back for {ago:.0f} s" if ago > self._blocked_s else ""
+        return f"no look at the registry's pointer has come back for {ago:.0f} s" if ago > _BLOCKED_S else ""
 
     def close(self) -> None:
         """Look no more."""
@@ -73,7 +71,7 @@ class PointerWatch:
             try:
                 self._look()
             except BaseException as error:  # nothing may end this thread
-                self._tell(trouble_text(error))
+                self._tell(self._said(error))
 
     def _look(self) -> None:
         answer: queue.SimpleQueue[Pointer | BaseException | None] = queue.SimpleQueue()
@@ -92,14 +90,18 @@ class PointerWatch:
                     f"{self._registry.name}: the look at {LIVE} does not come back; see what stands in its place"
                 )
                 return
-        self._came_back, self._patience_s = time.monotonic(), self._first_patience_s
+        self._came_back, self._patience_s = time.monotonic(), _PATIENCE_S
         if isinstance(found, BaseException):
-            self._tell(trouble_text(found))
+            self._tell(self._said(found))
         elif found is None:
             self._tell(f"{self._registry.name}: {LIVE} is missing; `onegraph rollback` writes it again")
         else:
             self._found, self._trouble = time.monotonic(), ""
             self._on_pointer(found)
+
+    def _said(self, error: BaseException) -> str:
+        text = trouble_text(error)
+        return text if LIVE in text else f"{self._registry.name}: {LIVE} cannot be read: {text}"
 
     def _tell(self, trouble: str) -> None:
         if trouble == self._trouble:

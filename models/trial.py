@@ -42,9 +42,9 @@ class TrialEnded(OnegraphError):
 class Trials:
     """One child, started when first needed; safe for threads, one trial at a time.
 
-    `deadline_s` is for one trial, `start_s` for the child's imports, `memory` (bytes) is what a trial may take beside
-    what the child had before. A child that nobody needed for `idle_s` is ended by `rest`, one that keeps more than
-    `kept_memory` (bytes) after its trial.
+    `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
+    trial may take beside what the child had before. A child that nobody needed for `idle_s` is ended by `rest`, one
+    that keeps more than `kept_memory` (bytes) after its trial at once.
     """
 
     def __init__(
@@ -54,9 +54,11 @@ class Trials:
         idle_s: float = 60.0,
         start_s: float = 300.0,
         kept_memory: int = GIB,
+        imports: str = "models.bundle_trial",
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
         self._idle_s, self._start_s = idle_s, start_s
+        self._imports = imports
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -128,7 +130,7 @@ class Trials:
             return
         self._end_child()
         self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(theirs.fileno())]
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(theirs.fileno())]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.

@@ -6,6 +6,7 @@ lock.
 """
 
 import contextlib
+import importlib
 import os
 import pickle
 import resource
@@ -27,9 +28,7 @@ def main() -> None:
         score.write("1000")  # where memory runs out, this process goes first
     channel: Connection = Connection(int(sys.argv[-1]))
     threading.Thread(target=_end_with_parent, args=(channel.fileno(),), daemon=True).start()
-    from models import bundle_trial  # so that the imports are no part of a trial's time
-
-    del bundle_trial
+    importlib.import_module(sys.argv[2])  # so that it is no part of a trial's time
     try:
         channel.send_bytes(b"ready")
         while True:

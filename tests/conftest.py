@@ -32,6 +32,7 @@ from tests.fixtures_models import (  # noqa: F401 - fixtures
     small_training_set,
     taxi,
     taxi_graph,
+    trials,
     trip_files,
     trip_lines,
     trips,

@@ -65,8 +65,8 @@ def test_the_champion_is_copied_byte_by_byte(remote):
     assert names == {file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()}
 
 
-def test_a_new_generation_takes_over(remote, second_bundle):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_a_new_generation_takes_over(remote, second_bundle, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         pointer = second_bundle(remote)
         assert live.wait_for(pointer.generation, PATIENCE_S)
@@ -75,8 +75,8 @@ def test_a_new_generation_takes_over(remote, second_bundle):
         live.close()
 
 
-def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         before = live.current().champion.bundle_id
         text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
@@ -87,8 +87,8 @@ def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_b
         live.close()
 
 
-def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         monkeypatch.setattr(Kept, "down", True)
         with pytest.raises(ServiceError, match=r"kept://.*registry: not readable \(OSError\); check the address"):
@@ -125,19 +125,24 @@ def test_a_full_disk_is_no_fault_of_the_address_and_nothing_of_the_copy_stays(re
     artifact.open_artifact(found.champion(), "bundle").verify()
 
 
-def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, second_bundle, full_disk):
+def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, second_bundle, full_disk, trials):
     fill, make_room = full_disk
-    refused = threading.Event()
+    refused, served = threading.Event(), threading.Event()
     live = LiveScorer(
-        remote_registry.open_registry(address(remote)), 0.05, lambda change: change.served or refused.set()
+        remote_registry.open_registry(address(remote)),
+        0.05,
+        lambda change: (served if change.served else refused).set(),
+        retry_s=0.02,
+        trials=trials,
     )
     try:
         fill()
         pointer = second_bundle(remote)
         assert refused.wait(PATIENCE_S)
+        served.clear()
         assert live.current().champion.bundle_id != pointer.champion
         make_room()
-        assert live.wait_for(pointer.generation, PATIENCE_S)
+        assert served.wait(PATIENCE_S)
         assert live.current().champion.bundle_id == pointer.champion
     finally:
         live.close()
@@ -214,13 +219,13 @@ def pair(tmp_path):
 
 
 @pytest.mark.parametrize("place", [str, address], ids=["path", "address"])
-def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place):
+def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place, trials):
     trusted = TrustedKeys.of(pair.public)
     with pytest.raises(ArtifactError, match=f"{place(remote)}/bundles/.*: not signed, wanted a signature by one of"):
         remote_registry.open_registry(place(remote), trusted).champion()
     own = Registry(remote)
     own.sign(own.released().champion, load_private_key(pair.private))
-    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05)
+    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05, trials=trials)
     try:
         first = live.current().champion.bundle_id
         second = second_bundle(remote).champion
