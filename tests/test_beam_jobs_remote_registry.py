@@ -15,8 +15,9 @@ from beam_jobs import remote_registry
 from models.live import LiveScorer
 from models.registry import LIVE, Registry
 from models.scorer import Scorer
+from models.variants import Variants
 from schemas import artifact, fingerprint
-from schemas.errors import ArtifactError, ServiceError
+from schemas.errors import ArtifactError, ServiceError, UsageError
 from schemas.signature import TrustedKeys, load_private_key
 from tests.signing_keys import make_key
 
@@ -156,6 +157,49 @@ def test_a_manifest_that_names_a_file_outside_its_bundle_is_refused(remote):
     (remote / "bundles" / "outside").write_text("")
     with pytest.raises(ArtifactError, match="its manifest names a file outside it"):
         remote_registry.open_registry(address(remote)).champion()
+
+
+def test_a_size_that_is_a_lie_is_not_believed(remote):
+    (bundle,) = (remote / "bundles").iterdir()
+    manifest = json.loads((bundle / artifact.MANIFEST).read_text())
+    manifest["files"]["training.json"]["size"] = 1 << 50
+    (bundle / artifact.MANIFEST).write_text(json.dumps(manifest))
+    (bundle / artifact.MARKER).write_text(fingerprint.of_file(bundle / artifact.MANIFEST) + "\n")
+    with pytest.raises(ArtifactError, match=r"training\.json: its bytes are not those"):
+        remote_registry.open_registry(address(remote)).champion()
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b" " * (1 << 21)])
+def test_a_pointer_that_is_none(remote, data):
+    (remote / LIVE).write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"live\.json: not a registry pointer"):
+        remote_registry.open_registry(address(remote)).live()
+
+
+def test_pipes_are_not_waited_for(remote, pair):
+    found = remote_registry.open_registry(str(remote), TrustedKeys.of(pair.public))
+    (bundle,) = (remote / "bundles").iterdir()
+    (bundle / "training.json").unlink()
+    os.mkfifo(bundle / "training.json")
+    Registry(remote).path.joinpath(LIVE).rename(remote / "kept")
+    os.mkfifo(remote / LIVE)
+    with pytest.raises(ArtifactError, match=r"live\.json: no plain file"):
+        found.live()
+    with pytest.raises(ArtifactError, match=r"not signed|no plain file"):
+        found.bundle_path(bundle.name)
+
+
+def test_a_copy_is_not_written_to(remote):
+    found = remote_registry.open_registry(address(remote))
+    champion = found.released().champion
+    for write in (
+        lambda: found.rollback(champion, "me", "now", ""),
+        lambda: found.point_at(Variants(champion), "me", "now", ""),
+        lambda: found.release(remote, "me", "now", ""),
+        lambda: found.sign(champion, None),
+    ):
+        with pytest.raises(UsageError, match="is read through a copy here, which is not written to"):
+            write()
 
 
 def test_nothing_released(tmp_path):
