@@ -97,15 +97,6 @@ class Trials:
             self._idle_since = time.monotonic()
             self._turn.release()
 
-    def prepare(self) -> None:
-        """Let the child start, beside whatever goes on here."""
-        if self._turn.acquire(blocking=False):
-            try:
-                self._start_child()
-                self._idle_since = time.monotonic()
-            finally:
-                self._turn.release()
-
     def rest(self) -> None:
         """End a child that nobody needed for a while; to be called now and then."""
         if self._process is not None and self._turn.acquire(blocking=False):

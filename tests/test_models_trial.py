@@ -155,7 +155,6 @@ def test_the_child_has_no_socket_and_no_file_of_this_process(patient, tmp_path):
 def test_a_child_that_nobody_needs_is_ended_and_started_again():
     own = Trials(idle_s=0, imports=IMPORTS)
     try:
-        own.prepare()
         own.run("it", work.nothing)
         child = own.pid
         own.rest()
