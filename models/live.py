@@ -264,9 +264,10 @@ class LiveScorer:
     def _loaded_bundle(self, bundle: str, here: dict[str, Scorer], ended: threading.Event) -> Scorer:
         self._busy_since = time.monotonic()
         path = self._registry.bundle_path(bundle).absolute()
-        opened = artifact.open_artifact(path, KIND)
-        opened.verify()
-        name = name_of(opened.manifest, self._check)
+        with _short_turns():
+            opened = artifact.open_artifact(path, KIND)
+            opened.verify()
+            name = name_of(opened.manifest, self._check)
         if name in self._bad:
             raise ArtifactError(f"bundle {bundle} was refused before and its files are as they were: {self._bad[name]}")
         try:
