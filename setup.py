@@ -9,7 +9,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=["schemas", "transforms", "models", "beam_jobs"],
-    package_data={"schemas": ["*.pbtxt", "data/*"], "beam_jobs": ["templates/*"]},
+    package_data={"schemas": ["*.pbtxt", "data/*"], "transforms": ["*.txt"], "beam_jobs": ["templates/*"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "crc32c>=2.8",

@@ -1,7 +1,6 @@
 """`onegraph inspect`: what is in a TFRecord file, training set, candidate, evaluation, bundle or registry."""
 
 import itertools
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,7 +32,7 @@ def run(settings: Inspect) -> dict[str, Any]:
         path = path.parent
     if path.is_file():
         return _examples(path, settings.limit)
-    if (path / LIVE).is_file() or (path / "bundles").is_dir():
+    if (path / LIVE).exists() or (path / "bundles").is_dir():
         return {"kind": "registry", **registry_verb.run(RegistryVerb(action="list", registry=str(path)))}
     kind = _kind(path)
     opened = artifact.open_artifact(path, kind)
@@ -57,13 +56,13 @@ def describe(result: dict[str, Any]) -> str:
 
 def _kind(path: pathlib.Path) -> str:
     try:
-        kind = json.loads((path / artifact.MANIFEST).read_text())["kind"]
-    except (OSError, ValueError, KeyError, TypeError):
+        kind = artifact.kind_of(path)
+    except (OSError, ArtifactError):
         raise ArtifactError(
             f"{path}: neither a registry nor a directory with {artifact.MANIFEST}; "
             "wanted a TFRecord file, a training set, a candidate, an evaluation, a bundle or a registry"
         ) from None
-    if kind not in _ABOUT:
+    if not isinstance(kind, str) or kind not in _ABOUT:
         raise ArtifactError(f"{path}: of kind {kind!r}, known are {', '.join(_ABOUT)}")
     return kind
 

@@ -19,6 +19,7 @@ WINDOW_S = 10
 _JUST_S = 5  # so long ago a hold goes on: other readers of the process poll meanwhile
 _PLAIN = ("events", "batches", "swaps", "refused_generations", "reopens", "unknown_fields")
 _LABELLED = ("predictions", "rejected", "dropped", "unseen_categories")
+_TOLD_APART = ("generation", "bundle", "served", "why")  # a forged pointer may have the number of a true one
 _RATES = ("events", "predictions", "rejected")
 
 
@@ -89,7 +90,7 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for stage in names
     }
     polls = [state["last_poll_age_s"] for state in states if state["last_poll_age_s"] is not None]
-    history = {(one["generation"], one["served"], one["why"]): one for state in states for one in state["history"]}
+    history = {tuple(one[key] for key in _TOLD_APART): one for state in states for one in state["history"]}
     return {
         **newest,
         "last_poll_age_s": max(polls, default=None),

@@ -3,11 +3,12 @@
 import collections
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from beam_jobs import measures
-from models.live import Change
+from models.live import Change, LiveScorer
 
 _KEPT = 20
 
@@ -18,6 +19,24 @@ class LiveWatch:
     def __init__(self, clock: Callable[[], float] = time.time):
         self._clock, self._lock = clock, threading.Lock()
         self._kept: collections.deque[dict[str, Any]] = collections.deque(maxlen=_KEPT)
+        self._followed: weakref.WeakSet[LiveScorer] = weakref.WeakSet()
+
+    def follow(self, live: LiveScorer) -> None:
+        """Ask it too, until it is closed, whether it still follows its pointer."""
+        with self._lock:
+            self._followed.add(live)
+
+    def late(self) -> str:
+        """Say why a pointer was not read for some polls, nothing where all were."""
+        return "; ".join(filter(None, (live.late() for live in self._asked())))
+
+    def blocked(self) -> str:
+        """Say why no other generation can serve in this process any more, nothing where one may."""
+        return "; ".join(filter(None, (live.blocked() for live in self._asked())))
+
+    def _asked(self) -> list[LiveScorer]:
+        with self._lock:
+            return list(self._followed)
 
     def changed(self, change: Change) -> None:
         """Tell the measures and remember the change; a job's first generation is no swap."""
@@ -55,6 +74,7 @@ class LiveWatch:
         """Forget them: another job begins in this process."""
         with self._lock:
             self._kept.clear()
+            self._followed.clear()
 
 
 LIVE = LiveWatch()

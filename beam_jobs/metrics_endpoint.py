@@ -1,7 +1,9 @@
 """A small HTTP server that tells how the job of this process is doing; it only reads and shows no configuration.
 
-`/metrics` is for Prometheus, `/healthz` (is it alive, does it poll) and `/readyz` (is a bundle loaded, are partitions
-assigned) for whoever restarts and routes, `/status` is JSON for people.
+`/metrics` is for Prometheus, `/healthz` (is it alive, does it poll, can it change generations) and `/readyz` (is a
+bundle loaded, are partitions assigned, is the pointer read) for whoever restarts and routes, `/status` is JSON for
+people. That page answers only who names this machine (`metrics_hosts.py`), not a web page that had its own name
+resolved to it.
 """
 
 import http.server
@@ -17,6 +19,7 @@ from typing import Any
 from beam_jobs import measures
 from beam_jobs.job_status import Recent, status
 from beam_jobs.live_watch import LIVE
+from beam_jobs.metrics_hosts import OwnHosts
 from beam_jobs.run_files import LOOPBACK, Announced, WorkerMetrics
 from schemas.errors import ServiceError
 
@@ -44,6 +47,7 @@ class MetricsEndpoint:
     ):
         self._job, self._clock, self._started = job, clock, clock()
         self._poll_within_s, self._first_poll_within_s = poll_within_s, first_poll_within_s
+        self._hosts = OwnHosts(host)
         self._recent, self._stop = Recent(measures.STORE), threading.Event()
         try:
             self._server = _Server((host, port), self._answer)
@@ -71,10 +75,12 @@ class MetricsEndpoint:
         while not self._stop.wait(_LOOK_EVERY_S):
             self._recent.look()
 
-    def _answer(self, path: str) -> tuple[int, str, bytes] | None:
-        """Return code, content type and body, None where there is no such page."""
+    def _answer(self, path: str, asked: str) -> tuple[int, str, bytes] | None:
+        """Return code, content type and body, None where there is no such page; `asked` is the request's Host."""
         if path == "/metrics":
             return 200, _PROMETHEUS, measures.STORE.text()
+        if path == "/status" and not self._hosts.has(asked):
+            return 403, _TEXT, b"ask for this page by an address of this machine, its own name or localhost\n"
         if path == "/status":
             return 200, "application/json", json.dumps(self._status()).encode()
         troubles = {"/healthz": self._unhealthy, "/readyz": self._unready}.get(path)
@@ -89,6 +95,10 @@ class MetricsEndpoint:
         return about | status(measures.STORE, self._recent, LIVE.history(), now)
 
     def _unhealthy(self) -> str:
+        blocked, polling = LIVE.blocked(), self._not_polling()
+        return ", ".join(filter(None, [blocked, polling]))
+
+    def _not_polling(self) -> str:
         polled, now = measures.STORE.value("last_poll_seconds"), self._clock()
         alive = max(polled, measures.STORE.value("last_hold_seconds"))  # a restart ends no hold
         if alive:
@@ -103,6 +113,7 @@ class MetricsEndpoint:
             missing.append("no bundle is loaded")
         if not measures.STORE.series("lag_events"):
             missing.append("no partitions are assigned")
+        missing += filter(None, [LIVE.late()])
         return ", ".join(missing)
 
 
@@ -116,7 +127,7 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[str], tuple[int, str, bytes] | None]):
+    def __init__(self, address: tuple[str, int], answer: Callable[[str, str], tuple[int, str, bytes] | None]):
         self.answer = answer
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
@@ -132,7 +143,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server_version, sys_version = "onegraph", ""
 
     def do_GET(self) -> None:
-        found = self.server.answer(self.path.partition("?")[0])
+        found = self.server.answer(self.path.partition("?")[0], self.headers.get("Host", ""))
         code, kind, body = found or (404, _TEXT, b"there are /metrics, /healthz, /readyz and /status\n")
         self.send_response(code)
         self.send_header("Content-Type", kind)

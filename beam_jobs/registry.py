@@ -5,12 +5,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs import first_loads
 from beam_jobs.release import generation, generation_text, now, variants_text, who
-from beam_jobs.remote_registry import open_registry
+from beam_jobs.remote_registry import check_writable, open_registry
 from beam_jobs.settings import RegistryVerb
-from models.golden import replay_golden
+from models.bundle_trial import try_bundle
 from models.registry import Registry, describe_bundle
-from models.scorer import Scorer
 from models.variants import Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError, UsageError
@@ -21,6 +21,8 @@ _CHANGES = ("promote", "weigh", "remove")
 
 def check(settings: RegistryVerb) -> None:
     """Raise where the registry or the bundle is not there."""
+    if settings.action in (*_CHANGES, "sign"):
+        check_writable(settings.registry)
     if not pathlib.Path(settings.registry).is_dir():
         raise InputError(f"{settings.registry}: no such registry directory")
     if settings.action == "list" and settings.bundle is not None:
@@ -36,7 +38,7 @@ def check(settings: RegistryVerb) -> None:
     TrustedKeys.of(settings.trusted_keys)
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
-        _changed(settings, registry.released().variants)
+        _changed(settings, registry.standing().base().variants)
     elif settings.bundle is not None:
         registry.bundle_path(settings.bundle)
 
@@ -51,20 +53,21 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
     trusted = TrustedKeys.of(settings.trusted_keys)
     registry = Registry(settings.registry)
     if settings.action == "list":
-        generations = [pointer.to_json() for pointer in registry.history()]
-        live = registry.live()
-        serving = live.to_json() if live is not None else None
+        stands = registry.standing()
+        serving = stands.pointer.to_json() if stands.pointer is not None else None
         bundles = registry.bundles()
-        found = {"registry": settings.registry, "live": serving, "bundles": bundles}
+        found = {"registry": settings.registry, "live": serving if stands.live else None, "bundles": bundles}
         found["signed_by"] = {bundle: _signed_by(registry.path / "bundles" / bundle, trusted) for bundle in bundles}
-        return {**found, "champion": live.champion if live is not None else None, "generations": generations}
+        found["champion"] = serving["champion"] if serving is not None else None
+        return {**found, "generations": [one.to_json() for one in stands.history], "troubles": stands.troubles}
     if settings.action in _CHANGES:
-        changed = _changed(settings, registry.released().variants)
-        pointer = Registry(settings.registry, trusted).point_at(changed, who(), now(), settings.why)
+        pointer = Registry(settings.registry, trusted).change(
+            lambda stands: _changed(settings, stands.base().variants), who(), now(), settings.why
+        )
         return generation(pointer, settings.registry)
     if settings.action == "sign":
         registry.sign(settings.bundle or "", load_private_key(settings.sign_key_file or ""))
-    champion = registry.released().champion
+    champion = registry.standing().base().champion
     if settings.action in ("show", "sign"):
         return {"bundle": describe_bundle(registry.bundle_path(settings.bundle or champion), trusted)}
     chosen = [settings.bundle] if settings.bundle is not None else registry.bundles()
@@ -73,7 +76,7 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
     for bundle in chosen:
         path = copied.bundle_path(bundle)
         signed_by[bundle] = [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
-        replay_golden(Scorer.load(path), path / "golden")
+        first_loads.trials().run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
     return {"verified": chosen, "champion": champion, "signed_by": signed_by}
 
 
@@ -88,7 +91,7 @@ def describe(result: dict[str, Any]) -> str:
         return bundle_text(result["bundle"])
     if "generation" in result:
         return generation_text(result)
-    lines = [f"{result['registry']}: {len(result['bundles'])} bundles"]
+    lines = [f"{result['registry']}: {len(result['bundles'])} bundles", *result["troubles"]]
     live = Variants.from_json(result["live"]) if result["live"] else None
     for bundle in result["bundles"]:
         role = live.role(bundle) if live is not None and bundle in live.bundles else ""
@@ -98,7 +101,16 @@ def describe(result: dict[str, Any]) -> str:
             f"  generation {pointer['generation']}: {variants_text(pointer)}  {pointer['when']}  {pointer['who']}"
             f"{'  ' + pointer['why'] if pointer['why'] else ''}"
         )
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    r"""Return a line as it is safe to show; whoever wrote a pointer may have put anything into it.
+
+    >>> _printable("why\x1b[2J")
+    'why\\x1b[2J'
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
 
 
 def _changed(settings: RegistryVerb, variants: Variants) -> Variants:
@@ -130,7 +142,7 @@ def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str
     """Return who signed a bundle, None where a signature is not one of its manifest."""
     try:
         return [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
-    except ArtifactError:
+    except (ArtifactError, OSError):
         return None
 
 

@@ -4,6 +4,8 @@ import datetime
 import getpass
 from typing import Any
 
+from beam_jobs import first_loads
+from beam_jobs.remote_registry import check_writable
 from beam_jobs.settings import Release
 from models.bundle import check_releasable
 from models.registry import Pointer, Registry
@@ -14,6 +16,7 @@ from schemas.signature import Signer, key_fingerprint, load_private_key
 
 def check(settings: Release) -> None:
     """Raise where the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    check_writable(settings.registry)
     if settings.as_ == CHALLENGER and settings.weight is None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:
@@ -22,13 +25,14 @@ def check(settings: Release) -> None:
         load_private_key(settings.sign_key_file)
     check_releasable(settings.candidate)
     if settings.as_ != CHAMPION:
-        Registry(settings.registry).released()
+        Registry(settings.registry).standing().base()
 
 
 def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     check(settings)
     role, weight = settings.as_, settings.weight or 0.0
+    first_loads.try_candidate(settings.candidate)
     key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     pointer = Registry(settings.registry).release(
         settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key

@@ -2,7 +2,7 @@
 
 Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
 before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
-signature and its loading nobody can change it. The pointer is taken last: whoever sees it finds its bundles beside it.
+signature and its loading nobody can change it. Looking at the pointer copies nothing, so that it never takes long.
 """
 
 import contextlib
@@ -11,18 +11,21 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
+from typing import Any, BinaryIO, NoReturn
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from beam_jobs.private_folder import private_folder
+from models.pointer import LARGEST, read_live
 from models.registry import LIVE, Pointer, Registry
 from models.scorer import KIND
 from schemas import artifact
-from schemas.errors import ArtifactError, ServiceError
+from schemas.errors import ArtifactError, ServiceError, UsageError
+from schemas.plain_files import open_plain
 from schemas.signature import TrustedKeys
 
-_LARGEST = 16 * 1024 * 1024  # of a pointer or a manifest; signatures have a limit of their own
+_BLOCK = 1024 * 1024
 
 
 def open_registry(place: str, trusted: TrustedKeys | None = None) -> Registry:
@@ -40,6 +43,15 @@ def is_remote(place: str) -> bool:
     (True, False)
     """
     return FileSystems.get_scheme(place) is not None
+
+
+def check_writable(place: str) -> None:
+    """Raise `UsageError` for a registry at an address: it cannot be locked, so two writers would undo one another."""
+    if is_remote(place):
+        raise UsageError(
+            f"{place}: a registry at an address can be read but not written, since it cannot be locked; write to a "
+            "directory and copy that there, bundles first and live.json last"
+        )
 
 
 def absolute(place: str) -> str:
@@ -61,7 +73,7 @@ class BundlePlace:
 
 
 class RemoteRegistry(Registry):
-    """Reads only; `live` looks at the pointer and copies the bundles that a new one names, those not yet here.
+    """Reads only; `live` looks at the pointer, `bundle_path` copies the bundle if it is not here yet.
 
     Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
     nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
@@ -71,20 +83,30 @@ class RemoteRegistry(Registry):
     def __init__(self, place: str, trusted: TrustedKeys | None = None):
         super().__init__(private_folder("onegraph-registry-"), trusted)
         self.name = self._place = place.rstrip("/")
-        self._seen = ""
 
     def live(self) -> Pointer | None:
         with self._reading():
+            if not is_remote(self._place):
+                return read_live(pathlib.Path(self._place))
             if not FileSystems.exists(f"{self._place}/{LIVE}"):
                 return None
-            text = _read(f"{self._place}/{LIVE}", _LARGEST).decode()
-            pointer = Pointer.from_text(text, f"{self._place}/{LIVE}")
-            if text != self._seen:
-                for bundle in pointer.variants.bundles:
-                    with contextlib.suppress(ArtifactError):  # whoever uses the bundle is told
-                        self._copy(bundle)
-                self._seen = text
-        return pointer
+            text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._place}/{LIVE}")
+
+    def standing(self) -> NoReturn:
+        raise self._read_only()
+
+    def release(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def sign(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def change(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def _read_only(self) -> UsageError:
+        return UsageError(f"{self._place}: is read through a copy here, which is not written to; write to the registry")
 
     def bundle_path(self, bundle_id: str) -> pathlib.Path:
         with self._reading():
@@ -108,7 +130,7 @@ class RemoteRegistry(Registry):
             return
         if not is_remote(self._place):  # said of the files that people know, and of those that are too many
             artifact.open_artifact(source, KIND, self._trusted).verify()
-        if not FileSystems.exists(f"{source}/{artifact.MARKER}"):
+        if not self._exists(f"{source}/{artifact.MARKER}"):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -122,15 +144,28 @@ class RemoteRegistry(Registry):
 
     def _copy_files(self, source: str, folder: pathlib.Path) -> None:
         for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
-            if name != artifact.SIGNATURES or FileSystems.exists(f"{source}/{name}"):
-                _write(folder / name, _read(f"{source}/{name}", _LARGEST))
+            if name != artifact.SIGNATURES or self._exists(f"{source}/{name}"):
+                _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1))
         opened = artifact.open_artifact(folder, KIND, self._trusted)
         for name, entry in opened.manifest["files"].items():
-            file = folder / name
-            if not file.resolve().is_relative_to(folder.resolve()):
-                raise ArtifactError(f"{source}: its manifest names a file outside it; release it again")
-            _write(file, _read(f"{source}/{name}", entry["size"] + 1))
+            _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1))
         opened.verify()
+
+    def _exists(self, place: str) -> bool:
+        return FileSystems.exists(place) if is_remote(self._place) else os.path.exists(place)
+
+    def _read(self, place: str, most: int) -> bytes:
+        """Return a file's content, `most` bytes of it where it has more."""
+        file: Any = _open(place) if is_remote(self._place) else open_plain(place)
+        with file:
+            content = bytearray()
+            while len(content) < most and (block := file.read(min(_BLOCK, most - len(content)))):
+                content += block
+        return bytes(content)
+
+
+def _open(place: str) -> BinaryIO:
+    return FileSystems.open(place, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def _write(file: pathlib.Path, content: bytes) -> None:
@@ -142,8 +177,3 @@ def _write(file: pathlib.Path, content: bytes) -> None:
             f"{file}: the copy of a bundle cannot be written: {error.strerror}; free that disk or set TMPDIR to "
             "another one"
         ) from None
-
-
-def _read(place: str, most: int) -> bytes:
-    with FileSystems.open(place, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read(most)

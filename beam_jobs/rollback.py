@@ -3,6 +3,7 @@
 from typing import Any
 
 from beam_jobs.release import describe, generation, now, who
+from beam_jobs.remote_registry import check_writable
 from beam_jobs.settings import Rollback
 from models.registry import Registry
 from models.variants import CHAMPION
@@ -12,13 +13,15 @@ __all__ = ["check", "describe", "run"]
 
 def check(settings: Rollback) -> None:
     """Raise where nothing was released, or the bundle to go back to is not there."""
+    check_writable(settings.registry)
     registry = Registry(settings.registry)
-    registry.released()
+    registry.standing().base()
     if settings.to is not None:
         registry.bundle_path(settings.to)
 
 
 def run(settings: Rollback) -> dict[str, Any]:
     """Write the next generation; return it."""
+    check(settings)
     pointer = Registry(settings.registry).rollback(settings.to, who(), now(), settings.why)
     return {"bundle": pointer.champion, "role": CHAMPION, **generation(pointer, settings.registry)}

@@ -1,12 +1,14 @@
 """`ScoreEvents`: the step that scores the stream with the variants of a registry, whichever serve now."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import measures, process_wide, remote_registry
+from beam_jobs import first_loads, measures, process_wide, remote_registry
+from beam_jobs.bundle_check import BundleCheck
 from beam_jobs.event_policy import EventPolicy, GuardedScoring
 from beam_jobs.event_scoring import EventScorer
 from beam_jobs.events import EventBatch, Outcome, Records
@@ -18,7 +20,6 @@ from beam_jobs.step_watch import BatchWatch
 from beam_jobs.value_format import ValueFormat
 from models.explanation import Explanation
 from models.live import LiveScorer
-from models.scorer import Scorer
 from models.serving import Serving
 from schemas.rejection import Rejection
 from schemas.signature import TrustedKeys
@@ -44,14 +45,24 @@ class Scoring:
     shadow_bytes: int | None = None
     metrics: WorkerMetrics | None = None
 
-    def check(self, scorer: Scorer) -> None:
-        """Raise `InputError` where a bundle's schema does not fit the values that the job reads."""
-        self.values.decoder(scorer.schema)
+    @property
+    def check(self) -> BundleCheck:
+        """What every bundle must pass before it serves."""
+        return BundleCheck(self.values, self.with_features, self.explanation)
 
 
-def _follow(scoring: Scoring) -> LiveScorer:
-    registry = remote_registry.open_registry(scoring.registry, scoring.trusted)
-    return LiveScorer(registry, scoring.pointer_poll_s, LIVE.changed, scoring.check)
+def _follow(scoring: Scoring, stop: threading.Event | None) -> LiveScorer:
+    live = LiveScorer(
+        remote_registry.open_registry(scoring.registry, scoring.trusted),
+        scoring.pointer_poll_s,
+        LIVE.changed,
+        scoring.check,
+        trials=first_loads.trials(),
+        tried=first_loads.tried(),
+        stop=stop,
+    )
+    LIVE.follow(live)
+    return live
 
 
 class ScoreEvents(beam.PTransform):
@@ -77,7 +88,8 @@ class ScoreBatches(beam.DoFn):
             metrics = scoring.metrics
             process_wide.borrow(("metrics", metrics), lambda: announced_worker(metrics))
         self._key = "scorer", scoring.registry, scoring.trusted, scoring.values
-        self._live = process_wide.borrow(self._key, lambda: _follow(scoring))
+        stop = process_wide.stop_signal(scoring.policy.job) if scoring.policy.job else None
+        self._live = process_wide.borrow(self._key, lambda: _follow(scoring, stop))
         self._isolated: Any = None
         if scoring.isolation:
             isolation = scoring.isolation

@@ -13,7 +13,8 @@ import rich.live
 from beam_jobs import run_files, status_page
 from beam_jobs.job_status import merged
 from beam_jobs.settings import Status
-from schemas.errors import UsageError
+from models.pointer import read_live
+from schemas.errors import ArtifactError, UsageError
 
 _TIMEOUT_S = 2.0
 _REDRAW_S = 1.0
@@ -88,9 +89,9 @@ def _fetched(url: str) -> dict[str, Any]:
 
 
 def _pointer(registry: pathlib.Path) -> dict[str, Any] | None:
-    """Read a pointer as it stands; `models.registry` would import TensorFlow for it."""
+    """Return a registry's pointer, None where there is none, or `trouble`: why it cannot be read."""
     try:
-        pointer = json.loads((registry / "live.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return pointer if isinstance(pointer, dict) else None
+        pointer = read_live(registry)
+    except (OSError, ArtifactError) as error:
+        return {"trouble": str(error)}
+    return pointer.to_json() if pointer is not None else None

@@ -127,6 +127,8 @@ def _swaps(state: Mapping[str, Any]) -> Table:
 def _registry(path: str, pointer: Mapping[str, Any] | None) -> Text:
     if pointer is None:
         return Text(f"{path}: nothing is released there", style="yellow")
+    if "trouble" in pointer:
+        return Text(pointer["trouble"], style="red")
     names = ("generation", "champion", "when", "who", "why")
     generation, champion, when, who, why = (str(pointer.get(name, "")) for name in names)
     return Text(f"{path}: generation {generation}, champion {champion[:12]}, {when} by {who}: {why}")

@@ -19,7 +19,9 @@ from models.scorer import KIND, Scorer
 from models.training import KIND as CANDIDATE
 from schemas import artifact
 from schemas.errors import ArtifactError, GateRefusal
+from schemas.plain_files import read_plain, sync
 
+_MOST_STATISTICS = 256 * 1024 * 1024
 _COPIED = ("model", "graph", "statistics", "schema.pbtxt", "training.json")
 
 
@@ -55,10 +57,13 @@ def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> 
         written = _fill(opened, evaluation, unfinished)
         bundle_id = artifact.content_id(written.manifest)
         target = bundles / bundle_id
-        if target.exists():
+        try:
+            unfinished.rename(target)  # a folder with something in it is not replaced
+        except OSError:
+            if not target.exists():
+                raise
             artifact.open_artifact(target, KIND).verify()
-        else:
-            unfinished.rename(target)
+        sync(bundles)
         return bundle_id
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -76,7 +81,7 @@ def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathli
     for name in evaluation.manifest["files"]:
         shutil.copy(evaluation.path / name, findings / name)
     scorer = Scorer.of_parts(path, _facts(opened, evaluation))
-    rows = golden.choose_rows(scorer, (path / "statistics" / "train.pb").read_bytes())
+    rows = golden.choose_rows(scorer, read_plain(path / "statistics" / "train.pb", _MOST_STATISTICS))
     golden.write_golden(scorer, rows, path / "golden")
     return artifact.complete(path, KIND, _facts(opened, evaluation))
 

@@ -22,6 +22,8 @@ from schemas.validation import validate
 
 FILE = "rows.arrow"
 ROWS = 256
+FEWEST = 128
+"""Golden rows that every bundle ever had at least; one with fewer is not as it was released."""
 
 _FEATURES, _SCORE = "golden features", "golden score"
 _ROWS_OF_EDGES = 128
@@ -83,25 +85,39 @@ def read_golden(folder: pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
     """Return a bundle's golden raw rows, and the features and scores that they must give."""
     try:
         with pa.OSFile(str(folder / FILE), "rb") as file:
-            table = pa.ipc.open_file(file).get_batch(0)
+            table = pa.ipc.open_file(file).read_all().combine_chunks()
         # By place: a raw column may have any name.
-        *raw, features, score = table.columns
+        *raw, features, score = (column.chunk(0) for column in table.columns)
         wanted = features.flatten().to_numpy().reshape(len(features), -1)
         scores = score.to_numpy()
         rows = pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(table.schema)[:-2]))
-    except (OSError, ValueError, AttributeError):  # ArrowInvalid is a ValueError
+    except (OSError, LookupError, ValueError, AttributeError, pa.ArrowException):
         raise ArtifactError(f"{folder / FILE}: no golden rows in Arrow's file format; release again") from None
     return rows, Scored(wanted, scores)
 
 
-def replay_golden(scorer: Scorer, folder: str | pathlib.Path) -> None:
-    """Score the golden rows again; raises `ArtifactError` naming the first feature that differs in any bit."""
+def replay_golden(scorer: Scorer, folder: str | pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
+    """Score the golden rows again and return both; raises `ArtifactError` naming the first feature that differs.
+
+    It differs where any bit does. There must be as many rows as the manifest says, and at least `FEWEST`.
+    """
     folder = pathlib.Path(folder)
     rows, wanted = read_golden(folder)
-    _compare(wanted, scorer.compute(rows), scorer.feature_names, f"{folder / FILE}")
+    said = scorer.manifest["golden_rows"]
+    if rows.num_rows != said or said < FEWEST:
+        raise ArtifactError(
+            f"{folder / FILE}: has {rows.num_rows} golden rows, the manifest says {said}, wanted at least {FEWEST}; "
+            "release again"
+        )
+    scored = scorer.compute(rows)
+    _compare(wanted, scored, scorer.feature_names, f"{folder / FILE}")
+    return rows, scored
 
 
 def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str) -> None:
+    for one, other in ((wanted.features, got.features), (wanted.scores, got.scores)):
+        if (one.shape, one.dtype) != (other.shape, other.dtype):
+            raise ArtifactError(f"{where}: golden features or scores of another number or type; release again")
     other = wanted.features.view(np.int32) != got.features.view(np.int32)
     if other.any():
         name = names[int(other.any(axis=0).argmax())]

@@ -9,60 +9,46 @@ Release and rollback are the same act: write the next generation.
 """
 
 import dataclasses
-import json
-import os
+import logging
 import pathlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.bundle import write_bundle
+from models.generations import Generations, locked
+from models.manifest import check_manifest
+from models.pointer import LIVE, Pointer, check_readable, read_live
 from models.scorer import KIND
 from models.variants import CHAMPION, Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.signature import TrustedKeys
 
-LIVE = "live.json"
+__all__ = ["LIVE", "Pointer", "Registry", "Standing", "describe_bundle"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Pointer:
-    """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why."""
+class Standing:
+    """How a registry stands: the pointer to go on from, every generation that can be read, and what cannot be.
 
-    generation: int
-    variants: Variants
-    who: str
-    when: str
-    why: str
+    The pointer is the live one (`live`) or, where that is missing or cannot be read, the newest of the history.
+    """
 
-    @property
-    def champion(self) -> str:
-        """The champion's bundle id."""
-        return self.variants.champion
+    registry: str
+    pointer: Pointer | None
+    live: bool
+    history: list[Pointer]
+    troubles: list[str]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value that is written."""
-        said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
-        return {**said, **self.variants.to_json()}
-
-    def text(self) -> str:
-        """Return the JSON that is written."""
-        return json.dumps(self.to_json(), indent=1, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_text(cls, text: str, where: str) -> "Pointer":
-        """Parse it; raises `ArtifactError` naming `where` for anything else."""
-        try:
-            value = json.loads(text)
-            if not isinstance(value["generation"], int):
-                raise TypeError
-            said = [str(value[name]) for name in ("who", "when", "why")]
-            return cls(value["generation"], Variants.from_json(value), *said)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ArtifactError(f"{where}: not a registry pointer; restore it from history/") from None
-        except InputError as error:
-            raise ArtifactError(f"{where}: {error}; restore it from history/") from None
+    def base(self) -> Pointer:
+        """Return the pointer to go on from; raises `ArtifactError` where nothing was ever released."""
+        if self.pointer is None:
+            raise _nothing_released(self.registry, self.troubles)
+        return self.pointer
 
 
 class Registry:
@@ -77,17 +63,31 @@ class Registry:
         self._trusted = trusted
 
     def live(self) -> Pointer | None:
-        """Return the live pointer, or None where nothing was ever released."""
+        """Return the live pointer, or None where there is none; raises `ArtifactError` where it cannot be read."""
+        return read_live(self.path)
+
+    def standing(self) -> Standing:
+        """Return how the registry stands, whatever lies in it; raises `OSError` where the machine cannot look."""
+        history, troubles = Generations(self.path).read()
+        trouble = ""
         try:
-            return Pointer.from_text((self.path / LIVE).read_text(), str(self.path / LIVE))
-        except FileNotFoundError:
-            return None
+            live = self.live()
+        except (ArtifactError, PermissionError) as error:
+            live, trouble = None, str(error).partition(";")[0]
+        if live is not None:
+            return Standing(self.name, live, True, history, troubles)
+        if not history:
+            return Standing(self.name, None, False, [], [trouble, *troubles] if trouble else troubles)
+        newest = history[-1]
+        said = trouble or f"{self.path / LIVE}: missing"
+        said += f"; generation {newest.generation}, the newest of the history, stands for it"
+        return Standing(self.name, newest, False, history, [said, *troubles])
 
     def released(self) -> Pointer:
         """Return the live pointer; raises `ArtifactError` where nothing was released."""
         pointer = self.live()
         if pointer is None:
-            raise ArtifactError(f"{self.name}: no bundle is released here (no {LIVE}); run `onegraph release` first")
+            raise _nothing_released(self.name)
         return pointer
 
     def champion(self) -> pathlib.Path:
@@ -109,13 +109,12 @@ class Registry:
         folder = self.path / "bundles"
         if not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if (path / artifact.MARKER).is_file())
+        named = (path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path.name for path in named if (path / artifact.MARKER).is_file())
 
     def history(self) -> list[Pointer]:
-        """Return every generation, oldest first."""
-        folder = self.path / "history"
-        files = sorted(folder.glob("[0-9]*.json")) if folder.is_dir() else []
-        return [Pointer.from_text(file.read_text(), str(file)) for file in files]
+        """Return every generation that can be read, oldest first."""
+        return Generations(self.path).read()[0]
 
     def release(
         self,
@@ -133,75 +132,95 @@ class Registry:
         A new champion takes the old one's keys, challengers keep theirs. `weight` is a challenger's share of keys;
         a new name of the experiment deals all keys anew. `sign_key` signs the bundle before it serves.
         """
-        self._joined("(new)", role, weight, experiment)  # what cannot be is refused before anything is written
+        _joined(self.standing(), "(new)", role, weight, experiment)  # before anything is written
         bundle = write_bundle(candidate, self.path / "bundles")
         if sign_key is not None:
             self.sign(bundle, sign_key)
-        return self.point_at(self._joined(bundle, role, weight, experiment), who, when, why)
+        return self.change(lambda now: _joined(now, bundle, role, weight, experiment), who, when, why)
 
     def sign(self, bundle_id: str, key: Ed25519PrivateKey) -> None:
         """Add a key's signature to a bundle, every byte of which is compared before; its id stays."""
-        artifact.sign(self.bundle_path(bundle_id), KIND, bundle_id, key)
-
-    def _joined(self, bundle: str, role: str, weight: float, experiment: str | None) -> Variants:
-        live = self.live() if role == CHAMPION else self.released()
-        variants = Variants(bundle) if live is None else live.variants
-        if experiment is not None:
-            variants = dataclasses.replace(variants, experiment=experiment)
-        return variants.joined_by(bundle, role, weight)
+        path = self.bundle_path(bundle_id)
+        with locked(self.path):
+            artifact.sign(path, KIND, bundle_id, key)
 
     def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
         """Let the variants of an earlier generation serve again, whole.
 
-        Without `to` those of the newest generation that had others than the live one; with it those of the newest one
-        with this champion, or this bundle alone where it never was champion.
+        Without `to` those of the newest generation before the live one that had others than it; with it those of the
+        newest one with this champion, or this bundle alone where it never was champion. Where the live pointer cannot
+        be read, the newest generation of the history stands for it, and may be named by its champion too.
         """
-        live = self.released()
-        history = [pointer.variants for pointer in self.history()]
-        if to is None:
-            earlier = [variants for variants in history if variants != live.variants]
-            if not earlier:
-                raise InputError(f"{self.path}: champion {live.champion} has no predecessor; name a bundle with --to")
-        elif to == live.champion:
-            raise InputError(f"{self.path}: bundle {to} is the champion already")
-        else:
-            earlier = [Variants(to), *(variants for variants in history if variants.champion == to)]
-        return self.point_at(earlier[-1], who, when, why)
+        return self.change(lambda now: _back(now, to), who, when, why)
 
     def point_at(self, variants: Variants, who: str, when: str, why: str) -> Pointer:
-        """Write the next generation; every byte of its bundles is compared first, and they must be of one use case."""
+        """Write the next generation with these variants, whoever serves now; raises what `change` does."""
+        return self.change(lambda _: variants, who, when, why)
+
+    def change(self, changed: Callable[[Standing], Variants], who: str, when: str, why: str) -> Pointer:
+        """Write the next generation, with the variants that `changed` makes of how the registry stands.
+
+        Nobody else writes in between: several changes at once are made one after the other, each on top of the one
+        before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
+        where the registry cannot be locked, and what `changed` raises.
+        """
+        if not self.path.is_dir():
+            raise _nothing_released(self.name)
+        with locked(self.path):
+            now = self.standing()
+            for trouble in now.troubles:
+                _log.warning("%s", trouble)
+            variants = changed(now)
+            self._check(variants)
+            generations = Generations(self.path)
+            number = generations.next_number(now.pointer)
+            pointer = Pointer(number, variants, who, when, why)
+            check_readable(pointer)
+            generations.write(pointer)
+        return pointer
+
+    def _check(self, variants: Variants) -> None:
         use_cases = {}
         for bundle in variants.bundles:
             opened = artifact.open_artifact(self.bundle_path(bundle), KIND)
+            check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
         if len(use_cases) > 1:
             raise InputError(f"{self.path}: use cases {', '.join(sorted(use_cases))} cannot serve together")
-        generations = [pointer.generation for pointer in self.history()]
-        pointer = Pointer(max(generations, default=0) + 1, variants, who, when, why)
-        folder = self.path / "history"
-        folder.mkdir(exist_ok=True)
-        try:
-            # Whoever makes the file of a generation has that generation: two releases at once cannot be one.
-            _write(folder / f"{pointer.generation:06d}.json", pointer.text(), "x")
-        except FileExistsError:
-            raise ArtifactError(f"{self.path}: another release is writing generation {pointer.generation}") from None
-        unfinished = self.path / f".{LIVE}-{pointer.generation}"
-        _write(unfinished, pointer.text(), "w")
-        os.replace(unfinished, self.path / LIVE)
-        return pointer
+
+
+def _joined(now: Standing, bundle: str, role: str, weight: float, experiment: str | None) -> Variants:
+    variants = Variants(bundle) if now.pointer is None and role == CHAMPION else now.base().variants
+    if experiment is not None:
+        variants = dataclasses.replace(variants, experiment=experiment)
+    return variants.joined_by(bundle, role, weight)
+
+
+def _back(now: Standing, to: str | None) -> Variants:
+    live = now.base()
+    if to is not None:
+        if now.live and to == live.champion:
+            raise InputError(f"{now.registry}: bundle {to} is the champion already")
+        return [Variants(to), *(one.variants for one in now.history if one.champion == to)][-1]
+    served = now.history
+    if live in served:  # what comes after it was written and never served: its writer was stopped
+        served = served[: served.index(live)]
+    earlier = [one.variants for one in served if one.variants != live.variants]
+    if not earlier:
+        raise InputError(f"{now.registry}: champion {live.champion} has no predecessor; name a bundle with --to")
+    return earlier[-1]
+
+
+def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:
+    why = "; ".join(troubles) or f"no {LIVE}"
+    return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
     """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
     manifest = artifact.open_artifact(path, KIND).manifest
+    check_manifest(manifest, str(path))
     shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
     facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
     return {**facts, "signed_by": [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]}
-
-
-def _write(path: pathlib.Path, text: str, mode: str) -> None:
-    with open(path, mode) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from models import xgb
+from models.manifest import check_manifest
 from schemas import artifact, roles
 from schemas.errors import ArtifactError, InputError, OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
@@ -72,7 +73,11 @@ class Scorer:
     def of_parts(
         cls, path: pathlib.Path, manifest: Mapping[str, Any], graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
     ) -> "Scorer":
-        """Load what a bundle directory holds by a manifest that may not be written yet."""
+        """Load what a bundle directory holds by a manifest that may not be written yet.
+
+        Raises as `load` does, and for a manifest that does not say what is used of it.
+        """
+        check_manifest(manifest, str(path))
         opened = artifact.Artifact(path, manifest)
         schema = Schema.load(path / "schema.pbtxt")
         graph = graphs.get(graph_fingerprint(path / "graph")) if graphs else None

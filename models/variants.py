@@ -5,6 +5,7 @@ The champion decides on every key that is no challenger's. A challenger has part
 champion and nowhere else. Shadows score everything and decide nothing.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,12 @@ from schemas.errors import InputError
 
 CHAMPION, CHALLENGER, SHADOW = ROLES = ("champion", "challenger", "shadow")
 
+MOST = 100
+"""Bundles that may serve together."""
+
 _EXPERIMENT = re.compile(r"[A-Za-z0-9._-]{0,64}")
+_MOST_PARTS = 10_000
+_LONGEST_BUNDLE = 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +57,13 @@ class Variants:
             raise InputError(
                 f"experiment {self.experiment!r}: wanted at most 64 of the characters A-Z a-z 0-9 . _ -; rename it"
             )
-        twice = [bundle for bundle in self.bundles if self.bundles.count(bundle) > 1]
-        if twice:
-            raise InputError(f"bundle {twice[0]} serves already; a bundle is one of {', '.join(ROLES)}")
+        if 1 + len(self.challengers) + len(self.shadows) > MOST:
+            raise InputError(f"more than {MOST} bundles, the most that may serve together; remove some")
+        if sum(len(challenger.parts) for challenger in self.challengers) > _MOST_PARTS:
+            raise InputError(f"challengers: more than {_MOST_PARTS:,} parts of the line of keys; weigh again")
+        (bundle, times), *_ = collections.Counter(self.bundles).most_common(1)
+        if times > 1:
+            raise InputError(f"bundle {bundle} serves already; a bundle is one of {', '.join(ROLES)}")
         end_before = 0
         for start, end in sorted(part for challenger in self.challengers for part in challenger.parts):
             if not end_before <= start < end <= MILLION:
@@ -149,20 +159,36 @@ class Variants:
         Raises `TypeError`, `KeyError`, `ValueError` or `InputError` for anything else.
         """
         listed: Sequence[Mapping[str, Any]] = value.get("challengers") or []
-        found = cls(_text(value["champion"]), experiment=_text(value.get("experiment", "")))
-        with_parts = [Challenger(_text(one["bundle"]), _parts(one["parts"])) for one in listed if "parts" in one]
+        shadowing: Sequence[Any] = value.get("shadows") or ()
+        if 1 + len(listed) + len(shadowing) > MOST:  # before anything is done for each of them
+            raise InputError(f"more than {MOST} bundles, the most that may serve together; remove some")
+        found = cls(_bundle(value["champion"]), experiment=_text(value.get("experiment", "")))
+        with_parts = [Challenger(_bundle(one["bundle"]), _parts(one["parts"])) for one in listed if "parts" in one]
         found = dataclasses.replace(found, challengers=tuple(with_parts))
         for one in listed:
             if "parts" not in one:
-                found = found.with_challenger(_text(one["bundle"]), one["weight"])
+                found = found.with_challenger(_bundle(one["bundle"]), _weight(one["weight"]))
         order = [one["bundle"] for one in listed]
         challengers = tuple(sorted(found.challengers, key=lambda one: order.index(one.bundle)))
-        shadows = tuple(_text(bundle) for bundle in value.get("shadows", ()))
+        shadows = tuple(_bundle(bundle) for bundle in shadowing)
         return dataclasses.replace(found, challengers=challengers, shadows=shadows)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _bundle(value: Any) -> str:
+    name = _text(value)
+    if not 0 < len(name) <= _LONGEST_BUNDLE or not name.isprintable():
+        raise ValueError("a bundle's id is no name")
+    return name
+
+
+def _weight(value: Any) -> float:
+    if type(value) not in (int, float):
         raise TypeError
     return value
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from models import labels
+from models import labels, trees
 from models.spec import ModelSpec
 from models.training_set import Split
 from models.xgb_parameters import all_parameters, check_parameters, reason
@@ -42,13 +42,7 @@ class XGBoostModel:
     @classmethod
     def load(cls, folder: pathlib.Path) -> "XGBoostModel":
         """Read `model.ubj` of a directory; raises `ArtifactError` where it does not load."""
-        path = folder / FILE
-        if not path.is_file():
-            raise ArtifactError(f"{path}: no such model file")
-        try:
-            return cls(xgboost.Booster(model_file=path))
-        except (xgboost.core.XGBoostError, ValueError) as error:
-            raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
+        return cls(_booster(folder / FILE))
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
@@ -109,7 +103,7 @@ def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
 
 def describe(folder: pathlib.Path) -> dict[str, Any]:
     """Return what a person asks of a model file: trees, features, gain per feature."""
-    booster = xgboost.Booster(model_file=folder / FILE)
+    booster = _booster(folder / FILE)
     gain = {_shown(name): float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
     total = sum(gain.values()) or 1.0
     shares = {name: round(value / total, 4) for name, value in sorted(gain.items(), key=lambda item: -item[1])}
@@ -127,6 +121,18 @@ def _shown(name: str) -> str:
     for letter, escape in _ESCAPES.items():
         name = name.replace(str(escape), letter)
     return name
+
+
+def _booster(path: pathlib.Path) -> xgboost.Booster:
+    """Load a model file; what XGBoost does not check itself is looked at first."""
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such model file")
+    try:
+        data = path.read_bytes()
+        trees.check_model(data)
+        return xgboost.Booster(model_file=bytearray(data))
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
 
 
 def _weight_of_positives(split: Split, name: str) -> float:

@@ -16,9 +16,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas import fingerprint, roles
 from schemas.errors import InputError
+from schemas.plain_files import read_plain
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
+_LARGEST = 16 * 1024 * 1024
 _NO_COLUMN = frozenset(
     schema_pb2.LifecycleStage.Value(stage) for stage in ("PLANNED", "ALPHA", "DEPRECATED", "DEBUG_ONLY", "DISABLED")
 )
@@ -80,14 +82,18 @@ class Schema:
             return cls(text_format.Parse(text, schema_pb2.Schema()))
         except text_format.ParseError as error:
             raise InputError(f"{where}: not a tensorflow_metadata Schema in text form: {error}") from None
+        except RecursionError:
+            raise InputError(f"{where}: not a tensorflow_metadata Schema in text form: nested too deep") from None
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "Schema":
         """Read a `.pbtxt` file."""
         try:
-            return cls.from_text(pathlib.Path(path).read_text(), where=str(path))
+            return cls.from_text(read_plain(path, _LARGEST).decode(), where=str(path))
         except FileNotFoundError:
             raise InputError(f"{path}: no such schema file") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not a tensorflow_metadata Schema in text form: not UTF-8") from None
 
     def __getitem__(self, name: str) -> Column:
         return self._by_name[name]

@@ -32,6 +32,7 @@ from tests.fixtures_models import (  # noqa: F401 - fixtures
     small_training_set,
     taxi,
     taxi_graph,
+    trials,
     trip_files,
     trip_lines,
     trips,
@@ -47,6 +48,7 @@ _OPTIONAL = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", metavar="DIR", help="folder of the public data sets: adds the tests that need them")
     parser.addoption("--prism", metavar="BINARY", help="Prism's binary: adds the tests that need it")
+    parser.addoption("--fuzz-bundles", type=int, default=100, metavar="N", help="hostile bundles that a follower meets")
     what = "start a Flink cluster of real processes and add the tests that need it"
     parser.addoption("--flink", action="store_const", const=True, help=what)
 

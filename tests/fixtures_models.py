@@ -16,11 +16,20 @@ import pytest
 if TYPE_CHECKING:
     from models.registry import Pointer
     from models.scorer import Scorer
+    from models.trial import Trials
     from models.use_case import UseCase
 
 
 TRIPS = pathlib.Path(__file__).parent.parent / "schemas" / "data" / "taxi.csv.gz"
 BAD_LINES = [b"1,2,3", b"\xff\xfe", b'"']
+
+
+@pytest.fixture(scope="session")
+def trials() -> "Trials":
+    """Where the jobs of this process have bundles tried: one child, which stays warm."""
+    from beam_jobs import first_loads
+
+    return first_loads.trials()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """The endpoint: what Prometheus, a supervisor and a person get, and what they do not."""
 
+import dataclasses
 import json
 import logging
+import socket
 import urllib.error
 import urllib.request
 
@@ -34,8 +36,8 @@ def endpoint(now):
     LIVE.clear()
 
 
-def ask(endpoint, path, method="GET"):
-    request = urllib.request.Request(endpoint.url + path, method=method)
+def ask(endpoint, path, method="GET", **headers):
+    request = urllib.request.Request(endpoint.url + path, method=method, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -87,6 +89,49 @@ def test_ready_once_a_bundle_is_loaded_and_partitions_are_assigned(endpoint):
     assert ask(endpoint, "/readyz") == (503, "no partitions are assigned\n")
     tell()
     assert ask(endpoint, "/readyz") == (200, "ok\n")
+
+
+@dataclasses.dataclass(eq=False)
+class Follower:
+    """What a live scorer says of itself."""
+
+    late_text: str = ""
+    blocked_text: str = ""
+
+    def late(self):
+        return self.late_text
+
+    def blocked(self):
+        return self.blocked_text
+
+
+def test_a_pointer_that_is_not_read_makes_it_unready_and_a_follower_that_is_dead_unhealthy(endpoint):
+    follower = Follower()
+    LIVE.follow(follower)
+    tell()
+    measures.gauge("last_poll_seconds", 1_000)
+    assert ask(endpoint, "/readyz") == ask(endpoint, "/healthz") == (200, "ok\n")
+    follower.late_text = "the registry's pointer was last read 9 s ago: r: live.json is missing"
+    assert ask(endpoint, "/readyz") == (503, f"{follower.late_text}\n")
+    assert ask(endpoint, "/healthz") == (200, "ok\n"), "a restart brings no pointer back"
+    follower.blocked_text = "the thread that loads bundles has ended"
+    assert ask(endpoint, "/healthz") == (503, f"{follower.blocked_text}\n")
+    LIVE.clear()
+    assert ask(endpoint, "/healthz") == (200, "ok\n")
+
+
+@pytest.mark.parametrize(("host", "code"), [
+    ("localhost:9464", 200), ("127.0.0.1", 200), ("[::1]:9464", 200), ("10.1.2.3:9464", 200),
+    (f"{socket.gethostname()}:9464", 200), ("LOCALHOST.", 200), ("evil.example:9464", 403), ("evil.example", 403),
+    ("localhost.evil.example", 403), ("127.0.0.1.evil.example", 403), ("evil.example@127.0.0.1", 403), ("", 403),
+    ("localhost:80:80", 403), ("[::1", 403),
+])  # fmt: skip
+def test_status_answers_only_who_names_this_machine(endpoint, host, code):
+    """A page of the web that had its own name resolved to this machine says that name."""
+    tell()
+    found, text = ask(endpoint, "/status", Host=host)
+    assert (found, "generation" in text) == (code, code == 200)
+    assert ask(endpoint, "/metrics", Host=host)[0] == 200, "whoever scrapes may know it by another name"
 
 
 def test_status_for_people(endpoint, now):

@@ -15,8 +15,9 @@ from beam_jobs import remote_registry
 from models.live import LiveScorer
 from models.registry import LIVE, Registry
 from models.scorer import Scorer
+from models.variants import Variants
 from schemas import artifact, fingerprint
-from schemas.errors import ArtifactError, ServiceError
+from schemas.errors import ArtifactError, ServiceError, UsageError
 from schemas.signature import TrustedKeys, load_private_key
 from tests.signing_keys import make_key
 
@@ -64,8 +65,8 @@ def test_the_champion_is_copied_byte_by_byte(remote):
     assert names == {file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()}
 
 
-def test_a_new_generation_takes_over(remote, second_bundle):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_a_new_generation_takes_over(remote, second_bundle, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         pointer = second_bundle(remote)
         assert live.wait_for(pointer.generation, PATIENCE_S)
@@ -74,8 +75,8 @@ def test_a_new_generation_takes_over(remote, second_bundle):
         live.close()
 
 
-def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         before = live.current().champion.bundle_id
         text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
@@ -86,8 +87,8 @@ def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_b
         live.close()
 
 
-def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05)
+def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch, trials):
+    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         monkeypatch.setattr(Kept, "down", True)
         with pytest.raises(ServiceError, match=r"kept://.*registry: not readable \(OSError\); check the address"):
@@ -124,19 +125,24 @@ def test_a_full_disk_is_no_fault_of_the_address_and_nothing_of_the_copy_stays(re
     artifact.open_artifact(found.champion(), "bundle").verify()
 
 
-def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, second_bundle, full_disk):
+def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, second_bundle, full_disk, trials):
     fill, make_room = full_disk
-    refused = threading.Event()
+    refused, served = threading.Event(), threading.Event()
     live = LiveScorer(
-        remote_registry.open_registry(address(remote)), 0.05, lambda change: change.served or refused.set()
+        remote_registry.open_registry(address(remote)),
+        0.05,
+        lambda change: (served if change.served else refused).set(),
+        retry_s=0.02,
+        trials=trials,
     )
     try:
         fill()
         pointer = second_bundle(remote)
         assert refused.wait(PATIENCE_S)
+        served.clear()
         assert live.current().champion.bundle_id != pointer.champion
         make_room()
-        assert live.wait_for(pointer.generation, PATIENCE_S)
+        assert served.wait(PATIENCE_S)
         assert live.current().champion.bundle_id == pointer.champion
     finally:
         live.close()
@@ -151,6 +157,49 @@ def test_a_manifest_that_names_a_file_outside_its_bundle_is_refused(remote):
     (remote / "bundles" / "outside").write_text("")
     with pytest.raises(ArtifactError, match="its manifest names a file outside it"):
         remote_registry.open_registry(address(remote)).champion()
+
+
+def test_a_size_that_is_a_lie_is_not_believed(remote):
+    (bundle,) = (remote / "bundles").iterdir()
+    manifest = json.loads((bundle / artifact.MANIFEST).read_text())
+    manifest["files"]["training.json"]["size"] = 1 << 50
+    (bundle / artifact.MANIFEST).write_text(json.dumps(manifest))
+    (bundle / artifact.MARKER).write_text(fingerprint.of_file(bundle / artifact.MANIFEST) + "\n")
+    with pytest.raises(ArtifactError, match=r"training\.json: its bytes are not those"):
+        remote_registry.open_registry(address(remote)).champion()
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b" " * (1 << 21)])
+def test_a_pointer_that_is_none(remote, data):
+    (remote / LIVE).write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"live\.json: not a registry pointer"):
+        remote_registry.open_registry(address(remote)).live()
+
+
+def test_pipes_are_not_waited_for(remote, pair):
+    found = remote_registry.open_registry(str(remote), TrustedKeys.of(pair.public))
+    (bundle,) = (remote / "bundles").iterdir()
+    (bundle / "training.json").unlink()
+    os.mkfifo(bundle / "training.json")
+    Registry(remote).path.joinpath(LIVE).rename(remote / "kept")
+    os.mkfifo(remote / LIVE)
+    with pytest.raises(ArtifactError, match=r"live\.json: no plain file"):
+        found.live()
+    with pytest.raises(ArtifactError, match=r"not signed|no plain file"):
+        found.bundle_path(bundle.name)
+
+
+def test_a_copy_is_not_written_to(remote):
+    found = remote_registry.open_registry(address(remote))
+    champion = found.released().champion
+    for write in (
+        lambda: found.rollback(champion, "me", "now", ""),
+        lambda: found.point_at(Variants(champion), "me", "now", ""),
+        lambda: found.release(remote, "me", "now", ""),
+        lambda: found.sign(champion, None),
+    ):
+        with pytest.raises(UsageError, match="is read through a copy here, which is not written to"):
+            write()
 
 
 def test_nothing_released(tmp_path):
@@ -170,13 +219,13 @@ def pair(tmp_path):
 
 
 @pytest.mark.parametrize("place", [str, address], ids=["path", "address"])
-def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place):
+def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place, trials):
     trusted = TrustedKeys.of(pair.public)
     with pytest.raises(ArtifactError, match=f"{place(remote)}/bundles/.*: not signed, wanted a signature by one of"):
         remote_registry.open_registry(place(remote), trusted).champion()
     own = Registry(remote)
     own.sign(own.released().champion, load_private_key(pair.private))
-    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05)
+    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05, trials=trials)
     try:
         first = live.current().champion.bundle_id
         second = second_bundle(remote).champion

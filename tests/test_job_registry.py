@@ -1,10 +1,13 @@
 """`onegraph registry`: looking into it, and changing who serves."""
 
 import json
+import os
 import shutil
 
+import pytest
+
 from beam_jobs.command_line import main
-from models.registry import Registry
+from models.registry import LIVE, Registry
 from schemas import artifact
 from tests.signing_keys import make_key
 
@@ -134,3 +137,71 @@ def test_who_is_not_trusted_is_not_promoted(registry, second_candidate, tmp_path
     assert main([*argv, "--trusted-keys", str(make_key(tmp_path).public)]) == 1
     assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
     assert own.released().generation == 2
+
+
+def lost_bytes(path):
+    path.write_bytes(b"\xff")
+
+
+def lost_deep(path):
+    path.write_bytes(b"[" * 100_000)
+
+
+def lost_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("lose", [lost_bytes, lost_deep, lost_pipe, os.unlink])
+def test_where_the_pointer_is_lost_the_verbs_go_by_the_history(registry, second_candidate, tmp_path, capsys, lose):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    first = own.released().champion
+    second = own.release(second_candidate, "me", "now", "", "challenger", 0.1).variants.newest("challenger")
+    verb = ["registry", "--registry", str(own.path)]
+    lose(own.path / LIVE)
+    assert main([*verb, "list", "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["live"], result["champion"], len(result["generations"])) == (None, first, 2)
+    assert "generation 2, the newest of the history, stands for it" in result["troubles"][0]
+    assert result["troubles"][0] in captured.err
+    assert main(["inspect", str(own.path)]) == 0
+    assert main([*verb, "show"]) == 0
+    assert main([*verb, "weigh", second, "--weight", "0.5"]) == 0
+    assert "stands for it" in capsys.readouterr().err
+    assert (own.released().generation, own.released().variants.challengers[0].weight) == (3, 0.5)
+    lose(own.path / LIVE)
+    assert main([*verb, "promote", second]) == 0
+    lose(own.path / LIVE)
+    assert main(["rollback", "--registry", str(own.path)]) == 0
+    assert (own.released().generation, own.released().champion) == (5, first)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_a_pointer_says_is_shown_without_its_control_characters(registry, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    own.point_at(own.released().variants, "me", "now", "\x1b[2Jgone")
+    assert main(["registry", "list", "--registry", str(own.path)]) == 0
+    err = capsys.readouterr().err
+    assert "\\x1b[2Jgone" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["release", "--candidate", "CANDIDATE"],
+        ["rollback"],
+        ["rollback", "--dry-run"],
+        ["registry", "promote", "0123456789ab"],
+        ["registry", "weigh", "0123456789ab", "--weight", "0.1"],
+        ["registry", "remove", "0123456789ab"],
+        ["registry", "sign", "0123456789ab", "--sign-key-file", "KEY"],
+    ],
+)
+def test_a_registry_at_an_address_is_not_written_to(candidate, tmp_path, capsys, monkeypatch, argv):
+    monkeypatch.chdir(tmp_path)
+    real = {"CANDIDATE": str(candidate), "KEY": str(make_key(tmp_path / "keys").private)}
+    assert main([*(real.get(word, word) for word in argv), "--registry", "gs://bucket/registry"]) == 2
+    assert "a registry at an address can be read but not written, since it cannot be locked" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]

@@ -130,3 +130,18 @@ def test_an_address_that_does_not_answer_is_named(capsys):
     assert "127.0.0.1:1: " in json.loads(out)["jobs"][0]["troubles"][0]
     assert main(["status", "--metrics", "ftp://127.0.0.1:1"]) == 2
     assert "wanted host:port or a URL" in capsys.readouterr().err
+
+
+def test_a_pointer_that_cannot_be_read_is_told(tmp_path, capsys):
+    registry = tmp_path / "registry"
+    registry.mkdir()
+    assert main(["status", "--registry", str(registry), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["registries"] == {str(registry): None}
+    for make in (lambda path: path.write_bytes(b"[" * 100_000), lambda path: path.write_text("[1]"), os.mkfifo):
+        (registry / "live.json").unlink(missing_ok=True)
+        make(registry / "live.json")
+        assert main(["status", "--registry", str(registry), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert "live.json: no" in json.loads(out)["registries"][str(registry)]["trouble"]
+        assert "live.json: no" in err.replace("\n", "")

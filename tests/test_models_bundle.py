@@ -13,6 +13,7 @@ from models.registry import Registry
 from models.scorer import Scorer
 from schemas import artifact
 from schemas.errors import ArtifactError, GateRefusal, InputError
+from tests.hostile_bundles import golden_rows_cut, golden_rows_cut_and_said
 
 
 @pytest.fixture
@@ -159,6 +160,50 @@ def test_failed_gate_is_refused(candidate, tmp_path):
     with pytest.raises(GateRefusal, match="did not pass the gates"):
         bundle.write_bundle(path, tmp_path / "bundles")
     assert not list((tmp_path).glob("bundles/*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("threshold", "abc", "has 'threshold' a str, wanted a number from 0 to 1"),
+        ("threshold", [0.5], "has 'threshold' a list, wanted a number from 0 to 1"),
+        ("threshold", True, "has 'threshold' a bool, wanted a number from 0 to 1"),
+        ("threshold", None, "has 'threshold' null, wanted a number from 0 to 1"),
+        ("threshold", 1.5, "has 'threshold' 1.5, wanted a number from 0 to 1"),
+        ("threshold", -1, "has 'threshold' -1, wanted a number from 0 to 1"),
+        ("use_case", 7, "has 'use_case' 7, wanted text"),
+        ("feature_names", "fare", "has 'feature_names' a str, wanted a list of names"),
+        ("feature_names", [["fare"]], "has 'feature_names' a list, wanted a list of names"),
+        ("feature_names", ["fare", "fare"], "has 'feature_names' a list, wanted a list of names"),
+        ("feature_kinds", ["int"], "16 feature names and 1 kinds"),
+        ("feature_kinds", ["text"] * 16, "has 'feature_kinds' a list, wanted a list of int and float"),
+        ("slices", {"a": 1}, "has 'slices' a dict, wanted a list of names"),
+        ("golden_rows", "128", "has 'golden_rows' a str, wanted a count"),
+        ("golden_rows", 128.0, "has 'golden_rows' 128.0, wanted a count"),
+        ("metrics", [], "has 'metrics' a list, wanted auc, average_precision, log_loss as numbers"),
+        ("metrics", {"auc": "high"}, "has 'metrics' a dict, wanted auc, average_precision, log_loss as numbers"),
+        ("versions", {"numpy": 2}, "has 'versions' a dict, wanted texts by name"),
+        ("graph_fingerprint", None, "has 'graph_fingerprint' null, wanted text"),
+    ],
+)
+def test_a_fact_of_another_type_is_refused(copied, name, value, said):
+    complete_again(copied, **{name: value})
+    with pytest.raises(ArtifactError, match=said) as raised:
+        Scorer.load(copied)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("rows", [golden_rows_cut, golden_rows_cut_and_said])
+def test_golden_rows_that_were_cut_are_refused(copied, rows):
+    complete_again(copied, **rows(copied))
+    with pytest.raises(ArtifactError, match=r"has 1 golden rows, the manifest says (128|1), wanted at least 128"):
+        golden.replay_golden(Scorer.load(copied), copied / "golden")
+
+
+def test_a_count_of_golden_rows_that_is_not_theirs_is_refused(copied):
+    complete_again(copied, golden_rows=golden.ROWS + 1)
+    with pytest.raises(ArtifactError, match=f"has {golden.ROWS} golden rows, the manifest says {golden.ROWS + 1}"):
+        golden.replay_golden(Scorer.load(copied), copied / "golden")
 
 
 def test_nothing_pickled_inside(copied):

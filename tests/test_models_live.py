@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import weakref
 
 import pytest
@@ -22,6 +23,8 @@ from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
 from schemas.signature import TrustedKeys, load_private_key
 from tests.fixtures_models import another_bundle
+from tests.fragile_work import CheckOfOthers
+from tests.hostile_bundles import split_out_of_range, spoiled
 from tests.signing_keys import make_key
 from transforms.graph import TransformGraph, graph_fingerprint
 
@@ -34,8 +37,8 @@ def own(registry, tmp_path) -> Registry:
 
 
 @pytest.fixture
-def following(own):
-    scorer = LiveScorer(own.path, poll_s=0.02)
+def following(own, trials):
+    scorer = LiveScorer(own.path, poll_s=0.02, trials=trials)
     yield scorer
     scorer.close()
 
@@ -118,7 +121,7 @@ def test_pointer_that_is_none_is_refused(own, following):
     assert following.generation == 1
 
 
-def test_golden_difference_at_the_start_is_an_error(own, second_candidate):
+def test_golden_difference_at_the_start_is_an_error(own, second_candidate, trials):
     bundle = own.champion()
     shutil.copy(second_candidate / "model" / "model.ubj", bundle / "model" / "model.ubj")
     manifest = json.loads((bundle / artifact.MANIFEST).read_text())
@@ -128,12 +131,12 @@ def test_golden_difference_at_the_start_is_an_error(own, second_candidate):
     bundle.rename(bundle.with_name(other))
     (own.path / LIVE).write_text(own.released().text().replace(own.released().champion, other))
     with pytest.raises(ArtifactError, match="the score differs in"):
-        LiveScorer(own.path, poll_s=1)
+        LiveScorer(own.path, poll_s=1, trials=trials)
 
 
-def test_nothing_released(tmp_path):
+def test_nothing_released(tmp_path, trials):
     with pytest.raises(ArtifactError, match="no bundle is released here"):
-        LiveScorer(tmp_path, poll_s=1)
+        LiveScorer(tmp_path, poll_s=1, trials=trials)
 
 
 def test_many_threads_see_one_scorer_per_batch(following, own, second_bundle, trips):
@@ -192,11 +195,11 @@ def test_variants_switch_together_and_what_is_loaded_stays(following, own, secon
 
 
 @pytest.mark.parametrize("role", ["challenger", "shadow"])
-def test_one_bad_bundle_refuses_the_whole_generation(own, second_candidate, role):
+def test_one_bad_bundle_refuses_the_whole_generation(own, second_candidate, role, trials):
     other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
     pointer = released_as(other, second_candidate, role, 0.5)
     bad = pointer.variants.newest(role)
-    following = LiveScorer(own.path, poll_s=0.02)
+    following = LiveScorer(own.path, poll_s=0.02, trials=trials)
     try:
         old = following.current()
         shutil.copytree(other.bundle_path(bad), own.path / "bundles" / bad)
@@ -209,25 +212,35 @@ def test_one_bad_bundle_refuses_the_whole_generation(own, second_candidate, role
         following.close()
 
 
-def test_refused_bundle_is_tried_again_only_when_its_files_changed(following, own, second_candidate, loads, caplog):
+def test_refused_bundle_is_tried_again_only_when_its_files_changed(following, own, loads, caplog):
     caplog.set_level(logging.WARNING, "models.live")
+    bad = spoiled(own.champion(), split_out_of_range)
+    for generation in (2, 3, 4):
+        point(own, dataclasses.replace(own.released(), generation=generation, variants=Variants(bad)).text())
+        assert following.wait_for(generation, SOON_S)
+    assert loads == []
+    assert (following.generation, following.refused) == (1, 3)
+    assert "tree 0: a node's feature is out of range" in caplog.messages[0]
+    assert "was refused before and its files are as they were" in caplog.messages[1]
+
+
+def test_a_bundle_that_was_repaired_is_taken(following, own, second_candidate):
+    """Where its files have the sizes and times of before too."""
     other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
     pointer = released_as(other, second_candidate, "champion")
     copy = own.path / "bundles" / pointer.champion
     shutil.copytree(other.bundle_path(pointer.champion), copy)
-    good = (copy / "model" / "model.ubj").read_bytes()
+    good, times = (copy / "model" / "model.ubj").read_bytes(), (copy / "model" / "model.ubj").stat()
     spoil_byte(copy)
-    for generation in (2, 3, 4):
-        point(own, dataclasses.replace(pointer, generation=generation).text())
-        assert following.wait_for(generation, SOON_S)
-    assert loads == [pointer.champion]
-    assert (following.generation, following.refused) == (1, 3)
-    assert "its bytes are not those in the manifest" in caplog.messages[0]
-    assert "was refused before and its files are as they were" in caplog.messages[1]
+    os.utime(copy / "model" / "model.ubj", ns=(times.st_atime_ns, times.st_mtime_ns))
+    point(own, pointer.text())
+    assert following.wait_for(2, SOON_S)
+    assert following.generation == 1
     (copy / "model" / "model.ubj").write_bytes(good)
-    point(own, dataclasses.replace(pointer, generation=5).text())
-    assert following.wait_for(5, SOON_S)
-    assert following.generation == 5
+    os.utime(copy / "model" / "model.ubj", ns=(times.st_atime_ns, times.st_mtime_ns))
+    point(own, dataclasses.replace(pointer, generation=3).text())
+    assert following.wait_for(3, SOON_S)
+    assert following.generation == 3
 
 
 def test_old_model_is_freed(following, own, second_bundle):
@@ -257,8 +270,11 @@ def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
     assert len(seen) == 1
 
 
-def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch):
-    following = LiveScorer(own.path, poll_s=0.02, retry_s=0.02)
+def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch, trials):
+    served = threading.Event()
+    following = LiveScorer(
+        own.path, poll_s=0.02, on_change=lambda change: change.served and served.set(), retry_s=0.02, trials=trials
+    )
     try:
         troubles, real = [OSError("stale file handle")] * 3, live.Scorer.load
 
@@ -271,30 +287,49 @@ def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch
         second_bundle(own.path)
         assert following.wait_for(2, SOON_S)
         assert (following.generation, following.refused, troubles) == (2, 0, [])
-        troubles += [OSError("stale file handle")] * 99
+        served.clear()
+        troubles += [OSError("stale file handle")] * 20
         own.rollback(None, "tests", "now", "")
         assert following.wait_for(3, SOON_S)
-        assert (following.generation, following.refused, len(troubles)) == (2, 1, 94)
+        assert (following.generation, following.refused) == (2, 1)
+        assert served.wait(SOON_S), "the trouble is over"
+        assert (following.generation, following.refused, troubles) == (3, 1, [])
     finally:
         following.close()
 
 
-def test_bundle_that_the_job_cannot_use_is_refused(own, second_bundle):
+def test_a_pointer_that_changed_ends_the_wait_for_the_one_before(own, second_candidate, monkeypatch, trials):
+    following = LiveScorer(own.path, poll_s=0.02, retry_s=3600, trials=trials)
+    try:
+        tried, real = threading.Event(), live.Scorer.load
+
+        def load(path, **more):
+            tried.set()
+            raise OSError("stale file handle")
+
+        monkeypatch.setattr(live.Scorer, "load", load)
+        released_as(own, second_candidate, "shadow")
+        assert tried.wait(SOON_S)
+        monkeypatch.setattr(live.Scorer, "load", real)
+        pointer = own.rollback(None, "tests", "now", "")
+        assert following.wait_for(pointer, SOON_S)
+        assert (following.generation, following.refused) == (3, 0)
+    finally:
+        following.close()
+
+
+def test_bundle_that_the_job_cannot_use_is_refused(own, second_bundle, trials):
     first = own.released().champion
-
-    def check(scorer):
-        if scorer.bundle_id != first:
-            raise InputError("the writer's schema has no field 'fare'")
-
-    following = LiveScorer(own.path, poll_s=0.02, check=check)
+    check = CheckOfOthers(first, "refuse")
+    following = LiveScorer(own.path, poll_s=0.02, check=check, trials=trials)
     try:
         second_bundle(own.path)
         assert following.wait_for(2, SOON_S)
         assert (following.generation, following.refused) == (1, 1)
     finally:
         following.close()
-    with pytest.raises(InputError, match="no field 'fare'"):
-        LiveScorer(own.path, poll_s=1, check=check)
+    with pytest.raises(InputError, match=r"no field 'fare' \(128 rows, 128\)"):
+        LiveScorer(own.path, poll_s=1, check=check, trials=trials)
 
 
 def test_bundle_of_another_use_case_is_refused(following, own):
@@ -352,12 +387,12 @@ def altered_manifest(own, bundle, tmp_path):
         (altered_manifest, "the signature of ours.pem .* does not fit the manifest"),
     ],
 )
-def test_bundle_without_a_trusted_signature(own, pair, second_candidate, parsed, caplog, tmp_path, make, said):
+def test_bundle_without_a_trusted_signature(own, pair, second_candidate, parsed, caplog, tmp_path, make, said, trials):
     """Refused in a swap and at the start, before a parser sees any of it."""
     caplog.set_level(logging.WARNING, "models.live")
     trusted = TrustedKeys.of(pair.public)
     own.sign(own.released().champion, load_private_key(pair.private))
-    following = LiveScorer(Registry(own.path, trusted), poll_s=0.02)
+    following = LiveScorer(Registry(own.path, trusted), poll_s=0.02, trials=trials)
     try:
         old = following.current()
         other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
@@ -371,7 +406,7 @@ def test_bundle_without_a_trusted_signature(own, pair, second_candidate, parsed,
         (warning,) = caplog.messages
         assert re.search(f"generation 2 refused: .*{said}", warning)
         with pytest.raises(ArtifactError, match=said):
-            LiveScorer(Registry(own.path, trusted), poll_s=1)
+            LiveScorer(Registry(own.path, trusted), poll_s=1, trials=trials)
         assert parsed == []
         if make in (unsigned, by_a_stranger):
             own.sign(pointer.champion, load_private_key(pair.private))

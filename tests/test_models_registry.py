@@ -2,13 +2,17 @@
 
 import json
 import shutil
+import threading
 
 import pytest
 
+from models.generations import Generations
 from models.registry import LIVE, Pointer, Registry
 from models.variants import Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
+from schemas.signature import key_fingerprint, load_private_key
+from tests.signing_keys import make_key
 
 OLD = """{"challengers": %s, "champion": "a", "generation": 1, "shadows": [], "when": "", "who": "", "why": ""}"""
 
@@ -103,9 +107,12 @@ def test_crash_between_history_and_pointer(own, second_bundle):
 
 
 def test_two_releases_at_once_do_not_share_a_generation(own, monkeypatch):
-    monkeypatch.setattr(Registry, "history", lambda self: [])
-    with pytest.raises(ArtifactError, match="another release is writing generation 1"):
+    """Where a filesystem's locks are no locks: who comes second is told, and nothing has changed."""
+    before = {path: path.read_bytes() for path in own.path.rglob("*.json")}
+    monkeypatch.setattr(Generations, "next_number", lambda self, live: 1)
+    with pytest.raises(ArtifactError, match="generation 1 was written by somebody else just now; run it again"):
         own.point_at(own.released().variants, "me", "now", "")
+    assert {path: path.read_bytes() for path in own.path.rglob("*.json")} == before
 
 
 def test_pointer_of_before_there_were_challengers_is_read():
@@ -145,6 +152,29 @@ def test_what_cannot_serve_is_refused_before_it_is_written(own, second_candidate
         Registry(tmp_path / "empty").release(second_candidate, "me", "now", "", "shadow")
     with pytest.raises(ArtifactError, match="no bundle '0123456789ab'"):
         own.point_at(own.released().variants.with_shadow("0123456789ab"), "me", "now", "")
+
+
+def test_a_bundle_whose_writer_was_killed_before_it_had_its_name_is_none(own):
+    shutil.copytree(own.champion(), own.path / "bundles" / ".unfinished-0")
+    assert own.bundles() == [own.released().champion]
+
+
+def test_two_that_sign_at_once_both_have_signed(own, tmp_path):
+    champion = own.released().champion
+    keys = [load_private_key(make_key(tmp_path, f"key{number}").private) for number in range(4)]
+    start = threading.Barrier(len(keys))
+
+    def sign(key):
+        start.wait()
+        Registry(own.path).sign(champion, key)
+
+    threads = [threading.Thread(target=sign, args=[key]) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    signed = {one.key for one in artifact.signers(own.bundle_path(champion))}
+    assert signed == {key_fingerprint(key.public_key()) for key in keys}
 
 
 def test_bundles_of_two_use_cases_do_not_serve_together(own, second_bundle):

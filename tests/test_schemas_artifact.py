@@ -1,11 +1,13 @@
 """Artifacts: complete or refused, and every byte accounted for."""
 
 import json
+import os
 import pathlib
+from typing import Any
 
 import pytest
 
-from schemas import artifact
+from schemas import artifact, fingerprint
 from schemas.errors import ArtifactError
 
 
@@ -103,3 +105,103 @@ def test_a_writer_refuses_what_is_there(made: artifact.Artifact, tmp_path: pathl
         artifact.create(tmp_path / "half", "bundle")
     (tmp_path / "empty").mkdir()
     assert artifact.create(tmp_path / "empty", "bundle").is_dir()
+
+
+def said(made: artifact.Artifact, text: str | bytes) -> None:
+    """Let the manifest be this, and the marker fit it."""
+    data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    (made.path / artifact.MANIFEST).write_bytes(data)
+    (made.path / artifact.MARKER).write_text(fingerprint.of_bytes(data) + "\n")
+
+
+def manifest(**changed: Any) -> str:
+    return json.dumps({"kind": "bundle", "id": "abc", "files": {}} | changed)
+
+
+ENTRY = {"sha256": "0" * 64, "size": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"\xff", "not JSON .not UTF-8"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"a": NaN}', "not finite"),
+        (manifest()[:-1] + ', "id": "x"}', "a key stands twice"),
+        (manifest(id="\ud800"), "half a surrogate pair"),
+        ("[]", "not an object"),
+        ('"bundle"', "not an object"),
+        ("{}", "a directory of no kind that is known, wanted a bundle"),
+        ('{"kind": ["bundle"]}', "a directory of no kind that is known, wanted a bundle"),
+        ('{"kind": "a\\nbundle"}', "a directory of no kind that is known, wanted a bundle"),
+        ('{"kind": "bundle"}', "says nothing of 'files'"),
+        (manifest(files=["a"]), "its `files` are no object"),
+        (manifest(files={"../a": ENTRY}), "names a file outside it"),
+        (manifest(files={"/a": ENTRY}), "names a file outside it"),
+        (manifest(files={"": ENTRY}), "names a file outside it"),
+        (manifest(files={"a//b": ENTRY}), "names a file outside it"),
+        (manifest(files={"a\0": ENTRY}), "names a file outside it"),
+        (manifest(files={"a\nb": ENTRY}), "names a file outside it"),
+        (manifest(files={"a": None}), "no sha256 and size of 'a'"),
+        (manifest(files={"a": ENTRY | {"size": -1}}), "no sha256 and size of 'a'"),
+        (manifest(files={"a": ENTRY | {"size": True}}), "no sha256 and size of 'a'"),
+        (manifest(files={"a": ENTRY | {"sha256": 5}}), "no sha256 and size of 'a'"),
+        (manifest(files={"a": ENTRY | {"more": 1}}), "no sha256 and size of 'a'"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_manifest_of_somebody_else(made: artifact.Artifact, text: str | bytes, why: str) -> None:
+    said(made, text)
+    with pytest.raises(ArtifactError, match=why) as caught:
+        artifact.open_artifact(made.path, "bundle")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fact_that_is_missing_is_an_error_of_the_artifact(made: artifact.Artifact) -> None:
+    opened = artifact.open_artifact(made.path, "bundle")
+    with pytest.raises(ArtifactError, match=r"manifest\.json: says nothing of 'threshold'"):
+        opened.manifest["threshold"]
+
+
+@pytest.mark.parametrize("name", [artifact.MANIFEST, artifact.MARKER, "schema.pbtxt", "more"])
+def test_a_pipe_is_not_waited_for(made: artifact.Artifact, name: str) -> None:
+    (made.path / name).unlink(missing_ok=True)
+    os.mkfifo(made.path / name)
+    with pytest.raises(ArtifactError, match=r"plain file|not a completed|not in the manifest"):
+        artifact.open_artifact(made.path, "bundle").verify()
+
+
+def test_a_pipe_in_place_of_signatures(made: artifact.Artifact) -> None:
+    os.mkfifo(made.path / artifact.SIGNATURES)
+    with pytest.raises(ArtifactError, match="SIGNATURES: no plain file"):
+        artifact.signers(made.path)
+
+
+def test_a_pipe_is_not_made_part_of_an_artifact(tmp_path: pathlib.Path) -> None:
+    path = artifact.create(tmp_path / "a", "bundle")
+    os.mkfifo(path / "pipe")
+    with pytest.raises(ArtifactError, match="pipe: no plain file"):
+        artifact.complete(path, "bundle", {})
+    assert not (path / artifact.MARKER).exists()
+
+
+def test_sizes_are_compared_before_a_file_is_read(made: artifact.Artifact) -> None:
+    with (made.path / "schema.pbtxt").open("wb") as file:
+        file.truncate(1 << 42)  # holes
+    with pytest.raises(ArtifactError, match="its bytes are not those"):
+        artifact.open_artifact(made.path, "bundle").verify()
+    (made.path / artifact.MANIFEST).write_bytes(b" " * (artifact.LARGEST + 1))
+    with pytest.raises(ArtifactError, match="over 16,777,216 bytes"):
+        artifact.open_artifact(made.path, "bundle")
+
+
+def test_folders_without_end(made: artifact.Artifact) -> None:
+    (made.path / "/".join(["d"] * 40)).mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="over 32 folders deep"):
+        made.verify()
+
+
+def test_a_name_in_several_lines_is_shown_in_one(made: artifact.Artifact) -> None:
+    (made.path / "a\nb").touch()
+    with pytest.raises(ArtifactError, match=r"'a\\nb': not in the manifest"):
+        made.verify()

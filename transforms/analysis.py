@@ -18,6 +18,7 @@ from tfx_bsl.tfxio import tensor_adapter
 
 from schemas.errors import InputError
 from schemas.schema import Kind, Schema
+from transforms import graph_operations
 from transforms.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint
 from transforms.saved_model import canonicalize
 
@@ -57,12 +58,16 @@ class AnalyzeGraph(beam.PTransform):
 
 @dataclasses.dataclass(frozen=True)
 class OneNumberPerRow:
-    """A preprocessing_fn whose outputs are checked and made float32 or int64 tensors of shape [rows]."""
+    """A preprocessing_fn whose operations and outputs are checked; these become float32 or int64 tensors of [rows]."""
 
     preprocessing_fn: PreprocessingFn
 
     def __call__(self, inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        return {name: _one_number(name, tensor) for name, tensor in self.preprocessing_fn(inputs).items()}
+        outputs = {name: _one_number(name, tensor) for name, tensor in self.preprocessing_fn(inputs).items()}
+        said = graph_operations.forbidden(tf.compat.v1.get_default_graph().as_graph_def())
+        if said is not None:
+            raise InputError(f"preprocessing_fn: {said}")
+        return outputs
 
 
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
@@ -118,6 +123,7 @@ def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str
     """Turn what tf.Transform wrote into a graph directory at `output`."""
     source, target = pathlib.Path(unpublished), pathlib.Path(output)
     canonicalize(source / SAVED_MODEL, temp)
+    graph_operations.check_saved_model(source / SAVED_MODEL)
     transformed = metadata_io.read_metadata(str(source / "transformed_metadata")).schema
     kinds = {schema_pb2.FLOAT: "float", schema_pb2.INT: "int"}
     features = [{"name": feature.name, "kind": kinds[feature.type]} for feature in transformed.feature]

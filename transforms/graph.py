@@ -5,7 +5,6 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 """
 
 import contextlib
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -14,8 +13,10 @@ import pyarrow as pa
 import tensorflow as tf
 
 from schemas import fingerprint
-from schemas.errors import ArtifactError, InputError
+from schemas.errors import ArtifactError, InputError, OnegraphError
+from schemas.plain_files import parse_json, read_plain
 from schemas.schema import Schema
+from transforms.graph_operations import check_saved_model
 from transforms.origins import origins
 from transforms.packed_columns import PackedColumns
 
@@ -27,6 +28,7 @@ RAW_SCHEMA = "schema.pbtxt"
 # last bits differ. A batch padded to a multiple of 16 rows has no rest, so a row's bits do not depend on its batch.
 _ROWS_MULTIPLE = 16
 _EXACT_IN_FLOAT32 = 2**24
+_LARGEST = 16 * 1024 * 1024  # of the two files that describe a graph
 _FINGERPRINT = "fingerprint.pb"  # random in every file that TensorFlow writes; says nothing about the content
 
 
@@ -46,24 +48,27 @@ class TransformGraph:
         self._packed = PackedColumns(schema)
         self._ints = [place for place, (_, kind) in enumerate(features) if kind == "int"]
         self._floats = [place for place, (_, kind) in enumerate(features) if kind != "int"]
+        check_saved_model(path / SAVED_MODEL)
         self._saved_model = tf.saved_model.load(str(path / SAVED_MODEL))
         self._function, self.feature_columns = self._traced()
         self._captured = self._function.captured_inputs
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "TransformGraph":
-        """Load a graph directory; raises `ArtifactError` where it is not one or is incomplete."""
+        """Load a graph directory; raises `ArtifactError` where it is not one, is incomplete or may not be run."""
         path = pathlib.Path(path)
         _use_one_thread()
         try:
-            described = json.loads((path / FEATURES).read_text())
-            features = [(feature["name"], feature["kind"]) for feature in described["features"]]
-            schema = Schema.from_text((path / RAW_SCHEMA).read_text(), str(path / RAW_SCHEMA))
+            described = parse_json(read_plain(path / FEATURES, _LARGEST))
+            features = [(_text(feature["name"]), _text(feature["kind"])) for feature in described["features"]]
+            schema = Schema.from_text(read_plain(path / RAW_SCHEMA, _LARGEST).decode(), str(path / RAW_SCHEMA))
         except (OSError, ValueError, KeyError, TypeError):
             raise ArtifactError(f"{path}: not a graph directory ({FEATURES} or {RAW_SCHEMA} is not there)") from None
         try:
             return cls(path, schema, features)
-        except (OSError, ValueError, tf.errors.OpError) as error:
+        except (OnegraphError, MemoryError):
+            raise
+        except Exception as error:  # whatever a foreign SavedModel does to TensorFlow's loader
             raise ArtifactError(f"{path}: its SavedModel does not load: {_first_line(error)}") from None
 
     def apply(self, batch: pa.RecordBatch) -> np.ndarray:
@@ -141,6 +146,12 @@ def _use_one_thread() -> None:
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError
+    return value
 
 
 def _first_line(error: Exception) -> str:

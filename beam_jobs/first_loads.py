@@ -1,0 +1,41 @@
+"""Where this process has bundles tried before it loads them, and what was tried on this machine."""
+
+import atexit
+import pathlib
+import threading
+
+from beam_jobs.user_folder import user_folder
+from models import bundle_trial
+from models.bundle import check_releasable
+from models.trial import Trials
+from models.tried import TriedBundles, name_of
+
+_lock = threading.Lock()
+_made: dict[str, Trials] = {}
+
+
+def trials() -> Trials:
+    """Return the process to try bundles in, the same for all that load some here; it starts when it is needed."""
+    with _lock:
+        if "trials" not in _made:
+            _made["trials"] = Trials()
+            atexit.register(_made["trials"].close)
+        return _made["trials"]
+
+
+def tried() -> TriedBundles:
+    """Return what was tried by this user on this machine; raises `OnegraphError` where the folder is not ours."""
+    folder = user_folder("set TMPDIR to another one") / "tried"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return TriedBundles(folder)
+
+
+def try_candidate(candidate: str) -> None:
+    """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
+    opened, evaluation = check_releasable(candidate)
+    name = name_of({"candidate": opened.manifest, "evaluation": evaluation.manifest}, bundle_trial.try_candidate)
+    done = tried()
+    if name not in done:
+        path = pathlib.Path(candidate).absolute()
+        trials().run(f"candidate {candidate}", bundle_trial.try_candidate, path)
+        done.add(name)

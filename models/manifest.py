@@ -1,0 +1,92 @@
+"""What a bundle's manifest must say: every fact that is used, of its type, before anything is loaded by it."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas.errors import ArtifactError
+
+_KINDS = ("int", "float")
+_METRICS = ("auc", "average_precision", "log_loss")
+
+
+def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
+    """Raise `ArtifactError` naming `where` for the first fact that is missing or of another type.
+
+    >>> check_manifest({"use_case": "taxi", "task": "binary", "family": "xgboost"} | {"threshold": True}, "b/1")
+    Traceback (most recent call last):
+    schemas.errors.ArtifactError: b/1: its manifest has 'threshold' a bool, wanted a number from 0 to 1; release again
+    """
+    for name, (fits, wanted) in _FACTS.items():
+        if name not in manifest:
+            raise ArtifactError(f"{where}: its manifest has no {name!r}, wanted {wanted}; release again")
+        if not fits(manifest[name]):
+            got = _said(manifest[name])
+            raise ArtifactError(f"{where}: its manifest has {name!r} {got}, wanted {wanted}; release again")
+    if len(manifest["feature_kinds"]) != len(manifest["feature_names"]):
+        raise ArtifactError(
+            f"{where}: its manifest has {len(manifest['feature_names'])} feature names and "
+            f"{len(manifest['feature_kinds'])} kinds; release again"
+        )
+
+
+def _said(value: Any) -> str:
+    """Return what a value is, for people."""
+    if type(value) in (int, float):
+        return repr(value)
+    return "null" if value is None else f"a {type(value).__name__}"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_names(value: Any) -> bool:
+    return _are_texts(value) and bool(value) and len(set(value)) == len(value)
+
+
+def _are_kinds(value: Any) -> bool:
+    return _are_texts(value) and set(value) <= set(_KINDS)
+
+
+def _are_metrics(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_number(value.get(name)) for name in _METRICS)
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+_TEXT = _is_text, "text"
+_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "use_case": _TEXT,
+    "task": _TEXT,
+    "family": _TEXT,
+    "threshold": (_is_share, "a number from 0 to 1"),
+    "feature_names": (_are_names, "a list of names"),
+    "feature_kinds": (_are_kinds, f"a list of {' and '.join(_KINDS)}"),
+    "slices": (_are_texts, "a list of names"),
+    "rounds": (_is_count, "a count"),
+    "golden_rows": (_is_count, "a count"),
+    "metrics": (_are_metrics, f"{', '.join(_METRICS)} as numbers"),
+    "schema_fingerprint": _TEXT,
+    "graph_fingerprint": _TEXT,
+    "training_set_fingerprint": _TEXT,
+    "versions": (_are_versions, "texts by name"),
+}

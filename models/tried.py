@@ -1,0 +1,77 @@
+"""Which bundles have been tried on this machine: an empty file each, named by what was tried with which libraries.
+
+A bundle that a process of this user has loaded and scored with before need not be tried in a child again, so that a
+restart is as quick as the loading. Workers that start at once try it one after the other: the first does, the others
+find that it was done.
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import pickle
+import platform
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy
+import pyarrow
+import tensorflow as tf
+import xgboost
+
+from schemas import fingerprint
+
+_LOOK_S = 0.1
+_LOCK = ".lock"
+_VERSIONS = [
+    platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__, xgboost.__version__,
+]  # fmt: skip
+
+
+class TriedBundles:
+    """What was tried and survived; in a folder that is this user's alone, or where there is none, in memory."""
+
+    def __init__(self, folder: pathlib.Path | None = None):
+        self._folder = folder
+        self._names: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names or (self._folder is not None and (self._folder / name).exists())
+
+    def add(self, name: str) -> None:
+        """Remember it; where the folder cannot be written to, for as long as this process lives."""
+        self._names.add(name)
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                (self._folder / name).touch(mode=0o600)
+
+    @contextlib.contextmanager
+    def in_turn(self, ended: threading.Event) -> Iterator[None]:
+        """Wait until no other process of this user tries a bundle, or `ended` is set; let none until the block ends."""
+        if self._folder is None:
+            yield
+            return
+        with contextlib.ExitStack() as held:
+            try:
+                lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                held.callback(os.close, lock)
+                while not ended.is_set() and not _locked(lock):
+                    ended.wait(_LOOK_S)
+            except OSError:
+                pass  # then each for itself
+            yield
+
+
+def name_of(manifest: Mapping[str, Any], check: Any) -> str:
+    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries."""
+    checked = fingerprint.of_bytes(pickle.dumps(check))
+    return fingerprint.of_json([fingerprint.of_json(manifest), checked, _VERSIONS])
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
