@@ -31,6 +31,7 @@ from schemas.rejection import Reason
 _log = logging.getLogger(__name__)
 _DEATHS = 2  # one may be anybody's doing: a kill, a machine without memory
 _KNOWN = "culprits.jsonl"
+_LEAST_PART_BYTES = 64 << 10  # below that it is not their size that makes events slow
 
 Culprits = Mapping[int, Reason]  # by row
 
@@ -109,7 +110,7 @@ class IsolatedScoring:
         if len(parts) < 2:
             return [0]
         heaviest = max(sum(len(values[place] or b"") for place in part) for part in parts)
-        self._part_bytes = min(self._part_bytes or heaviest, max(heaviest, 1))
+        self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
         _log.warning("they are scored in %d parts, and so are batches of over %d bytes", len(parts), self._part_bytes)
         of_row = {suspects[place]: number for number, part in enumerate(parts) for place in part}
         rows = [row for row in range(len(events)) if row not in found]

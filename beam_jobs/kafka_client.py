@@ -18,11 +18,13 @@ from beam_jobs.events import Records
 from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.kafka_polling import ByteBudget
 from schemas.errors import ServiceError
 
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
+POLL_BYTES = 16 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
 _MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
 
@@ -66,6 +68,8 @@ class Consumer:
             self._consumer.close(autocommit=False)
             raise _why_no_topic(self._servers, topic)
         self.partitions: tuple[int, ...] = tuple(sorted(found))
+        self.full = False  # whether the last poll ended at one of its limits
+        self._budget = ByteBudget(self._consumer._fetcher)
 
     def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the first offset that each partition still has."""
@@ -126,8 +130,12 @@ class Consumer:
             if now.get(place.partition) != offsets[place.partition]:
                 self._consumer.seek(place, offsets[place.partition])
 
-    def poll(self, timeout_s: float, max_records: int) -> dict[int, list[Any]]:
-        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place."""
+    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
+        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
+
+        The record that reaches `max_bytes` is the last one.
+        """
+        self._budget.left = max_bytes
         with self._errors("reading"):
             try:
                 found = self._consumer.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
@@ -135,6 +143,7 @@ class Consumer:
                 raise self._lost(error) from None
             except kafka_decoding.UndecodableBatch as error:
                 raise self._undecodable(error) from None
+        self.full = self._budget.left <= 0 or sum(map(len, found.values())) >= max_records
         return {place.partition: records for place, records in found.items()}
 
     def positions(self) -> dict[int, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 
+from beam_jobs.kafka_client import POLL_BYTES
 from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_tracker import Span
@@ -34,6 +35,7 @@ class Source:
     until_caught_up: bool = False
     read_budget_s: float = 5.0
     max_batch: int = 4_000
+    max_batch_bytes: int = POLL_BYTES
     look_s: float = 30.0
     stall_s: float = 60.0
     broker_time: bool = False

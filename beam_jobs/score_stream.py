@@ -18,8 +18,8 @@ from schemas.signature import TrustedKeys
 
 _jobs = itertools.count(1)
 _AT_LEAST_1 = (
-    "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
-    "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
+    "partition_groups", "max_batch", "max_batch_bytes", "read_budget_ms", "pointer_poll_ms", "partitions",
+    "batch_deadline_ms", "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
 )  # fmt: skip
 
 
