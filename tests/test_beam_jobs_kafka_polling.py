@@ -1,4 +1,4 @@
-"""Polls end at so many bytes, with both clients: nothing is lost or doubled, and memory does not grow with the backlog."""
+"""Polls end at so many bytes, with both clients, and nothing is lost or doubled by it."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def reading(broker, client):
     opened = []
 
     def read(topic):
-        opened.append(open_consumer(Connection(broker, kafka_client=client), topic))
+        opened.append(open_consumer(Connection(servers=broker, kafka_client=client), topic))
         return opened[-1]
 
     yield read

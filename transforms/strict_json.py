@@ -64,10 +64,9 @@ class StrictJson:
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
         cells = [_cell(column, record.get(column.name)) for column in self._columns]
-        unknown = {
-            name: not isinstance(found, (list, dict)) for name, found in record.items() if name not in self._names
-        }
-        return cells, unknown  # a batch may have a lot of values that nobody wants, so none is kept
+        unknown = ((name, value) for name, value in record.items() if name not in self._names)
+        # A batch may have a lot of values that nobody wants: none is kept.
+        return cells, {name: not isinstance(value, (list, dict)) for name, value in unknown}
 
     def _parse(self, value: bytes | None) -> Any:
         if value is None:
