@@ -24,7 +24,7 @@ from schemas.errors import ServiceError
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
-POLL_BYTES = 16 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
+POLL_BYTES = 8 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
 _MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
 
