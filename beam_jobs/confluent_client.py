@@ -152,7 +152,7 @@ class Consumer:
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
         """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
 
-        The records among which `max_bytes` are reached are the last ones, 64 at most.
+        The records among which `max_bytes` are reached are the last ones: those that are taken together, 64 at most.
         """
         found: dict[int, list[Any]] = {}
         self.full = False
@@ -164,7 +164,8 @@ class Consumer:
         messages, left, wanted = [first], max_bytes, max_records - 1
         while messages:
             left -= self._take(messages, found)
-            asked = min(wanted, _TOGETHER) if left > 0 else 0
+            usual = (max_bytes - left) // (max_records - wanted) + 1
+            asked = min(wanted, _TOGETHER, max(left // usual, 1)) if left > 0 else 0
             messages = self._here(asked) if asked else []
             wanted -= len(messages)
             if len(messages) < asked:  # that was all

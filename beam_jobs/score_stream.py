@@ -50,6 +50,7 @@ def check(settings: ScoreStream) -> None:
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
+    topics.check_written([found[name] for name in names[1:] if name in found])
     if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
         topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
 

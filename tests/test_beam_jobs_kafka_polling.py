@@ -8,7 +8,7 @@ from beam_jobs.kafka_connection import Connection
 from tests.kafka_records import put
 
 CLIENTS = ["kafka-python", "confluent"]
-SLACK = {"kafka-python": 1, "confluent": 64}  # records behind the one that reaches the limit
+SLACK = {"kafka-python": 1, "confluent": 4}  # records behind the limit: so many are taken together
 
 
 @pytest.fixture(params=CLIENTS)
@@ -51,7 +51,6 @@ def test_a_poll_ends_at_the_record_that_reaches_the_limit(broker, topics, readin
         assert consumer.full or len(seen) == 400 or len(records) < 5
     assert sorted(seen) == [(partition, offset) for partition in (0, 1) for offset in range(200)]
     assert max(sizes) <= 4 + SLACK[client]
-    assert sizes.count(5 if client == "kafka-python" else max(sizes)) > 1
 
 
 def test_small_records_are_bounded_by_their_number(broker, topics, reading):

@@ -86,7 +86,7 @@ def test_what_is_slow_only_together_is_scored_in_parts_each_event_once_and_in_or
     assert rejected == []
     # What was sent and not committed before a death comes again; else each is there once, in its partition's order.
     assert list(dict.fromkeys(scored)) == [f"{source}/{partition}/{row}" for partition in (0, 1) for row in range(30)]
-    assert result["batches"] > 2
+    assert result["batches"] > 1
     assert committed(broker, source, source) == {0: 30, 1: 30}
 
 
@@ -102,5 +102,5 @@ def test_large_records_that_nobody_wants_are_rejected_batch_by_batch(broker, top
     result, exits, scored, rejected = run(source, "--batch-deadline-ms", "8000", "--max-batch-bytes", "600000")
     assert exits == ["0"]
     assert result["rejected_by_reason"] == {"JSON_DUP_KEY": 300}
-    assert result["batches"] >= 30
+    assert result["batches"] >= 20
     assert collections.Counter(scored + rejected) == collections.Counter(f"{source}/0/{row}" for row in range(320))
