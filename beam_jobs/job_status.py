@@ -20,6 +20,7 @@ _JUST_S = 5  # so long ago a hold goes on: other readers of the process poll mea
 _PLAIN = ("events", "batches", "swaps", "refused_generations", "reopens", "unknown_fields")
 _LABELLED = ("predictions", "rejected", "dropped", "unseen_categories")
 _RATES = ("events", "predictions", "rejected")
+_SHADOWS = ("shadow",)  # labels: what shadows make is written beside and is no prediction of the job
 
 
 class Recent:
@@ -35,7 +36,7 @@ class Recent:
 
     def look(self) -> None:
         """Remember where the counts are now."""
-        counts = {name: sum(one.value for one in self._store.series(name)) for name in _RATES}
+        counts = {name: sum(one.value for one in self._store.series(name) if one.labels != _SHADOWS) for name in _RATES}
         stages = {one.labels[0]: list(one.counts) for one in self._store.series("stage_seconds")}
         with self._lock:
             self._looks.append((self._clock(), counts, stages))

@@ -73,7 +73,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
             settings, cluster = flink_stream.prepared(settings)
             became, counted = flink_stream.run(pipeline(settings, job), cluster, stop)
             ended_well = became["state"] == "FINISHED"
-            summary = _summary(counted) if ended_well else dict.fromkeys(_summary({}))  # only then are there counts
+            summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
             stopped = not (ended_well and settings.until_caught_up)
             return summary | {"stopped": stopped, "group": settings.group, "flink": became}
         result = runners.run_pipeline(pipeline(settings, job))

@@ -67,9 +67,10 @@ class Lane:
             part = batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
             try:
                 features, kept, failed = variants[0].scorer.feature_rows(part)
-            except Exception:
+            except Exception as error:
                 if wanted.owners:
                     raise
+                variants[0].scorer.causes.tell("a shadow has no features for a batch", error)
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
                 kept, failed = np.empty(0, np.int64), np.arange(len(rows))
             lap("transform")
@@ -100,9 +101,10 @@ def _scored_by(
         failed = failed[owners[failed] == variant.owner]
     try:
         scored, kept, refused = variant.scorer.score_features(features)
-    except RowsDiffer:
+    except RowsDiffer as error:
         if variant.owner is not None:
             raise
+        variant.scorer.causes.tell("a shadow has no scores for a batch", error)
         return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
     rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
     rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]

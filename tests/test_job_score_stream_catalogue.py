@@ -194,7 +194,9 @@ def test_m21_fewer_scores_than_rows_stop_the_job(scorer, good):
     def change(features, scores):
         return scores[:-1] if len(features) > 1 else scores  # row by row nobody would see it
 
-    with pytest.raises(OnegraphError, match="3 rows in, 3 features and 2 scores out; stop and look at the bundle"):
+    with pytest.raises(
+        OnegraphError, match=r"3 rows in, scores of shape \(2,\) out, wanted \(3,\); stop and look at the bundle"
+    ):
         EventScorer(with_model(scorer, change)).score(batch([changed(good)] * 3))
 
 

@@ -78,7 +78,7 @@ def test_what_is_slow_only_together_is_scored_in_parts_each_event_once_and_in_or
     source = topics("slow", partitions=2)
     values = json_events(trips.slice(0, 60).select(taxi.schema.environment(SERVING).names))
     for partition in (0, 1):
-        slow = [value[:-1] + b", " + SLOW + b"}" if 5 <= row < 17 else value for row, value in enumerate(values[:30])]
+        slow = [value[:-1] + b", " + SLOW + b"}" if 5 <= row < 25 else value for row, value in enumerate(values[:30])]
         put(broker, source, partition, slow)
     result, exits, scored, rejected = run(source, "--batch-deadline-ms", "4000", "--read-budget-ms", "60000")
     assert exits[-1] == "0"
