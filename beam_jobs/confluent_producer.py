@@ -27,8 +27,12 @@ class Delivery:
 
     def arrived(self, error: Any, _: Any) -> None:
         """Take the broker's answer for one record; they come in the order of the records."""
+        self.failed(error, len(self._records) - self._left)
+
+    def failed(self, error: Any, row: int) -> None:
+        """Take what became of one record: `error` is None where it is well."""
         if error is not None:
-            self._take(error, len(self._records) - self._left)
+            self._take(error, row)
         self._left -= 1
         if not self._left:
             self.done_at = time.perf_counter()
@@ -114,9 +118,8 @@ class Producer:
         delivery = Delivery(self._servers, topic, partition, records, producer)
         arrived, produce = delivery.arrived, producer.produce
         headers: Sequence[Any] = records.headers or [[]] * len(records)
-        for key, value, timestamp, names in zip(
-            records.keys, records.values, records.timestamps_ms, headers, strict=True
-        ):
+        columns = records.keys, records.values, records.timestamps_ms, headers
+        for row, (key, value, timestamp, names) in enumerate(zip(*columns, strict=True)):
             while True:
                 try:
                     produce(topic, value, key, partition, on_delivery=arrived, timestamp=timestamp, headers=names)
@@ -124,7 +127,7 @@ class Producer:
                 except BufferError:  # the queue is full: wait for answers
                     producer.poll(0.05)
                 except KafkaException as error:
-                    arrived(error.args[0], None)
+                    delivery.failed(error.args[0], row)
                     break
         return [delivery]
 

@@ -38,7 +38,7 @@ def test_counters_that_are_not_told_are_not_zero(ended, metrics, caplog):
         assert line.getMessage() == "the counters of job 1 are not known: ConnectionError: the job server went away"
 
 
-def test_the_summary_of_such_a_job_says_so(monkeypatch, capsys):
+def test_the_summary_of_such_a_job_says_so():
     became = {"job": "1", "name": "trips", "state": "FINISHED", "rest": None}
     result = dict.fromkeys(score_stream._summary({})) | {"stopped": False, "group": "g", "flink": became}
     assert result["predictions"] is None
