@@ -27,15 +27,16 @@ class Delivery:
 
     def arrived(self, error: Any, _: Any) -> None:
         """Take the broker's answer for one record; they come in the order of the records."""
-        self.failed(error, len(self._records) - self._left)
-
-    def failed(self, error: Any, row: int) -> None:
-        """Take what became of one record: `error` is None where it is well."""
         if error is not None:
-            self._take(error, row)
+            self._take(error, len(self._records) - self._left)
         self._left -= 1
         if not self._left:
             self.done_at = time.perf_counter()
+
+    def refused(self, error: Any, row: int) -> None:
+        """Take that the library refuses a record before any broker has seen it."""
+        self._take(error, row)
+        self.arrived(None, None)
 
     def _take(self, error: Any, row: int) -> None:
         if self._error is None or self._error.code() == KafkaError._INVALID_DIFFERENT_RECORD:
@@ -127,7 +128,7 @@ class Producer:
                 except BufferError:  # the queue is full: wait for answers
                     producer.poll(0.05)
                 except KafkaException as error:
-                    delivery.failed(error.args[0], row)
+                    delivery.refused(error.args[0], row)
                     break
         return [delivery]
 

@@ -257,7 +257,7 @@ def test_a_send_is_done_when_every_record_is_answered(producer):
 def test_a_refused_record_refuses_its_send(producer):
     delivery, queue = send(producer, b"1", b"2")
     queue.answers = KafkaError.NOT_ENOUGH_REPLICAS
-    with pytest.raises(ServiceError, match="partition 0 refused .* number 0 to number 1: NOT_ENOUGH_REPLICAS: as scr"):
+    with pytest.raises(ServiceError, match=r"partition 0 refused .* number 0 to number 1: NOT_ENOUGH_REPLICAS: as scr"):
         delivery.wait(10)
 
 
