@@ -84,19 +84,22 @@ class BatchMarkers:
         self._next_look = clock()
         self._free.append(self._new())
 
-    def suspects(self, events: EventBatch) -> list[int]:
-        """Return the rows of the events that were in hand when a process died; try them in a child process first."""
+    def suspects(self, events: EventBatch) -> dict[int, int]:
+        """Return the rows of the events that died with so many processes, and with how many.
+
+        Try them in a child process first.
+        """
         if self._clock() >= self._next_look:
             self._look()
         dead = [name.ranges for name in self._dead.values() if name.topic == events.topic]
         if not dead:
-            return []
+            return {}
         found: Counter[int] = Counter()
         for row, (partition, offset) in enumerate(zip(events.partitions, events.offsets, strict=True)):
             for ranges in dead:
                 first, last = ranges.get(partition, (0, -1))
                 found[row] += first <= offset <= last
-        return [row for row, times in found.items() if times >= self._deaths]
+        return {row: times for row, times in found.items() if times >= self._deaths}
 
     @contextlib.contextmanager
     def naming(self, events: EventBatch) -> Iterator[None]:

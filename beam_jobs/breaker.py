@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from beam_jobs import measures
 from schemas.errors import OnegraphError
@@ -19,6 +19,9 @@ from schemas.errors import OnegraphError
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _SHOWN = 3
+
+
+Fault = tuple[str, str]  # a reason and the path of its field, empty where it is the whole record
 
 
 class TooManyRejected(OnegraphError):
@@ -42,13 +45,20 @@ class Breaker:
     def __init__(self, settings: BreakerSettings, clock: Callable[[], float] = time.monotonic):
         self._settings, self._clock = settings, clock
         self._lock = threading.Lock()
-        self._batches: collections.deque[tuple[float, int, Mapping[str, int]]] = collections.deque()
-        self._generation = 0
+        self._batches: collections.deque[tuple[float, int, Mapping[Fault, int]]] = collections.deque()
+        self._generation: Hashable = None
 
-    def add(self, events: int, rejected: Mapping[str, int], generation: int = 0) -> None:
-        """Count one batch, before it is sent, and its rejected events by reason; raises `TooManyRejected`.
+    def add(
+        self,
+        events: int,
+        rejected: Mapping[Fault, int],
+        generation: Hashable = None,
+        example: Callable[[Fault], str] = lambda fault: "",
+    ) -> None:
+        """Count one batch, before it is sent, and its rejected events by fault; raises `TooManyRejected`.
 
-        A batch that trips it is not kept, since it will come again. A new generation of the pointer begins anew.
+        A batch that trips it is not kept, since it will come again. `generation` is what judged the batch: with another
+        one counting begins anew. `example` says of which event of the batch a fault is, as topic/partition/offset.
         """
         if self._settings.mode == "off":
             return
@@ -63,33 +73,52 @@ class Breaker:
             if not rejected:
                 return
             total = sum(count for _, count, _ in self._batches)
-            reasons: Counter[str] = Counter()
+            faults: Counter[Fault] = Counter()
             for _, _, found in self._batches:
-                reasons.update(found)
-            if total >= self._settings.events and reasons.total() > self._settings.share * total:
+                faults.update(found)
+            if total >= self._settings.events and faults.total() > self._settings.share * total:
                 self._batches.pop()
-                raise TooManyRejected(self._line(total, reasons))
+                worst = max(rejected, key=rejected.__getitem__)
+                raise TooManyRejected(self._line(total, faults, f"{example(worst)} ({_named(worst)})"))
 
-    def wait(self, why: TooManyRejected, generation: Callable[[], int], stop: threading.Event) -> None:
-        """Wait until another generation serves; raises `why` where that takes too long, or the job is to stop."""
-        before, ends = generation(), self._clock() + self._settings.limit_s
+    def wait(
+        self, why: TooManyRejected, judged: Hashable, generation: Callable[[], Hashable], stop: threading.Event
+    ) -> None:
+        """Wait until another generation serves than the one that judged, which may be so at once.
+
+        Raises `why` where that takes too long, or the job is to stop.
+        """
         if self._settings.mode != "hold":
             raise why
-        _log.error("holding for up to %g s: %s", self._settings.limit_s, why)
-        while self._clock() < ends and not stop.wait(_POLL_S):
+        ends = self._clock() + self._settings.limit_s
+        told = False
+        while generation() == judged:
+            if not told:
+                _log.error("holding for up to %g s: %s", self._settings.limit_s, why)
+            told = True
             measures.holding()
-            if generation() != before:
-                _log.warning("generation %d serves, going on", generation())
-                return
-        raise why
+            if self._clock() >= ends or stop.wait(_POLL_S):
+                raise why
+        _log.warning("another generation serves than the one that rejected the batch: scoring it again")
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _line(self, total: int, reasons: Counter[str]) -> str:
-        top = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(_SHOWN))
+    def _line(self, total: int, faults: Counter[Fault], example: str) -> str:
+        top = ", ".join(f"{count:,} {_named(fault)}" for fault, count in faults.most_common(_SHOWN))
         return (
-            f"{reasons.total():,} of {total:,} events within {self._settings.window_s:g} s are rejected ({top}), "
-            f"allowed is a share of {self._settings.share:.3g}; the last batch was not sent. Look at the rejected "
-            "topic with `onegraph tail`; roll the bundle back if it is wrong, or let them through with --breaker off"
+            f"{faults.total():,} of {total:,} events within {self._settings.window_s:g} s are rejected ({top}), "
+            f"allowed is a share of {self._settings.share:.3g}. The last batch is held back: it is in no topic but the "
+            f"source's, where {example} is one of it. Roll the bundle back if it is wrong (`onegraph rollback`); mend "
+            "the producer if that is, and let what is there through with --breaker off"
         )
+
+
+def _named(fault: Fault) -> str:
+    """Return a fault in words.
+
+    >>> _named(("TYPE", "/tenure")), _named(("JSON_SYNTAX", ""))
+    ('TYPE at /tenure', 'JSON_SYNTAX')
+    """
+    reason, path = fault
+    return f"{reason} at {path}" if path else reason

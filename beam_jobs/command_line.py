@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from beam_jobs import logs, options
 from beam_jobs.settings import VERBS
 from beam_jobs.shared_settings import Runner
+from beam_jobs.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
@@ -170,9 +171,10 @@ def _print_plan(verb: str, settings: Any, module: Any) -> None:
         module.check(settings)
     print(f"onegraph {verb} would run with", file=sys.stderr)
     for field in options.fields(type(settings)):
-        print(f"  {field.name.rstrip('_').replace('_', '-')}: {getattr(settings, field.name)}", file=sys.stderr)
+        value = shown(str(getattr(settings, field.name)))
+        print(f"  {field.name.rstrip('_').replace('_', '-')}: {value}", file=sys.stderr)
     for argument in getattr(settings, "beam_args", ()):
-        print(f"  Beam's own: {argument}", file=sys.stderr)
+        print(f"  Beam's own: {shown(argument)}", file=sys.stderr)
 
 
 def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:

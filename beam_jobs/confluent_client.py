@@ -18,7 +18,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.confluent_producer import Delivery, Producer
 from beam_jobs.holding import Unavailable
-from beam_jobs.kafka_client import FETCH_BYTES, no_topic, offsets_lost, undecodable
+from beam_jobs.kafka_client import FETCH_BYTES, POLL_BYTES, no_topic, offsets_lost, undecodable
 from beam_jobs.kafka_client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
@@ -44,6 +44,8 @@ _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMP
 
 _FIRST_TURN_S, _PAUSE_S = 2.0, 0.2  # a group that is refused gets no answer: between two turns we look for the refusal
 
+_TOGETHER = 64  # messages that are taken at once; their sizes are known only then
+
 _record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
 
@@ -56,6 +58,7 @@ class Consumer:
         self._admin: Any = None
         self._at: dict[int, int] = {}
         self._paused: set[int] = set()
+        self.full = False  # whether the last poll ended at one of its limits
         self._broken: dict[int, Any] = {}  # what cannot be read, raised once the records before it are handed out
         self._consumer = Reading(
             self._shared
@@ -146,39 +149,29 @@ class Consumer:
             self._call("going on", lambda: self._consumer.resume(self._places(sorted(self._paused))))
         self._paused.clear()
 
-    def poll(self, timeout_s: float, max_records: int) -> dict[int, list[Any]]:
-        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place."""
+    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
+        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
+
+        The records among which `max_bytes` are reached are the last ones: those that are taken together, 64 at most.
+        """
         found: dict[int, list[Any]] = {}
+        self.full = False
         if self._broken:
             self._raise(self._broken.pop(next(iter(self._broken))))
         first = self._call("reading", lambda: self._consumer.poll(timeout_s))
         if first is None:
             return found
-        messages = [first]
-        if max_records > 1:  # what is here already; with a timeout it would wait for all of them
-            messages += self._call("reading", lambda: self._consumer.consume(max_records - 1, 0))
-        at = self._at
-        for one in messages:
-            if one.error() is not None:
-                self._take_error(one)
-                continue
-            if one.partition() in self._broken:  # librdkafka goes on behind what it could not read; we do not
-                continue
-            partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
-            kind, timestamp = one.timestamp()
-            try:
-                headers = one.headers() or []
-            except (UnicodeDecodeError, SystemError):  # the second is how the library lets the first out
-                self._broken[partition] = one
-                continue
-            at[partition] = offset + 1
-            when = (timestamp if kind else -1, int(kind == 2))
-            record = _record((self._topic, partition, -1, offset, *when, key, value, headers, None, -1, -1, -1))
-            rows = found.get(partition)
-            if rows is None:
-                found[partition] = [record]
-            else:
-                rows.append(record)
+        messages, left, wanted = [first], max_bytes, max_records - 1
+        while messages:
+            left -= self._take(messages, found)
+            usual = (max_bytes - left) // (max_records - wanted) + 1
+            asked = min(wanted, _TOGETHER, max(left // usual, 1)) if left > 0 else 0
+            messages = self._here(asked) if asked else []
+            wanted -= len(messages)
+            if len(messages) < asked:  # that was all
+                left -= self._take(messages, found)
+                break
+        self.full = left <= 0 or not wanted
         if self._broken and not found:
             self._raise(self._broken.pop(next(iter(self._broken))))
         return found
@@ -204,6 +197,39 @@ class Consumer:
     def close(self) -> None:
         """Close the connections; commits nothing."""
         self._consumer.close()
+
+    def _here(self, count: int) -> list[Any]:
+        """Return up to so many messages that are here already; with a timeout it would wait for all of them."""
+        return self._call("reading", lambda: self._consumer.consume(count, 0))
+
+    def _take(self, messages: Sequence[Any], found: dict[int, list[Any]]) -> int:
+        """Put messages to the records of their partitions; return the bytes of their keys, values and headers."""
+        at, size = self._at, 0
+        for one in messages:
+            if one.error() is not None:
+                self._take_error(one)
+                continue
+            if one.partition() in self._broken:  # librdkafka goes on behind what it could not read; we do not
+                continue
+            partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
+            kind, timestamp = one.timestamp()
+            try:
+                headers = one.headers() or []
+            except (UnicodeDecodeError, SystemError):  # the second is how the library lets the first out
+                self._broken[partition] = one
+                continue
+            at[partition] = offset + 1
+            when = (timestamp if kind else -1, int(kind == 2))
+            record = _record((self._topic, partition, -1, offset, *when, key, value, headers, None, -1, -1, -1))
+            rows = found.get(partition)
+            if rows is None:
+                found[partition] = [record]
+            else:
+                rows.append(record)
+            size += len(value or b"") + len(key or b"")
+            for name, content in headers:
+                size += len(name) + len(content or b"")
+        return size
 
     def _take_error(self, message: Any) -> None:
         error, partition = message.error(), message.partition()

@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Writing
 
 from beam_jobs.confluent_options import shared_options
 from beam_jobs.events import Records
-from beam_jobs.kafka_client import MAX_REQUEST_BYTES, PartitionCounts, no_topic
+from beam_jobs.kafka_client import MAX_REQUEST_BYTES, PartitionCounts, no_topic, refused
 from beam_jobs.kafka_connecting import CONNECT_S
 from beam_jobs.kafka_connection import Connection
 from schemas.errors import ServiceError
@@ -18,22 +18,34 @@ from schemas.errors import ServiceError
 class Delivery:
     """Records on their way to one partition."""
 
-    def __init__(self, servers: Connection, topic: str, partition: int, count: int, producer: Any):
-        self._where = f"{servers}: a batch for topic {topic!r} partition {partition}"
-        self._left, self._producer = count, producer
+    def __init__(self, servers: Connection, topic: str, partition: int, records: Records, producer: Any):
+        self._servers, self._place = servers, f"topic {topic!r} partition {partition}"
+        self._left, self._producer, self._records = len(records), producer, records
         self._error: Any = None
+        self._bad = (0, 0)  # first and last row that it is of
         self.done_at = 0.0  # of time.perf_counter; when the broker had answered
 
     def arrived(self, error: Any, _: Any) -> None:
-        """Take the broker's answer for one record."""
+        """Take the broker's answer for one record; they come in the order of the records."""
+        if error is not None:
+            self._take(error, len(self._records) - self._left)
         self._left -= 1
-        if error is not None and self._error is None:
-            self._error = error
         if not self._left:
             self.done_at = time.perf_counter()
 
+    def refused(self, error: Any, row: int) -> None:
+        """Take that the library refuses a record before any broker has seen it."""
+        self._take(error, row)
+        self.arrived(None, None)
+
+    def _take(self, error: Any, row: int) -> None:
+        if self._error is None or self._error.code() == KafkaError._INVALID_DIFFERENT_RECORD:
+            self._error, self._bad = error, (row, row)
+        elif error.code() == self._error.code():
+            self._bad = self._bad[0], row
+
     def __str__(self) -> str:
-        return self._where
+        return f"{self._servers}: a batch for {self._place}"
 
     @property
     def done(self) -> bool:
@@ -52,11 +64,15 @@ class Delivery:
         """Return once the broker has all of it; raises `ServiceError` when it refused any of it or did not answer."""
         if not self.settled(timeout_s):
             raise ServiceError(
-                f"{self._where} was not acknowledged within {timeout_s:g} s; nothing behind it was committed, "
+                f"{self} was not acknowledged within {timeout_s:g} s; nothing behind it was committed, "
                 "start again once the broker is well"
             )
         if self._error is not None:
-            raise ServiceError(f"{self._where} was refused: {self._error.name()}: {self._error.str()}")
+            why = f"{self._error.name()}: {self._error.str()}"
+            if self._error.code() == KafkaError.INVALID_RECORD:
+                why += " (the broker says why only to --kafka-client kafka-python)"
+            first, last = map(self._records.source, self._bad)
+            raise refused(f"{self._servers}: {self._place}", first, last, why)
 
 
 class Producer:
@@ -100,12 +116,11 @@ class Producer:
         """Queue records for a partition, in order; the caller waits for every delivery."""
         self.partition_count(topic)
         producer = self._producer(max_batch_bytes)
-        delivery = Delivery(self._servers, topic, partition, len(records), producer)
+        delivery = Delivery(self._servers, topic, partition, records, producer)
         arrived, produce = delivery.arrived, producer.produce
         headers: Sequence[Any] = records.headers or [[]] * len(records)
-        for key, value, timestamp, names in zip(
-            records.keys, records.values, records.timestamps_ms, headers, strict=True
-        ):
+        columns = records.keys, records.values, records.timestamps_ms, headers
+        for row, (key, value, timestamp, names) in enumerate(zip(*columns, strict=True)):
             while True:
                 try:
                     produce(topic, value, key, partition, on_delivery=arrived, timestamp=timestamp, headers=names)
@@ -113,7 +128,7 @@ class Producer:
                 except BufferError:  # the queue is full: wait for answers
                     producer.poll(0.05)
                 except KafkaException as error:
-                    arrived(error.args[0], None)
+                    delivery.refused(error.args[0], row)
                     break
         return [delivery]
 

@@ -1,18 +1,17 @@
 """What a job does with events that are not simply scored: tombstones, predictions too large, too many rejected."""
 
 import dataclasses
+import functools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
 
 from beam_jobs import process_wide
-from beam_jobs.breaker import Breaker, BreakerSettings, TooManyRejected
-from beam_jobs.events import EventBatch, Header
+from beam_jobs.breaker import Breaker, BreakerSettings, Fault, TooManyRejected
+from beam_jobs.events import EventBatch, Header, Outcome
 from schemas.rejection import Reason, Rejection
 
-_Outcome = TypeVar("_Outcome")
 _OFF = BreakerSettings(mode="off")
 
 
@@ -66,6 +65,15 @@ class EventPolicy:
         return [one for one in rejections if one.reason is not Reason.TOMBSTONE] if dropped else rejections, dropped
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What became of a batch, why events of it were rejected, and by which generation of the pointer."""
+
+    outcome: Outcome
+    rejections: list[Rejection]
+    generation: Hashable
+
+
 class GuardedScoring:
     """Scores a batch until the breaker lets it through: again with every new generation of the pointer."""
 
@@ -75,19 +83,33 @@ class GuardedScoring:
         self._breaker: Breaker = process_wide.borrow(self._key, lambda: Breaker(policy.breaker))
 
     def scored(
-        self, events: int, score: Callable[[], tuple[_Outcome, list[Rejection]]], generation: Callable[[], int]
-    ) -> tuple[_Outcome, list[Rejection]]:
-        """Return what `score` returned for a batch of `events`; raises `TooManyRejected` where it must not be sent."""
+        self, events: EventBatch, score: Callable[[EventBatch], Judged], generation: Callable[[], Hashable]
+    ) -> Judged:
+        """Return what `score` made of the events; raises `TooManyRejected` where it must not be sent.
+
+        `generation` says which one serves now: only one that has not judged these events has them scored again.
+        """
         while True:
-            before = generation()
-            outcome, rejections = score()
+            judged = score(events)
+            faults = Counter(map(_fault, judged.rejections))
             try:
-                self._breaker.add(events, Counter(one.reason.value for one in rejections), before)
+                self._breaker.add(
+                    len(events), faults, judged.generation, functools.partial(_example, events, judged.rejections)
+                )
             except TooManyRejected as why:
-                self._breaker.wait(why, generation, self._stop)
+                self._breaker.wait(why, judged.generation, generation, self._stop)
             else:
-                return outcome, rejections
+                return judged
 
     def close(self) -> None:
         """Give the breaker back."""
         process_wide.give_back(self._key)
+
+
+def _fault(rejection: Rejection) -> Fault:
+    return rejection.reason.value, rejection.path
+
+
+def _example(events: EventBatch, rejections: Sequence[Rejection], fault: Fault) -> str:
+    row = next(one.row for one in rejections if _fault(one) == fault)
+    return f"{events.topic}/{events.partitions[row]}/{events.offsets[row]}"

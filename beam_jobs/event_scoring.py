@@ -158,13 +158,16 @@ class EventScorer:
         events: EventBatch, rows: list[int], values: Sequence[bytes | None], headers: list[list[Header]] | None
     ) -> Records:
         if len(rows) == len(events) and headers is None:
-            return Records(events.partitions, events.timestamps_ms, events.keys, list(values))
+            whole = events.partitions, events.timestamps_ms, events.keys, list(values)
+            return Records(*whole, source_topic=events.topic, source_offsets=events.offsets)
         return Records(
             [events.partitions[row] for row in rows],
             [events.timestamps_ms[row] for row in rows],
             [events.keys[row] for row in rows],
             list(values),
             headers,
+            events.topic,
+            [events.offsets[row] for row in rows],
         )
 
 

@@ -1,6 +1,8 @@
 """What travels in the stream: a batch of events by column, records to send by column, and the outcome of a batch."""
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 
 Header = tuple[str, bytes | None]
 
@@ -25,19 +27,53 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def cut(self, starts: Sequence[int]) -> "list[EventBatch]":
+        """Return the events in parts, of which one begins at each of these rows, the first of which is 0.
+
+        Whoever has done a part may go on behind its events; where the log moved without events says the last one.
+        """
+        parts = []
+        for start, end in itertools.pairwise([*starts, len(self)]):
+            here = slice(start, end)
+            places, offsets = self.partitions[here], self.offsets[here]
+            behind = {place: offset + 1 for place, offset in zip(places, offsets, strict=True)}
+            part = EventBatch(
+                self.topic,
+                places,
+                offsets,
+                self.timestamps_ms[here],
+                self.keys[here],
+                self.values[here],
+                self.headers[here],
+                self.next_offsets if end == len(self) else behind,
+            )
+            parts.append(part)
+        return parts
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Records:
-    """Records to send, by column. `source_partitions` are those of the events that they answer."""
+    """Records to send, by column. `source_partitions` are those of the events that they answer.
+
+    `source_topic` and `source_offsets` are theirs too; they are only told where a broker refuses a record.
+    """
 
     source_partitions: list[int]
     timestamps_ms: list[int]
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[list[Header]] | None = None
+    source_topic: str = ""
+    source_offsets: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def source(self, row: int) -> str:
+        """Return which event a record answers, as topic/partition/offset, or its number where that is not known."""
+        if self.source_offsets is None:
+            return f"number {row}"
+        return f"{self.source_topic}/{self.source_partitions[row]}/{self.source_offsets[row]}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

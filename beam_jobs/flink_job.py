@@ -76,14 +76,14 @@ class FlinkJob:
             shown = state
         return "RUNNING"
 
-    def counters(self) -> dict[str, int]:
-        """Return our counters of a job that ended; empty where the job server has none."""
+    def counters(self) -> dict[str, int] | None:
+        """Return our counters of a job that ended, None where the job server does not tell them."""
         self._follower.join(_LAST_WORD_S)
         try:
-            return runners.counters(self._result)
+            return runners.counters(self._result) or None
         except Exception as error:  # a job server that went away, or a job that was cancelled
-            _log.info("no counters of job %s: %s", self.id, error)
-            return {}
+            _log.warning("the counters of job %s are not known: %s: %s", self.id, type(error).__name__, error)
+            return None
 
     def _find(self, rest: FlinkRest, older: set[str]) -> None:
         while self.id is None:

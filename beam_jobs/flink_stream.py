@@ -25,21 +25,23 @@ def prepared(settings: ScoreStream) -> tuple[ScoreStream, flink_cluster.Cluster]
 
 def run(
     pipeline: beam.Pipeline, cluster: flink_cluster.Cluster, stop: threading.Event
-) -> tuple[dict[str, Any], dict[str, int]]:
+) -> tuple[dict[str, Any], dict[str, int] | None]:
     """Hand the job over and watch it until it ends or `stop` is set, which ends the watching and not the job.
 
-    Returns what became of it, and its counters where it has finished.
+    Returns what became of it, and its counters where it has finished and they are known, else None.
     """
     job = FlinkJob(pipeline, cluster.rest, _say)
     state = job.watch(stop)
     rest = None if cluster.rest is None else cluster.rest.address
     became = {"job": job.id, "name": job.name, "state": state, "rest": rest}
-    return became, job.counters() if state == "FINISHED" else {}
+    return became, job.counters() if state == "FINISHED" else None
 
 
 def describe(became: dict[str, Any]) -> str:
     """Say what became of the job and what can be done about it."""
     job = f"Flink job {became['job'] or became['name']}"
+    if became["state"] == "FINISHED":
+        return f"{job} is FINISHED; how many events it scored is not known"
     if became["state"] != "RUNNING":
         return f"{job} is {became['state']}"
     stop = f"`onegraph stop {became['job'] or became['name']}`"

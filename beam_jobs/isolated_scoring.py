@@ -1,22 +1,26 @@
-"""Batches that ended a process before are tried in a child process first, so that no record ends it for ever.
+"""Batches that ended a process before are tried in a child process first, so that nothing ends it for ever.
 
 A batch is named in a marker file while it is scored (`batch_marker`). Events that were in hand when two processes died
 are tried in a child (`models.isolation`); the culprits are rejected, the others scored. A culprit that was found is
 remembered by its coordinates and the SHA-256 of its value: the next process may read it again before its offset is
-committed.
+committed. What is too slow only together is scored in parts, each named, sent and committed by itself, and so are the
+batches behind it that are as large. Where the child finds nothing and processes go on dying, the parts are halved with
+each death: a child is not in every way what this process is.
 """
 
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import logging
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from beam_jobs import measures
 from beam_jobs.batch_marker import BatchMarkers, BatchName
 from beam_jobs.events import EventBatch
 from beam_jobs.user_folder import user_folder
@@ -27,6 +31,9 @@ from schemas.rejection import Reason
 _log = logging.getLogger(__name__)
 _DEATHS = 2  # one may be anybody's doing: a kill, a machine without memory
 _KNOWN = "culprits.jsonl"
+_LEAST_PART_BYTES = 64 << 10  # below that it is not their size that makes events slow
+
+Culprits = Mapping[int, Reason]  # by row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,26 +65,56 @@ class IsolatedScoring:
         self._deadline_s = settings.deadline_s
         self._markers = BatchMarkers(folder, Watchdog(settings.deadline_s), deaths=_DEATHS)
         self._known = _KnownCulprits(folder / _KNOWN)
+        self._part_bytes = 0  # that a part may have since some were slow together
 
-    def culprits(self, events: EventBatch, make_probe: Callable[[], Probe]) -> dict[int, Reason]:
-        """Return the rows that must not be scored in this process, with their reasons; mostly none.
+    def parts(self, events: EventBatch, make_probe: Callable[[], Probe]) -> list[tuple[EventBatch, Culprits]]:
+        """Return the events as they are to be scored, mostly in one part, with the rows that must not be, mostly none.
 
         `make_probe` is called in a child, only for events that two processes died with. Raises `OnegraphError` where
         it is not the records' fault (see `find_culprits`).
         """
         found = self._known.rows(events)
-        suspects = [row for row in self._markers.suspects(events) if row not in found]
+        suspects = {row: deaths for row, deaths in self._markers.suspects(events).items() if row not in found}
         if suspects:
-            _log.warning(
-                "processes died with %d of these events in hand: %s; trying them in a child process",
-                len(suspects),
-                BatchName.of(events),
-            )
-            new = find_culprits(make_probe, [events.values[row] for row in suspects], self._deadline_s)
-            by_row = {suspects[place]: reason for place, reason in new.items()}
-            self._known.add(events, by_row)
-            found |= by_row
-        return found
+            starts = self._tried(events, list(suspects), 2 ** (max(suspects.values()) - _DEATHS), make_probe, found)
+        else:
+            starts = _starts_by_bytes(events.values, self._part_bytes) if self._part_bytes else [0]
+        if len(starts) == 1:
+            return [(events, found)]
+        parts = events.cut(starts)
+        return [
+            (part, {row - start: found[row] for row in range(start, start + len(part)) if row in found})
+            for part, start in zip(parts, starts, strict=True)
+        ]
+
+    def _tried(
+        self,
+        events: EventBatch,
+        suspects: list[int],
+        shares: int,
+        make_probe: Callable[[], Probe],
+        found: dict[int, Reason],
+    ) -> list[int]:
+        """Try suspects in a child, add the culprits to `found`, and return the rows at which parts are to begin."""
+        _log.warning(
+            "processes died with %d of these events in hand: %s; trying them in a child process",
+            len(suspects),
+            BatchName.of(events),
+        )
+        values = [events.values[row] for row in suspects]
+        findings = find_culprits(make_probe, values, self._deadline_s, alive=measures.holding)
+        new = {suspects[place]: reason for place, reason in findings.culprits.items()}
+        self._known.add(events, new)
+        found |= new
+        parts = [part for one in findings.parts for part in _shared_out(one, shares)]
+        if len(parts) < 2:
+            return [0]
+        heaviest = max(sum(len(values[place] or b"") for place in part) for part in parts)
+        self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
+        _log.warning("they are scored in %d parts, and so are batches of over %d bytes", len(parts), self._part_bytes)
+        of_row = {suspects[place]: number for number, part in enumerate(parts) for place in part}
+        rows = [row for row in range(len(events)) if row not in found]
+        return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]
 
     def naming(self, events: EventBatch) -> contextlib.AbstractContextManager[None]:
         """Name the batch while it is scored; a batch over the deadline ends the process."""
@@ -88,6 +125,31 @@ class IsolatedScoring:
         self._markers.close()
         with contextlib.suppress(OSError):  # it holds the markers of others, or culprits
             self._folder.rmdir()
+
+
+def _shared_out(part: list[int], shares: int) -> list[list[int]]:
+    """Return a part in so many, or one for each of its rows.
+
+    >>> _shared_out([3, 4, 5], 2), _shared_out([3, 4], 4)
+    ([[3, 4], [5]], [[3], [4]])
+    """
+    size = max(-(-len(part) // shares), 1)
+    return [part[start : start + size] for start in range(0, len(part), size)]
+
+
+def _starts_by_bytes(values: Sequence[bytes | None], limit: int) -> list[int]:
+    """Return where parts of at most `limit` bytes, or of one value, begin.
+
+    >>> _starts_by_bytes([b"abc", b"d", None, b"e" * 9, b"f"], 4)
+    [0, 3, 4]
+    """
+    starts, size = [0], 0
+    for row, value in enumerate(values):
+        size += len(value or b"")
+        if size > limit and row > starts[-1]:
+            starts.append(row)
+            size = len(value or b"")
+    return starts
 
 
 class _Culprit(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ _PLAIN = ("events", "batches", "swaps", "refused_generations", "reopens", "unkno
 _LABELLED = ("predictions", "rejected", "dropped", "unseen_categories")
 _TOLD_APART = ("generation", "bundle", "served", "why")  # a forged pointer may have the number of a true one
 _RATES = ("events", "predictions", "rejected")
+_SHADOWS = ("shadow",)  # labels: what shadows make is written beside and is no prediction of the job
 
 
 class Recent:
@@ -36,7 +37,7 @@ class Recent:
 
     def look(self) -> None:
         """Remember where the counts are now."""
-        counts = {name: sum(one.value for one in self._store.series(name)) for name in _RATES}
+        counts = {name: sum(one.value for one in self._store.series(name) if one.labels != _SHADOWS) for name in _RATES}
         stages = {one.labels[0]: list(one.counts) for one in self._store.series("stage_seconds")}
         with self._lock:
             self._looks.append((self._clock(), counts, stages))

@@ -18,11 +18,13 @@ from beam_jobs.events import Records
 from beam_jobs.holding import Unavailable
 from beam_jobs.kafka_connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka_connection import Connection
+from beam_jobs.kafka_polling import ByteBudget
 from schemas.errors import ServiceError
 
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
+POLL_BYTES = 8 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
 WAY_ON = "put the group where you want it (onegraph skip_to), or take another --group"
 _MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
@@ -68,6 +70,8 @@ class Consumer:
             self._consumer.close(autocommit=False)
             raise _why_no_topic(self._servers, topic)
         self.partitions: tuple[int, ...] = tuple(sorted(found))
+        self.full = False  # whether the last poll ended at one of its limits
+        self._budget = ByteBudget(self._consumer._fetcher)
 
     def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the first offset that each partition still has."""
@@ -136,8 +140,12 @@ class Consumer:
             if now.get(place.partition) != offsets[place.partition]:
                 self._consumer.seek(place, offsets[place.partition])
 
-    def poll(self, timeout_s: float, max_records: int) -> dict[int, list[Any]]:
-        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place."""
+    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
+        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
+
+        The record that reaches `max_bytes` is the last one.
+        """
+        self._budget.left = max_bytes
         with self._errors("reading"):
             try:
                 found = self._consumer.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
@@ -147,6 +155,7 @@ class Consumer:
                 raise self._truncated(error) from None
             except kafka_decoding.UndecodableBatch as error:
                 raise self._undecodable(error) from None
+        self.full = self._budget.left <= 0 or sum(map(len, found.values())) >= max_records
         return {place.partition: records for place, records in found.items()}
 
     def positions(self) -> dict[int, int]:
@@ -192,10 +201,11 @@ class Consumer:
 
 
 class Delivery:
-    """A batch of records on its way to one partition."""
+    """A batch on its way to one partition: some of `records`, the first of which is in row `first`."""
 
-    def __init__(self, servers: Connection | str, batch: Any):
+    def __init__(self, servers: Connection | str, batch: Any, records: Records, first: int):
         self._servers, self._batch = servers, batch
+        self._records, self._first = records, first
         self.done_at = 0.0  # of time.perf_counter; when the broker had answered
         batch.produce_future.add_both(self._answered)
 
@@ -224,10 +234,17 @@ class Delivery:
             )
         _, _, errors_of_records = future.value if future.succeeded() else (None, None, lambda _: future.exception)
         if errors_of_records is not None:
-            error = errors_of_records(0)
-            raise ServiceError(
-                f"{self._servers}: topic {where.topic!r} partition {where.partition} refused a batch: "
-                f"{type(error).__name__}: {error}"
+            found = [errors_of_records(row) for row in range(self._batch.record_count)]
+            # One that was only beside a bad one has an error of no kind; that of the whole batch is the same for all.
+            bad = [row for row, error in enumerate(found) if type(error) is not errors.KafkaError] or [0]
+            first, last = (0, len(found) - 1) if all(error is found[0] for error in found) else (bad[0], bad[0])
+            error = found[bad[0]]
+            said = error.args[0] if error.args and error.args[0] else getattr(error, "description", "")
+            raise refused(
+                f"{self._servers}: topic {where.topic!r} partition {where.partition}",
+                self._records.source(self._first + first),
+                self._records.source(self._first + last),
+                f"{type(error).__name__}: {said}",
             )
 
 
@@ -311,9 +328,12 @@ class Producer:
         encoded = kafka_batches.encode_batches(
             records.timestamps_ms, records.keys, records.values, records.headers, max_batch_bytes
         )
-        return [
-            Delivery(self._servers, kafka_batches.enqueue(self._producer, topic, partition, batch)) for batch in encoded
-        ]
+        deliveries, first = [], 0
+        for batch in encoded:
+            queued = kafka_batches.enqueue(self._producer, topic, partition, batch)
+            deliveries.append(Delivery(self._servers, queued, records, first))
+            first += queued.record_count
+        return deliveries
 
     def close(self) -> None:
         """Close the connections; what nobody waited for may be lost."""
@@ -369,6 +389,15 @@ def undecodable(servers: Connection | str, topic: str, partition: int, first: in
         f"{servers}: topic {topic!r} partition {partition}: the batch of offsets {first} to {last} cannot be decoded "
         f"({why}); install what is missing, or step over it: onegraph skip_to {topic} --group GROUP --partition "
         f"{partition} --offset {last + 1}"
+    )
+
+
+def refused(where: str, first: str, last: str, why: str) -> ServiceError:
+    """The error for one record or for some of which a broker does not say which; both are named by their events."""
+    records = f"the record of {first}" if first == last else f"one or more of the records of {first} to {last}"
+    return ServiceError(
+        f"{where} refused {records}: {why}; nothing behind it was committed: mend the topic's settings, then start "
+        "again"
     )
 
 

@@ -65,6 +65,7 @@ def reach(connection: Connection, connect_s: float) -> dict[str, Any]:
     Raises `ServiceError` naming the servers and why not. Asked before a client is made: clients try for their whole
     time, hide why, and kafka-python leaks its socket when it gives up.
     """
+    _keep_to_itself()
     context = connection.ssl_context() if connection.tls else None
     login = _login(connection)
     until = time.monotonic() + connect_s
@@ -87,7 +88,6 @@ def _unreachable(connection: Connection, connect_s: float, why: str) -> Unavaila
 def _login(connection: Connection) -> dict[str, Any]:
     if not connection.sasl:
         return {}
-    _hide_logins()
     options: dict[str, Any] = {
         "security_protocol": connection.security_protocol,
         "sasl_mechanism": connection.sasl_mechanism,
@@ -111,7 +111,10 @@ class _Token(AbstractTokenProvider):
         return self._connection.token()
 
 
-def _hide_logins() -> None:
-    """Keep kafka-python from its debug log, which has the password: in the options, and in the bytes of the login."""
-    log = logging.getLogger("kafka")
-    log.setLevel(max(log.level, logging.INFO))
+def _keep_to_itself() -> None:
+    """Keep kafka-python from its debug log: it has values, keys and headers, and the password of a login."""
+    top = logging.getLogger("kafka")
+    top.setLevel(max(top.getEffectiveLevel(), logging.INFO))
+    for name, log in list(logging.root.manager.loggerDict.items()):
+        if name.startswith("kafka.") and isinstance(log, logging.Logger) and log.level:  # one that somebody set
+            log.setLevel(max(log.level, logging.INFO))

@@ -77,7 +77,8 @@ class GroupReader:
         """Read these partitions from these offsets on."""
         if self._consumer is None:
             self._consumer = open_consumer(self._source.servers, self._source.topic)
-        self._gatherer = EventGatherer(self._consumer, self._source.topic, self._source.max_batch)
+        source = self._source
+        self._gatherer = EventGatherer(self._consumer, source.topic, source.max_batch, source.max_batch_bytes)
         self._gatherer.go_to(at)
 
     def next_batch(self, timeout_s: float, stop: Mapping[int, int] | None) -> EventBatch:
@@ -91,7 +92,7 @@ class GroupReader:
             measures.count("dropped", lost.goes_on_at - lost.wanted, reason="offsets_lost")
             self._gatherer.pass_over(lost.partition, lost.goes_on_at)
             batch = self._gatherer.next_batch(0, stop)
-        self._busy = self._busy or len(batch) >= self._source.max_batch
+        self._busy = self._busy or self._gatherer.full
         return batch
 
     def caught_up(self) -> set[int]:

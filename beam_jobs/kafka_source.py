@@ -7,7 +7,7 @@ import time
 
 from beam_jobs.group_lease import taken_by
 from beam_jobs.group_positions import held_by, one_at_a_time, wait_for_group
-from beam_jobs.kafka_client import Consumer, OffsetsLost, offsets_lost, topic_made_anew
+from beam_jobs.kafka_client import POLL_BYTES, Consumer, OffsetsLost, offsets_lost, topic_made_anew
 from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_tracker import Offsets, Span
@@ -43,6 +43,7 @@ class Source:
     until_caught_up: bool = False
     read_budget_s: float = 5.0
     max_batch: int = 4_000
+    max_batch_bytes: int = POLL_BYTES
     look_s: float = 30.0
     stall_s: float = 60.0
     broker_time: bool = False

@@ -205,4 +205,6 @@ def _pick(records: Records, rows: Sequence[int]) -> Records:
         [records.keys[row] for row in rows],
         [records.values[row] for row in rows],
         None if records.headers is None else [records.headers[row] for row in rows],
+        records.source_topic,
+        None if records.source_offsets is None else [records.source_offsets[row] for row in rows],
     )

@@ -1,7 +1,8 @@
 """Log lines and the other words to people on standard error, as text or as one JSON object per line.
 
 An object has `time` (ISO 8601, UTC), `level`, `logger`, `message`, `job`, and `exception` where one was logged: its
-type and where it was raised, without its text, which may quote what was read.
+type and where it was raised, without its text, which may quote what was read. What a terminal would obey is written
+as escapes in both forms.
 """
 
 import datetime
@@ -10,6 +11,8 @@ import logging
 import os
 import sys
 import traceback
+
+from beam_jobs.terminal_text import shown
 
 FORMATS = TEXT, JSON = ("text", "json")
 
@@ -37,10 +40,16 @@ class _JsonLine(logging.Formatter):
             kind, _, where = record.exc_info
             last = traceback.extract_tb(where)[-1:]
             line["exception"] = " ".join([kind.__name__, *(f"at {one.filename}:{one.lineno}" for one in last)])
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
-_PLAIN = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record), _LAYOUT)
+
+
+_LAYOUT = "\n\t"
+_PLAIN = _Text("%(asctime)s %(levelname)s %(name)s: %(message)s")
 _HANDLER = _StandardError()
 _HANDLER.setFormatter(_PLAIN)
 
@@ -57,4 +66,4 @@ def say(words: str, level: int = logging.INFO) -> None:
     form = _HANDLER.formatter
     if isinstance(form, _JsonLine):
         words = form.format(logging.LogRecord("onegraph", level, "", 0, words.rstrip(), None, None))
-    print(words, file=sys.stderr, flush=True)
+    print(shown(words, _LAYOUT), file=sys.stderr, flush=True)

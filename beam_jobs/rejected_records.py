@@ -130,8 +130,7 @@ def with_stubs(rejected: Records, limit: int) -> tuple[Records, int]:
         if record_bytes(keys[row], None, kept) > limit:
             keys[row] = None
         values[row], headers[row] = None, kept
-    stubbed = Records(rejected.source_partitions, rejected.timestamps_ms, keys, values, headers)
-    return stubbed, len(rows)
+    return dataclasses.replace(rejected, keys=keys, values=values, headers=headers), len(rows)
 
 
 def _ours(headers: Sequence[Header]) -> list[Header]:

@@ -41,8 +41,8 @@ from schemas.signature import TrustedKeys
 
 _jobs = itertools.count(1)
 _AT_LEAST_1 = (
-    "partition_groups", "max_batch", "read_budget_ms", "pointer_poll_ms", "partitions", "batch_deadline_ms",
-    "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
+    "partition_groups", "max_batch", "max_batch_bytes", "read_budget_ms", "pointer_poll_ms", "partitions",
+    "batch_deadline_ms", "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def check(settings: ScoreStream) -> None:
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
+    topics.check_written([found[name] for name in names[1:] if name in found])
     if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
         topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
 
@@ -103,7 +104,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
             became, counted = flink_stream.run(pipeline(settings, job, there, held.lease), cluster, stop)
             held.goes_on = became["state"] == "RUNNING"
             ended_well = became["state"] == "FINISHED"
-            summary = _summary(counted) if ended_well else dict.fromkeys(_summary({}))  # only then are there counts
+            summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
             stopped = not (ended_well and settings.until_caught_up)
             return summary | {"stopped": stopped, "group": settings.group, "flink": became}
         result = runners.run_pipeline(pipeline(settings, job, there, held.lease))

@@ -1,18 +1,20 @@
 """`ScoreEvents`: the step that scores the stream with the variants of a registry, whichever serve now."""
 
+import contextlib
 import dataclasses
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 
 from beam_jobs import first_loads, measures, process_wide, remote_registry
 from beam_jobs.bundle_check import BundleCheck
-from beam_jobs.event_policy import EventPolicy, GuardedScoring
+from beam_jobs.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.event_scoring import EventScorer
 from beam_jobs.events import EventBatch, Outcome, Records
-from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
+from beam_jobs.isolated_scoring import Culprits, IsolatedScoring, IsolationSettings
 from beam_jobs.live_watch import LIVE
 from beam_jobs.metrics_endpoint import announced_worker
 from beam_jobs.run_files import WorkerMetrics
@@ -21,7 +23,6 @@ from beam_jobs.value_format import ValueFormat
 from models.explanation import Explanation
 from models.live import LiveScorer
 from models.serving import Serving
-from schemas.rejection import Rejection
 from schemas.signature import TrustedKeys
 
 _NONE = Records([], [], [], [])
@@ -84,17 +85,19 @@ class ScoreBatches(beam.DoFn):
 
     def setup(self) -> None:
         scoring = self._scoring
-        if scoring.metrics:
-            metrics = scoring.metrics
-            process_wide.borrow(("metrics", metrics), lambda: announced_worker(metrics))
-        self._key = "scorer", scoring.registry, scoring.trusted, scoring.values
-        stop = process_wide.stop_signal(scoring.policy.job) if scoring.policy.job else None
-        self._live = process_wide.borrow(self._key, lambda: _follow(scoring, stop))
-        self._isolated: Any = None
-        if scoring.isolation:
-            isolation = scoring.isolation
-            self._isolated = process_wide.borrow(("isolation", isolation), lambda: IsolatedScoring(isolation))
-        self._guarded = GuardedScoring(scoring.policy)
+        with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
+            metrics, isolation = scoring.metrics, scoring.isolation
+            if metrics:
+                _borrow(borrowed, ("metrics", metrics), lambda: announced_worker(metrics))
+            key = "scorer", scoring.registry, scoring.trusted, scoring.check
+            stop = process_wide.stop_signal(scoring.policy.job) if scoring.policy.job else None
+            self._live = _borrow(borrowed, key, lambda: _follow(scoring, stop))
+            self._isolated: Any = None
+            if isolation:
+                self._isolated = _borrow(borrowed, ("isolation", isolation), lambda: IsolatedScoring(isolation))
+            self._guarded = GuardedScoring(scoring.policy)
+            borrowed.callback(self._guarded.close)
+            self._borrowed = borrowed.pop_all()
         self._serving: Serving | None = None
         self._watch = BatchWatch()
 
@@ -102,15 +105,24 @@ class ScoreBatches(beam.DoFn):
         if not len(events):  # only says how far reading is
             yield Outcome(events.topic, _NONE, _NONE, events.next_offsets)
             return
-        outcome, rejections = self._guarded.scored(
-            len(events), lambda: self._scored(events), lambda: self._live.generation
-        )
-        self._watch.tell(len(events), rejections)
-        if dropped := len(events) - len(outcome.predictions) - len(outcome.rejected):
-            measures.count("dropped", dropped, reason="tombstone")
-        yield outcome
+        for part, culprits in self._parts(events):
+            judged = self._guarded.scored(part, functools.partial(self._scored, culprits), self._generation)
+            outcome = judged.outcome
+            self._watch.tell(len(part), judged.rejections)
+            if dropped := len(part) - len(outcome.predictions) - len(outcome.rejected):
+                measures.count("dropped", dropped, reason="tombstone")
+            yield outcome
 
-    def _scored(self, events: EventBatch) -> tuple[Outcome, list[Rejection]]:
+    def _generation(self) -> Hashable:
+        return _generation(self._live.current())
+
+    def _parts(self, events: EventBatch) -> Sequence[tuple[EventBatch, Culprits]]:
+        if self._isolated is None:
+            return [(events, {})]
+        scorer, _ = self._current()
+        return self._isolated.parts(events, scorer.probe)
+
+    def _current(self) -> tuple[EventScorer, Serving]:
         current = self._live.current()
         if current is not self._serving:
             told, self._serving = self._scoring, current
@@ -123,17 +135,25 @@ class ScoreBatches(beam.DoFn):
                 told.explanation,
                 told.shadow_bytes,
             )
+        return self._events, current
+
+    def _scored(self, culprits: Culprits, events: EventBatch) -> Judged:
+        scorer, serving = self._current()
         self._watch.start()
-        if self._isolated is None:
-            return self._events.score(events)
-        culprits = self._isolated.culprits(events, self._events.probe)
-        with self._isolated.naming(events):
-            return self._events.score(events, culprits)
+        with contextlib.nullcontext() if self._isolated is None else self._isolated.naming(events):
+            outcome, rejections = scorer.score(events, culprits)
+        return Judged(outcome, rejections, _generation(serving))
 
     def teardown(self) -> None:
-        process_wide.give_back(self._key)
-        self._guarded.close()
-        if self._isolated is not None:
-            process_wide.give_back(("isolation", self._scoring.isolation))
-        if self._scoring.metrics:
-            process_wide.give_back(("metrics", self._scoring.metrics))
+        self._borrowed.close()
+
+
+def _generation(serving: Serving) -> Hashable:
+    """Return what tells it from every other: a forged pointer may have the number of a true one."""
+    return serving.generation, serving.variants
+
+
+def _borrow(borrowed: contextlib.ExitStack, key: Hashable, make: Callable[[], Any]) -> Any:
+    thing = process_wide.borrow(key, make)
+    borrowed.callback(process_wide.give_back, key)
+    return thing

@@ -123,6 +123,7 @@ class ScoreStream(Runner, Broker, Trust):
     stall_ms: int = option("how long a partition may stand still behind its end before it is opened anew", 60_000)
     read_budget_ms: int | None = option("how long one call of the reader may last; 1,000 on Flink, else 5,000", None)
     max_batch: int = option("events in one batch at most; below that it grows with the load", 4_000)
+    max_batch_bytes: int = option("bytes of its events, decompressed, at which a batch ends as well", 8 << 20)
     pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
     until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)
     accept_rejected_topic: bool = option("take a rejected topic that may lose, refuse or change records", False)

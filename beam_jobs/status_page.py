@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from beam_jobs.job_status import WINDOW_S
+from beam_jobs.terminal_text import shown
 
 _STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 _SHOWN_SWAPS = 5
@@ -21,6 +22,7 @@ _WIDTH = 120
 
 def drawn(found: Mapping[str, Any], now: float) -> RenderableType:
     """Return what `status.look` found as something that rich can draw; `now` is Unix time."""
+    found = _shown(found)
     parts: list[RenderableType] = [_job(job, now) for job in found["jobs"]]
     if not parts:
         parts.append(Text("no streaming job runs on this machine", style="yellow"))
@@ -35,6 +37,15 @@ def text(found: Mapping[str, Any], now: float) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(drawn(found, now))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def _shown(found: Any) -> Any:
+    """Return what was found with its texts as a terminal may have them: rich lets escape sequences through."""
+    if isinstance(found, str):
+        return shown(found)
+    if isinstance(found, Mapping):
+        return {_shown(name): _shown(value) for name, value in found.items()}
+    return [_shown(one) for one in found] if isinstance(found, (list, tuple)) else found
 
 
 def _job(job: Mapping[str, Any], now: float) -> Panel:
@@ -97,7 +108,7 @@ def _lag(state: Mapping[str, Any]) -> Table:
     worst = sorted(state["lag"].items(), key=lambda one: -one[1])[:_SHOWN_PARTITIONS]
     for partition, events in sorted(worst, key=lambda one: int(one[0])):
         table.add_row(partition, f"{events:,}", style="yellow" if events else None)
-    table.add_row("all", f"{sum(state['lag'].values()):,}", style="bold")
+    table.add_row("all", f"{sum(state['lag'].values()):,}" if state["lag"] else "not known", style="bold")
     return table
 
 

@@ -68,6 +68,7 @@ def source(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sourc
         until_caught_up=settings.until_caught_up,
         read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
+        max_batch_bytes=settings.max_batch_bytes,
         broker_time=there[settings.source_topic].broker_time,
         topic_id=there[settings.source_topic].id,
     )

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from beam_jobs.events import Header
 from beam_jobs.kafka_clients import open_consumer
 from beam_jobs.settings import Tail
+from beam_jobs.terminal_text import shown
 from schemas.errors import UsageError
 
 _WIDTH = 400
@@ -24,13 +25,13 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
     check(settings)
     out = out or sys.stdout
     consumer = open_consumer(settings.connection, settings.topic)
-    shown = 0
+    count = 0
     try:
         ends = consumer.end_offsets(consumer.partitions)
         at = consumer.beginning_offsets(consumer.partitions) if settings.from_start else dict(ends)
         consumer.go_to(at)
         while not (settings.until_end and all(at[partition] >= end for partition, end in ends.items())):
-            left = sys.maxsize if settings.limit is None else settings.limit - shown
+            left = sys.maxsize if settings.limit is None else settings.limit - count
             if left == 0:
                 break
             polled = consumer.poll(_POLL_S, min(left, 1_000))
@@ -38,14 +39,14 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
             for record in records:
                 if not settings.until_end or record.offset < ends[record.partition]:
                     print(line(record), file=out)
-                    shown += 1
+                    count += 1
             out.flush()
             at.update(consumer.positions())
     except KeyboardInterrupt:
         pass
     finally:
         consumer.close()
-    return {"topic": settings.topic, "records": shown}
+    return {"topic": settings.topic, "records": count}
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -55,24 +56,25 @@ def describe(result: dict[str, Any]) -> str:
 
 def line(record: Any) -> str:
     """Return one record as one line: partition/offset, time (UTC), key, value, headers; long ones are cut."""
-    when = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(milliseconds=record.timestamp)
-    parts = [
-        f"{record.partition}/{record.offset}",
-        f"{when:%Y-%m-%d %H:%M:%S.%f}"[:-3],
-        _text(record.key),
-        _text(record.value),
-    ]
+    parts = [f"{record.partition}/{record.offset}", _time(record.timestamp), _text(record.key), _text(record.value)]
     return "  ".join(parts + [_header(header) for header in record.headers])
+
+
+def _time(milliseconds: int) -> str:
+    try:
+        when = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(milliseconds=milliseconds)
+    except OverflowError:  # a producer may write any number
+        return f"{milliseconds} ms since 1970"
+    return f"{when:%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
 def _header(header: Header) -> str:
     name, value = header
-    return f"{name}={_text(value)}"
+    return f"{_text(name.encode('utf-8', 'surrogatepass'))}={_text(value)}"
 
 
 def _text(data: bytes | None) -> str:
     if data is None:
         return "null"
-    text = data[: _WIDTH + 1].decode("utf-8", "backslashreplace")
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return shown if len(data) <= _WIDTH else f"{shown[:_WIDTH]}... ({len(data):,} bytes)"
+    text = shown(data[: _WIDTH + 1].decode("utf-8", "backslashreplace"))
+    return text if len(data) <= _WIDTH else f"{text[:_WIDTH]}... ({len(data):,} bytes)"

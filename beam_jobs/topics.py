@@ -18,6 +18,7 @@ HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with
 _FOREVER = str(2**63 - 1)
 _SIZE = "max.message.bytes"
 _TIME = "message.timestamp.type"
+_CLEANUP = "cleanup.policy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Topic:
     def broker_time(self) -> bool:
         """Whether the broker stamps its records itself, with the time at which they came."""
         return self._said().get(_TIME) == "LogAppendTime"
+
+    @property
+    def cleanup_policy(self) -> str:
+        """What the broker does with old records: `delete`, `compact`, or both."""
+        return self._said().get(_CLEANUP) or "delete"
 
     def _said(self) -> Mapping[str, str]:
         if not self.settings:  # the client library hides a broker's refusal
@@ -92,7 +98,9 @@ def for_scoring(
     size (`retention.bytes`) or by deleting records. They are at most the source's largest plus our headers.
     """
     broker_time = {_TIME: "LogAppendTime"}
+    written = {_CLEANUP: "delete"}  # whatever is the cluster's own default
     event_time = {
+        _CLEANUP: "delete",
         _TIME: "CreateTime",
         "message.timestamp.before.max.ms": _FOREVER,
         "message.timestamp.after.max.ms": _FOREVER,
@@ -101,10 +109,25 @@ def for_scoring(
     }
     return [
         Topic(source, partitions, broker_time | {_SIZE: str(source_bytes)}),
-        Topic(predictions, partitions, broker_time),
+        Topic(predictions, partitions, broker_time | written),
         Topic(rejected, partitions, event_time),
-        *([Topic(shadow, partitions, broker_time)] if shadow is not None else []),
+        *([Topic(shadow, partitions, broker_time | written)] if shadow is not None else []),
     ]
+
+
+def check_written(topics: Sequence[Topic]) -> None:
+    """Raise `ServiceError` where an existing topic that a job writes to is compacted, alone or besides deletion.
+
+    Its broker takes no record without a key, and drops all but the newest record of a key. The source may be such one.
+    """
+    for topic in topics:
+        policy = topic.cleanup_policy
+        if "compact" in policy:
+            raise ServiceError(
+                f"topic {topic.name!r}: {_CLEANUP} is {policy}, wanted delete: a compacted topic takes no record "
+                f"without a key and loses those before a key's last; set it with kafka-configs.sh --alter --add-config "
+                f"{_CLEANUP}=delete, or take another topic"
+            )
 
 
 def check_rejected(source: Topic, rejected: Topic) -> None:

@@ -3,10 +3,11 @@
 The child is a fresh program, not a fork (forking is unsafe once TensorFlow's threads run), and it is started again
 after every value that ends it. First the whole batch is tried, for a process dies of other things too. Then value by
 value, the child saying which one it begins: one death finds one culprit. Values that are deadly only together are
-halved until the group is small.
+halved until the group is small; those that are slow only together until each part has time to spare.
 """
 
 import contextlib
+import dataclasses
 import json
 import multiprocessing
 import pickle
@@ -19,9 +20,21 @@ from typing import Self
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 
+_SLICE_S = 1.0  # how long one look at the child takes
 Probe = Callable[[Sequence[bytes | None]], object]
 # The path comes first: what the child imports, it finds where this process does.
 _CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models import isolation_child as c; c.main()"
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What a child found: `culprits` by index, and the other indices, ascending, as parts to score one by one.
+
+    One part is all of them, unless they are slow only together.
+    """
+
+    culprits: dict[int, Reason]
+    parts: list[list[int]]
 
 
 def find_culprits(
@@ -30,17 +43,20 @@ def find_culprits(
     deadline_s: float,
     start_s: float = 300.0,
     most: int = 16,
-) -> dict[int, Reason]:
-    """Return the values, by index, that end the process in which they are scored: NATIVE_CRASH or TIMEOUT.
+    alive: Callable[[], None] = lambda: None,
+) -> Findings:
+    """Find the values that end the process that scores them, NATIVE_CRASH or TIMEOUT, and how to score the others.
 
     `make_probe` is pickled and called in the child, within `start_s`; the probe that it returns does with values what
     this process would do, within `deadline_s` for the batch and for each single value. What a probe raises does not
-    count: that is no crash. Raises `OnegraphError` where the child cannot start, where more than `most` values are
-    culprits (then it is not the records), or where the batch is too slow only as a whole.
+    count: that is no crash. Values that are too slow only together come in parts that take half of `deadline_s` at
+    most, or are single. `alive` is called again and again meanwhile. Raises `OnegraphError` where the child cannot
+    start, and where more than `most` values are culprits: then it is not the records.
     """
-    with _Children(make_probe, start_s, deadline_s) as children:
-        if children.try_together(values) is None:
-            return {}
+    with _Children(make_probe, start_s, deadline_s, alive) as children:
+        together = children.try_together(values, deadline_s)
+        if together is None:
+            return Findings({}, [list(range(len(values)))])
         culprits: dict[int, Reason] = {}
         left = list(range(len(values)))
         while left and (found := children.try_one_by_one([values[row] for row in left])):
@@ -49,31 +65,40 @@ def find_culprits(
             left = left[place + 1 :]
             _check_number(culprits, values, most)
         rest = [row for row in range(len(values)) if row not in culprits]
-        while culprits_together := _deadly_group(children, values, rest, deadline_s):
-            culprits |= dict.fromkeys(culprits_together, Reason.NATIVE_CRASH)
-            rest = [row for row in rest if row not in culprits]
-            _check_number(culprits, values, most)
-        return culprits
+        parts: list[list[int]] = []
+        waiting = _halves(rest) if together is Reason.TIMEOUT and not culprits else [rest]
+        while waiting:
+            group = waiting.pop()
+            how = children.try_together([values[row] for row in group], deadline_s / 2) if len(group) > 1 else None
+            if how is None:
+                parts.append(group)
+            elif how is Reason.TIMEOUT:
+                waiting += _halves(group)
+            else:
+                culprits |= dict.fromkeys(_deadly_group(children, values, group), Reason.NATIVE_CRASH)
+                _check_number(culprits, values, most)
+                waiting.append([row for row in group if row not in culprits])
+        return Findings(culprits, parts)
 
 
-def _deadly_group(
-    children: "_Children", values: Sequence[bytes | None], group: list[int], deadline_s: float
-) -> list[int]:
-    """Return a small group of rows that crash together, none if they do not."""
+def _halves(group: list[int]) -> list[list[int]]:
+    """Return a group in two, the first half last: who works from the end of a list takes it first."""
+    middle = len(group) // 2
+    return [group[middle:], group[:middle]] if middle else [group]
+
+
+def _deadly_group(children: "_Children", values: Sequence[bytes | None], group: list[int]) -> list[int]:
+    """Return a small part of a group that crashes together; none where the group does not do it again."""
     deadly: list[int] = []
     waiting = [group]
     while waiting:
         group = waiting.pop()
-        reason = children.try_together([values[row] for row in group]) if group else None
-        if reason is Reason.TIMEOUT:
-            raise OnegraphError(
-                f"a batch takes over {deadline_s:g} s to score, but none of its {len(group)} records does alone; "
-                "make batches smaller or the deadline longer"
-            )
-        if reason is not None:
+        reason = children.try_together([values[row] for row in group], children.deadline_s)
+        if reason is Reason.NATIVE_CRASH:
             deadly = group
-            middle = len(group) // 2
-            waiting = [group[middle:], group[:middle]] if middle else []
+            waiting = _halves(group) if len(group) > 1 else []
+        elif reason is Reason.TIMEOUT and len(group) > 1:  # too slow to tell
+            waiting += _halves(group)
     return deadly
 
 
@@ -88,9 +113,9 @@ def _check_number(culprits: dict[int, Reason], values: Sequence[bytes | None], m
 class _Children:
     """The child of the moment: started when needed, replaced when dead."""
 
-    def __init__(self, make_probe: Callable[[], Probe], start_s: float, deadline_s: float):
+    def __init__(self, make_probe: Callable[[], Probe], start_s: float, deadline_s: float, alive: Callable[[], None]):
         self._setup = pickle.dumps((make_probe, start_s, deadline_s))
-        self._start_s, self._deadline_s = start_s, deadline_s
+        self._start_s, self.deadline_s, self._alive = start_s, deadline_s, alive
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -99,10 +124,10 @@ class _Children:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._end()
 
-    def try_together(self, values: Sequence[bytes | None]) -> Reason | None:
+    def try_together(self, values: Sequence[bytes | None], deadline_s: float) -> Reason | None:
         """Return why the child did not survive these values at once, None if it did."""
         self._ask([list(values)])
-        while not isinstance(answer := self._answer(self._deadline_s), Reason):
+        while not isinstance(answer := self._answer(deadline_s), Reason):
             if answer == "done":
                 return None
         return answer
@@ -111,7 +136,7 @@ class _Children:
         """Return the place of the first value that the child did not survive and why, None if it survived all."""
         self._ask([[value] for value in values])
         place = 0
-        while not isinstance(answer := self._answer(self._deadline_s), Reason):
+        while not isinstance(answer := self._answer(self.deadline_s), Reason):
             if answer == "done":
                 return None
             place = int(answer)
@@ -145,9 +170,15 @@ class _Children:
     def _answer(self, timeout_s: float) -> str | Reason:
         """Return the child's next word, or how it ended; then it is gone."""
         try:
-            if self._channel.poll(timeout_s):
+            while not self._channel.poll(min(timeout_s, _SLICE_S)):
+                self._alive()
+                timeout_s -= _SLICE_S
+                if timeout_s <= 0:
+                    reason = Reason.TIMEOUT
+                    break
+            else:
+                self._alive()
                 return self._channel.recv_bytes().decode()
-            reason = Reason.TIMEOUT
         except (EOFError, OSError):
             reason = Reason.NATIVE_CRASH
         self._end()

@@ -4,7 +4,6 @@ Its names are ours; an id column of a use case that has one of them, `id` above 
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +17,6 @@ from models.variants import CHAMPION
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Kind
-
-_log = logging.getLogger(__name__)
 
 # Names of predictions, those to come included. In any case of letters: many readers do not tell `ID` from `id`.
 _OURS = ("id", "ids", "score", "scores", "label", "bundle", "variant", "event_time", "features", "contributions")
@@ -118,11 +115,33 @@ class PredictionEncoder:
 
         Returns the predictions, the rows that they are of (int64), and a rejection (`BAD_OUTPUT`) per other row.
         """
-        return _row_by_row(self.encode, scored)
+        return self._row_by_row(self.encode, scored)
 
     def column_rows(self, *scored: Any) -> tuple[list[pa.RecordBatch], np.ndarray, list[Rejection]]:
         """Return as columns what can be, in one or more batches; otherwise what `encode_rows` takes and returns."""
-        return _row_by_row(lambda *part: [self.columns(*part)], scored)
+        return self._row_by_row(lambda *part: [self.columns(*part)], scored)
+
+    def _row_by_row(
+        self, encode: Callable[..., list], scored: Sequence[Any]
+    ) -> tuple[list, np.ndarray, list[Rejection]]:
+        """Encode a batch (the batch, scores, features, ids, maybe the variant); where it fails, halve it."""
+        _check_lengths(*scored[:4])
+        try:
+            return encode(*scored), np.arange(len(scored[1])), []
+        except Exception:  # halved below, which tells why
+            pass
+
+        def encoded(start: int, end: int) -> np.ndarray:
+            values = encode(*(one[start:end] for one in scored[:4]), *scored[4:])
+            made = np.empty(len(values), object)
+            made[:] = values
+            return made
+
+        causes = self._scorer.causes
+        values, kept, failed = halved(
+            len(scored[1]), encoded, lambda error: causes.tell("a row has no prediction", error)
+        )
+        return list(values), kept, [Rejection(int(row), Stage.WRITE, Reason.BAD_OUTPUT) for row in failed]
 
     def _template(self, variant: str) -> str:
         """Return the text of a variant's predictions with a `%s` for every value of a row."""
@@ -175,24 +194,6 @@ def is_ours(name: str) -> bool:
     """
     lower = name.lower()
     return lower in _OURS or lower.startswith((_IDS, _FEATURES))
-
-
-def _row_by_row(encode: Callable[..., list], scored: Sequence[Any]) -> tuple[list, np.ndarray, list[Rejection]]:
-    """Encode a batch (the batch, scores, features, ids, maybe the variant); where it fails, halve it."""
-    _check_lengths(*scored[:4])
-    try:
-        return encode(*scored), np.arange(len(scored[1])), []
-    except Exception as error:  # its text may quote a value
-        _log.warning("%d predictions cannot be made at once (%s); halving", len(scored[1]), type(error).__name__)
-
-    def encoded(start: int, end: int) -> np.ndarray:
-        values = encode(*(one[start:end] for one in scored[:4]), *scored[4:])
-        made = np.empty(len(values), object)
-        made[:] = values
-        return made
-
-    values, kept, failed = halved(len(scored[1]), encoded)
-    return list(values), kept, [Rejection(int(row), Stage.WRITE, Reason.BAD_OUTPUT) for row in failed]
 
 
 def _check_lengths(

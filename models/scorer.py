@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from models import xgb
+from models.causes import Causes
 from models.manifest import check_manifest
 from schemas import artifact, roles
 from schemas.errors import ArtifactError, InputError, OnegraphError
@@ -54,6 +55,7 @@ class Scorer:
         self.graph = graph
         self.model = model
         self.feature_names = graph.feature_names
+        self.causes = Causes(self.bundle_id)
 
     @classmethod
     def load(
@@ -127,7 +129,9 @@ class Scorer:
         `score_features` does the rest. Raises what is wrong with every row.
         """
         features, rows, failed = halved(
-            batch.num_rows, lambda start, end: self._features(batch.slice(start, end - start))
+            batch.num_rows,
+            lambda start, end: self._features(batch.slice(start, end - start)),
+            lambda error: self.causes.tell("a row has no features", error),
         )
         if len(failed):
             self.graph.check_columns(batch)
@@ -142,7 +146,11 @@ class Scorer:
 
     def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored of rows of features; returns what `score_rows` does."""
-        scores, rows, failed = halved(len(features), lambda start, end: self._scores(features[start:end]))
+        scores, rows, failed = halved(
+            len(features),
+            lambda start, end: self._scores(features[start:end]),
+            lambda error: self.causes.tell("a row has no score", error),
+        )
         rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         finite = np.isfinite(scores)
         if not finite.all():
@@ -152,24 +160,26 @@ class Scorer:
 
     def _features(self, batch: pa.RecordBatch) -> np.ndarray:
         features = self.graph.apply(batch)
-        self._check_rows(batch.num_rows, len(features), len(features))
+        self._check_shape("features", features, (batch.num_rows, len(self.feature_names)))
         return features
 
     def _scores(self, features: np.ndarray) -> np.ndarray:
         scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
-        self._check_rows(len(features), len(features), len(scores))
+        self._check_shape("scores", scores, (len(features),))
         return scores
 
-    def _check_rows(self, rows: int, features: int, scores: int) -> None:
-        if not rows == features == scores:
+    def _check_shape(self, what: str, made: np.ndarray, wanted: tuple[int, ...]) -> None:
+        if made.shape != wanted:
             raise RowsDiffer(
-                f"bundle {self.bundle_id}: {rows} rows in, {features} features and {scores} scores out; "
+                f"bundle {self.bundle_id}: {wanted[0]} rows in, {what} of shape {made.shape} out, wanted {wanted}; "
                 "stop and look at the bundle"
             )
 
 
-def halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Call for all rows at once; where that fails, halve until the bad rows stand alone.
+def halved(
+    rows: int, call: Callable[[int, int], np.ndarray], tell: Callable[[Exception], None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Call for all rows at once; where that fails, halve until the bad rows stand alone; tell why of each.
 
     Returns what the calls gave, the rows that it is of and the rows that failed (int64).
     """
@@ -184,11 +194,12 @@ def halved(rows: int, call: Callable[[int, int], np.ndarray]) -> tuple[np.ndarra
             kept.append(np.arange(start, end))
         except RowsDiffer:
             raise
-        except Exception:
+        except Exception as error:
             if end == start:
                 raise
             if end - start == 1:
                 failed.append(start)
+                tell(error)
             else:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]

@@ -73,9 +73,10 @@ class Lane:
             part = batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
             try:
                 features, kept, failed = variants[0].scorer.feature_rows(part)
-            except Exception:
+            except Exception as error:
                 if wanted.owners:
                     raise
+                variants[0].scorer.causes.tell("a shadow has no features for a batch", error)
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
                 kept = np.empty(0, np.int64)
                 failed = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in range(len(rows))]
@@ -108,9 +109,10 @@ def _scored_by(
         failed = [one for one in failed if owners[one.row] == variant.owner]
     try:
         scored, kept, refused = variant.scorer.score_features(features)
-    except RowsDiffer:
+    except RowsDiffer as error:
         if variant.owner is not None:
             raise
+        variant.scorer.causes.tell("a shadow has no scores for a batch", error)
         return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
     rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return Part(variant, rows[kept], scored, rejections)

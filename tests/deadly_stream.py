@@ -19,11 +19,12 @@ from transforms.decoding import Decoded
 from transforms.json_decoder import JsonDecoder
 
 ABORT, HANG = b'{"abort": 1}', b'{"hang": 1}'
+SLOW, SLOW_S = b'"slow": 1', 0.25  # in a value, and how long each of these takes
 _MOST_DEATHS = 6
 
 
 class DeadlyDecoder(JsonDecoder):
-    """Does to the process what a fault in native code does, on two values."""
+    """Does to the process what a fault in native code does, on two values; others are slow."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _in_the_child, (self.schema.text(),)
@@ -33,11 +34,12 @@ class DeadlyDecoder(JsonDecoder):
             os.abort()
         while HANG in values:
             time.sleep(1)
+        time.sleep(SLOW_S * sum(SLOW in value for value in values if value))
         return super().__call__(values)
 
 
 def _in_the_child(schema: str) -> DeadlyDecoder:
-    """Make the decoder where the culprits are looked for; it dies before a model is asked, so none is loaded."""
+    """Make the decoder where the culprits are looked for; what is tried is its doing, so no model is loaded."""
     decoder = DeadlyDecoder(Schema.from_text(schema))
     scorer = types.SimpleNamespace(schema=decoder.schema, score_rows=len)
     loads = types.SimpleNamespace(Scorer=types.SimpleNamespace(load=lambda path: scorer))

@@ -26,6 +26,8 @@ def probe(values):
         if value == b"hang":
             while True:
                 time.sleep(1000)
+        if value is not None and value.startswith(b"sleep "):
+            time.sleep(float(value[6:]))
         if value == b"raise":
             raise ValueError("bad value")
     if {b"fuel", b"fire"} <= set(values):

@@ -257,7 +257,7 @@ def test_a_send_is_done_when_every_record_is_answered(producer):
 def test_a_refused_record_refuses_its_send(producer):
     delivery, queue = send(producer, b"1", b"2")
     queue.answers = KafkaError.NOT_ENOUGH_REPLICAS
-    with pytest.raises(ServiceError, match="topic 'trips' partition 0 was refused: NOT_ENOUGH_REPLICAS: as scripted"):
+    with pytest.raises(ServiceError, match=r"partition 0 refused .* number 0 to number 1: NOT_ENOUGH_REPLICAS: as scr"):
         delivery.wait(10)
 
 
@@ -265,7 +265,7 @@ def test_a_record_that_is_refused_at_once_does_not_hide(producer):
     producer._producer(900).refuses = b"2"
     delivery, queue = send(producer, b"1", b"2", b"3")
     assert queue.taken == [b"1", b"3"]
-    with pytest.raises(ServiceError, match="was refused: MSG_SIZE_TOO_LARGE"):
+    with pytest.raises(ServiceError, match="refused the record of number 1: MSG_SIZE_TOO_LARGE"):
         delivery.wait(10)
 
 
@@ -309,7 +309,7 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
     where = Connection(servers=broker, kafka_client="confluent")
     sink = Sink(servers=where, predictions_topic=good, rejected_topic=small, source_topic=source, group="refused")
     rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
-    with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 was refused: MSG_SIZE_TOO_LARGE"):
+    with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused .*: MSG_SIZE_TOO_LARGE"):
         run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], sink)
     assert committed(broker, source, "refused") == {}
     with pytest.raises(ServiceError, match="no topic 'nowhere'"):

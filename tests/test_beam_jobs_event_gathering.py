@@ -31,7 +31,9 @@ class FakeConsumer:
     def go_to(self, offsets):
         self.at = dict(offsets)
 
-    def poll(self, timeout_s, max_records):
+    full = False
+
+    def poll(self, timeout_s, max_records, max_bytes):
         takes, records = self.polls.pop(0) if self.polls else (timeout_s, [])
         if takes > timeout_s:
             self.polls.insert(0, (takes - timeout_s, records))

@@ -4,11 +4,11 @@ import pytest
 
 from beam_jobs import process_wide
 from beam_jobs.breaker import BreakerSettings, TooManyRejected
-from beam_jobs.event_policy import EventPolicy, GuardedScoring
+from beam_jobs.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.events import EventBatch
 from schemas.rejection import Reason, Rejection, Stage
 
-BAD = [Rejection(row, Stage.DECODE, Reason.TYPE) for row in range(100)]
+BAD = [Rejection(row, Stage.DECODE, Reason.TYPE, "/fare") for row in range(100)]
 TOMBSTONE = Rejection(3, Stage.DECODE, Reason.TOMBSTONE)
 
 
@@ -50,49 +50,59 @@ def test_what_stands_around_a_value_can_be_refused():
     assert EventPolicy().refused(batch([], [])) == {}
 
 
+EVENTS, FEW = (batch([0] * count, [[]] * count) for count in (100, 60))
+
+
+def judging(what, rejections, generation=1):
+    return lambda events: Judged(what, rejections, generation)
+
+
 def test_a_batch_that_trips_the_breaker_does_not_come_out(guarded):
     one = guarded("stop")
-    assert one.scored(100, lambda: ("fine", BAD[:5]), lambda: 1) == ("fine", BAD[:5])
-    with pytest.raises(TooManyRejected, match=r"10[05] TYPE"):
-        one.scored(100, lambda: ("bad", BAD), lambda: 1)
+    assert one.scored(EVENTS, judging("fine", BAD[:5]), lambda: 1).outcome == "fine"
+    with pytest.raises(TooManyRejected, match=r"10[05] TYPE at /fare.* t/0/0 \(TYPE at /fare\)"):
+        one.scored(EVENTS, judging("bad", BAD), lambda: 1)
 
 
 def test_a_breaker_that_is_off_lets_out_what_would_trip_it(guarded):
     with pytest.raises(TooManyRejected):
-        guarded("stop").scored(100, lambda: ("bad", BAD), lambda: 1)
-    asked = []
+        guarded("stop").scored(EVENTS, judging("bad", BAD), lambda: 1)
     off = guarded("off")
-    for _ in range(3):
-        assert off.scored(100, lambda: asked.append("scored") or ("bad", BAD), lambda: 1) == ("bad", BAD)
-    assert asked == ["scored"] * 3
+    assert [off.scored(EVENTS, judging("bad", BAD), lambda: 1).outcome for _ in range(3)] == ["bad"] * 3
 
 
 def test_a_held_batch_is_scored_anew_by_the_next_generation(guarded):
-    generation, tries = [1], []
+    serves, tries = iter([1, 1, 1, 2]), []
 
-    def score():
-        tries.append(generation[0])
-        return ("good", []) if generation[0] == 2 else ("bad", BAD)
+    def score(events):
+        tries.append(events)
+        return Judged("good", [], 2) if len(tries) == 2 else Judged("bad", BAD, 1)
 
-    generations = iter([1, 1, 2, 2, 2, 2])
+    assert guarded("hold").scored(EVENTS, score, lambda: next(serves)).outcome == "good"
+    assert tries == [EVENTS, EVENTS]
 
-    def current():
-        generation[0] = next(generations)
-        return generation[0]
 
-    assert guarded("hold").scored(100, score, current) == ("good", [])
-    assert tries == [1, 2]
+def test_a_rollback_between_the_scoring_and_the_hold_is_seen(guarded):
+    serves = [1]
+
+    def score(events):
+        judged = Judged("good", [], 2) if serves == [2] else Judged("bad", BAD, 1)
+        serves[0] = 2  # the pointer moves after the batch was judged, before the breaker has heard of it
+        return judged
+
+    one = guarded("hold", "rollback meanwhile", 0.0)
+    assert one.scored(EVENTS, score, lambda: serves[0]).outcome == "good"
 
 
 def test_the_breaker_is_one_per_job_and_process(guarded):
     first, second, other = guarded("stop"), guarded("stop"), guarded("stop", "another job")
-    first.scored(60, lambda: ("", BAD[:60]), lambda: 1)
-    other.scored(60, lambda: ("", BAD[:60]), lambda: 1)
+    first.scored(FEW, judging("", BAD[:60]), lambda: 1)
+    other.scored(FEW, judging("", BAD[:60]), lambda: 1)
     with pytest.raises(TooManyRejected, match="120 of 120"):
-        second.scored(60, lambda: ("", BAD[:60]), lambda: 1)
+        second.scored(FEW, judging("", BAD[:60]), lambda: 1)
 
 
 def test_a_job_that_holds_answers_the_stop_signal(guarded):
     process_wide.stop_signal("stopped job").set()
     with pytest.raises(TooManyRejected):
-        guarded("hold", "stopped job", 1e9).scored(100, lambda: ("", BAD), lambda: 1)
+        guarded("hold", "stopped job", 1e9).scored(EVENTS, judging("", BAD), lambda: 1)

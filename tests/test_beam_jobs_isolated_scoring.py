@@ -1,5 +1,6 @@
 """Records that end the process: tried in a child after two deaths, remembered, and known by place and value."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -22,9 +23,9 @@ import os, sys
 from beam_jobs.isolated_scoring import IsolatedScoring, IsolationSettings
 from tests.test_beam_jobs_isolated_scoring import batch
 
-values = [b"a", b"abort", b"b"]
+values = [word.encode() for word in sys.argv[2:]] or [b"a", b"abort", b"b"]
 scoring = IsolatedScoring(IsolationSettings(sys.argv[1], "group", 20.0))
-assert scoring.culprits(batch(values), None) == {}
+assert scoring.parts(batch([b"x"], first=0), None) == [(batch([b"x"], first=0), {})]
 with scoring.naming(batch(values)):
     os.abort()
 """
@@ -36,17 +37,26 @@ def batch(values, first=7):
     return EventBatch("events", [0] * count, offsets, [0] * count, [None] * count, values, [[]] * count, {})
 
 
-def die(folder):
-    done = subprocess.run([sys.executable, "-c", WORKER, str(folder)], cwd=ROOT, capture_output=True, text=True)
+def die(folder, *values):
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, str(folder), *values], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode < 0, done.stderr
+
+
+def culprits(scoring, events, make_probe):
+    """The rows that must not be scored where all events are one part."""
+    ((part, found),) = scoring.parts(events, make_probe)
+    assert part == events
+    return found
 
 
 @pytest.fixture
 def scoring(tmp_path):
     made = []
 
-    def make():
-        made.append(IsolatedScoring(IsolationSettings(str(tmp_path), "group", 20.0)))
+    def make(deadline_s=20.0):
+        made.append(IsolatedScoring(IsolationSettings(str(tmp_path), "group", deadline_s)))
         return made[-1]
 
     yield make
@@ -59,19 +69,21 @@ def test_the_third_process_finds_the_culprit_and_all_later_ones_know_it(tmp_path
     born = tmp_path / "born"
     die(tmp_path)
     first = scoring()
-    assert first.culprits(events, FragileProbe(str(born))) == {}
+    assert culprits(first, events, FragileProbe(str(born))) == {}
     die(tmp_path)
     third = scoring()
-    assert third.culprits(events, FragileProbe(str(born))) == {1: Reason.NATIVE_CRASH}
+    assert culprits(third, events, FragileProbe(str(born))) == {1: Reason.NATIVE_CRASH}
     children = born.read_text()
     with third.naming(events):
         pass
     for one in (third, scoring()):
-        assert one.culprits(events, FragileProbe(str(born))) == {1: Reason.NATIVE_CRASH}
-        assert one.culprits(batch([b"x", b"y"], first=6), FragileProbe(str(born))) == {}
-        assert one.culprits(batch([b"abort"], first=6), FragileProbe(str(born))) == {}
-        assert one.culprits(batch([b"x", b"y", b"abort"], first=6), FragileProbe(str(born))) == {2: Reason.NATIVE_CRASH}
-        assert one.culprits(batch([b"x", b"y", b"another"], first=6), FragileProbe(str(born))) == {}
+        assert culprits(one, events, FragileProbe(str(born))) == {1: Reason.NATIVE_CRASH}
+        assert culprits(one, batch([b"x", b"y"], first=6), FragileProbe(str(born))) == {}
+        assert culprits(one, batch([b"abort"], first=6), FragileProbe(str(born))) == {}
+        assert culprits(one, batch([b"x", b"y", b"abort"], first=6), FragileProbe(str(born))) == {
+            2: Reason.NATIVE_CRASH
+        }
+        assert culprits(one, batch([b"x", b"y", b"another"], first=6), FragileProbe(str(born))) == {}
     assert born.read_text() == children, "known ones cost no child"
     assert b"abort" not in (tmp_path / "culprits.jsonl").read_bytes()
 
@@ -80,10 +92,63 @@ def test_a_torn_line_of_the_known_ones_is_passed_over(tmp_path, scoring):
     for _ in range(2):
         die(tmp_path)
     events = batch([b"a", b"abort", b"b"])
-    assert scoring().culprits(events, FragileProbe()) == {1: Reason.NATIVE_CRASH}
+    assert culprits(scoring(), events, FragileProbe()) == {1: Reason.NATIVE_CRASH}
     with (tmp_path / "culprits.jsonl").open("ab") as file:
         file.write(b'{"topic":"ev')
-    assert scoring().culprits(events, FragileProbe()) == {1: Reason.NATIVE_CRASH}
+    assert culprits(scoring(), events, FragileProbe()) == {1: Reason.NATIVE_CRASH}
+
+
+SLOW = [b"first", *[b"sleep 0.6" + b" " * 60_000] * 6, b"last"]
+
+
+def test_what_is_slow_only_together_is_scored_in_parts_and_so_is_what_comes_behind_it(tmp_path, scoring):
+    events = dataclasses.replace(batch(SLOW), next_offsets={0: 15})
+    for _ in range(2):
+        die(tmp_path, *[value.decode() for value in SLOW])
+    one = scoring(3.0)
+    parts = one.parts(events, FragileProbe())
+    assert len(parts) > 1
+    assert [found for _, found in parts] == [{}] * len(parts)
+    assert [value for part, _ in parts for value in part.values] == SLOW
+    done = {}
+    for part, _ in parts:
+        with one.naming(part):
+            done |= part.next_offsets
+            assert done == {0: part.offsets[-1] + 1}
+    behind = batch([*SLOW, b"x"], first=15)
+    assert one.parts(batch([b"x"] * 4_000, first=40), None) == [(batch([b"x"] * 4_000, first=40), {})], "not as large"
+    parts = one.parts(behind, None)  # no process died with these
+    assert len(parts) > 1
+    assert [value for part, _ in parts for value in part.values] == behind.values
+
+
+def test_what_moved_without_events_is_done_with_the_last_part(tmp_path, scoring):
+    events = dataclasses.replace(batch(SLOW), next_offsets={0: 19, 1: 4})
+    for _ in range(2):
+        die(tmp_path, *[value.decode() for value in SLOW])
+    parts = scoring(3.0).parts(events, FragileProbe())
+    assert [1 in part.next_offsets for part, _ in parts] == [False] * (len(parts) - 1) + [True]
+    assert parts[-1][0].next_offsets == {0: 19, 1: 4}
+
+
+def test_where_the_child_finds_nothing_parts_are_halved_with_each_further_death(tmp_path, scoring):
+    values = [b"a", b"b", b"c", b"d", b"e"]
+    for sizes in ([5], [5], [5], [3, 2], [2, 2, 1], [1] * 5):
+        assert [len(part) for part, _ in scoring().parts(batch(values), FragileProbe())] == sizes
+        die(tmp_path, *[value.decode() for value in values])
+
+
+def test_culprits_and_events_of_others_are_in_the_parts_where_they_stand(tmp_path, scoring):
+    suspects = [b"sleep 0.6", b"sleep 0.6", b"abort", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6"]
+    for _ in range(2):
+        die(tmp_path, *[value.decode() for value in suspects])  # offsets 7 to 13
+    events = batch([b"before", *suspects, b"behind"], first=6)
+    parts = scoring(3.0).parts(events, FragileProbe())
+    assert [offset for part, _ in parts for offset in part.offsets] == events.offsets
+    assert parts[0][0].values == [b"before"]
+    assert parts[-1][0].values == [b"behind"]
+    rejected = {part.offsets[row]: reason for part, found in parts for row, reason in found.items()}
+    assert rejected == {9: Reason.NATIVE_CRASH}
 
 
 def test_the_default_folder_is_of_the_user_alone(tmp_path, monkeypatch):
@@ -120,7 +185,7 @@ def test_naming_costs_little(scoring):
     seconds = []
     for _ in range(300):
         begin = time.perf_counter()
-        one.culprits(events, FragileProbe())
+        one.parts(events, FragileProbe())
         with one.naming(events):
             pass
         seconds.append(time.perf_counter() - begin)

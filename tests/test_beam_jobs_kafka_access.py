@@ -108,7 +108,7 @@ def test_what_a_job_is_refused_at_its_start_is_named(secure, us, name, left, say
             ResourceType.TOPIC,
             "rejected",
             (DESCRIBE,),
-            "topic 'rejected' partition 0 (refused a batch|was refused): .*(TopicAuth|TOPIC_AUTH)",
+            "topic 'rejected' partition 0 refused .*: .*(TopicAuth|TOPIC_AUTH)",
         ),
         (ResourceType.GROUP, "scoring", (), "committed offsets of group 'scoring'.*may not do that"),
     ],

@@ -11,6 +11,8 @@ import pytest
 from beam_jobs import measures, runners
 from beam_jobs.events import Outcome, Records
 from beam_jobs.kafka_client import partition_of
+from beam_jobs.kafka_clients import open_producer
+from beam_jobs.kafka_connection import Connection
 from beam_jobs.kafka_writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
 from schemas.errors import ServiceError
 from tests.kafka_records import committed, put, read
@@ -199,7 +201,7 @@ def test_what_the_broker_refuses_stops_the_job_and_commits_nothing(broker, three
     source, good, _ = three
     small = topics("rejected", partitions=2, max_message_bytes=500)
     rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
-    with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused a batch: MessageSizeTooLargeError"):
+    with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused the record of .*: MessageSizeTooL"):
         run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], to(broker, good, small, source, "refused"))
     assert committed(broker, source, "refused") == {}
 
@@ -234,3 +236,60 @@ def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
         key = b"key-%d" % number
         assert theirs.send(topic, b"", key=key).get(10).partition == partition_of(key, 5)
     theirs.close()
+
+
+@pytest.fixture(params=["kafka-python", "confluent"])
+def refusal(request, broker):
+    """Sends and returns what the refusal says, with its client."""
+
+    def send(topic, records, max_batch_bytes=900_000):
+        producer = open_producer(Connection(servers=broker, kafka_client=request.param))
+        try:
+            for delivery in producer.send(topic, 0, records, max_batch_bytes):
+                delivery.wait(60)
+        except ServiceError as error:
+            return str(error), request.param
+        finally:
+            producer.close()
+        raise AssertionError("not refused")
+
+    return send
+
+
+def keyed(*keys, value=b"x"):
+    count = len(keys)
+    offsets = list(range(17, 17 + count))
+    return Records([0] * count, [0] * count, list(keys), [value] * count, None, "trips", offsets)
+
+
+def test_a_refusal_names_the_source_record_and_the_brokers_reason(topics, refusal):
+    compacted = topics("compacted", cleanup_policy="compact")
+    said, client = refusal(compacted, keyed(b"a", b"b", None, b"c"))
+    assert f"topic '{compacted}' partition 0 refused " in said
+    if client == "kafka-python":
+        assert "refused the record of trips/0/19: InvalidRecordError: Compacted topic cannot accept message wit" in said
+    else:  # librdkafka gives the error of one to all of its batch
+        assert "refused one or more of the records of trips/0/17 to trips/0/20: INVALID_RECORD: " in said
+        assert "--kafka-client kafka-python" in said
+    assert "\n" not in said
+
+
+def test_the_first_of_several_bad_records_is_named(topics, refusal):
+    said, client = refusal(topics("compacted", cleanup_policy="compact"), keyed(b"a", b"b", None, b"c", None))
+    named = "the record of trips/0/19" if client == "kafka-python" else "records of trips/0/19 to trips/0/21"
+    assert f"{named}: " in said
+
+
+def test_a_bad_record_of_a_later_batch_is_named_by_its_own_event(topics, refusal):
+    keys = [b"k"] * 700 + [None] + [b"k"] * 299
+    said, client = refusal(topics("compacted", cleanup_policy="compact"), keyed(*keys, value=b"x" * 100), 10_000)
+    if client == "kafka-python":
+        assert "the record of trips/0/717: " in said
+    else:
+        assert "records of trips/0/" in said
+
+
+def test_a_record_that_is_too_large_for_its_topic_is_named(topics, refusal):
+    said, _ = refusal(topics("small", max_message_bytes=500), keyed(b"a", value=b"x" * 1_000))
+    assert "refused the record of trips/0/17: M" in said
+    assert "MessageSizeTooLargeError: " in said or "MSG_SIZE_TOO_LARGE: " in said

@@ -47,6 +47,22 @@ def test_errors_of_a_verb_are_lines_too(capsys, tmp_path):
     assert capsys.readouterr().err.startswith("onegraph inspect: "), "one call's form is not the next one's"
 
 
+WILD = "one\x1b[2J\x9b31m\u202e\r\ntwo\té"
+
+
+@pytest.mark.parametrize(("form", "kept"), [("text", "\n\t"), ("json", "\n")])
+def test_no_terminal_obeys_what_is_logged_or_said(form, kept, capsys):
+    logs.set_up(form, "tail")
+    logging.getLogger("some.module").error("%s", WILD)
+    logs.say(WILD)
+    err = capsys.readouterr().err
+    assert all(one.isprintable() or one in kept for one in err)
+    if form == "json":
+        assert [json.loads(line)["message"] for line in err.splitlines()] == [WILD, WILD]
+    else:
+        assert err.count("one\\x1b[2J\\x9b31m\\u202e\\r\ntwo\té\n") == 2
+
+
 def test_an_unknown_form_is_refused(capsys):
     assert main(["inspect", "x", "--log-format", "xml"]) == 2
     assert "--log-format" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from beam_jobs import measures
+from beam_jobs import measures, status_page
 from beam_jobs.job_status import merged
 from beam_jobs.live_watch import LIVE, LiveWatch
 from beam_jobs.metrics_endpoint import MetricsEndpoint
@@ -200,3 +200,21 @@ def test_two_workers_of_a_job_are_one_state(endpoint, now):
     assert sum(both["stages"]["score"]["counts"]) == 20
     assert both["stages"]["score"]["p99"] == pytest.approx(np.interp(19.8, [10, 20], [0.1, 0.2]))
     assert len(both["history"]) == 1
+
+
+def test_what_shadows_make_is_no_prediction_of_the_job(endpoint):
+    measures.count("events", 10)
+    measures.count("predictions", 3, variant="champion")
+    measures.count("predictions", 1, variant="challenger")
+    measures.count("predictions", 10, variant="shadow")
+    state = json.loads(ask(endpoint, "/status")[1])
+    assert state["totals"]["predictions"] == {"shadow": 10, "champion": 3, "challenger": 1}
+    assert state["rates"]["predictions_per_s"] == pytest.approx(0.4 * state["rates"]["events_per_s"])
+
+
+def test_a_lag_that_nobody_has_told_is_not_zero(endpoint):
+    job = {"name": "job-1", "urls": ["x"], "troubles": [], "state": json.loads(ask(endpoint, "/status")[1])}
+    assert "not known" in status_page.text({"jobs": [job], "registries": {}}, 0.0)
+    tell()
+    job["state"] = json.loads(ask(endpoint, "/status")[1])
+    assert "not known" not in status_page.text({"jobs": [job], "registries": {}}, 0.0)

@@ -66,6 +66,24 @@ def test_a_rejected_topic_that_would_not_keep_its_records_is_refused(settings, s
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("policy", ["compact", "compact,delete"])
+def test_a_compacted_topic_is_refused_where_it_is_written_to(broker, topics, policy):
+    fine, compacted = topics("predictions"), topics("compacted", cleanup_policy=policy)
+    found = job_topics.required(broker, [fine, compacted])
+    job_topics.check_written([found[fine]])
+    with pytest.raises(
+        ServiceError, match=rf"^topic '{compacted}': cleanup.policy is .*compact.*, wanted delete: "
+    ) as why:
+        job_topics.check_written([found[fine], found[compacted]])
+    assert "kafka-configs.sh --alter --add-config cleanup.policy=delete" in str(why.value)
+
+
+def test_topics_are_made_uncompacted_whatever_the_clusters_default_but_for_the_source():
+    source, *written = job_topics.for_scoring("source", "predictions", "rejected", 1, 100_000, "shadow")
+    assert "cleanup.policy" not in source.settings
+    assert [topic.settings["cleanup.policy"] for topic in written] == ["delete"] * 3
+
+
 def test_a_rejected_topic_of_kafkas_own_settings_is_refused(broker, topics):
     found = job_topics.required(broker, [topics("source"), topics("rejected", retention_ms=604_800_000)])
     with pytest.raises(ServiceError, match=r"max\.message\.bytes is 1048588, wanted 1114124; |retention\.ms is"):

@@ -286,3 +286,15 @@ def test_a_broker_that_is_down_is_named(argv, capsys, monkeypatch):
     argv.remove("--create-topics")
     assert main(argv) == 1
     assert "no Kafka broker answers at 127.0.0.1:1 within 0.5 s" in capsys.readouterr().err
+
+
+def test_a_compacted_topic_to_write_to_ends_the_start_and_a_compacted_source_does_not(broker, topics, registry, capsys):
+    compacted, fine = topics("compacted", cleanup_policy="compact"), topics("fine")
+    for place in ("--predictions-topic", "--rejected-topic", "--shadow-topic", "--source-topic"):
+        named = {name: topics("other") for name in ("--source-topic", "--predictions-topic", "--rejected-topic")}
+        argv = [word for pair in (named | {"--shadow-topic": fine} | {place: compacted}).items() for word in pair]
+        argv += ["--bootstrap-servers", broker, "--registry", str(registry), "--accept-rejected-topic", "--dry-run"]
+        code = main(["score_stream", *argv])
+        err = capsys.readouterr().err
+        assert code == (0 if place == "--source-topic" else 1), err
+        assert (f"topic '{compacted}': cleanup.policy is compact, wanted delete" in err) == (code == 1)

@@ -13,7 +13,7 @@ import pytest
 
 from beam_jobs.breaker import BreakerSettings, TooManyRejected
 from beam_jobs.event_files import json_events
-from beam_jobs.event_policy import EventPolicy, GuardedScoring
+from beam_jobs.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.event_scoring import EventScorer
 from beam_jobs.events import EventBatch
 from beam_jobs.value_format import ValueFormat
@@ -194,7 +194,9 @@ def test_m21_fewer_scores_than_rows_stop_the_job(scorer, good):
     def change(features, scores):
         return scores[:-1] if len(features) > 1 else scores  # row by row nobody would see it
 
-    with pytest.raises(OnegraphError, match="3 rows in, 3 features and 2 scores out; stop and look at the bundle"):
+    with pytest.raises(
+        OnegraphError, match=r"3 rows in, scores of shape \(2,\) out, wanted \(3,\); stop and look at the bundle"
+    ):
         EventScorer(with_model(scorer, change)).score(batch([changed(good)] * 3))
 
 
@@ -223,7 +225,7 @@ def test_no_value_of_a_record_is_in_our_headers_or_the_log_or_an_error(scorer, g
     assert len(rejections) == len(values)
     try:
         with pytest.raises(TooManyRejected) as caught:
-            guarded.scored(len(values), lambda: (outcome, rejections), lambda: 1)
+            guarded.scored(events, lambda _: Judged(outcome, rejections, 1), lambda: 1)
     finally:
         guarded.close()
     shown = [header for headers in outcome.rejected.headers for header in headers]

@@ -1,10 +1,14 @@
 """A stream with records that end the process: they are rejected after restarts, everything else is scored."""
 
+import collections
 import json
+
+import kafka
+import pytest
 
 from beam_jobs.event_files import json_events
 from schemas.schema import SERVING
-from tests.deadly_stream import ABORT, HANG
+from tests.deadly_stream import ABORT, HANG, SLOW
 from tests.kafka_records import committed, put, read
 
 
@@ -47,3 +51,56 @@ def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_sco
         (HANG, b"x", places[2], b"score", b"TIMEOUT"),
     ]
     assert committed(broker, source, source)[1] == 40
+
+
+@pytest.fixture(params=["kafka-python", "confluent"])
+def run(request, broker, topics, registry, jobs, tmp_path):
+    """Runs a job to its topic's end, again after every death; returns its summary, the exits, and what came out."""
+
+    def run(source, *options):
+        good, bad, log = topics("predictions", partitions=2), topics("rejected", partitions=2), tmp_path / "exits"
+        argv = [
+            *("score_stream", "--bootstrap-servers", broker, "--registry", str(registry), "--group", source),
+            *("--source-topic", source, "--predictions-topic", good, "--rejected-topic", bad, "--until-caught-up"),
+            *("--accept-rejected-topic", "--marker-folder", str(tmp_path / "markers"), "--breaker", "off", "--json"),
+            *("--kafka-client", request.param, *options),
+        ]
+        job = jobs("tests.deadly_stream:supervise", [str(log), *argv])
+        assert job.wait(500) == 0, job.err.read_text()
+        scored = [json.loads(record.value)["id"] for record in read(broker, good)]
+        rejected = [dict(record.headers)["onegraph.source"].decode() for record in read(broker, bad)]
+        return json.loads(job.out.read_text()), log.read_text().split(), scored, rejected
+
+    return run
+
+
+def test_what_is_slow_only_together_is_scored_in_parts_each_event_once_and_in_order(broker, topics, run, taxi, trips):
+    source = topics("slow", partitions=2)
+    values = json_events(trips.slice(0, 60).select(taxi.schema.environment(SERVING).names))
+    for partition in (0, 1):
+        slow = [value[:-1] + b", " + SLOW + b"}" if 5 <= row < 25 else value for row, value in enumerate(values[:30])]
+        put(broker, source, partition, slow)
+    result, exits, scored, rejected = run(source, "--batch-deadline-ms", "4000", "--read-budget-ms", "60000")
+    assert exits[-1] == "0"
+    assert set(exits[:-1]) == {"1"}, "the watchdog ended them"
+    assert rejected == []
+    # What was sent and not committed before a death comes again; else each is there once, in its partition's order.
+    assert list(dict.fromkeys(scored)) == [f"{source}/{partition}/{row}" for partition in (0, 1) for row in range(30)]
+    assert result["batches"] > 1
+    assert committed(broker, source, source) == {0: 30, 1: 30}
+
+
+def test_large_records_that_nobody_wants_are_rejected_batch_by_batch(broker, topics, run, taxi, trips):
+    source = topics("large", partitions=1)
+    good = json_events(trips.slice(0, 20).select(taxi.schema.environment(SERVING).names))
+    large = b'{"x": [' + b"{}," * 20_000 + b'{}], "q": 1, "q": 2}'
+    producer = kafka.KafkaProducer(bootstrap_servers=broker, compression_type="gzip", batch_size=1 << 20, linger_ms=50)
+    for value in [*[large] * 300, *good]:
+        producer.send(source, value)
+    producer.flush()
+    producer.close()
+    result, exits, scored, rejected = run(source, "--batch-deadline-ms", "8000", "--max-batch-bytes", "600000")
+    assert exits == ["0"]
+    assert result["rejected_by_reason"] == {"JSON_DUP_KEY": 300}
+    assert result["batches"] >= 20
+    assert collections.Counter(scored + rejected) == collections.Counter(f"{source}/0/{row}" for row in range(320))

@@ -1,6 +1,7 @@
 """`status` beside a real job: its file, its endpoint, and what a person sees of both."""
 
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -11,8 +12,9 @@ import time
 import urllib.request
 
 import pytest
+import rich.console
 
-from beam_jobs import run_files, status
+from beam_jobs import run_files, status, status_page
 from beam_jobs.command_line import main
 from beam_jobs.event_files import json_events
 from beam_jobs.settings import Status
@@ -122,6 +124,21 @@ def test_files_in_somebody_elses_folder_are_refused(tmp_path, capsys):
     (tmp_path / f"onegraph-{os.getuid()}").chmod(0o777)
     assert main(["status"]) == 1
     assert "is not a folder of this user alone" in capsys.readouterr().err
+
+
+def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
+    wild = "\x1b[2J\x9b31m\u202e"
+    pointer = {name: f"{name}{wild}" for name in ("champion", "when", "who", "why")}
+    (tmp_path / "live.json").write_text(json.dumps({"generation": 1, **pointer}))
+    assert main(["status", "--registry", str(tmp_path)]) == 0
+    err = capsys.readouterr().err
+    assert "who\\x1b[2J" in err
+    assert all(one.isprintable() or one == "\n" for one in err)
+    drawn = io.StringIO()
+    found = status.look(Status(registry=str(tmp_path)))
+    rich.console.Console(file=drawn, width=300).print(status_page.drawn(found, 0.0))  # as --watch does
+    assert "who\\x1b[2J" in drawn.getvalue()
+    assert all(one.isprintable() or one == "\n" for one in drawn.getvalue())
 
 
 def test_an_address_that_does_not_answer_is_named(capsys):

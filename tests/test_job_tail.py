@@ -41,6 +41,18 @@ def test_from_now_to_the_end_is_nothing(broker, topic, capsys):
     assert capsys.readouterr().out == f'{{"topic": "{topic}", "records": 0}}\n'
 
 
+def test_nothing_of_a_record_is_obeyed_by_a_terminal(broker, topics, capsys):
+    topic = topics("wild", message_timestamp_after_max_ms=2**63 - 1)
+    wild = "\x1b]0;title\x07\x1b[31m\x9b2J\u202e\n"
+    put(broker, topic, 0, [wild.encode()], [wild.encode()], [2**62], [[(wild, wild.encode()), ("h" * 1000, None)]])
+    assert tail(broker, topic, "--from-start", "--until-end") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert line.count("\\x1b[31m\\x9b2J\\u202e\\n") == 4
+    assert "  4611686018427387904 ms since 1970  " in line
+    assert line.endswith("h... (1,000 bytes)=null")
+
+
 def test_refusals(broker, capsys):
     assert tail(broker, "nowhere") == 1
     assert "no topic 'nowhere'" in capsys.readouterr().err

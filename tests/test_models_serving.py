@@ -110,7 +110,7 @@ def test_shadow_that_loses_rows_scores_none_and_stops_nobody_but_a_decider_stops
     serving = Serving(1, Variants(first).with_shadow(second), {**scorers, second: apart})
     champion, shadow = scored(serving, batch, owners)
     assert (len(champion.rows), len(shadow.rows)) == (ROWS, 0)
-    with pytest.raises(RowsDiffer, match=f"{ROWS} rows in, {ROWS} features and {ROWS - 1} scores out"):
+    with pytest.raises(RowsDiffer, match=rf"{ROWS} rows in, scores of shape \({ROWS - 1},\) out, wanted \({ROWS},\)"):
         scored(Serving(1, Variants(second), {**scorers, second: apart}), batch, owners)
 
 

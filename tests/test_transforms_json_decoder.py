@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -199,3 +200,18 @@ def test_fast_path_agrees_with_the_strict_path(before, values):
     assert decoded.rows.tolist() == rows
     assert decoded.batch.equals(build_batch(SCHEMA, list(zip(*cells, strict=True)) or [(), (), ()]))
     assert sum(decoded.unknown_fields.values()) == unknown
+
+
+@pytest.mark.parametrize(
+    "record", [b'{"x": [%s{}]}' % (b"{}," * 5_000), b"{%s}" % b",".join(b'"u%d": 1' % n for n in range(5_000))]
+)
+def test_values_that_nobody_wants_take_memory_one_record_at_a_time(record):
+    decoder = JsonDecoder(SCHEMA)
+    peaks = []
+    for count in (1, 1, 40):
+        tracemalloc.start()
+        decoded = decoder([record] * count)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(decoded.rows) == count
+    assert peaks[2] < peaks[1] + 3 * 40 * len(record), "the bytes of the batch, and not what they hold"

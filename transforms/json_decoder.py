@@ -28,6 +28,7 @@ _TYPES: Mapping[Kind, Any] = {
 _ANY_SCALAR = int | float | str | bool | None | msgspec.UnsetType
 _UNSET = msgspec.UNSET
 _LEARNED_FIELDS = 32
+_LOOKED_AT = 1_000  # names of a batch are looked at for the fields to learn, and no more
 # A NUL, a colon, or half of a surrogate pair: the first is refused, the others spoil the count or may stand alone.
 _HARD_ESCAPE = re.compile(rb"\\u(?:0000|003|[dD])")
 _astuple = msgspec.structs.astuple
@@ -61,17 +62,18 @@ class JsonDecoder:
         rows, complete = self._fast_rows(values)
         unknown = _Unknown(self.limits.max_unknown_fields)
         unknown.add_learned(self._learned, [row for row in rows if row is not None], len(self.schema.columns))
-        faults, found = Faults(), []
+        faults, plain = Faults(), set[str]()
         for index in [index for index, row in enumerate(rows) if row is None]:
             try:
-                rows[index], others = self._strict.read(values[index])
+                rows[index], names = self._strict.read(values[index])
             except Refused as refused:
                 faults.add(index, refused.reason, refused.path)
             else:
-                found += others
-        unknown.add(name for name, _ in found)
+                unknown.add(names)
+                if len(plain) < _LOOKED_AT:
+                    plain.update(name for name, is_plain in names.items() if is_plain)
         if self._plain_names:
-            self._learn(found)
+            self._learn(plain)
         kept = np.arange(len(rows), dtype=np.int64)
         if faults:
             kept = np.array([index for index, row in enumerate(rows) if row is not None], np.int64)
@@ -141,10 +143,9 @@ class JsonDecoder:
             [None if cell is _UNSET else cell for cell in column] if _UNSET in column else column for column in columns
         ]
 
-    def _learn(self, found: list[tuple[str, Any]]) -> None:
+    def _learn(self, names: set[str]) -> None:
         room = _LEARNED_FIELDS - len(self._learned)
-        plain = {name for name, value in found if _is_plain(name) and not isinstance(value, (list, dict))}
-        new = sorted(plain - set(self._learned))[:room]
+        new = sorted(filter(_is_plain, names - set(self._learned)))[:room]
         if new:
             self._learned += tuple(new)
             self._make_fast_path()

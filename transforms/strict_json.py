@@ -53,15 +53,20 @@ class StrictJson:
         self._names = frozenset(schema.names)
         self._limits = limits
 
-    def read(self, value: bytes | None) -> tuple[list[Any], list[tuple[str, Any]]]:
-        """Return the record's cells in schema order and its unknown fields; raises `Refused`."""
+    def read(self, value: bytes | None) -> tuple[list[Any], dict[str, bool]]:
+        """Return the record's cells in schema order; of its unknown fields the names, and which have a plain value.
+
+        Raises `Refused`.
+        """
         record = self._parse(value)
         if not isinstance(record, _Object):
             raise Refused(Reason.TYPE)
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
         cells = [_cell(column, record.get(column.name)) for column in self._columns]
-        return cells, [(name, found) for name, found in record.items() if name not in self._names]
+        unknown = ((name, value) for name, value in record.items() if name not in self._names)
+        # A batch may have a lot of values that nobody wants: none is kept.
+        return cells, {name: not isinstance(value, (list, dict)) for name, value in unknown}
 
     def _parse(self, value: bytes | None) -> Any:
         if value is None:
