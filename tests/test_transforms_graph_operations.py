@@ -168,6 +168,23 @@ def test_variables_are_saved_and_restored_by_functions_that_nothing_else_reaches
         check_saved_model(own)
 
 
+def named_like_an_operation(graph):
+    in_a_branch(graph, "NoOp")
+    graph.graph_def.library.function[-1].signature.name = "WriteFile"
+    function(graph, "_pruned").node_def.add(name="write", op="WriteFile")
+
+
+def named_twice(graph):
+    graph.graph_def.library.function.add().signature.name = function(graph, "_pruned").signature.name
+
+
+@pytest.mark.parametrize("change", [named_like_an_operation, named_twice])
+def test_a_function_has_a_name_of_its_own(own, change):
+    changed(own, change)
+    with pytest.raises(ArtifactError, match="a function of its SavedModel has the name of another or of an operation"):
+        check_saved_model(own)
+
+
 def test_names_of_several_lines_are_shown_in_one(own):
     changed(own, lambda graph: in_the_call(graph, "Write\nFile" * 50))
     with pytest.raises(ArtifactError, match=r"operation 'Write\\nFile") as caught:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.python.framework import op_def_registry
 
 from schemas.errors import ArtifactError
 from schemas.plain_files import read_plain
@@ -76,6 +77,7 @@ class _Checked:
         self._objects = graph.object_graph_def
         self._assets = [asset.filename for asset in graph.asset_file_def]
         self._functions = {function.signature.name: function for function in graph.graph_def.library.function}
+        self._one_of_each = len(self._functions) == len(graph.graph_def.library.function)
         self._roots = self._named_by_objects()
         self._callers: dict[str, list[tuple[function_pb2.FunctionDef, node_def_pb2.NodeDef]]] = {}
         self._called = self._reached()
@@ -87,6 +89,9 @@ class _Checked:
             parts = pathlib.PurePosixPath(name).parts
             if not parts or ".." in parts or name.startswith("/"):
                 raise _NotAllowed("an asset of its SavedModel lies outside it; build it again")
+        for name in self._functions:  # its name would stand for the operation here, and TensorFlow might take that
+            if not self._one_of_each or op_def_registry.get(name) is not None:
+                raise _NotAllowed("a function of its SavedModel has the name of another or of an operation")
         known = allowed() | self._functions.keys()
         for node in self._nodes:
             _check_known(node, known | _SAVE_AND_RESTORE, "its graph")
