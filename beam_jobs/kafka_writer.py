@@ -1,6 +1,7 @@
 """`WriteOutcomes`: predictions and rejected records to their topics, and behind them the group's committed offsets."""
 
 import collections
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -126,12 +127,11 @@ class SendOutcomes(beam.DoFn):
 
     def setup(self) -> None:
         sink = self._sink
-        self._keys = (
-            ("producer", sink.servers, sink.hold_s),
-            positions_key(sink),
-        )
-        self._producer = process_wide.borrow(self._keys[0], lambda: _producer(sink))
-        self._committer = process_wide.borrow(self._keys[1], lambda: positions(sink))
+        with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
+            key = "producer", sink.servers, sink.hold_s
+            self._producer = process_wide.borrow_until(borrowed, key, lambda: _producer(sink))
+            self._committer = process_wide.borrow_until(borrowed, positions_key(sink), lambda: positions(sink))
+            self._borrowed = borrowed.pop_all()
 
     def start_bundle(self) -> None:
         self._writer = OutcomeWriter(self._producer, self._sink)
@@ -151,8 +151,7 @@ class SendOutcomes(beam.DoFn):
             self._commit()
 
     def teardown(self) -> None:
-        for key in self._keys:
-            process_wide.give_back(key)
+        self._borrowed.close()
 
     def _take(self, at_most_waiting: int) -> None:
         for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):

@@ -5,6 +5,7 @@ borrows in `setup` and gives back in `teardown`; the thing is closed when nobody
 may take long (a bundle loads, a broker does not answer): whoever wants another thing does not wait for it.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -38,6 +39,13 @@ def borrow(key: Hashable, make: Callable[[], Any]) -> Any:
                 _leave(key, place)
                 raise
         return place.thing
+
+
+def borrow_until(end: contextlib.ExitStack, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Borrow a thing until `end` closes."""
+    thing = borrow(key, make)
+    end.callback(give_back, key)
+    return thing
 
 
 def give_back(key: Hashable) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -88,13 +88,15 @@ class ScoreBatches(beam.DoFn):
         with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
             metrics, isolation = scoring.metrics, scoring.isolation
             if metrics:
-                _borrow(borrowed, ("metrics", metrics), lambda: announced_worker(metrics))
+                process_wide.borrow_until(borrowed, ("metrics", metrics), lambda: announced_worker(metrics))
             key = "scorer", scoring.registry, scoring.trusted, scoring.check
             stop = process_wide.stop_signal(scoring.policy.job) if scoring.policy.job else None
-            self._live = _borrow(borrowed, key, lambda: _follow(scoring, stop))
+            self._live = process_wide.borrow_until(borrowed, key, lambda: _follow(scoring, stop))
             self._isolated: Any = None
             if isolation:
-                self._isolated = _borrow(borrowed, ("isolation", isolation), lambda: IsolatedScoring(isolation))
+                self._isolated = process_wide.borrow_until(
+                    borrowed, ("isolation", isolation), lambda: IsolatedScoring(isolation)
+                )
             self._guarded = GuardedScoring(scoring.policy)
             borrowed.callback(self._guarded.close)
             self._borrowed = borrowed.pop_all()
@@ -151,9 +153,3 @@ class ScoreBatches(beam.DoFn):
 def _generation(serving: Serving) -> Hashable:
     """Return what tells it from every other: a forged pointer may have the number of a true one."""
     return serving.generation, serving.variants
-
-
-def _borrow(borrowed: contextlib.ExitStack, key: Hashable, make: Callable[[], Any]) -> Any:
-    thing = process_wide.borrow(key, make)
-    borrowed.callback(process_wide.give_back, key)
-    return thing

@@ -10,6 +10,7 @@ from models.bundle import write_bundle
 from models.golden import replay_golden
 from models.scorer import Scored, Scorer
 from schemas.errors import ArtifactError
+from transforms.finite import infinite_rows, kept_rows
 from transforms.graph import TransformGraph
 
 # Given a bundle, its golden rows and what it makes of them; raises where it cannot be used.
@@ -40,7 +41,11 @@ def loaded(path: str | pathlib.Path, bundle_id: str, graphs: dict[str, Transform
     scorer = Scorer.load(path, graphs=graphs)
     if scorer.bundle_id != bundle_id:
         raise ArtifactError(f"{scorer.path}: is bundle {scorer.bundle_id}, the pointer names {bundle_id}")
-    check(scorer, *replay_golden(scorer, scorer.path / "golden"))
+    rows, scored = replay_golden(scorer, scorer.path / "golden")
+    if infinite := infinite_rows(scored.features, scorer.feature_names):  # older bundles have such, no prediction does
+        kept = kept_rows(rows.num_rows, infinite)
+        rows, scored = rows.take(pa.array(kept)), Scored(scored.features[kept], scored.scores[kept])
+    check(scorer, rows, scored)
     return scorer
 
 
