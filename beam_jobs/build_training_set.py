@@ -51,7 +51,7 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     if settings.rows_per_shard < 1:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
     dataflow.refuse_shared_folder(_options(settings), "build_training_set", settings.output)
-    check_path(settings.output)
+    check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     files = find_files(settings.data)
     check_files(files, use_case.schema.environment(TRAINING))

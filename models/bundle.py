@@ -17,6 +17,7 @@ from models.evaluation import KIND as EVALUATION
 from models.evaluation import evaluation_path, manifest_fingerprint
 from models.scorer import KIND, Scorer
 from models.training import KIND as CANDIDATE
+from models.training_set import check_names
 from schemas import artifact
 from schemas.errors import ArtifactError, GateRefusal
 from schemas.plain_files import read_plain, sync
@@ -32,6 +33,7 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
     """
     opened = artifact.open_artifact(candidate, CANDIDATE)
     opened.verify()
+    check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
     path = evaluation_path(candidate)
     if not path.exists():
         raise ArtifactError(f"{candidate}: not evaluated (no {path}); run `onegraph evaluate` first")

@@ -41,7 +41,9 @@ class GoldenValues:
             texts = _texts(column, statistics)
             return cls(lambda rows: list(itertools.islice(itertools.cycle(texts), rows)), (None, *_UNSEEN), missing)
         quantiles = _quantiles(column, schema, statistics)
-        number = _float32 if column.kind is Kind.FLOAT else _int64
+        number = _whole_float32 if column.boolean else _float32
+        if column.kind is Kind.INT:
+            number = _int64
 
         def like_the_data(rows: int) -> list[Any]:
             ranks = np.linspace(0.0, len(quantiles) - 1.0, rows)
@@ -58,6 +60,10 @@ class GoldenValues:
 
 def _float32(value: float) -> float:
     return float(np.float32(min(max(value, _FLOAT32[0]), _FLOAT32[1])))
+
+
+def _whole_float32(value: float) -> float:
+    return float(round(value))
 
 
 def _int64(value: float) -> int:
@@ -86,13 +92,8 @@ def _edges(quantiles: Sequence[float]) -> Iterator[float]:
 
 def _quantiles(column: Column, schema: Schema, statistics: FeatureNameStatistics | None) -> Sequence[float]:
     """Return numbers that rise from the least to the most: those of the training data, or the ends in the schema."""
-    least, most = 0.0, 100.0
-    if schema.event_time is not None and column.name == schema.event_time[0]:
-        least, most = (time / schema.event_time[1] for time in _TIMES)
-    if column.minimum is not None:
-        least, most = column.minimum, max(most, column.minimum + 100.0)
-    if column.maximum is not None:
-        least, most = min(least, column.maximum), column.maximum
+    time, milliseconds = schema.event_time or (None, 1)
+    least, most = _recent(column, milliseconds) if column.name == time else _ends(column)
     if statistics is None or not statistics.HasField("num_stats"):
         return least, most
     numbers = statistics.num_stats
@@ -101,3 +102,21 @@ def _quantiles(column: Column, schema: Schema, statistics: FeatureNameStatistics
             ends = [histogram.buckets[0].low_value, *(bucket.high_value for bucket in histogram.buckets)]
             return sorted(end for end in ends if np.isfinite(end)) or (least, most)
     return sorted((numbers.min, numbers.median, numbers.max))
+
+
+def _ends(column: Column) -> tuple[float, float]:
+    least, most = 0.0, 100.0
+    if column.minimum is not None:
+        least, most = column.minimum, max(most, column.minimum + 100.0)
+    if column.maximum is not None:
+        least, most = min(least, column.maximum), column.maximum
+    return least, most
+
+
+def _recent(column: Column, milliseconds: int) -> tuple[float, float]:
+    """Return times of this century, in the column's unit, or its own limits where these lie elsewhere."""
+    least, most = (time / milliseconds for time in _TIMES)
+    lowest, highest = _ends(column)
+    if least > highest or most < lowest:
+        return lowest, highest
+    return max(least, lowest), min(most, highest)

@@ -210,11 +210,13 @@ def halved(
 def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:
     """Graph, model and schema change together or not at all; times can be read."""
     manifest, path = opened.manifest, opened.path
-    roles.event_time(schema.columns, str(path / "schema.pbtxt"))
+    roles.event_time(schema.environment(SERVING).columns, str(path / "schema.pbtxt"))
     if schema.fingerprint != manifest["schema_fingerprint"]:
         raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
     if graph.schema.fingerprint != schema.environment(SERVING).fingerprint:
-        raise ArtifactError(f"{path / 'graph'}: built for another schema than {path / 'schema.pbtxt'}; release again")
+        raise ArtifactError(
+            f"{path / 'graph'}: built for another schema than {path / 'schema.pbtxt'}; build, train and release again"
+        )
     if graph.fingerprint != manifest["graph_fingerprint"]:
         raise ArtifactError(f"{path / 'graph'}: not the graph that the manifest names; release again")
     wanted = manifest["feature_names"]

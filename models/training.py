@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import logging
 import pathlib
 import shutil
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xgboost
 
 from models import xgb
@@ -15,6 +17,8 @@ from models.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas import artifact
 from schemas.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 KIND = "candidate"
 MODEL = "model"
@@ -37,7 +41,9 @@ def train_candidate(
     """
     check(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
-    trained = xgb.train(spec, training_set.feature_names, training_set.load("train"), training_set.load("eval"))
+    train_split = training_set.load("train")
+    _tell_missing(training_set, train_split.features)
+    trained = xgb.train(spec, training_set.feature_names, train_split, training_set.load("eval"))
     path = artifact.create(output, KIND)
     xgb.save(trained.booster, path / MODEL)
     shutil.copytree(training_set.graph, path / "graph")
@@ -50,6 +56,7 @@ def train_candidate(
         "use_case": use_case.name,
         "model": spec_as_json(spec),
         "feature_names": list(training_set.feature_names),
+        "training_set_format": training_set.manifest.get("format", 1),
         "feature_kinds": list(training_set.feature_kinds),
         "slices": list(training_set.slices),
         "schema_fingerprint": training_set.manifest["schema_fingerprint"],
@@ -59,6 +66,17 @@ def train_candidate(
         "versions": {"xgboost": xgboost.__version__},
     }
     return artifact.complete(path, KIND, facts)
+
+
+def _tell_missing(training_set: TrainingSet, features: np.ndarray) -> None:
+    """Warn of features that no row has: one infinite value is enough for an analyzer to make NaN of all."""
+    for place in np.flatnonzero(np.isnan(features).all(axis=0)).tolist():
+        _log.warning(
+            "%s: feature %r is missing in every row of split train; does a division in preprocessing_fn give infinity "
+            "before it is scaled?",
+            training_set.path,
+            training_set.feature_names[place],
+        )
 
 
 def check(use_case: UseCase, training_set: TrainingSet) -> None:

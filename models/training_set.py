@@ -2,14 +2,14 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
-from schemas.schema import Schema
+from schemas.schema import SERVING, Schema
 from transforms.examples import TEXTS, ExampleDecoder, stored_name
 from transforms.finite import infinite_rows
 from transforms.tfrecord import read_shard
@@ -38,6 +38,7 @@ class TrainingSet:
         self.feature_kinds = tuple(self.manifest["feature_kinds"])
         self.slices = tuple(self.manifest["slices"])
         self._check_format()
+        self._check_graph()
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "TrainingSet":
@@ -79,15 +80,18 @@ class TrainingSet:
 
     def _check_format(self) -> None:
         written = self.manifest.get("format", 1)
-        taken = [name for name in self.feature_names if stored_name(name) != name]
-        if written == 1 and taken:
-            raise ArtifactError(
-                f"{self.path}: a training set of format 1, in which feature {taken[0]!r} cannot be told from what is "
-                "ours; build it again"
-            )
+        check_names(self.path, self.feature_names, written)
         if written not in (1, FORMAT):
             raise ArtifactError(
                 f"{self.path}: a training set of format {written!r}, this onegraph reads 1 and {FORMAT}; build it again"
+            )
+
+    def _check_graph(self) -> None:
+        """A graph of before may read columns that serving does not have by now, the label's among them."""
+        if Schema.load(self.graph / "schema.pbtxt").fingerprint != self.schema.environment(SERVING).fingerprint:
+            raise ArtifactError(
+                f"{self.graph}: reads other columns than serving has by {self.path / 'schema.pbtxt'}; build the "
+                "training set again"
             )
 
     def _check_finite(self, split: str, features: np.ndarray) -> None:
@@ -108,4 +112,14 @@ class TrainingSet:
             np.concatenate([features for features, _, _ in blocks]),
             np.concatenate([label for _, label, _ in blocks]),
             {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
+        )
+
+
+def check_names(where: str | pathlib.Path, feature_names: Sequence[str], written: int) -> None:
+    """Raise `ArtifactError` for a feature that a training set of format 1 took for the label or a slice."""
+    taken = [name for name in feature_names if stored_name(name) != name]
+    if written == 1 and taken:
+        raise ArtifactError(
+            f"{where}: of a training set of format 1, in which feature {taken[0]!r} cannot be told from what is ours; "
+            "build and train again"
         )

@@ -47,6 +47,11 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
     spec = _member(model, files[2], "MODEL")
     if not isinstance(spec, ModelSpec):
         raise InputError(f"{files[2]}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
+    for column in spec.slices:
+        if column in schema and schema[column].role("personal") is not None:
+            raise InputError(
+                f"{files[2]}: slice {column!r} is personal, and an evaluation names its values; take it out"
+            )
     return UseCase(
         name=name,
         schema=schema,

@@ -15,6 +15,7 @@ from schemas.errors import InputError
 # The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
 _THREADS = 2
 _OURS = ("objective", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
+_QUIET = ("verbosity", "validate_parameters")  # what is told, not what is learnt
 _FIELDS = {
     **dict.fromkeys(("rounds", "num_round", "num_boost_round", "n_estimators"), "rounds"),
     "early_stopping_rounds": "early_stopping_rounds",
@@ -42,7 +43,7 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
     XGBoost itself is asked: it trains one tree on made-up rows of so many features, and says what it did not use.
     """
     for name in spec.parameters:
-        if name in _OURS:
+        if name in (*_OURS, *_QUIET):
             raise InputError(f"model: parameter {name!r} is set by the family; remove it")
         if name in _FIELDS:
             option = "--" + _FIELDS[name].replace("_", "-")
@@ -54,7 +55,7 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
         raise InputError(f"model: booster is {booster!r}, wanted gbtree, which can be cut to its best round")
     values = np.arange(_ROWS * features, dtype=np.float32).reshape(_ROWS, features) % 7
     rows = xgboost.DMatrix(values, label=np.arange(_ROWS) % 2)
-    parameters = {**all_parameters(spec), "nthread": 1, "verbosity": 1, "validate_parameters": True}
+    parameters = {**all_parameters(spec), "verbosity": 1, "validate_parameters": True}
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:

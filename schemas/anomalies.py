@@ -6,7 +6,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas.schema import Column, Schema, is_column
-from schemas.statistics import ColumnStatistics, TextStatistics
+from schemas.statistics import MAX_DISTINCT, ColumnStatistics, TextStatistics
 
 _SHOWN = 20
 
@@ -59,10 +59,12 @@ def _measured(
     distinct, unique = len(seen.counts), feature.unique_constraints
     if unique.HasField("min") and not seen.forgot:
         yield "unique_constraints.min", unique.min, distinct, distinct >= unique.min
+    if seen.forgot:
+        distinct = max(distinct, MAX_DISTINCT + 1)  # there were more, how many is not known
     if unique.HasField("max"):
         yield "unique_constraints.max", unique.max, distinct, distinct <= unique.max
     mass = feature.distribution_constraints.min_domain_mass
-    if feature.HasField("distribution_constraints") and column.domain is not None and seen.present:
+    if feature.HasField("distribution_constraints") and column.domain is not None and seen.present and not seen.forgot:
         inside = 1.0 - sum(count for value, count in seen.counts.items() if value not in column.domain) / seen.present
         yield "distribution_constraints.min_domain_mass", mass, inside, inside >= mass
 

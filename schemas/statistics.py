@@ -21,7 +21,7 @@ from schemas.schema import Column, Kind, Schema
 _BUCKETS = 10
 _TOP_VALUES = 20
 _RANKS = 1000
-_MAX_DISTINCT = 20_000
+MAX_DISTINCT = 20_000
 _TYPES = {
     Kind.FLOAT: statistics_pb2.FeatureNameStatistics.FLOAT,
     Kind.INT: statistics_pb2.FeatureNameStatistics.INT,
@@ -109,8 +109,8 @@ class TextStatistics:
 
     def _count(self, counts: Mapping[str, int]) -> None:
         self.counts.update(counts)
-        if len(self.counts) > _MAX_DISTINCT:
-            self.counts = collections.Counter(dict(self.ranked()[: _MAX_DISTINCT // 2]))
+        if len(self.counts) > MAX_DISTINCT:
+            self.counts = collections.Counter(dict(self.ranked()[: MAX_DISTINCT // 2]))
             self.forgot = True
 
 

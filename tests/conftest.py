@@ -1,7 +1,7 @@
 """What the tests share: a real broker, topics, the public data sets, Prism.
 
-Tests marked `needs_data`, `needs_prism` or `needs_flink` are left out, and counted, unless `--data DIR`,
-`--prism BINARY` or `--flink` is given. With the option they run, and fail where the thing is missing.
+Tests marked `needs_data`, `needs_prism`, `needs_flink` or `needs_time` are left out, and counted, unless `--data DIR`,
+`--prism BINARY`, `--flink` or `--long` is given. With the option they run, and fail where the thing is missing.
 """
 
 import os
@@ -42,6 +42,7 @@ _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),
     "needs_prism": ("--prism", "tests on Prism"),
     "needs_flink": ("--flink", "tests on a Flink cluster"),
+    "needs_time": ("--long", "tests that take minutes"),
 }
 
 
@@ -51,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-bundles", type=int, default=100, metavar="N", help="hostile bundles that a follower meets")
     what = "start a Flink cluster of real processes and add the tests that need it"
     parser.addoption("--flink", action="store_const", const=True, help=what)
+    parser.addoption("--long", action="store_const", const=True, help="add the tests that take minutes")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -236,7 +236,8 @@ def test_what_cannot_be_explained_is_rejected_and_counted(own, tmp_path, capsys,
 
 
 def test_golden_rows_may_hold_them_and_are_compared_as_bits(scorer, rows, tmp_path):
-    golden.write_golden(scorer, rows.slice(0, 20), tmp_path)
+    many = pa.concat_batches([rows.slice(0, 20)] * (golden.ROWS // 20 + 1)).slice(0, golden.ROWS)
+    golden.write_golden(scorer, many, tmp_path)
     _, wanted = golden.read_golden(tmp_path)
-    assert np.isinf(wanted.features).any(axis=1).nonzero()[0].tolist() == [7, 11, 12]
+    assert np.isinf(wanted.features).any(axis=1).nonzero()[0].tolist()[:3] == [7, 11, 12]
     golden.replay_golden(scorer, tmp_path)

@@ -23,7 +23,8 @@ from tests.test_job_score_stream import (  # noqa: F401
     wait_until,
 )
 
-pytestmark = pytest.mark.timeout(600)  # several jobs start one after the other, one test waits for a broker to forget
+# Several jobs start one after the other, one test waits for a broker to forget.
+pytestmark = [pytest.mark.needs_time, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(params=["kafka-python", "confluent"])

@@ -196,7 +196,7 @@ def test_a_fact_of_another_type_is_refused(copied, name, value, said):
 @pytest.mark.parametrize("rows", [golden_rows_cut, golden_rows_cut_and_said])
 def test_golden_rows_that_were_cut_are_refused(copied, rows):
     complete_again(copied, **rows(copied))
-    with pytest.raises(ArtifactError, match=r"has 1 golden rows, the manifest says (128|1), wanted at least 128"):
+    with pytest.raises(ArtifactError, match=r"has 1 golden rows, the manifest says (256|1), wanted at least 128"):
         golden.replay_golden(Scorer.load(copied), copied / "golden")
 
 
@@ -209,3 +209,13 @@ def test_a_count_of_golden_rows_that_is_not_theirs_is_refused(copied):
 def test_nothing_pickled_inside(copied):
     suffixes = {path.suffix for path in copied.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".pbtxt", ".pb", ".ubj", ".arrow", ".index", ".data-00000-of-00001", ""}
+
+
+def test_a_candidate_of_before_that_took_a_feature_for_the_label(candidate, tmp_path):
+    copied = shutil.copytree(candidate, tmp_path / "candidate")
+    manifest = json.loads((copied / artifact.MANIFEST).read_text())
+    assert manifest.pop("training_set_format") == 2
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    artifact.complete(copied, "candidate", {**facts, "feature_names": ["fare", "label"]})
+    with pytest.raises(ArtifactError, match="feature 'label' cannot be told from what is ours; build and train again"):
+        bundle.check_releasable(copied)

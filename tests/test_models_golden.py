@@ -202,3 +202,27 @@ class _TakesAll:
 def _of(statistics, name):
     listed = statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics).datasets[0].features
     return next(feature for feature in listed if feature.path.step == [name])
+
+
+FLAGS = Schema.from_text(
+    "".join(f'feature {{ name: "flag_{n}" type: FLOAT bool_domain {{}} }}' for n in range(30))
+    + 'feature { name: "secret" type: FLOAT bool_domain {} annotation { tag: "personal:hash" } }'
+)
+
+
+def test_flags_are_0_and_1(tmp_path):
+    random = np.random.default_rng(1)
+    batch = pa.RecordBatch.from_pydict(
+        {name: random.integers(0, 2, ROWS).astype(np.float32) for name in FLAGS.names}, FLAGS.arrow_schema
+    )
+    path = build_graph(lambda inputs: {"a": fill(inputs["flag_0"], 0.0)}, FLAGS, [batch], tmp_path / "graph")
+    graph = TransformGraph.load(path)
+    split = Split(graph.apply(batch), (np.arange(ROWS) % 2).astype(np.float32), {})
+    booster = xgb.train(ModelSpec(parameters=FAST, rounds=2), graph.feature_names, split, split).booster
+    facts = {"use_case": "mine", "threshold": 0.5, "files": {}}
+    scorer = Scorer(artifact.Artifact(pathlib.Path("bundle"), facts), FLAGS, graph, xgb.XGBoostModel(booster))
+    seen = ColumnStatistics(FLAGS)
+    seen.add(batch)
+    rows = golden.choose_rows(scorer, seen.to_proto("train").SerializeToString()).to_pydict()
+    assert {len(values) for values in rows.values()} == {golden.ROWS}
+    assert all({0.0, 1.0, None} == set(values) for values in rows.values())

@@ -328,7 +328,7 @@ def test_bundle_that_the_job_cannot_use_is_refused(own, second_bundle, trials):
         assert (following.generation, following.refused) == (1, 1)
     finally:
         following.close()
-    with pytest.raises(InputError, match=r"no field 'fare' \(128 rows, 128\)"):
+    with pytest.raises(InputError, match=r"no field 'fare' \(256 rows, 256\)"):
         LiveScorer(own.path, poll_s=1, check=check, trials=trials)
 
 

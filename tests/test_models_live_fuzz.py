@@ -25,7 +25,7 @@ from schemas.errors import ArtifactError, OnegraphError
 from tests import fuzz_mutations as mutations
 from transforms.graph import graph_fingerprint
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.needs_time, pytest.mark.timeout(3600)]
 POINTERS, MANIFESTS = 600, 400
 SEED = 11
 POLL_S = 0.005

@@ -104,7 +104,7 @@ def test_golden_rows(scorer, tmp_path):
     assert rows.schema == scorer.schema.arrow_schema
     assert len(np.unique(wanted.scores)) > 20
     assert rows.column("company").null_count
-    assert golden.replay_golden(scorer, scorer.path / "golden") is None
+    assert golden.replay_golden(scorer, scorer.path / "golden")[0].equals(rows)
     golden.write_golden(scorer, rows, tmp_path)
     assert (tmp_path / golden.FILE).read_bytes() == (scorer.path / "golden" / golden.FILE).read_bytes()
 

@@ -260,3 +260,27 @@ def test_metrics_of_one_class_have_no_auc():
     assert (found["auc"], found["average_precision"], found["recall"]) == (None, None, None)
     assert np.isfinite(found["log_loss"])
     assert metrics.of_scores(np.empty(0), np.empty(0), 0.5)["log_loss"] is None
+
+
+def test_a_training_set_whose_graph_reads_more_than_serving_has(small_training_set, tmp_path):
+    copied = shutil.copytree(small_training_set, tmp_path / "set")
+    shutil.copy(copied / "schema.pbtxt", copied / "graph" / "schema.pbtxt")  # with `tips`, which only training has
+    manifest = json.loads((copied / artifact.MANIFEST).read_text())
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    artifact.complete(copied, "training_set", facts)
+    with pytest.raises(ArtifactError, match=r"graph: reads other columns than serving has .* build the training set"):
+        TrainingSet.open(copied)
+
+
+def test_a_feature_that_no_row_has_is_told(taxi, small_training_set, tmp_path, monkeypatch, caplog):
+    loaded = TrainingSet.load
+
+    def without_fare(self, split):
+        found = loaded(self, split)
+        found.features[:, self.feature_names.index("fare")] = np.nan
+        return found
+
+    monkeypatch.setattr(TrainingSet, "load", without_fare)
+    train_candidate(taxi, TrainingSet.open(small_training_set), tmp_path / "candidate", parameters=FAST, rounds=2)
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "models.training"]
+    assert "feature 'fare' is missing in every row of split train" in told

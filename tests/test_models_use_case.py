@@ -77,3 +77,11 @@ def test_model_that_is_none(folder):
 def test_name_that_is_none(name):
     with pytest.raises(InputError, match="wanted a name of lower case letters"):
         use_case.find(name)
+
+
+def test_a_personal_slice_is_refused(folder):
+    personal = 'feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }'
+    (folder / "schemas/mine.pbtxt").write_text(SCHEMA + personal)
+    (folder / "models/mine.py").write_text(MODEL.replace("seed=5", 'slices=("who",)'))
+    with pytest.raises(InputError, match=r"models/mine\.py: slice 'who' is personal"):
+        use_case.find("mine", folder)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas import anomalies
 from schemas.quantiles import Quantiles
 from schemas.schema import Schema
-from schemas.statistics import ColumnStatistics
+from schemas.statistics import MAX_DISTINCT, ColumnStatistics
 
 SCHEMA = Schema.from_text("""
 feature { name: "fare" type: FLOAT }
@@ -168,3 +168,12 @@ def test_limits_of_whole_columns_are_anomalies(fares, companies, broken):
         statistics.add(pa.RecordBatch.from_pydict(rows, LIMITED.arrow_schema))
     found = anomalies.limits(statistics, LIMITED)
     assert [f"{one['limit']} {one['wanted']} {one['found']}" for one in found] == broken
+
+
+def test_a_limit_of_distinct_strings_is_broken_even_where_the_rare_ones_are_forgotten():
+    schema = Schema.from_text('feature { name: "t" type: BYTES unique_constraints { max: 15000 } }')
+    statistics = ColumnStatistics(schema)
+    statistics.add(pa.RecordBatch.from_pydict({"t": [f"text {row}" for row in range(MAX_DISTINCT + 1)]}))
+    assert statistics.columns["t"].forgot
+    (broken,) = anomalies.limits(statistics, schema)
+    assert (broken["limit"], broken["wanted"], broken["found"]) == ("unique_constraints.max", 15000, MAX_DISTINCT + 1)

@@ -117,6 +117,13 @@ def test_what_is_no_feature_is_refused(output, message):
         OneNumberPerRow(lambda _: {"bad": output})({})
 
 
+def test_a_name_may_have_any_letter_but_no_control_character():
+    with pytest.raises(InputError, match=r"output 'two\\nlines': a feature's name is text without control characters"):
+        OneNumberPerRow(lambda _: {"two\nlines": tf.zeros([4])})({})
+    with tf.Graph().as_default():
+        assert list(OneNumberPerRow(lambda _: {"prix\u00a0moyen": tf.zeros([4])})({})) == ["prix\u00a0moyen"]
+
+
 def test_refusal_comes_when_the_pipeline_is_built(tmp_path):
     with pytest.raises(InputError, match=r"output 'pair' has shape \(None, 2\)"):
         build_graph(

@@ -19,7 +19,7 @@ from tfx_bsl.tfxio import tensor_adapter
 from schemas.errors import InputError
 from schemas.schema import Kind, Schema
 from transforms import graph_operations
-from transforms.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint
+from transforms.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint, is_feature_name
 from transforms.saved_model import canonicalize
 
 __all__ = ["AnalyzeGraph", "graph_fingerprint"]
@@ -63,7 +63,13 @@ class OneNumberPerRow:
     preprocessing_fn: PreprocessingFn
 
     def __call__(self, inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        outputs = {name: _one_number(name, tensor) for name, tensor in self.preprocessing_fn(inputs).items()}
+        made = self.preprocessing_fn(inputs)
+        for name in made:
+            if not is_feature_name(name):
+                raise InputError(
+                    f"preprocessing_fn: output {name!r}: a feature's name is text without control characters; rename it"
+                )
+        outputs = {name: _one_number(name, tensor) for name, tensor in made.items()}
         said = graph_operations.forbidden(tf.compat.v1.get_default_graph().as_graph_def())
         if said is not None:
             raise InputError(f"preprocessing_fn: {said}")

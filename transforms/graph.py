@@ -6,6 +6,7 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 
 import contextlib
 import pathlib
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ from transforms.packed_columns import PackedColumns
 SAVED_MODEL = "transform_fn"
 FEATURES = "features.json"
 RAW_SCHEMA = "schema.pbtxt"
+_KINDS = ("float", "int")
 
 # TensorFlow's CPU kernels compute whole packets with vector code and the rest of a batch with scalar code, whose
 # last bits differ. A batch padded to a multiple of 16 rows has no rest, so a row's bits do not depend on its batch.
@@ -60,10 +62,13 @@ class TransformGraph:
         _use_one_thread()
         try:
             described = parse_json(read_plain(path / FEATURES, _LARGEST))
-            features = [(_text(feature["name"]), _text(feature["kind"])) for feature in described["features"]]
+            features = [(feature["name"], feature["kind"]) for feature in described["features"]]
             schema = Schema.from_text(read_plain(path / RAW_SCHEMA, _LARGEST).decode(), str(path / RAW_SCHEMA))
         except (OSError, ValueError, KeyError, TypeError):
             raise ArtifactError(f"{path}: not a graph directory ({FEATURES} or {RAW_SCHEMA} is not there)") from None
+        for name, kind in features:
+            if not is_feature_name(name) or kind not in _KINDS:
+                raise ArtifactError(f"{path / FEATURES}: a feature is called {name!r}, of kind {kind!r}; build again")
         try:
             return cls(path, schema, features)
         except (OnegraphError, MemoryError):
@@ -148,10 +153,13 @@ def _use_one_thread() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise TypeError
-    return value
+def is_feature_name(name: object) -> bool:
+    r"""Say whether a feature may be called so: any text without control characters.
+
+    >>> is_feature_name("prix\u00a0moyen"), is_feature_name("two\nlines")
+    (True, False)
+    """
+    return isinstance(name, str) and all(unicodedata.category(letter) != "Cc" for letter in name)
 
 
 def _first_line(error: Exception) -> str:

@@ -94,7 +94,7 @@ def _name_arguments_by_position(function: function_pb2.FunctionDef) -> None:
 
     for node in function.node_def:
         node.input[:] = [rename(name) for name in node.input]
-    for name, value in function.ret.items():
+    for name, value in list(function.ret.items()):  # a map that changes while it is walked skips entries
         function.ret[name] = rename(value)
 
 
