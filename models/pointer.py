@@ -13,6 +13,7 @@ LIVE = "live.json"
 LARGEST = 1024 * 1024
 """Bytes that a pointer may have."""
 LAST_GENERATION = 999_999_999
+CURE = "`onegraph rollback --to CHAMPION` writes the same again, `onegraph rollback` the one before, both by history/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +46,11 @@ class Pointer:
         try:
             return _parsed(text)
         except (KeyError, TypeError, AttributeError):
-            raise ArtifactError(f"{where}: not a registry pointer; {_CURE}") from None
+            raise ArtifactError(f"{where}: not a registry pointer; {CURE}") from None
         except ValueError as error:
-            raise ArtifactError(f"{where}: not a registry pointer: {error}; {_CURE}") from None
+            raise ArtifactError(f"{where}: not a registry pointer: {error}; {CURE}") from None
         except InputError as error:
-            raise ArtifactError(f"{where}: {error}; {_CURE}") from None
-
-
-_CURE = "`onegraph rollback` goes by history/ and writes it anew"
+            raise ArtifactError(f"{where}: {error}; {CURE}") from None
 
 
 def _parsed(text: bytes | str) -> Pointer:

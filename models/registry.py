@@ -94,8 +94,11 @@ class Registry:
         """Return the champion's directory; raises `ArtifactError` where nothing was released."""
         return self.bundle_path(self.released().champion)
 
-    def bundle_path(self, bundle_id: str) -> pathlib.Path:
-        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted."""
+    def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
+        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted.
+
+        `still_wanted` is called now and then where this takes long, so that what it raises ends it.
+        """
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
             raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")

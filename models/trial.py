@@ -35,6 +35,10 @@ class TrialFailed(ArtifactError):
     """What was tried ended the child, hung it or took too much memory."""
 
 
+class TrialOverLimit(TrialFailed):
+    """It took too long or too much memory, or the child left: another time, with less beside it, it may not."""
+
+
 class TrialEnded(OnegraphError):
     """Whoever asked for the trial does not want to know any more."""
 
@@ -84,10 +88,11 @@ class Trials:
         while not self._turn.acquire(timeout=_LOOK_S):
             self._check_wanted(ended)
         try:
+            self._check_wanted(ended)
             for again in (True, False):
                 self._start_child()
                 self._await_ready(ended)
-                if self._told(request):
+                if self._told(request, ended):
                     break
                 self._end_child()
                 if not again:
@@ -146,12 +151,19 @@ class Trials:
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
-    def _told(self, request: bytes) -> bool:
-        """Say what to do; False where the child is gone, as one that was kept may be."""
-        with contextlib.suppress(OSError):
+    def _told(self, request: bytes, ended: threading.Event | None) -> bool:
+        """Say what to do; False where the child is gone or says nothing, as one that was kept may be."""
+        ends = time.monotonic() + self._start_s
+        try:
             self._channel.send_bytes(request)
-            return self._answer(self._start_s) == "began"
-        return False
+            while (answer := self._answer(_LOOK_S)) is None and time.monotonic() < ends:
+                self._check_wanted(ended)
+        except OSError:
+            return False
+        except TrialEnded:
+            self._end_child()  # its answer would be taken for that of the next trial
+            raise
+        return answer == "began"
 
     def _await_answer(self, what: str, ended: threading.Event | None) -> None:
         ends = time.monotonic() + self._deadline_s
@@ -160,7 +172,7 @@ class Trials:
             late, large = time.monotonic() > ends, taken > self._memory
             if late or large:
                 self._end_child()
-                raise TrialFailed(
+                raise TrialOverLimit(
                     f"{what}: takes more than {self._memory / GIB:g} GiB of memory to load and score its golden rows; "
                     + _CURE
                     if large
@@ -175,7 +187,10 @@ class Trials:
             how = self._buried()
             if how == "by SIGKILL":
                 raise ServiceError(f"{what}: the process that tried it was killed; see how much memory is free")
-            raise TrialFailed(f"{what}: ended the process that loads it and scores its golden rows, {how}; {_CURE}")
+            by_its_own = how.startswith("by SIG") and how != "by SIGALRM"  # the child's own alarm
+            raise (TrialFailed if by_its_own else TrialOverLimit)(
+                f"{what}: ended the process that loads it and scores its golden rows, {how}; {_CURE}"
+            )
         if self._memory_now() - self._resting > self._kept_memory:
             self._end_child()
         if answer != "done":
@@ -222,4 +237,6 @@ def _error(answer: str) -> OnegraphError:
     found = getattr(errors, kind, None)
     if isinstance(found, type) and issubclass(found, OnegraphError):
         return found(text)
-    return ServiceError(text) if kind == "OSError" else ArtifactError(f"{kind}: {text}")
+    if kind == "OSError":
+        return ServiceError(text)
+    return (TrialOverLimit if kind == "MemoryError" else ArtifactError)(f"{kind}: {text}")
