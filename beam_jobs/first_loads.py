@@ -1,7 +1,9 @@
 """Where this process has bundles tried before it loads them, and what was tried on this machine."""
 
 import atexit
+import logging
 import pathlib
+import tempfile
 import threading
 
 from beam_jobs.user_folder import user_folder
@@ -9,6 +11,9 @@ from models import bundle_trial
 from models.bundle import check_releasable
 from models.trial import Trials
 from models.tried import TriedBundles, name_of
+from schemas.errors import OnegraphError
+
+_log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _made: dict[str, Trials] = {}
@@ -24,9 +29,13 @@ def trials() -> Trials:
 
 
 def tried() -> TriedBundles:
-    """Return what was tried by this user on this machine; raises `OnegraphError` where the folder is not ours."""
-    folder = user_folder("set TMPDIR to another one") / "tried"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Return what was tried by this user on this machine; by this process where there can be no folder for it."""
+    try:
+        folder = user_folder("set TMPDIR to another one") / "tried"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except (OSError, OnegraphError) as error:
+        _log.warning("which bundles were tried is kept in memory alone: %s", error)
+        return TriedBundles()
     return TriedBundles(folder)
 
 
@@ -37,5 +46,6 @@ def try_candidate(candidate: str) -> None:
     done = tried()
     if name not in done:
         path = pathlib.Path(candidate).absolute()
-        trials().run(f"candidate {candidate}", bundle_trial.try_candidate, path)
+        with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
+            trials().run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
         done.add(name)
