@@ -6,26 +6,28 @@ import pathlib
 import tempfile
 import threading
 
+from beam_jobs import container_memory
 from beam_jobs.user_folder import user_folder
 from models import bundle_trial
 from models.bundle import check_releasable
-from models.trial import Trials
+from models.trial import TrialLimits, Trials
 from models.tried import TriedBundles, name_of
 from schemas.errors import OnegraphError
 
 _log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
-_made: dict[str, Trials] = {}
+_USUAL = TrialLimits()
+_made: dict[TrialLimits, Trials] = {}
 
 
-def trials() -> Trials:
-    """Return the process to try bundles in, the same for all that load some here; it starts when it is needed."""
+def trials(limits: TrialLimits = _USUAL) -> Trials:
+    """Return the process to try bundles in, the same for all with these limits; it starts when it is needed."""
     with _lock:
-        if "trials" not in _made:
-            _made["trials"] = Trials()
-            atexit.register(_made["trials"].close)
-        return _made["trials"]
+        if limits not in _made:
+            _made[limits] = Trials(limits.deadline_s, limits.memory, left=container_memory.left)
+            atexit.register(_made[limits].close)
+        return _made[limits]
 
 
 def tried() -> TriedBundles:
@@ -39,7 +41,7 @@ def tried() -> TriedBundles:
     return TriedBundles(folder)
 
 
-def try_candidate(candidate: str) -> None:
+def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
     """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
     opened, evaluation = check_releasable(candidate)
     name = name_of({"candidate": opened.manifest, "evaluation": evaluation.manifest}, bundle_trial.try_candidate)
@@ -47,5 +49,5 @@ def try_candidate(candidate: str) -> None:
     if name not in done:
         path = pathlib.Path(candidate).absolute()
         with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
-            trials().run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
+            trials(limits).run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
         done.add(name)

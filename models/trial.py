@@ -7,7 +7,9 @@ one end of a channel, prints nothing, and dies with it.
 """
 
 import contextlib
+import dataclasses
 import json
+import math
 import multiprocessing
 import os
 import pathlib
@@ -29,6 +31,7 @@ _LOOK_S, _BURY_S = 0.05, 5.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
 GIB = 1 << 30
+_SHARE = 0.8
 
 
 class TrialFailed(ArtifactError):
@@ -43,11 +46,25 @@ class TrialEnded(OnegraphError):
     """Whoever asked for the trial does not want to know any more."""
 
 
+@dataclasses.dataclass(frozen=True)
+class TrialLimits:
+    """What one trial may take: seconds, and bytes of memory."""
+
+    deadline_s: float = 60.0
+    memory: int = 4 * GIB
+
+
+def _without_end() -> float:
+    """There is memory without end."""
+    return math.inf
+
+
 class Trials:
     """One child, started when first needed; safe for threads, one trial at a time.
 
     `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
-    trial may take beside what the child had before. A child that nobody needed for `idle_s` is ended by `rest`, one
+    trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
+    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one
     that keeps more than `kept_memory` (bytes) after its trial at once.
     """
 
@@ -59,10 +76,11 @@ class Trials:
         start_s: float = 300.0,
         kept_memory: int = GIB,
         imports: str = "models.bundle_trial",
+        left: Callable[[], float] = _without_end,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
         self._idle_s, self._start_s = idle_s, start_s
-        self._imports = imports
+        self._imports, self._left = imports, left
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -167,13 +185,14 @@ class Trials:
 
     def _await_answer(self, what: str, ended: threading.Event | None) -> None:
         ends = time.monotonic() + self._deadline_s
+        most = min(self._memory, _SHARE * self._left())
         while (answer := self._answer(_LOOK_S)) is None:
             taken = self._memory_now() - self._resting
-            late, large = time.monotonic() > ends, taken > self._memory
+            late, large = time.monotonic() > ends, taken > most
             if late or large:
                 self._end_child()
                 raise TrialOverLimit(
-                    f"{what}: takes more than {self._memory / GIB:g} GiB of memory to load and score its golden rows; "
+                    f"{what}: takes more than {most / GIB:.3g} GiB of memory to load and score its golden rows; "
                     + _CURE
                     if large
                     else f"{what}: is not loaded and its golden rows not scored within {self._deadline_s:g} s; {_CURE}"

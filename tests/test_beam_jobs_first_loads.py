@@ -1,6 +1,7 @@
 """What is tried first: where it is remembered, what it may take, and that nothing of it stays."""
 
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from beam_jobs import first_loads
+from beam_jobs.command_line import main
 from schemas.errors import ServiceError
 
 SOON_S = 60
@@ -47,3 +49,16 @@ def test_a_trial_that_is_killed_leaves_no_folder(own_files, candidate):
         first_loads.try_candidate(str(candidate))
     killer.join()
     assert folders() == []
+
+
+@pytest.mark.parametrize("option", ["--trial-seconds", "--trial-gib"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("verb", [["release", "--candidate", "c"], ["registry", "verify"]])
+def test_limits_within_which_nothing_can_be_tried(tmp_path, verb, option, value, capsys):
+    assert main([*verb, "--registry", str(tmp_path), f"{option}={value}"]) == 2
+    assert re.search(rf"{option} is \S+, wanted more than 0", capsys.readouterr().err)
+
+
+def test_the_limits_that_are_given_hold(registry, capsys):
+    assert main(["registry", "verify", "--registry", str(registry), "--trial-seconds", "0.001"]) == 1
+    assert "not scored within 0.001 s" in capsys.readouterr().err

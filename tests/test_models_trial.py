@@ -92,6 +92,15 @@ def test_work_that_takes_too_much_memory_is_ended(strict):
         strict.run("bundle 17", work.take, GIB)
 
 
+def test_a_trial_takes_no_more_than_there_is():
+    own = Trials(imports=IMPORTS, left=lambda: GIB // 4)
+    try:
+        with pytest.raises(TrialOverLimit, match=r"bundle 17: takes more than 0.2 GiB of memory"):
+            own.run("bundle 17", work.take, GIB)
+    finally:
+        own.close()
+
+
 def test_a_child_that_keeps_much_memory_is_not_kept(strict):
     strict.run("bundle 17", work.take_and_keep, GIB // 5)
     assert strict.pid is None

@@ -147,7 +147,8 @@ def given_to_a_function(graph, op):
     in_a_branch(graph, op)
     node = function(graph, "_pruned").node_def[-1]
     node.op = "PartitionedCall"
-    node.attr["f"].func.name = function(graph, "_initializer").signature.name
+    graph.graph_def.library.function.add().signature.name = "between"
+    node.attr["f"].func.name = "between"
     node.attr["f"].func.attr["g"].list.func.add(name="unknown").attr["h"].func.name = "branch"
     del node.attr["then_branch"], node.attr["else_branch"]
 
