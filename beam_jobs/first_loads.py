@@ -1,41 +1,53 @@
 """Where this process has bundles tried before it loads them, and what was tried on this machine."""
 
 import atexit
+import logging
 import pathlib
+import tempfile
 import threading
 
+from beam_jobs import container_memory
 from beam_jobs.user_folder import user_folder
 from models import bundle_trial
 from models.bundle import check_releasable
-from models.trial import Trials
+from models.trial import TrialLimits, Trials
 from models.tried import TriedBundles, name_of
+from schemas.errors import OnegraphError
+
+_log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
-_made: dict[str, Trials] = {}
+_USUAL = TrialLimits()
+_made: dict[TrialLimits, Trials] = {}
 
 
-def trials() -> Trials:
-    """Return the process to try bundles in, the same for all that load some here; it starts when it is needed."""
+def trials(limits: TrialLimits = _USUAL) -> Trials:
+    """Return the process to try bundles in, the same for all with these limits; it starts when it is needed."""
     with _lock:
-        if "trials" not in _made:
-            _made["trials"] = Trials()
-            atexit.register(_made["trials"].close)
-        return _made["trials"]
+        if limits not in _made:
+            _made[limits] = Trials(limits.deadline_s, limits.memory, left=container_memory.left)
+            atexit.register(_made[limits].close)
+        return _made[limits]
 
 
 def tried() -> TriedBundles:
-    """Return what was tried by this user on this machine; raises `OnegraphError` where the folder is not ours."""
-    folder = user_folder("set TMPDIR to another one") / "tried"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Return what was tried by this user on this machine; by this process where there can be no folder for it."""
+    try:
+        folder = user_folder("set TMPDIR to another one") / "tried"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except (OSError, OnegraphError) as error:
+        _log.warning("which bundles were tried is kept in memory alone: %s", error)
+        return TriedBundles()
     return TriedBundles(folder)
 
 
-def try_candidate(candidate: str) -> None:
+def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
     """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
     opened, evaluation = check_releasable(candidate)
     name = name_of({"candidate": opened.manifest, "evaluation": evaluation.manifest}, bundle_trial.try_candidate)
     done = tried()
     if name not in done:
         path = pathlib.Path(candidate).absolute()
-        trials().run(f"candidate {candidate}", bundle_trial.try_candidate, path)
+        with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
+            trials(limits).run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
         done.add(name)

@@ -80,7 +80,11 @@ class MetricsEndpoint:
         if path == "/metrics":
             return 200, _PROMETHEUS, measures.STORE.text()
         if path == "/status" and not self._hosts.has(asked):
-            return 403, _TEXT, b"ask for this page by an address of this machine, its own name or localhost\n"
+            return (
+                403,
+                _TEXT,
+                b"ask for it by an address of this machine, its own name, localhost or the name of --metrics-host\n",
+            )
         if path == "/status":
             return 200, "application/json", json.dumps(self._status()).encode()
         troubles = {"/healthz": self._unhealthy, "/readyz": self._unready}.get(path)

@@ -36,6 +36,7 @@ def check(settings: RegistryVerb) -> None:
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
     TrustedKeys.of(settings.trusted_keys)
+    _ = settings.trial_limits  # raises where they make no sense
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
         _changed(settings, registry.standing().base().variants)
@@ -76,7 +77,7 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
     for bundle in chosen:
         path = copied.bundle_path(bundle)
         signed_by[bundle] = [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]
-        first_loads.trials().run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
+        first_loads.trials(settings.trial_limits).run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
     return {"verified": chosen, "champion": champion, "signed_by": signed_by}
 
 

@@ -17,6 +17,7 @@ from schemas.signature import Signer, key_fingerprint, load_private_key
 def check(settings: Release) -> None:
     """Raise where the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
     check_writable(settings.registry)
+    _ = settings.trial_limits  # raises where they make no sense
     if settings.as_ == CHALLENGER and settings.weight is None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:
@@ -32,7 +33,7 @@ def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     check(settings)
     role, weight = settings.as_, settings.weight or 0.0
-    first_loads.try_candidate(settings.candidate)
+    first_loads.try_candidate(settings.candidate, settings.trial_limits)
     key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     pointer = Registry(settings.registry).release(
         settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key

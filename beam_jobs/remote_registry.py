@@ -10,7 +10,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -21,11 +21,15 @@ from models.pointer import LARGEST, read_live
 from models.registry import LIVE, Pointer, Registry
 from models.scorer import KIND
 from schemas import artifact
-from schemas.errors import ArtifactError, ServiceError, UsageError
+from schemas.errors import ArtifactError, OnegraphError, ServiceError, UsageError
 from schemas.plain_files import open_plain
 from schemas.signature import TrustedKeys
 
 _BLOCK = 1024 * 1024
+
+
+def _nothing() -> None:
+    """Whoever asked still wants it."""
 
 
 def open_registry(place: str, trusted: TrustedKeys | None = None) -> Registry:
@@ -108,59 +112,61 @@ class RemoteRegistry(Registry):
     def _read_only(self) -> UsageError:
         return UsageError(f"{self._place}: is read through a copy here, which is not written to; write to the registry")
 
-    def bundle_path(self, bundle_id: str) -> pathlib.Path:
+    def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
         with self._reading():
-            self._copy(bundle_id)
+            self._copy(bundle_id, still_wanted or _nothing)
         return super().bundle_path(bundle_id)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (ArtifactError, ServiceError):
+        except OnegraphError:
             raise
         except Exception as error:  # every filesystem has errors of its own
             raise ServiceError(
                 f"{self._place}: not readable ({type(error).__name__}); check the address and the rights to it"
             ) from error
 
-    def _copy(self, bundle: str) -> None:
+    def _copy(self, bundle: str, still_wanted: Callable[[], object]) -> None:
         source, target = f"{self._place}/bundles/{bundle}", self.path / "bundles" / bundle
         if target.exists() or pathlib.PurePath(bundle).name != bundle:
             return
         if not is_remote(self._place):  # said of the files that people know, and of those that are too many
-            artifact.open_artifact(source, KIND, self._trusted).verify()
+            artifact.open_artifact(source, KIND, self._trusted).verify(still_wanted)
         if not self._exists(f"{source}/{artifact.MARKER}"):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            self._copy_files(source, unfinished)
+            self._copy_files(source, unfinished, still_wanted)
             unfinished.rename(target)
         except ArtifactError as error:
             raise ArtifactError(str(error).replace(str(unfinished), source)) from None
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _copy_files(self, source: str, folder: pathlib.Path) -> None:
+    def _copy_files(self, source: str, folder: pathlib.Path, still_wanted: Callable[[], object]) -> None:
         for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
             if name != artifact.SIGNATURES or self._exists(f"{source}/{name}"):
-                _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1))
+                _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1, still_wanted))
         opened = artifact.open_artifact(folder, KIND, self._trusted)
         for name, entry in opened.manifest["files"].items():
-            _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1))
-        opened.verify()
+            _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
+        opened.verify(still_wanted)
 
     def _exists(self, place: str) -> bool:
         return FileSystems.exists(place) if is_remote(self._place) else os.path.exists(place)
 
-    def _read(self, place: str, most: int) -> bytes:
+    def _read(self, place: str, most: int, still_wanted: Callable[[], object] = _nothing) -> bytes:
         """Return a file's content, `most` bytes of it where it has more."""
+        still_wanted()
         file: Any = _open(place) if is_remote(self._place) else open_plain(place)
         with file:
             content = bytearray()
             while len(content) < most and (block := file.read(min(_BLOCK, most - len(content)))):
                 content += block
+                still_wanted()
         return bytes(content)
 
 

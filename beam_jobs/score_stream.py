@@ -66,6 +66,7 @@ def check(settings: ScoreStream) -> None:
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     start_ms(settings)
+    _ = settings.trial_limits  # raises where they make no sense
     event_times(settings)
     values = value_format(settings)
     explanation(settings)

@@ -23,6 +23,7 @@ from beam_jobs.value_format import ValueFormat
 from models.explanation import Explanation
 from models.live import LiveScorer
 from models.serving import Serving
+from models.trial import TrialLimits
 from schemas.signature import TrustedKeys
 
 _NONE = Records([], [], [], [])
@@ -45,6 +46,7 @@ class Scoring:
     policy: EventPolicy = dataclasses.field(default_factory=EventPolicy)
     shadow_bytes: int | None = None
     metrics: WorkerMetrics | None = None
+    trial: TrialLimits = dataclasses.field(default_factory=TrialLimits)
 
     @property
     def check(self) -> BundleCheck:
@@ -58,7 +60,7 @@ def _follow(scoring: Scoring, stop: threading.Event | None) -> LiveScorer:
         scoring.pointer_poll_s,
         LIVE.changed,
         scoring.check,
-        trials=first_loads.trials(),
+        trials=first_loads.trials(scoring.trial),
         tried=first_loads.tried(),
         stop=stop,
     )

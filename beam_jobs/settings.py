@@ -6,7 +6,7 @@ Imports nothing heavy, so that `onegraph VERB --help` answers at once.
 import dataclasses
 
 from beam_jobs.options import argument, option
-from beam_jobs.shared_settings import Broker, Runner, Trust, UseCase
+from beam_jobs.shared_settings import Broker, Runner, Trial, Trust, UseCase
 from models.variants import CHAMPION, ROLES
 
 REGISTRY_ACTIONS = ("list", "show", "verify", "sign", "promote", "weigh", "remove")
@@ -47,7 +47,7 @@ class Evaluate(UseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Release:
+class Release(Trial):
     """Make a bundle of an evaluated candidate and let it serve: the registry's next generation."""
 
     candidate: str = option("directory of the candidate")
@@ -69,7 +69,7 @@ class Rollback:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RegistryVerb(Trust):
+class RegistryVerb(Trust, Trial):
     """Look into a registry, or change who serves in it.
 
     list: bundles and generations. show: what a bundle is. verify: every byte of one bundle or all.
@@ -102,7 +102,7 @@ class ScoreBatch(UseCase, Runner, Trust):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreStream(Runner, Broker, Trust):
+class ScoreStream(Runner, Broker, Trust, Trial):
     """Score Kafka events as they arrive, with the registry's live bundle."""
 
     registry: str = option("directory of the registry")

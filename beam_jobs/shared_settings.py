@@ -4,10 +4,13 @@ Imports nothing heavy; see `settings.py`.
 """
 
 import dataclasses
+import math
 from typing import Any
 
 from beam_jobs.kafka_connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
 from beam_jobs.options import fields, option
+from models.trial import GIB, TrialLimits
+from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,22 @@ class Broker:
     def broker_options(self) -> dict[str, Any]:
         """Return what is set here, to hand it on to another verb's settings."""
         return {field.name: getattr(self, field.name) for field in fields(Broker)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a bundle may take when it is tried first, in a process of its own."""
+
+    trial_seconds: float = option("how long the trial of a bundle may last", 60.0)
+    trial_gib: float = option("memory that the trial of a bundle may take, in GiB; of a container what is left", 4.0)
+
+    @property
+    def trial_limits(self) -> TrialLimits:
+        """The limits; raises `UsageError` where nothing could be tried within them."""
+        for name in ("trial_seconds", "trial_gib"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted more than 0")
+        return TrialLimits(self.trial_seconds, int(self.trial_gib * GIB))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

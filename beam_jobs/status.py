@@ -13,11 +13,13 @@ import rich.live
 from beam_jobs import run_files, status_page
 from beam_jobs.job_status import merged
 from beam_jobs.settings import Status
+from beam_jobs.terminal_text import shown
 from models.pointer import read_live
 from schemas.errors import ArtifactError, UsageError
 
 _TIMEOUT_S = 2.0
 _REDRAW_S = 1.0
+_MOST_SAID = 200  # bytes
 
 
 def check(settings: Status) -> None:
@@ -72,9 +74,21 @@ def _asked(urls: list[str]) -> dict[str, Any]:
     for url in urls:
         try:
             states.append(_fetched(url))
+        except urllib.error.HTTPError as error:
+            with error:
+                troubles.append(f"{url}: {error.code} {_first_line(error)}")
         except (OSError, ValueError, urllib.error.URLError) as error:
             troubles.append(f"{url}: {getattr(error, 'reason', error)}")
     return {"state": merged(states) if states else None, "troubles": troubles}
+
+
+def _first_line(error: urllib.error.HTTPError) -> str:
+    """Return what a server says of an error; it may be anybody's."""
+    try:
+        said = error.read(_MOST_SAID).decode("utf-8", "replace").strip()
+    except OSError:
+        said = ""
+    return shown(said.splitlines()[0]) if said else str(error.reason)
 
 
 def _fetched(url: str) -> dict[str, Any]:

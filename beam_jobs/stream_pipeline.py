@@ -89,6 +89,7 @@ def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Scor
         trusted=TrustedKeys.of(settings.trusted_keys),
         pointer_poll_s=settings.pointer_poll_ms / 1000,
         with_features=settings.with_features,
+        trial=settings.trial_limits,
         values=value_format(settings),
         isolation=_isolation(settings),
         explanation=explanation(settings),

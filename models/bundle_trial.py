@@ -1,7 +1,6 @@
 """What is tried of a bundle before a process of ours loads it; runs in the child of `trial`."""
 
 import pathlib
-import tempfile
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -49,7 +48,6 @@ def loaded(path: str | pathlib.Path, bundle_id: str, graphs: dict[str, Transform
     return scorer
 
 
-def try_candidate(candidate: str | pathlib.Path) -> None:
-    """Make a bundle of an evaluated candidate in a folder that goes away; raises what `write_bundle` raises."""
-    with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:
-        write_bundle(candidate, folder)
+def try_candidate(candidate: str | pathlib.Path, folder: str) -> None:
+    """Make a bundle of an evaluated candidate in a folder, which the caller removes; raises as `write_bundle` does."""
+    write_bundle(candidate, folder)

@@ -10,7 +10,6 @@ Nearly all of the time goes into loading a graph. A bundle takes a graph that is
 generation before are kept, so that a rollback is quick; so is a bundle that was tried before.
 """
 
-import contextlib
 import dataclasses
 import itertools
 import logging
@@ -18,14 +17,14 @@ import pathlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from models.bundle_trial import Check, loaded, try_bundle, unchecked
 from models.pointer_watch import PointerWatch
 from models.registry import Pointer, Registry
 from models.scorer import KIND, Scorer
 from models.serving import Serving
-from models.trial import TrialEnded, Trials
+from models.trial import TrialEnded, TrialOverLimit, Trials
 from models.tried import TriedBundles, name_of
 from models.trouble import trouble_text
 from schemas import artifact
@@ -35,6 +34,7 @@ from transforms.graph import TransformGraph
 _log = logging.getLogger(__name__)
 
 _TROUBLES = (OSError, ServiceError)  # of the machine or the network, not of the bundle
+_PASSING = (*_TROUBLES, TrialEnded, TrialOverLimit, MemoryError)  # another time the same bundle may do
 _TRIES = 5
 _RETRY_S = 60.0
 _BLOCKED_S = 900.0
@@ -42,7 +42,6 @@ _STEP_S, _STOP_S, _CLOSE_S = 0.5, 10.0, 10.0
 # Loading is Python for a good part. With the interpreter's own interval of 5 ms, whoever scores meanwhile waits that
 # long after each of its calls into a library.
 _SWITCH_INTERVAL_S = 0.0002
-_switching = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +91,12 @@ class LiveScorer:
         self._stop, self._changed = threading.Event(), threading.Condition()
         self._begun = threading.Event()
         self._busy_since = 0.0
-        self._trying = ""
+        self._making = self._trying = ""  # the bundle that is made ready, and while its trial goes on
         self._fresh: dict[str, Scorer] = {}
         self._wanted = self._registry.released()
         self._decided: Pointer | None = None
         self._ended = threading.Event()
-        self._watch = PointerWatch(self._registry, poll_s, self._want, self._unreadable)
+        self._watch = PointerWatch(self._registry, poll_s, self._want, self._unreadable, self._trials.rest)
         self._loader = threading.Thread(target=self._load, name="live-loader", daemon=True)
         self._loader.start()
         try:
@@ -170,11 +169,10 @@ class LiveScorer:
             raise self._failed
 
     def _want(self, pointer: Pointer) -> None:
-        self._trials.rest()
         with self._changed:
             if pointer != self._wanted:
                 self._wanted = pointer
-                if self._trying not in pointer.variants.bundles:  # else the trial is of use
+                if self._making not in pointer.variants.bundles:  # else that one is of use
                     self._ended.set()
                 self._changed.notify_all()
 
@@ -193,7 +191,10 @@ class LiveScorer:
                 self._make_ready(pointer, self._ended)
             except BaseException as error:  # nothing may end this thread, and nothing be tried for ever
                 self._refuse(f"generation {pointer.generation} refused: {trouble_text(error)}", pointer, error)
-            self._busy_since, self._trying = 0.0, ""
+            self._rest()
+
+    def _rest(self) -> None:
+        self._busy_since, self._making, self._trying = 0.0, "", ""
 
     def _make_ready(self, pointer: Pointer, ended: threading.Event) -> None:
         for tries in itertools.count(1):
@@ -205,13 +206,13 @@ class LiveScorer:
             except _TROUBLES as error:
                 if self._serving is None:
                     raise
-                self._busy_since, self._trying = 0.0, ""
+                self._rest()
                 why = trouble_text(error)
                 if tries < _TRIES:
                     _log.warning("generation %d not readable yet, trying again: %s", pointer.generation, why)
                 elif tries == _TRIES:
                     self._refuse(f"generation {pointer.generation} refused: {why}", pointer)
-                if ended.wait(self._retry_s * 2.0 ** min(tries - _TRIES, 0)):
+                if pointer != self._wanted or ended.wait(self._retry_s * 2.0 ** min(tries - _TRIES, 0)):
                     return
         if pointer != self._wanted:
             return
@@ -227,11 +228,13 @@ class LiveScorer:
 
     def _refuse(self, why: str, pointer: Pointer | None, error: BaseException | None = None) -> None:
         if self._serving is None:
-            advice = "; nothing serves: `onegraph rollback` lets an earlier generation"
+            advice = "; nothing serves: `onegraph rollback` lets an earlier generation serve"
             kind = type(error) if isinstance(error, OnegraphError) else ArtifactError
             self._failed, self._decided = kind(f"{why}{advice}"), pointer
             self._begun.set()
             return
+        if pointer is not None:
+            self._fresh = {}
         _log.warning("%s; bundle %s goes on serving", why, self._serving.champion.bundle_id)
         self._tell(Change(pointer, False, why))
         with self._changed:
@@ -254,6 +257,9 @@ class LiveScorer:
         use_case = self._serving.champion.use_case if self._serving is not None else None
         for bundle in pointer.variants.bundles:
             if bundle not in served and bundle not in self._fresh:
+                self._making = bundle  # before the look: a pointer that changes after it ends what is not of use
+                if pointer != self._wanted:
+                    raise TrialEnded(f"generation {pointer.generation} is not wanted any more")
                 self._fresh[bundle] = self._loaded_bundle(bundle, {**served, **self._fresh}, ended)
             scorers[bundle] = served.get(bundle) or self._fresh[bundle]
             use_case = use_case or scorers[bundle].use_case
@@ -263,20 +269,26 @@ class LiveScorer:
 
     def _loaded_bundle(self, bundle: str, here: dict[str, Scorer], ended: threading.Event) -> Scorer:
         self._busy_since = time.monotonic()
-        path = self._registry.bundle_path(bundle).absolute()
-        with _short_turns():
+
+        def still_wanted() -> None:
+            if ended.is_set():
+                raise TrialEnded(f"bundle {bundle} is not wanted any more")
+
+        path = self._registry.bundle_path(bundle, still_wanted).absolute()
+        with _short_turns:
             opened = artifact.open_artifact(path, KIND)
-            opened.verify()
+            opened.verify(still_wanted)
             name = name_of(opened.manifest, self._check)
         if name in self._bad:
             raise ArtifactError(f"bundle {bundle} was refused before and its files are as they were: {self._bad[name]}")
         try:
             self._try(path, bundle, name, ended)
+            still_wanted()
             self._busy_since = time.monotonic()
             graphs = self._graphs | {scorer.graph.fingerprint: scorer.graph for scorer in here.values()}
-            with _short_turns():
+            with _short_turns:
                 return loaded(path, bundle, graphs, self._check)
-        except (*_TROUBLES, TrialEnded):
+        except _PASSING:
             raise
         except Exception as error:
             self._bad[name] = trouble_text(error)
@@ -289,18 +301,29 @@ class LiveScorer:
                 if name not in self._tried:
                     self._trials.run(f"bundle {bundle}", try_bundle, path, bundle, self._check, ended=ended)
                     self._tried.add(name)
-        if ended.is_set():
-            raise TrialEnded(f"bundle {bundle} is not wanted any more")
         self._trying = ""
 
 
-@contextlib.contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let other threads have the interpreter soon while this one loads."""
-    with _switching:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(min(before, _SWITCH_INTERVAL_S))
-        try:
-            yield
-        finally:
-            sys.setswitchinterval(before)
+class _ShortTurns:
+    """Lets other threads have the interpreter soon while this one loads; many may be in it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._before, _SWITCH_INTERVAL_S))
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setswitchinterval(self._before)
+
+
+_short_turns = _ShortTurns()

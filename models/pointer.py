@@ -13,17 +13,22 @@ LIVE = "live.json"
 LARGEST = 1024 * 1024
 """Bytes that a pointer may have."""
 LAST_GENERATION = 999_999_999
+CURE = "`onegraph rollback --to CHAMPION` writes the same again, `onegraph rollback` the one before, both by history/"
 
 
 @dataclasses.dataclass(frozen=True)
 class Pointer:
-    """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why."""
+    """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
+
+    `after` is the generation that served before it; None where nothing did, or an older version wrote it.
+    """
 
     generation: int
     variants: Variants
     who: str
     when: str
     why: str
+    after: int | None = None
 
     @property
     def champion(self) -> str:
@@ -33,7 +38,8 @@ class Pointer:
     def to_json(self) -> dict[str, Any]:
         """Return the value that is written."""
         said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
-        return {**said, **self.variants.to_json()}
+        after = {} if self.after is None else {"after": self.after}
+        return {**said, **after, **self.variants.to_json()}
 
     def text(self) -> str:
         """Return the JSON that is written."""
@@ -45,14 +51,11 @@ class Pointer:
         try:
             return _parsed(text)
         except (KeyError, TypeError, AttributeError):
-            raise ArtifactError(f"{where}: not a registry pointer; {_CURE}") from None
+            raise ArtifactError(f"{where}: not a registry pointer; {CURE}") from None
         except ValueError as error:
-            raise ArtifactError(f"{where}: not a registry pointer: {error}; {_CURE}") from None
+            raise ArtifactError(f"{where}: not a registry pointer: {error}; {CURE}") from None
         except InputError as error:
-            raise ArtifactError(f"{where}: {error}; {_CURE}") from None
-
-
-_CURE = "`onegraph rollback` goes by history/ and writes it anew"
+            raise ArtifactError(f"{where}: {error}; {CURE}") from None
 
 
 def _parsed(text: bytes | str) -> Pointer:
@@ -64,7 +67,11 @@ def _parsed(text: bytes | str) -> Pointer:
         raise TypeError
     if not 0 < generation <= LAST_GENERATION:
         raise ValueError(f"its generation is not from 1 to {LAST_GENERATION:,}")
-    return Pointer(generation, Variants.from_json(value), *said)
+    after = value.get("after")
+    if after is not None and (type(after) is not int or not 0 < after <= LAST_GENERATION):
+        raise ValueError(f"its `after` is not from 1 to {LAST_GENERATION:,}")
+    who, when, why = said
+    return Pointer(generation, Variants.from_json(value), who, when, why, after)
 
 
 def check_readable(pointer: Pointer) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from models.pointer import CURE
 from models.registry import LIVE, Pointer, Registry
 from models.trouble import trouble_text
 
@@ -22,10 +23,15 @@ _BLOCKED_S = 900.0
 _CLOSE_S = 5.0
 
 
+def _nothing() -> None:
+    """Nothing is done at a poll."""
+
+
 class PointerWatch:
     """Calls `on_pointer` with the pointer of every look that found one, and `on_trouble` once with each trouble.
 
-    Both are called from the thread that follows; what they raise is logged. Looks are `poll_s` apart.
+    Before each look it calls `on_poll`. All are called from the thread that follows; what they raise is logged. Looks
+    are `poll_s` apart.
     """
 
     def __init__(
@@ -34,9 +40,10 @@ class PointerWatch:
         poll_s: float,
         on_pointer: Callable[[Pointer], None],
         on_trouble: Callable[[str], None],
+        on_poll: Callable[[], None] = _nothing,
     ):
         self._registry, self._poll_s = registry, poll_s
-        self._on_pointer, self._on_trouble = on_pointer, on_trouble
+        self._on_pointer, self._on_trouble, self._on_poll = on_pointer, on_trouble, on_poll
         self._patience_s = _PATIENCE_S
         self._late_s = max(_LATE_POLLS * poll_s, _LATE_S)
         self._stop = threading.Event()
@@ -69,6 +76,7 @@ class PointerWatch:
     def _follow(self) -> None:
         while not self._stop.wait(self._poll_s):
             try:
+                self._on_poll()
                 self._look()
             except BaseException as error:  # nothing may end this thread
                 self._tell(self._said(error))
@@ -94,7 +102,7 @@ class PointerWatch:
         if isinstance(found, BaseException):
             self._tell(self._said(found))
         elif found is None:
-            self._tell(f"{self._registry.name}: {LIVE} is missing; `onegraph rollback` writes it again")
+            self._tell(f"{self._registry.name}: {LIVE} is missing; {CURE}")
         else:
             self._found, self._trouble = time.monotonic(), ""
             self._on_pointer(found)

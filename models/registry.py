@@ -11,7 +11,7 @@ Release and rollback are the same act: write the next generation.
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -94,8 +94,11 @@ class Registry:
         """Return the champion's directory; raises `ArtifactError` where nothing was released."""
         return self.bundle_path(self.released().champion)
 
-    def bundle_path(self, bundle_id: str) -> pathlib.Path:
-        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted."""
+    def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
+        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted.
+
+        `still_wanted` is called now and then where this takes long, so that what it raises ends it.
+        """
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
             raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
@@ -174,7 +177,8 @@ class Registry:
             self._check(variants)
             generations = Generations(self.path)
             number = generations.next_number(now.pointer)
-            pointer = Pointer(number, variants, who, when, why)
+            after = now.pointer.generation if now.pointer is not None else None
+            pointer = Pointer(number, variants, who, when, why, after)
             check_readable(pointer)
             generations.write(pointer)
         return pointer
@@ -203,13 +207,25 @@ def _back(now: Standing, to: str | None) -> Variants:
         if now.live and to == live.champion:
             raise InputError(f"{now.registry}: bundle {to} is the champion already")
         return [Variants(to), *(one.variants for one in now.history if one.champion == to)][-1]
-    served = now.history
-    if live in served:  # what comes after it was written and never served: its writer was stopped
-        served = served[: served.index(live)]
-    earlier = [one.variants for one in served if one.variants != live.variants]
+    earlier = [one.variants for one in _served_before(live, now.history) if one.variants != live.variants]
     if not earlier:
         raise InputError(f"{now.registry}: champion {live.champion} has no predecessor; name a bundle with --to")
-    return earlier[-1]
+    return earlier[0]
+
+
+def _served_before(live: Pointer, history: Sequence[Pointer]) -> Iterator[Pointer]:
+    """Yield the generations that served before a live one, newest first.
+
+    One whose writer was stopped is in the history and never served: nothing came after it. Where a generation does not
+    say after which one it came, or that one cannot be read, all before it in the history count, newest first.
+    """
+    by_number = {one.generation: one for one in history}
+    at = live
+    while at.after is not None and at.after < at.generation and at.after in by_number:
+        at = by_number[at.after]
+        yield at
+    # a forged pointer is not in the history, whatever its number: all there came before it
+    yield from reversed(history[: history.index(at)] if at in history else list(history))
 
 
 def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:

@@ -7,7 +7,9 @@ one end of a channel, prints nothing, and dies with it.
 """
 
 import contextlib
+import dataclasses
 import json
+import math
 import multiprocessing
 import os
 import pathlib
@@ -29,21 +31,40 @@ _LOOK_S, _BURY_S = 0.05, 5.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
 GIB = 1 << 30
+_SHARE = 0.8
 
 
 class TrialFailed(ArtifactError):
     """What was tried ended the child, hung it or took too much memory."""
 
 
+class TrialOverLimit(TrialFailed):
+    """It took too long or too much memory, or the child left: another time, with less beside it, it may not."""
+
+
 class TrialEnded(OnegraphError):
     """Whoever asked for the trial does not want to know any more."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialLimits:
+    """What one trial may take: seconds, and bytes of memory."""
+
+    deadline_s: float = 60.0
+    memory: int = 4 * GIB
+
+
+def _without_end() -> float:
+    """There is memory without end."""
+    return math.inf
 
 
 class Trials:
     """One child, started when first needed; safe for threads, one trial at a time.
 
     `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
-    trial may take beside what the child had before. A child that nobody needed for `idle_s` is ended by `rest`, one
+    trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
+    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one
     that keeps more than `kept_memory` (bytes) after its trial at once.
     """
 
@@ -55,10 +76,11 @@ class Trials:
         start_s: float = 300.0,
         kept_memory: int = GIB,
         imports: str = "models.bundle_trial",
+        left: Callable[[], float] = _without_end,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
         self._idle_s, self._start_s = idle_s, start_s
-        self._imports = imports
+        self._imports, self._left = imports, left
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -84,10 +106,11 @@ class Trials:
         while not self._turn.acquire(timeout=_LOOK_S):
             self._check_wanted(ended)
         try:
+            self._check_wanted(ended)
             for again in (True, False):
                 self._start_child()
                 self._await_ready(ended)
-                if self._told(request):
+                if self._told(request, ended):
                     break
                 self._end_child()
                 if not again:
@@ -146,22 +169,30 @@ class Trials:
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
-    def _told(self, request: bytes) -> bool:
-        """Say what to do; False where the child is gone, as one that was kept may be."""
-        with contextlib.suppress(OSError):
+    def _told(self, request: bytes, ended: threading.Event | None) -> bool:
+        """Say what to do; False where the child is gone or says nothing, as one that was kept may be."""
+        ends = time.monotonic() + self._start_s
+        try:
             self._channel.send_bytes(request)
-            return self._answer(self._start_s) == "began"
-        return False
+            while (answer := self._answer(_LOOK_S)) is None and time.monotonic() < ends:
+                self._check_wanted(ended)
+        except OSError:
+            return False
+        except TrialEnded:
+            self._end_child()  # its answer would be taken for that of the next trial
+            raise
+        return answer == "began"
 
     def _await_answer(self, what: str, ended: threading.Event | None) -> None:
         ends = time.monotonic() + self._deadline_s
+        most = min(self._memory, _SHARE * self._left())
         while (answer := self._answer(_LOOK_S)) is None:
             taken = self._memory_now() - self._resting
-            late, large = time.monotonic() > ends, taken > self._memory
+            late, large = time.monotonic() > ends, taken > most
             if late or large:
                 self._end_child()
-                raise TrialFailed(
-                    f"{what}: takes more than {self._memory / GIB:g} GiB of memory to load and score its golden rows; "
+                raise TrialOverLimit(
+                    f"{what}: takes more than {most / GIB:.3g} GiB of memory to load and score its golden rows; "
                     + _CURE
                     if large
                     else f"{what}: is not loaded and its golden rows not scored within {self._deadline_s:g} s; {_CURE}"
@@ -175,7 +206,10 @@ class Trials:
             how = self._buried()
             if how == "by SIGKILL":
                 raise ServiceError(f"{what}: the process that tried it was killed; see how much memory is free")
-            raise TrialFailed(f"{what}: ended the process that loads it and scores its golden rows, {how}; {_CURE}")
+            by_its_own = how.startswith("by SIG") and how != "by SIGALRM"  # the child's own alarm
+            raise (TrialFailed if by_its_own else TrialOverLimit)(
+                f"{what}: ended the process that loads it and scores its golden rows, {how}; {_CURE}"
+            )
         if self._memory_now() - self._resting > self._kept_memory:
             self._end_child()
         if answer != "done":
@@ -222,4 +256,6 @@ def _error(answer: str) -> OnegraphError:
     found = getattr(errors, kind, None)
     if isinstance(found, type) and issubclass(found, OnegraphError):
         return found(text)
-    return ServiceError(text) if kind == "OSError" else ArtifactError(f"{kind}: {text}")
+    if kind == "OSError":
+        return ServiceError(text)
+    return (TrialOverLimit if kind == "MemoryError" else ArtifactError)(f"{kind}: {text}")

@@ -24,6 +24,8 @@ def main() -> None:
     """Serve the process at the other end of the channel, whose descriptor is the last argument."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump takes seconds
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # to all of a service, and no fault of what is tried
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")  # where memory runs out, this process goes first
     channel: Connection = Connection(int(sys.argv[-1]))

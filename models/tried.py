@@ -12,6 +12,7 @@ import pathlib
 import pickle
 import platform
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ import xgboost
 
 from schemas import fingerprint
 
-_LOOK_S = 0.1
+_LOOK_S, _PATIENCE_S = 0.1, 120.0
 _LOCK = ".lock"
 _VERSIONS = [
     platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__, xgboost.__version__,
@@ -48,7 +49,10 @@ class TriedBundles:
 
     @contextlib.contextmanager
     def in_turn(self, ended: threading.Event) -> Iterator[None]:
-        """Wait until no other process of this user tries a bundle, or `ended` is set; let none until the block ends."""
+        """Wait until no other process of this user tries a bundle, or `ended` is set; let none until the block ends.
+
+        One that takes too long, since it was stopped, is not waited for.
+        """
         if self._folder is None:
             yield
             return
@@ -56,7 +60,8 @@ class TriedBundles:
             try:
                 lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 held.callback(os.close, lock)
-                while not ended.is_set() and not _locked(lock):
+                until = time.monotonic() + _PATIENCE_S
+                while not ended.is_set() and not _locked(lock) and time.monotonic() < until:
                     ended.wait(_LOOK_S)
             except OSError:
                 pass  # then each for itself

@@ -68,7 +68,9 @@ def fail(kind, text):
 
 @dataclasses.dataclass(frozen=True)
 class CheckOf:
-    """A job's check that does something with one bundle: `abort`, `hang` or `refuse`; with any, where that is empty."""
+    """A job's check that does something with one bundle: `abort`, `hang`, `wait` or `refuse`; with any, where that is
+    empty. `wait` goes on once there is a file `begun` with `.go`, and takes the bundle.
+    """
 
     bundle: str
     what: str
@@ -80,6 +82,13 @@ class CheckOf:
                 hang(self.begun or None)
             if self.what == "abort":
                 abort()
+            if self.what == "no memory":
+                raise MemoryError
+            if self.what == "wait":
+                pathlib.Path(self.begun).touch()
+                while not pathlib.Path(f"{self.begun}.go").exists():
+                    time.sleep(0.02)
+                return
             raise InputError(f"the writer's schema has no field 'fare' ({rows.num_rows} rows, {len(scored.scores)})")
 
 

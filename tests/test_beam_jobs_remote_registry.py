@@ -15,6 +15,7 @@ from beam_jobs import remote_registry
 from models.live import LiveScorer
 from models.registry import LIVE, Registry
 from models.scorer import Scorer
+from models.trial import TrialEnded
 from models.variants import Variants
 from schemas import artifact, fingerprint
 from schemas.errors import ArtifactError, ServiceError, UsageError
@@ -286,3 +287,22 @@ def test_an_altered_bundle_is_not_copied_until_it_is_mended(remote, pair, place,
     assert not list((found.path / "bundles").glob("[0-9a-f]*"))
     mend()
     assert found.champion().name == bundle.name
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_copy_that_is_not_wanted_any_more_ends_and_leaves_nothing(remote, tmp_path, signed):
+    champion, pair, calls = Registry(remote).released().champion, make_key(tmp_path), []
+    Registry(remote).sign(champion, load_private_key(pair.private))
+
+    def still_wanted():
+        calls.append(None)
+        if len(calls) == 5:
+            raise TrialEnded("the bundle is not wanted any more")
+
+    place = (str(remote), TrustedKeys.of(pair.public)) if signed else (address(remote), None)
+    found = remote_registry.open_registry(*place)
+    with pytest.raises(TrialEnded):
+        found.bundle_path(champion, still_wanted)
+    assert len(calls) == 5
+    assert list((found.path / "bundles").glob("*")) == []
+    artifact.open_artifact(found.bundle_path(champion, still_wanted), "bundle").verify()

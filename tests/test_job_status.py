@@ -1,6 +1,7 @@
 """`status` beside a real job: its file, its endpoint, and what a person sees of both."""
 
 import dataclasses
+import http.server
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -139,6 +141,25 @@ def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
     rich.console.Console(file=drawn, width=300).print(status_page.drawn(found, 0.0))  # as --watch does
     assert "who\\x1b[2J" in drawn.getvalue()
     assert all(one.isprintable() or one == "\n" for one in drawn.getvalue())
+
+
+def test_a_refusal_says_what_to_do_and_no_terminal_obeys_it(capsys):
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(b"ask by \x1b[2J--metrics-host\nmore" + b"x" * 500)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        assert main(["status", "--metrics", address, "--json"]) == 0
+        server.shutdown()
+    (trouble,) = json.loads(capsys.readouterr().out)["jobs"][0]["troubles"]
+    assert trouble == f"{address}: 403 ask by \\x1b[2J--metrics-host"
 
 
 def test_an_address_that_does_not_answer_is_named(capsys):

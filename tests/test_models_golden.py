@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models import golden, xgb
 from models.golden_values import GoldenValues
+from models.registry import Registry
 from models.scorer import Scorer
 from models.spec import ModelSpec
 from models.training_set import Split
@@ -17,6 +18,7 @@ from schemas.errors import ArtifactError
 from schemas.schema import Schema
 from schemas.statistics import ColumnStatistics
 from schemas.validation import validate
+from tests.scarce_files import no_file_can_be_opened
 from tests.small_artifacts import FAST, build_graph
 from transforms.graph import TransformGraph
 from transforms.missing import fill
@@ -226,3 +228,18 @@ def test_flags_are_0_and_1(tmp_path):
     rows = golden.choose_rows(scorer, seen.to_proto("train").SerializeToString()).to_pydict()
     assert {len(values) for values in rows.values()} == {golden.ROWS}
     assert all({0.0, 1.0, None} == set(values) for values in rows.values())
+
+
+def test_what_the_machine_cannot_read_is_no_fault_of_the_golden_rows(registry):
+    folder = Registry(registry).champion() / "golden"
+    with no_file_can_be_opened(), pytest.raises(OSError, match="Too many open files"):
+        golden.read_golden(folder)
+    assert golden.read_golden(folder)[0].num_rows
+
+
+def test_torn_golden_rows_are_none(registry, tmp_path):
+    whole = (Registry(registry).champion() / "golden" / golden.FILE).read_bytes()
+    for size in (0, 7, len(whole) // 2, len(whole) - 1):
+        (tmp_path / golden.FILE).write_bytes(whole[:size])
+        with pytest.raises(ArtifactError, match="no golden rows"):
+            golden.read_golden(tmp_path)

@@ -425,3 +425,19 @@ def test_signatures_are_nobodys_business_without_trusted_keys(own, following, pa
     own.rollback(None, "tests", "now", "")
     assert following.wait_for(3, SOON_S)
     assert following.refused == 0
+
+
+def test_two_load_at_once_and_the_last_gives_the_interval_back():
+    before, inside = sys.getswitchinterval(), threading.Event()
+
+    def load():
+        with live._short_turns:
+            inside.set()
+
+    other = threading.Thread(target=load, daemon=True)
+    with live._short_turns:
+        other.start()
+        assert inside.wait(SOON_S), "one waits until the other has loaded"
+        other.join()
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before

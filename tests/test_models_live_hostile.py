@@ -1,6 +1,7 @@
 """The live scorer with pointers and bundles made to harm it: the old ones go on serving, the next good one is taken."""
 
 import dataclasses
+import errno
 import logging
 import os
 import shutil
@@ -16,7 +17,7 @@ from models.registry import LIVE, Registry
 from models.trial import Trials
 from models.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
-from tests.fragile_work import CheckOf
+from tests.fragile_work import CheckOf, nothing
 from tests.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
 
 SOON_S = 60
@@ -148,7 +149,9 @@ def test_a_hostile_bundle_is_refused_in_every_role_and_the_next_is_taken(own, fo
     assert following.wait_for(pointer, SOON_S)
     assert following.generation == pointer.generation
     point_at(own, bad, generation=9)
-    with pytest.raises(ArtifactError, match=r"generation 9 refused: .*; nothing serves: `onegraph rollback`"):
+    with pytest.raises(
+        ArtifactError, match=r"generation 9 refused: .*; nothing serves: `onegraph rollback` lets .* serve$"
+    ):
         follow(own)
 
 
@@ -249,3 +252,88 @@ def test_what_was_tried_before_is_not_tried_again(own, follow, second_bundle):
     pointer = own.rollback(first, "tests", "now", "")
     assert following.wait_for(pointer, SOON_S)
     assert following.current().champion.bundle_id == first
+
+
+def test_a_pointer_that_changes_while_its_first_bundle_is_tried_ends_the_second(own, follow, second_bundle, tmp_path):
+    """The first is of use to it, and is tried to the end; the second cannot be read, and nobody asks for it."""
+    new = second_bundle(own.path).champion
+    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE)
+    begun, unreadable, real = tmp_path / "begun", "0123456789ab", own.bundle_path
+
+    def bundle_path(bundle, *more):
+        if bundle == unreadable:
+            raise OSError(errno.EIO, "input/output error")
+        return real(bundle, *more)
+
+    own_trials = Trials()
+    following = follow(own, trials=own_trials, check=CheckOf(new, "wait", str(begun)))
+    following._registry.bundle_path = bundle_path
+    try:
+        point_at(own, new, unreadable, generation=6)
+        until(begun.exists, "it is not tried")
+        wanted = point_at(own, new, generation=7)
+        until(lambda: following._wanted == wanted, "nobody looked")
+        (tmp_path / "begun.go").touch()
+        assert following.wait_for(wanted, SOON_S)
+        assert (following.generation, following.refused) == (7, 0)
+    finally:
+        following.close()
+        own_trials.close()
+
+
+def test_a_bundle_that_is_still_fetched_is_left_for_a_pointer_without_it(own, follow, second_bundle):
+    """As one is whose registry is far away."""
+    first, fetching, real = own.released().champion, threading.Event(), own.bundle_path
+
+    def bundle_path(bundle, still_wanted):
+        while bundle != first:
+            fetching.set()
+            still_wanted()
+            time.sleep(0.02)
+        return real(bundle)
+
+    following = follow(own)
+    following._registry.bundle_path = bundle_path
+    second_bundle(own.path)
+    assert fetching.wait(SOON_S)
+    pointer = own.rollback(first, "tests", "now", "")
+    assert following.wait_for(pointer, SOON_S)
+    assert following.refused == 0
+
+
+@pytest.mark.parametrize("what", ["no memory", "hang"])
+def test_a_refusal_for_what_may_pass_is_not_for_ever(own, follow, what, tmp_path, caplog):
+    """The machine had no memory or no time; another generation with this bundle has it tried again."""
+    caplog.set_level(logging.WARNING, "models.live")
+    bad = spoiled(own.champion(), lambda path: {"threshold": 0.01})
+    own_trials = Trials(deadline_s=5)
+    following = follow(own, trials=own_trials, check=CheckOf(bad, what))
+    try:
+        for generation in (2, 3):
+            assert following.wait_for(point_at(own, bad, generation=generation), SOON_S)
+        assert following.refused == 2
+        assert not [line for line in caplog.messages if "refused before" in line]
+    finally:
+        following.close()
+        own_trials.close()
+
+
+def test_what_was_loaded_for_a_refused_generation_is_not_kept(own, follow, second_bundle):
+    following = follow(own)
+    new = second_bundle(own.path).champion
+    forged = point_at(own, new, "0123456789ab", generation=9)
+    assert following.wait_for(forged, SOON_S)
+    assert following._fresh == {}
+
+
+def test_a_child_that_nobody_needs_rests_while_there_is_no_pointer_too(own, follow):
+    own_trials = Trials(idle_s=0)
+    following = follow(own, trials=own_trials)
+    try:
+        POINTERS["gone"](own.path)
+        until(lambda: following.refused == 1, "it is not told")
+        own_trials.run("it", nothing)
+        until(lambda: own_trials.pid is None, "it does not rest")
+    finally:
+        following.close()
+        own_trials.close()

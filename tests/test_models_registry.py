@@ -12,6 +12,7 @@ from models.variants import Variants
 from schemas import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.signature import key_fingerprint, load_private_key
+from tests.fixtures_models import another_bundle
 from tests.signing_keys import make_key
 
 OLD = """{"challengers": %s, "champion": "a", "generation": 1, "shadows": [], "when": "", "who": "", "why": ""}"""
@@ -104,6 +105,38 @@ def test_crash_between_history_and_pointer(own, second_bundle):
     (own.path / "history" / "000002.json").write_text(lost.text())
     assert own.released() == live
     assert second_bundle(own.path).generation == 3
+
+
+def test_rollback_does_not_go_to_a_generation_that_never_served(own, second_bundle):
+    """Its writer was killed before it went live, and the one after it was written by somebody else."""
+    first, second = own.released(), second_bundle(own.path)
+    never = another_bundle(own.bundle_path(first.champion), threshold=0.01)
+    lost = Pointer(3, Variants(never), "me", "now", "killed", second.generation)
+    (own.path / "history" / "000003.json").write_text(lost.text())
+    fourth = own.point_at(Variants(first.champion, experiment="new"), "me", "now", "")
+    assert (fourth.generation, fourth.after) == (4, 2)
+    assert own.rollback(None, "me", "now", "").variants == second.variants
+    assert own.rollback(None, "me", "now", "").variants == fourth.variants
+
+
+def test_rollback_goes_by_the_order_where_an_older_version_wrote_the_history(own, second_bundle):
+    first, second = own.released(), second_bundle(own.path)
+    for path in [own.path / LIVE, *(own.path / "history").iterdir()]:
+        said = json.loads(path.read_text())
+        said.pop("after", None)
+        path.write_text(json.dumps(said))
+    assert own.released().after is None
+    third = own.point_at(Variants(second.champion, experiment="new"), "me", "now", "")
+    assert third.after == 2
+    assert own.rollback(None, "me", "now", "").variants == second.variants
+    (own.path / LIVE).write_text((own.path / "history" / "000002.json").read_text())
+    assert own.rollback(None, "me", "now", "").variants == first.variants
+
+
+@pytest.mark.parametrize("after", ["0", "-1", '"1"', "true", "1.5", "1000000000"])
+def test_a_pointer_that_comes_after_none_that_can_be(after):
+    with pytest.raises(ArtifactError, match="its `after` is not from 1"):
+        Pointer.from_text((OLD % "{}").replace("{", f'{{"after": {after}, ', 1), "live.json")
 
 
 def test_two_releases_at_once_do_not_share_a_generation(own, monkeypatch):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from models.trial import GIB, TrialEnded, TrialFailed, Trials
+from models.trial import GIB, TrialEnded, TrialFailed, TrialOverLimit, Trials
 from schemas.errors import ArtifactError, InputError, ServiceError
 from tests import fragile_work as work
 
@@ -92,6 +92,15 @@ def test_work_that_takes_too_much_memory_is_ended(strict):
         strict.run("bundle 17", work.take, GIB)
 
 
+def test_a_trial_takes_no_more_than_there_is():
+    own = Trials(imports=IMPORTS, left=lambda: GIB // 4)
+    try:
+        with pytest.raises(TrialOverLimit, match=r"bundle 17: takes more than 0.2 GiB of memory"):
+            own.run("bundle 17", work.take, GIB)
+    finally:
+        own.close()
+
+
 def test_a_child_that_keeps_much_memory_is_not_kept(strict):
     strict.run("bundle 17", work.take_and_keep, GIB // 5)
     assert strict.pid is None
@@ -137,6 +146,57 @@ def test_a_kill_from_outside_is_no_fault_of_what_is_tried(patient, tmp_path):
     with pytest.raises(ServiceError, match=r"it: the process that tried it was killed; see how much memory is free"):
         patient.run("it", work.hang, begun)
     killer.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_all_of_a_service_ends_no_trial(patient, tmp_path, number):
+    """Whoever asked ends it, or ends itself, and the child with it."""
+    ended, begun = threading.Event(), tmp_path / "begun"
+
+    def stop():
+        wait_for(begun)
+        child = int(begun.read_text())
+        os.kill(child, number)
+        os.kill(child, 0)
+        ended.set()
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    with pytest.raises(TrialEnded):
+        patient.run("it", work.hang, begun, ended=ended)
+    stopping.join()
+
+
+def test_what_is_not_wanted_any_more_when_its_turn_comes_is_not_tried():
+    own, ended = Trials(imports=IMPORTS), threading.Event()
+    ended.set()
+    try:
+        with pytest.raises(TrialEnded):
+            own.run("it", work.nothing, ended=ended)
+        assert own.pid is None
+    finally:
+        own.close()
+
+
+def test_a_child_that_does_not_answer_keeps_nobody_who_does_not_want_to_know(patient):
+    patient.run("it", work.nothing)
+    child, ended = patient.pid, threading.Event()
+    os.kill(child, signal.SIGSTOP)
+    threading.Timer(0.5, ended.set).start()
+    with pytest.raises(TrialEnded):
+        patient.run("it", work.nothing, ended=ended)
+    gone(child)
+    patient.run("it", work.nothing)
+
+
+@pytest.mark.parametrize(
+    ("do", "kept"),
+    [((work.abort,), True), ((work.leave,), False), ((work.fail, MemoryError, ""), False), ((work.take, GIB), False)],
+)
+def test_what_may_be_the_machines_fault_is_told_apart(strict, do, kept):
+    with pytest.raises(ArtifactError) as raised:
+        strict.run("it", *do)
+    assert isinstance(raised.value, TrialOverLimit) is not kept
 
 
 def test_the_child_has_no_socket_and_no_file_of_this_process(patient, tmp_path):

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from models import tried
 from models.tried import TriedBundles, name_of
 from tests.fragile_work import CheckOf
 
@@ -45,6 +46,19 @@ def test_one_at_a_time_but_whoever_is_not_wanted_does_not_wait(tmp_path):
             order.append("first")
     waiting.join()
     assert order == ["first", "other"]
+
+
+def test_one_that_was_stopped_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(tried, "_PATIENCE_S", 0.3)
+    with TriedBundles(tmp_path).in_turn(threading.Event()):
+        done = threading.Event()
+
+        def other():
+            with TriedBundles(tmp_path).in_turn(threading.Event()):
+                done.set()
+
+        threading.Thread(target=other, daemon=True).start()
+        assert done.wait(30), "it waits for ever"
 
 
 @pytest.mark.parametrize("other", [({"a": 2}, CheckOf("", "abort")), ({"a": 1}, CheckOf("", "hang"))])

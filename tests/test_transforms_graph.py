@@ -11,6 +11,7 @@ from tensorflow.python.framework import func_graph
 
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
+from tests.scarce_files import no_file_can_be_opened
 from tests.small_artifacts import build_graph
 from transforms import graph as graph_module
 from transforms.graph import TransformGraph
@@ -172,3 +173,10 @@ def test_rows_of_equal_values_get_equal_bits_wherever_they_stand(graph):
     same = pa.RecordBatch.from_struct_array(pa.concat_arrays([one.to_struct_array()] * 37))
     features = graph.apply(same)
     assert (features.view(np.int32) == features.view(np.int32)[0]).all()
+
+
+def test_what_the_machine_cannot_read_is_no_fault_of_the_graph(path):
+    """It may have no descriptor left for a moment."""
+    with no_file_can_be_opened(), pytest.raises(OSError, match="Too many open files"):
+        TransformGraph.load(path)
+    TransformGraph.load(path)

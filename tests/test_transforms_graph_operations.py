@@ -142,7 +142,25 @@ def in_a_call_of_the_old_form(graph, op):
     function(graph, "_pruned").node_def.add(name="call", op="branch")
 
 
-PLACES = [in_the_call, in_an_initializer, in_a_branch, in_one_of_branches, in_a_call_of_the_old_form]
+def given_to_a_function(graph, op):
+    """A function is handed on as an attribute of the one that is called."""
+    in_a_branch(graph, op)
+    node = function(graph, "_pruned").node_def[-1]
+    node.op = "PartitionedCall"
+    graph.graph_def.library.function.add().signature.name = "between"
+    node.attr["f"].func.name = "between"
+    node.attr["f"].func.attr["g"].list.func.add(name="unknown").attr["h"].func.name = "branch"
+    del node.attr["then_branch"], node.attr["else_branch"]
+
+
+PLACES = [
+    given_to_a_function,
+    in_the_call,
+    in_an_initializer,
+    in_a_branch,
+    in_one_of_branches,
+    in_a_call_of_the_old_form,
+]
 
 
 @pytest.mark.parametrize("op", HARMFUL.split())
@@ -191,6 +209,22 @@ def test_names_of_several_lines_are_shown_in_one(own):
         check_saved_model(own)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_attribute_that_is_left_open(own, inside):
+    """What a caller would put there could be any function."""
+
+    def leave_open(graph):
+        attributes = function(graph, "_pruned").node_def.add(name="x", op="PartitionedCall").attr
+        if inside:
+            attributes["f"].func.name = "unknown"
+            attributes = attributes["f"].func.attr
+        attributes["g"].placeholder = "G"
+
+    changed(own, leave_open)
+    with pytest.raises(ArtifactError, match="an attribute of its SavedModel is left open"):
+        check_saved_model(own)
 
 
 def by_an_object(graph):

@@ -5,6 +5,7 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 """
 
 import contextlib
+import errno
 import pathlib
 import unicodedata
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ class TransformGraph:
             described = parse_json(read_plain(path / FEATURES, _LARGEST))
             features = [(feature["name"], feature["kind"]) for feature in described["features"]]
             schema = Schema.from_text(read_plain(path / RAW_SCHEMA, _LARGEST).decode(), str(path / RAW_SCHEMA))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # another OSError is the machine's
             raise ArtifactError(f"{path}: not a graph directory ({FEATURES} or {RAW_SCHEMA} is not there)") from None
         for name, kind in features:
             if not is_feature_name(name) or kind not in _KINDS:
@@ -73,6 +74,10 @@ class TransformGraph:
             return cls(path, schema, features)
         except (OnegraphError, MemoryError):
             raise
+        except OSError as error:
+            if error.errno not in (None, errno.ENOENT):  # the machine's; TensorFlow's own has no number
+                raise
+            raise ArtifactError(f"{path}: its SavedModel does not load: {_first_line(error)}") from None
         except Exception as error:  # whatever a foreign SavedModel does to TensorFlow's loader
             raise ArtifactError(f"{path}: its SavedModel does not load: {_first_line(error)}") from None
 

@@ -9,10 +9,10 @@ that neither loading nor calling the graph reaches.
 import functools
 import importlib.resources
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2
+from tensorflow.core.framework import attr_value_pb2, function_pb2, graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -192,10 +192,16 @@ def _data_inputs(node: node_def_pb2.NodeDef) -> list[str]:
 def _functions_of(node: node_def_pb2.NodeDef) -> Iterator[str]:
     """Yield the functions that a node may call."""
     yield node.op  # the old form of a call
-    for value in node.attr.values():
+    yield from _named_in(node.attr.values())
+
+
+def _named_in(values: Iterable[attr_value_pb2.AttrValue]) -> Iterator[str]:
+    """Yield the functions that attributes name, and those that these are given in their turn."""
+    for value in values:
         which = value.WhichOneof("value")
-        if which == "func":
-            yield value.func.name
-        elif which == "list":
-            for function in value.list.func:
-                yield function.name
+        if which == "placeholder":  # it stands for what only a caller knows
+            raise _NotAllowed("an attribute of its SavedModel is left open; build it again")
+        functions = [value.func] if which == "func" else value.list.func if which == "list" else []
+        for function in functions:
+            yield function.name
+            yield from _named_in(function.attr.values())
