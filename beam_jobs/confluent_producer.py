@@ -46,8 +46,8 @@ class Delivery:
 
     def _row(self, answer: int) -> int:
         """Return the row of a broker's answer, by its number."""
-        for refused in self._refused_rows:
-            answer += refused <= answer
+        for row in self._refused_rows:
+            answer += row <= answer
         return answer
 
     def _take(self, error: Any, row: int) -> None:

@@ -33,10 +33,14 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WorkerMetrics:
-    """That every worker process of a job serves its measures on a free port of `host`, and says so in a file."""
+    """That every worker process of a job serves its measures on a free port of `host`, and says so in a file.
+
+    `lease` is the number of the lease with which the job has its group, None where it has none.
+    """
 
     job: Job
     host: str = LOOPBACK
+    lease: int | None = None
 
 
 class Announced:

@@ -10,12 +10,13 @@ import types
 import kafka
 import pytest
 
-from beam_jobs import group_lease, run_files
+from beam_jobs import group_lease, run_files, skip_to
 from beam_jobs.group_lease import TakenOver, new_lease
 from beam_jobs.group_positions import GroupPositions, wait_for_group
 from beam_jobs.kafka_client import Consumer, OffsetsLost
 from beam_jobs.kafka_source import Source, settle_first, settle_start, where_to_begin
 from beam_jobs.position_note import Note
+from beam_jobs.settings import SkipTo
 from schemas.errors import ServiceError
 from tests.kafka_records import add_partitions, commit, committed, make_anew, put
 
@@ -216,6 +217,15 @@ def test_what_was_given_back_is_free_whatever_stands_beside_the_other_partitions
     lease = new_lease("job", outlives=True)
     free = dataclasses.replace(lease, free=True)
     assert group_lease.latest([free, lease]) == group_lease.latest([lease, free]) == free
+
+
+def test_who_moved_one_partition_of_an_ended_job_by_hand_has_freed_the_group(group, monkeypatch):
+    group.job()
+    monkeypatch.setattr(group_lease, "STILL_S", 1)
+    skip_to.run(SkipTo(bootstrap_servers=group.broker, topic=group.topic, group=group.name, partition=0, offset=9))
+    monkeypatch.setattr(group_lease, "STILL_S", 600)
+    group.job()
+    assert group.offsets() == {0: 9, 1: 0}
 
 
 def test_an_error_that_passes_does_not_end_the_renewal(group, monkeypatch):

@@ -31,11 +31,16 @@ def settings(broker, topics):
 def watched(settings, happens):
     """Have that happen in the process that started the job; returns the positions of one of its workers."""
     there, workers = stream_pipeline.topics_there(settings), []
-    with pytest.raises(ServiceError, match="as scripted"), stream_group.taken(settings, "job-1", there) as held:
-        workers.append(positions(stream_pipeline.sink(settings, "job-1", there, held.lease)))
-        workers[0].commit({0: 3})
-        happens(held)
-        raise ServiceError("as scripted")
+
+    def watch():
+        with stream_group.taken(settings, "job-1", there) as held:
+            workers.append(positions(stream_pipeline.sink(settings, "job-1", there, held.lease)))
+            workers[0].commit({0: 3})
+            happens(held)
+            raise ServiceError("as scripted")
+
+    with pytest.raises(ServiceError, match="as scripted"):
+        watch()
     return workers[0]
 
 
