@@ -136,7 +136,7 @@ def test_files_in_somebody_elses_folder_are_refused(tmp_path, capsys):
 
 def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
     wild = "\x1b[2J\x9b31m\u202e"
-    pointer = {name: f"{name}{wild}" for name in ("champion", "when", "who", "why")}
+    pointer = {"champion": "b-1"} | {name: f"{name}{wild}" for name in ("when", "who", "why")}
     (tmp_path / "live.json").write_text(json.dumps({"generation": 1, **pointer}))
     assert main(["status", "--registry", str(tmp_path)]) == 0
     err = capsys.readouterr().err
