@@ -5,6 +5,7 @@ is the reading half; the writing half stands in `confluent_producer.py`.
 """
 
 import functools
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -45,12 +46,15 @@ _BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMP
 _FIRST_TURN_S, _PAUSE_S = 2.0, 0.2  # a group that is refused gets no answer: between two turns we look for the refusal
 
 _TOGETHER = 64  # messages that are taken at once; their sizes are known only then
+_FORGET = 0.9  # how slowly the size of the largest ones is forgotten, with each taking
 
+# A header name that is not UTF-8 comes back as a result and an error; how Python looks depends on how it calls.
+_headers = operator.methodcaller("headers")
 _record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
 
 class Consumer:
-    """Reads assigned partitions of one topic and moves a group's committed offsets; never joins the group."""
+    """Reads assigned partitions of one topic and a group's committed offsets, moves none; never joins the group."""
 
     def __init__(self, servers: Connection | str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
         self._servers, self._topic, self._group = Connection.of(servers), topic, group
@@ -59,6 +63,7 @@ class Consumer:
         self._at: dict[int, int] = {}
         self._paused: set[int] = set()
         self.full = False  # whether the last poll ended at one of its limits
+        self._usual, self._together = 1.0, 1  # bytes of a message; how many are taken at once, more with each taking
         self._broken: dict[int, Any] = {}  # what cannot be read, raised once the records before it are handed out
         self._consumer = Reading(
             self._shared
@@ -129,15 +134,6 @@ class Consumer:
                 raise self._error(doing, place.error)
         return found
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Move the group's committed offsets and wait for the broker's answer."""
-        wanted = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
-        doing = f"committing offsets of group {self._group!r} (does another consumer use this group?)"
-        done = self._call(doing, lambda: self._consumer.commit(offsets=wanted, asynchronous=False))
-        for place in done:
-            if place.error is not None:
-                raise self._error(doing, place.error)
-
     def go_to(self, offsets: Mapping[int, int]) -> None:
         """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
         if dict(offsets) != self._at:
@@ -164,8 +160,7 @@ class Consumer:
         messages, left, wanted = [first], max_bytes, max_records - 1
         while messages:
             left -= self._take(messages, found)
-            usual = (max_bytes - left) // (max_records - wanted) + 1
-            asked = min(wanted, _TOGETHER, max(left // usual, 1)) if left > 0 else 0
+            asked = min(wanted, self._together, max(int(left / self._usual), 1)) if left > 0 else 0
             messages = self._here(asked) if asked else []
             wanted -= len(messages)
             if len(messages) < asked:  # that was all
@@ -204,7 +199,7 @@ class Consumer:
 
     def _take(self, messages: Sequence[Any], found: dict[int, list[Any]]) -> int:
         """Put messages to the records of their partitions; return the bytes of their keys, values and headers."""
-        at, size = self._at, 0
+        at, size, count = self._at, 0, 0
         for one in messages:
             if one.error() is not None:
                 self._take_error(one)
@@ -214,8 +209,8 @@ class Consumer:
             partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
             kind, timestamp = one.timestamp()
             try:
-                headers = one.headers() or []
-            except (UnicodeDecodeError, SystemError):  # the second is how the library lets the first out
+                headers = _headers(one) or []
+            except (UnicodeDecodeError, SystemError):
                 self._broken[partition] = one
                 continue
             at[partition] = offset + 1
@@ -226,9 +221,13 @@ class Consumer:
                 found[partition] = [record]
             else:
                 rows.append(record)
+            count += 1
             size += len(value or b"") + len(key or b"")
             for name, content in headers:
                 size += len(name) + len(content or b"")
+        if count:  # the end of a partition says nothing of sizes
+            self._usual = max(self._usual * _FORGET, size / count, 1.0)
+            self._together = min(2 * self._together, _TOGETHER)
         return size
 
     def _take_error(self, message: Any) -> None:

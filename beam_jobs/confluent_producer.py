@@ -21,6 +21,7 @@ class Delivery:
     def __init__(self, servers: Connection, topic: str, partition: int, records: Records, producer: Any):
         self._servers, self._place = servers, f"topic {topic!r} partition {partition}"
         self._left, self._producer, self._records = len(records), producer, records
+        self._answers, self._refused_rows = 0, list[int]()  # of brokers, in the order of the rows that are not refused
         self._error: Any = None
         self._bad = (0, 0)  # first and last row that it is of
         self.done_at = 0.0  # of time.perf_counter; when the broker had answered
@@ -28,21 +29,32 @@ class Delivery:
     def arrived(self, error: Any, _: Any) -> None:
         """Take the broker's answer for one record; they come in the order of the records."""
         if error is not None:
-            self._take(error, len(self._records) - self._left)
-        self._left -= 1
-        if not self._left:
-            self.done_at = time.perf_counter()
+            self._take(error, self._row(self._answers))
+        self._answers += 1
+        self._settle_one()
 
     def refused(self, error: Any, row: int) -> None:
         """Take that the library refuses a record before any broker has seen it."""
         self._take(error, row)
-        self.arrived(None, None)
+        self._refused_rows.append(row)
+        self._settle_one()
+
+    def _settle_one(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self.done_at = time.perf_counter()
+
+    def _row(self, answer: int) -> int:
+        """Return the row of a broker's answer, by its number."""
+        for row in self._refused_rows:
+            answer += row <= answer
+        return answer
 
     def _take(self, error: Any, row: int) -> None:
         if self._error is None or self._error.code() == KafkaError._INVALID_DIFFERENT_RECORD:
             self._error, self._bad = error, (row, row)
         elif error.code() == self._error.code():
-            self._bad = self._bad[0], row
+            self._bad = min(self._bad[0], row), max(self._bad[1], row)
 
     def __str__(self) -> str:
         return f"{self._servers}: a batch for {self._place}"

@@ -18,16 +18,21 @@ _log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _USUAL = TrialLimits()
-_made: dict[TrialLimits, Trials] = {}
+_made: dict[tuple[TrialLimits, bool], Trials] = {}
 
 
-def trials(limits: TrialLimits = _USUAL) -> Trials:
-    """Return the process to try bundles in, the same for all with these limits; it starts when it is needed."""
+def trials(limits: TrialLimits = _USUAL, keep_warm: bool = False) -> Trials:
+    """Return the process to try bundles in, the same for all who ask alike; it starts when it is needed.
+
+    With `keep_warm` it starts before, and stays: a swap then waits for no imports.
+    """
     with _lock:
-        if limits not in _made:
-            _made[limits] = Trials(limits.deadline_s, limits.memory, left=container_memory.left)
-            atexit.register(_made[limits].close)
-        return _made[limits]
+        made = _made.get((limits, keep_warm))
+        if made is None:
+            made = Trials(limits.deadline_s, limits.memory, left=container_memory.left, keep_warm=keep_warm)
+            _made[limits, keep_warm] = made
+            atexit.register(made.close)
+        return made
 
 
 def tried() -> TriedBundles:

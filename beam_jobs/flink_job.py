@@ -40,13 +40,14 @@ class FlinkJob:
         if rest is not None:
             self._find(rest, older)
 
-    def watch(self, stop: threading.Event) -> str:
+    def watch(self, stop: threading.Event, ended: Callable[[], None]) -> str:
         """Return the state that the job ended in, or "RUNNING" as soon as `stop` is set and it goes on by itself.
 
-        Raises the `OnegraphError` that made it fail. While Flink restarts a failed job, the cause is said once.
+        `ended` is called once Flink has said that the job has ended, and only then: of whatever else is raised nobody
+        knows. Raises the `OnegraphError` that made it fail. While Flink restarts a failed job, the cause is said once.
         """
         if self._rest is None or self.id is None:
-            return self._watch_beam(stop)
+            return self._watch_beam(stop, ended)
         rest, shown, cause, silent = self._rest, "", "", False
         while not stop.wait(_POLL_S):
             try:
@@ -64,6 +65,8 @@ class FlinkJob:
                     "hand the job in again with --from-savepoint and its last checkpoint"
                 )
             state = known[self.id]
+            if state in ENDED:
+                ended()
             if state == "FAILED":
                 raise runners.as_ours(last or "no reason given")
             if state in ENDED:
@@ -94,12 +97,13 @@ class FlinkJob:
                 raise self._why()
             time.sleep(_POLL_S / 5)
 
-    def _watch_beam(self, stop: threading.Event) -> str:
+    def _watch_beam(self, stop: threading.Event, ended: Callable[[], None]) -> str:
         self._say(f"job {self.name} is handed over; its state comes from the job server")
         while not stop.wait(_POLL_S):
             if not self._follower.is_alive():
                 if self._error is not None:
                     raise self._why()
+                ended()
                 return "FINISHED"
         return "RUNNING"
 

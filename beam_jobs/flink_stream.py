@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
@@ -24,14 +25,15 @@ def prepared(settings: ScoreStream) -> tuple[ScoreStream, flink_cluster.Cluster]
 
 
 def run(
-    pipeline: beam.Pipeline, cluster: flink_cluster.Cluster, stop: threading.Event
+    pipeline: beam.Pipeline, cluster: flink_cluster.Cluster, stop: threading.Event, ended: Callable[[], None]
 ) -> tuple[dict[str, Any], dict[str, int] | None]:
     """Hand the job over and watch it until it ends or `stop` is set, which ends the watching and not the job.
 
-    Returns what became of it, and its counters where it has finished and they are known, else None.
+    Returns what became of it, and its counters where it has finished and they are known, else None. `ended` is called
+    where the job has certainly ended, before anything is raised.
     """
     job = FlinkJob(pipeline, cluster.rest, _say)
-    state = job.watch(stop)
+    state = job.watch(stop, ended)
     rest = None if cluster.rest is None else cluster.rest.address
     became = {"job": job.id, "name": job.name, "state": state, "rest": rest}
     return became, job.counters() if state == "FINISHED" else None

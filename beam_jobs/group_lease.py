@@ -16,7 +16,7 @@ from beam_jobs import run_files
 from beam_jobs.position_note import Lease
 from schemas.errors import ServiceError
 
-STILL_S = 10.0  # a lease that did not move for so long is nobody's
+STILL_S = 7.0  # a lease that did not move for so long, three renewals and a bit, is nobody's
 
 _held: set[str] = set()  # the tokens of this process
 
@@ -51,12 +51,12 @@ def is_dead(lease: Lease) -> bool:
         return False
     if lease.pid == os.getpid() and lease.token not in _held:
         return True
-    return lease.began is None or run_files.began(lease.pid) != lease.began
+    return run_files.has_ended(lease.pid, lease.began)
 
 
 def latest(leases: Iterable[Lease | None]) -> Lease | None:
-    """Return the lease with the highest number."""
-    return max((lease for lease in leases if lease is not None), key=lambda lease: lease.number, default=None)
+    """Return the lease with the highest number; it is free once any partition says so."""
+    return max((one for one in leases if one is not None), key=lambda one: (one.number, one.free), default=None)
 
 
 def taken_by(ours: Lease, found: Iterable[Lease | None]) -> Lease | None:

@@ -32,7 +32,7 @@ RENEW_S = 2.0
 _LOOK_S = 0.5
 _OR_ELSE = "set TMPDIR to another one"
 _LOCK_S = 60.0
-_SHORT_S = 3.0  # nobody waits for a renewal
+_SHORT_S = 3.0  # for one question: whoever asks tries again, and meanwhile nobody else can
 
 
 class GroupPositions:
@@ -57,12 +57,12 @@ class GroupPositions:
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Move these offsets; raises `TakenOver` and moves nothing once another job has the group."""
         with self._lock, self._remembering_who_is_away():
-            self._commit(offsets, self._looked(offsets), CONNECT_S)
+            self._commit(offsets, self._looked(offsets))
 
     def adopt(self) -> None:
         """Renew from now on what was committed with our lease, until somebody else of the job moves it."""
         with self._lock:
-            kept = self._looked(self._consumer.partitions)
+            kept = self._looked(self._consumer.partitions, CONNECT_S)
             mine = self._lease and self._lease.token
             notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
             self._written = {p: kept[p] for p, note in notes.items() if note.lease and note.lease.token == mine}
@@ -98,7 +98,7 @@ class GroupPositions:
         if threading.current_thread() is not self._renewer:
             self._renewer.join()
 
-    def _looked(self, partitions: Iterable[int], timeout_s: float = CONNECT_S) -> dict[int, tuple[int, str]]:
+    def _looked(self, partitions: Iterable[int], timeout_s: float = _SHORT_S) -> dict[int, tuple[int, str]]:
         """Return what is kept of these partitions; raises where it is no longer ours to change."""
         if self._over is not None:
             raise self._over
@@ -123,12 +123,12 @@ class GroupPositions:
             if now is not None and now != self._topic_id:
                 raise topic_made_anew(self._servers, self._topic, self._group, self._topic_id, now)
 
-    def _commit(self, offsets: Mapping[int, int], kept: Mapping[int, tuple[int, str]], timeout_s: float) -> None:
+    def _commit(self, offsets: Mapping[int, int], kept: Mapping[int, tuple[int, str]]) -> None:
         if not offsets:
             return
         notes = [Note.read(text) for _, text in kept.values()]
         text = self._note(notes, offsets).text()
-        self._consumer.commit(offsets, text, timeout_s)
+        self._consumer.commit(offsets, text, _SHORT_S)
         self._written |= {partition: (offset, text) for partition, offset in offsets.items()}
         self._wrote_at = time.monotonic()
 
@@ -145,20 +145,22 @@ class GroupPositions:
             try:
                 with self._remembering_who_is_away():
                     self._renew()
-            except Unavailable as error:
-                _log.info("the lease of group %r is not renewed: %s", self._group, error)
+            except Exception as error:
+                if self._over is not None:  # the next commit says so; what is idle commits too
+                    _log.warning("%s", error)
+                    return
+                level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
+                why = str(error) if isinstance(error, ServiceError) else type(error).__name__
+                _log.log(level, "the lease of group %r is not renewed: %s", self._group, why)
                 self._wrote_at = time.monotonic()
-            except ServiceError as error:  # the next commit says so; what is idle commits too
-                _log.warning("%s", error)
-                return
             finally:
                 self._lock.release()
 
     def _renew(self) -> None:
         """Commit again what is ours; partitions that another process of the job has moved since are its own."""
-        kept = self._looked(self._written, _SHORT_S) if self._written else {}
+        kept = self._looked(self._written) if self._written else {}
         self._written = {place: wrote for place, wrote in self._written.items() if kept.get(place) == wrote}
-        self._commit({place: offset for place, (offset, _) in self._written.items()}, kept, _SHORT_S)
+        self._commit({place: offset for place, (offset, _) in self._written.items()}, kept)
 
     @contextlib.contextmanager
     def _remembering_who_is_away(self) -> Iterator[None]:
@@ -173,13 +175,21 @@ class GroupPositions:
         )
 
 
-def wait_for_group(consumer: Consumer, servers: Connection | str, topic: str, group: str, at_once: bool = False) -> int:
+def wait_for_group(
+    consumer: Consumer,
+    servers: Connection | str,
+    topic: str,
+    group: str,
+    at_once: bool = False,
+    stop: threading.Event | None = None,
+) -> int:
     """Return the number of the group's last lease once nobody holds it; raises `ServiceError` where a job does.
 
     A holder whose process on this machine has ended is gone at once, another one when its lease stood still for
-    `group_lease.STILL_S`. With `at_once` nobody waits: who starts says that the other job has ended.
+    `group_lease.STILL_S`. With `at_once` nobody waits: who starts says that the other job has ended. `stop` ends the
+    waiting with a `ServiceError`.
     """
-    began, seen = time.monotonic(), None
+    began, seen, stop = time.monotonic(), None, stop or threading.Event()
     while True:
         kept = consumer.committed_notes(consumer.partitions)
         notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
@@ -191,10 +201,11 @@ def wait_for_group(consumer: Consumer, servers: Connection | str, topic: str, gr
             raise held_by(servers, topic, group, lease)
         if seen is None:
             _log.warning("group %r is held by %s: looking for %g s whether it lives", group, lease, group_lease.STILL_S)
-        elif time.monotonic() - began > group_lease.STILL_S:
+        elif time.monotonic() - began >= group_lease.STILL_S:
             return lease.number
         seen = lease.token, now
-        time.sleep(_LOOK_S)
+        if stop.wait(_LOOK_S):
+            raise ServiceError(f"the job was told to stop while it waited for group {group!r}; it has not begun")
 
 
 def held_by(servers: Connection | str, topic: str, group: str, lease: Lease) -> ServiceError:
@@ -206,8 +217,10 @@ def held_by(servers: Connection | str, topic: str, group: str, lease: Lease) -> 
 
 
 @contextlib.contextmanager
-def one_at_a_time(servers: Connection | str, topic: str, group: str) -> Iterator[None]:
-    """Let no other process of this user on this machine take the same group meanwhile."""
+def one_at_a_time(
+    servers: Connection | str, topic: str, group: str, stop: threading.Event | None = None
+) -> Iterator[None]:
+    """Let no other process of this user on this machine take the same group meanwhile; `stop` ends the waiting."""
     name = hashlib.sha256(f"{Connection.of(servers).servers}/{topic}/{group}".encode()).hexdigest()[:16]
     path = user_folder(_OR_ELSE) / "leases" / name
     try:
@@ -216,13 +229,14 @@ def one_at_a_time(servers: Connection | str, topic: str, group: str) -> Iterator
     except OSError as error:
         raise OnegraphError(f"{path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}") from None
     try:
-        _lock_within(lock, _LOCK_S, f"another job on this machine is taking group {group!r} of topic {topic!r}")
+        otherwise = f"another job on this machine is taking group {group!r} of topic {topic!r}"
+        _lock_within(lock, _LOCK_S, otherwise, stop or threading.Event())
         yield
     finally:
         os.close(lock)
 
 
-def _lock_within(lock: int, seconds: float, otherwise: str) -> None:
+def _lock_within(lock: int, seconds: float, otherwise: str, stop: threading.Event) -> None:
     ends = time.monotonic() + seconds
     while True:
         try:
@@ -230,4 +244,5 @@ def _lock_within(lock: int, seconds: float, otherwise: str) -> None:
         except BlockingIOError:
             if time.monotonic() > ends:
                 raise ServiceError(f"{otherwise} and has not done so within {seconds:g} s") from None
-            time.sleep(0.1)
+            if stop.wait(0.1):
+                raise ServiceError(f"{otherwise}, and this one was told to stop; it has not begun") from None

@@ -109,9 +109,11 @@ class IsolatedScoring:
         parts = [part for one in findings.parts for part in _shared_out(one, shares)]
         if len(parts) < 2:
             return [0]
-        heaviest = max(sum(len(values[place] or b"") for place in part) for part in parts)
-        self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
-        _log.warning("they are scored in %d parts, and so are batches of over %d bytes", len(parts), self._part_bytes)
+        _log.warning("they are scored in %d parts", len(parts))
+        if len(findings.parts) > 1:  # they were slow; those that are only halved tell nothing of the next batch
+            heaviest = max(sum(len(values[place] or b"") for place in part) for part in findings.parts)
+            self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
+            _log.warning("batches of over %d bytes are scored in parts, too", self._part_bytes)
         of_row = {suspects[place]: number for number, part in enumerate(parts) for place in part}
         rows = [row for row in range(len(events)) if row not in found]
         return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]

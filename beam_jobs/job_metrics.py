@@ -5,6 +5,7 @@ import logging
 from beam_jobs import logs, measures, remote_registry, runners
 from beam_jobs.live_watch import LIVE
 from beam_jobs.metrics_endpoint import MetricsEndpoint
+from beam_jobs.position_note import Lease
 from beam_jobs.run_files import Announced, Job, WorkerMetrics
 from beam_jobs.settings import ScoreStream
 from schemas.errors import UsageError
@@ -30,11 +31,11 @@ def announced(settings: ScoreStream, job: str) -> Announced:
     return Announced(_job(settings, job), endpoint)
 
 
-def of_workers(settings: ScoreStream, job: str) -> WorkerMetrics | None:
+def of_workers(settings: ScoreStream, job: str, lease: Lease | None) -> WorkerMetrics | None:
     """Return what worker processes need to serve their own measures, None where they are not wanted or not needed."""
     if settings.metrics_port is None or runners.in_this_process(settings.runner):
         return None
-    return WorkerMetrics(job=_job(settings, job), host=settings.metrics_host)
+    return WorkerMetrics(job=_job(settings, job), host=settings.metrics_host, lease=lease.number if lease else None)
 
 
 def _job(settings: ScoreStream, job: str) -> Job:

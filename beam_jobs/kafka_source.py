@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import logging
+import threading
 import time
 
 from beam_jobs.group_lease import taken_by
@@ -50,18 +51,18 @@ class Source:
     topic_id: str | None = None
 
 
-def settle_start(source: Source, lease: Lease, at_once: bool = False) -> Lease:
+def settle_start(source: Source, lease: Lease, at_once: bool = False, stop: threading.Event | None = None) -> Lease:
     """Take the group and make its committed offsets say where reading begins; returns the lease that was taken.
 
     So a restart goes on where the first run began, also in partitions that had no event yet. Raises `ServiceError`
     where another job has the group, and where the offsets are not those of the topic as it is; `at_once` does not look
-    whether the job that had the group still lives.
+    whether the job that had the group still lives, `stop` ends the looking.
     """
     consumer = Consumer(source.servers, source.topic, source.group)
     try:
-        with one_at_a_time(source.servers, source.topic, source.group):
+        with one_at_a_time(source.servers, source.topic, source.group, stop):
             where_to_begin(source, consumer)  # what is refused anyway need not wait for another job
-            number = wait_for_group(consumer, source.servers, source.topic, source.group, at_once)
+            number = wait_for_group(consumer, source.servers, source.topic, source.group, at_once, stop)
             taken = dataclasses.replace(lease, number=number + 1)
             begin = where_to_begin(source, consumer)
             note = Note(topic_id=_topic_id(source, consumer), partitions=frozenset(begin), lease=taken)

@@ -124,7 +124,10 @@ class MetricsEndpoint:
 def announced_worker(metrics: WorkerMetrics) -> Announced:
     """Announce this worker process, with an endpoint of its own on a free port."""
     endpoint = MetricsEndpoint(metrics.job.name, metrics.host, 0, first_poll_within_s=None)
-    return Announced(metrics.job, endpoint, "worker")
+    announced = Announced(metrics.job, endpoint, "worker")
+    if metrics.lease is not None:
+        announced.add(lease=metrics.lease)
+    return announced
 
 
 class _Server(http.server.ThreadingHTTPServer):

@@ -11,6 +11,7 @@ from typing import Any
 
 _VERSION = 1
 _MOST = 3_000
+_MOST_PARTITIONS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class Note:
                 topic_id=_checked(told.get("topic"), str, None),
                 partitions=_numbers(told.get("partitions", "")),
                 lease=None if lease is None else _lease(lease),
-                beat=int(told.get("beat", 0)),
+                beat=_checked(told.get("beat", 0), int),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return cls()
@@ -118,6 +119,9 @@ def _ranges(numbers: Iterable[int]) -> str:
 def _numbers(told: str) -> frozenset[int]:
     found: set[int] = set()
     for part in filter(None, told.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
+        ends = part.partition("-")
+        first, last = int(ends[0]), int(ends[2] or ends[0])
+        if not 0 <= first <= last < _MOST_PARTITIONS:
+            raise ValueError(f"partitions {first} to {last}")
+        found.update(range(first, last + 1))
     return frozenset(found)

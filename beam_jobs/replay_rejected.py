@@ -6,6 +6,7 @@ from typing import Any
 
 from beam_jobs import topics
 from beam_jobs.events import Header, Records
+from beam_jobs.group_positions import one_at_a_time
 from beam_jobs.kafka_client import Consumer, Producer, partition_of
 from beam_jobs.kafka_clients import open_consumer, open_producer
 from beam_jobs.kafka_connection import Connection
@@ -39,9 +40,15 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
 
     Each event goes back with value, key, timestamp and headers as they were, and an attempt more. What was looked at
     is committed per reason, behind acknowledged sends: a second run sends nothing again, a killed one at most the
-    1,000 records of its last step.
+    1,000 records of its last step. A second one of the group on this machine waits for the first, a minute at most,
+    then raises `ServiceError`.
     """
     check(settings)
+    with one_at_a_time(settings.connection, settings.rejected_topic, settings.group):
+        return _replayed(settings)
+
+
+def _replayed(settings: ReplayRejected) -> dict[str, Any]:
     servers = settings.connection
     source = topics.required(servers, [settings.source_topic])[settings.source_topic]
     progress = _Progress(servers, settings.rejected_topic, settings.group)

@@ -15,6 +15,7 @@ from typing import Any
 from beam_jobs.user_folder import user_folder
 from schemas.errors import OnegraphError
 
+_PROC = pathlib.Path("/proc")
 LOOPBACK = "127.0.0.1"
 _OR_ELSE = "set TMPDIR to another one"
 
@@ -32,10 +33,14 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WorkerMetrics:
-    """That every worker process of a job serves its measures on a free port of `host`, and says so in a file."""
+    """That every worker process of a job serves its measures on a free port of `host`, and says so in a file.
+
+    `lease` is the number of the lease with which the job has its group, None where it has none.
+    """
 
     job: Job
     host: str = LOOPBACK
+    lease: int | None = None
 
 
 class Announced:
@@ -106,8 +111,28 @@ def running() -> list[dict[str, Any]]:
 
 def began(pid: int) -> int | None:
     """Return when a process began, in ticks since the machine's start, None where there is none or it has ended."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else int(fields[19])
+
+
+def has_ended(pid: int, since: int | None) -> bool:
+    """Say whether the process that began at `since` has certainly ended.
+
+    What cannot be seen counts as alive: `/proc` may hide the processes of other users.
+    """
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it is another user's
+        pass
+    fields = _stat(pid)
+    return fields is not None and (fields[0] in "ZX" or since not in (None, int(fields[19])))
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return what `/proc` says of a process from its state on, None where it says nothing."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else int(fields[19])

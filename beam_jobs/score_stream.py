@@ -97,13 +97,12 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     with (
         _stopped_by_signals(stop),
         job_metrics.announced(settings, job) as announced,
-        stream_group.taken(settings, job, there) as held,
+        stream_group.taken(settings, job, there, stop) as held,
     ):
         announced.add(lease=held.lease.number)
         if runners.is_flink(settings.runner):
             settings, cluster = flink_stream.prepared(settings)
-            became, counted = flink_stream.run(pipeline(settings, job, there, held.lease), cluster, stop)
-            held.goes_on = became["state"] == "RUNNING"
+            became, counted = flink_stream.run(pipeline(settings, job, there, held.lease), cluster, stop, held.ended)
             ended_well = became["state"] == "FINISHED"
             summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
             stopped = not (ended_well and settings.until_caught_up)
@@ -121,9 +120,7 @@ def _on_dataflow(
             settle_first(source(settings, job, there))
         return dataflow.submit(pipeline(settings, job, there))
     with stream_group.taken(settings, job, there) as held:
-        result = dataflow.submit(pipeline(settings, job, there, held.lease))
-        held.goes_on = True
-    return result
+        return dataflow.submit(pipeline(settings, job, there, held.lease))
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -33,7 +33,8 @@ _NONE = Records([], [], [], [])
 class Scoring:
     """What scoring is told; plain values that travel to workers.
 
-    `shadow_bytes` is the largest record that the shadows' topic takes, None where they have none.
+    `shadow_bytes` is the largest record that the shadows' topic takes, None where they have none. `keep_warm` says that
+    the process to try bundles in is there before it is needed.
     """
 
     registry: str
@@ -47,6 +48,7 @@ class Scoring:
     shadow_bytes: int | None = None
     metrics: WorkerMetrics | None = None
     trial: TrialLimits = dataclasses.field(default_factory=TrialLimits)
+    keep_warm: bool = False
 
     @property
     def check(self) -> BundleCheck:
@@ -60,7 +62,7 @@ def _follow(scoring: Scoring, stop: threading.Event | None) -> LiveScorer:
         scoring.pointer_poll_s,
         LIVE.changed,
         scoring.check,
-        trials=first_loads.trials(scoring.trial),
+        trials=first_loads.trials(scoring.trial, scoring.keep_warm),
         tried=first_loads.tried(),
         stop=stop,
     )

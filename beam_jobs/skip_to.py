@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from beam_jobs.group_lease import latest
-from beam_jobs.group_positions import wait_for_group
+from beam_jobs.group_positions import one_at_a_time, wait_for_group
 from beam_jobs.kafka_client import Consumer
 from beam_jobs.position_note import Note
 from beam_jobs.settings import SkipTo
@@ -32,25 +32,26 @@ def run(settings: SkipTo) -> dict[str, Any]:
         if partition not in consumer.partitions:
             known = f"0 to {max(consumer.partitions)}"
             raise InputError(f"topic {settings.topic!r} has no partition {partition}, wanted one of {known}")
-        wait_for_group(consumer, settings.connection, settings.topic, settings.group)
-        begin = consumer.beginning_offsets([partition])[partition]
-        end = consumer.end_offsets([partition])[partition]
-        kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
-        notes = {place: Note.read(text) for place, (_, text) in kept.items()}
-        at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
-        if at is not None and at > end:
-            at = None
-        first = begin if at is None else at + 1
-        if not first <= to <= end:
-            stands = "stands nowhere in" if at is None else f"is at offset {at} of"
-            raise InputError(
-                f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which "
-                f"ends at {end}; wanted --offset between {first} and {end}"
-            )
-        partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
-        lease = latest(note.lease for note in notes.values())
-        free = None if lease is None else dataclasses.replace(lease, free=True)
-        consumer.commit({partition: to}, Note(topic_id=now, partitions=partitions, lease=free).text())
+        with one_at_a_time(settings.connection, settings.topic, settings.group):
+            wait_for_group(consumer, settings.connection, settings.topic, settings.group)
+            begin = consumer.beginning_offsets([partition])[partition]
+            end = consumer.end_offsets([partition])[partition]
+            kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
+            notes = {place: Note.read(text) for place, (_, text) in kept.items()}
+            at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
+            if at is not None and at > end:
+                at = None
+            first = begin if at is None else at + 1
+            if not first <= to <= end:
+                stands = "stands nowhere in" if at is None else f"is at offset {at} of"
+                raise InputError(
+                    f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which "
+                    f"ends at {end}; wanted --offset between {first} and {end}"
+                )
+            partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
+            lease = latest(note.lease for note in notes.values())
+            free = None if lease is None else dataclasses.replace(lease, free=True)
+            consumer.commit({partition: to}, Note(topic_id=now, partitions=partitions, lease=free).text())
     finally:
         consumer.close()
     was_at = begin if at is None else at

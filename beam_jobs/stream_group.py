@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Iterator, Mapping
 
 from beam_jobs import group_lease, process_wide, runners, stream_pipeline
@@ -14,24 +15,36 @@ from beam_jobs.topics import Topic
 
 @dataclasses.dataclass
 class Held:
-    """The group of a job that runs; `goes_on` says that the job runs on behind the end of this process."""
+    """The group of a job that runs.
+
+    `goes_on` says that the job may run on behind the end of this process: on Flink and Dataflow it does until its end
+    is known, however the watching ends. Only then is the group given back.
+    """
 
     lease: Lease
-    goes_on: bool = False
+    goes_on: bool
+
+    def ended(self) -> None:
+        """Say that the job has certainly ended."""
+        self.goes_on = False
 
 
 @contextlib.contextmanager
-def taken(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Iterator[Held]:
+def taken(
+    settings: ScoreStream, job: str, there: Mapping[str, Topic], stop: threading.Event | None = None
+) -> Iterator[Held]:
     """Hold the group for a job while the block runs; raises `ServiceError` where another job has it.
 
-    Whoever goes on from a savepoint says with it that the job before has ended, and waits for nobody.
+    `stop` ends the waiting for a job that may still have it. Whoever goes on from a savepoint says with it that the job
+    before has ended, and waits for nobody.
     """
     outlives = not runners.in_this_process(settings.runner)
     wanted = group_lease.new_lease(job, outlives)
     group_lease.hold(wanted)
     try:
         at_once = settings.from_savepoint is not None
-        held = Held(settle_start(stream_pipeline.source(settings, job, there), wanted, at_once))
+        lease = settle_start(stream_pipeline.source(settings, job, there), wanted, at_once, stop)
+        held = Held(lease, goes_on=outlives)
         sink = stream_pipeline.sink(settings, job, there, held.lease)
         key = positions_key(sink)
         ours = process_wide.borrow(key, lambda: positions(sink))

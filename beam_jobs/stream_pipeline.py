@@ -46,7 +46,7 @@ def pipeline(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease:
     _ = (
         steps
         | "Read Events" >> ReadEvents(source(settings, job, there))
-        | "Score Events" >> ScoreEvents(scoring(settings, job, there))
+        | "Score Events" >> ScoreEvents(scoring(settings, job, there, lease))
         | "Write Outcomes" >> WriteOutcomes(sink(settings, job, there, lease))
     )
     return steps
@@ -74,7 +74,7 @@ def source(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sourc
     )
 
 
-def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Scoring:
+def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None) -> Scoring:
     """Return what the scorer is told."""
     policy = EventPolicy(
         settings.tombstones == "drop",
@@ -90,11 +90,12 @@ def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Scor
         pointer_poll_s=settings.pointer_poll_ms / 1000,
         with_features=settings.with_features,
         trial=settings.trial_limits,
+        keep_warm=runners.in_this_process(settings.runner),
         values=value_format(settings),
         isolation=_isolation(settings),
         explanation=explanation(settings),
         policy=policy,
-        metrics=job_metrics.of_workers(settings, job),
+        metrics=job_metrics.of_workers(settings, job, lease),
         shadow_bytes=there[settings.shadow_topic].max_message_bytes if settings.shadow_topic else None,
     )
 

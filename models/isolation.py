@@ -75,7 +75,11 @@ def find_culprits(
             elif how is Reason.TIMEOUT:
                 waiting += _halves(group)
             else:
-                culprits |= dict.fromkeys(_deadly_group(children, values, group), Reason.NATIVE_CRASH)
+                deadly = _deadly_group(children, values, group)
+                if not deadly:  # it hung on what the child had done before
+                    parts.append(group)
+                    continue
+                culprits |= dict.fromkeys(deadly, Reason.NATIVE_CRASH)
                 _check_number(culprits, values, most)
                 waiting.append([row for row in group if row not in culprits])
         return Findings(culprits, parts)

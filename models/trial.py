@@ -28,6 +28,7 @@ from schemas.errors import ArtifactError, OnegraphError, ServiceError
 # The path comes first: what the child imports, it finds where this process does.
 _CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models import trial_child as c; c.main()"
 _LOOK_S, _BURY_S = 0.05, 5.0
+_WARM_AFTER_S = 10.0  # a job that has just started needs the processor itself
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
 GIB = 1 << 30
@@ -60,12 +61,13 @@ def _without_end() -> float:
 
 
 class Trials:
-    """One child, started when first needed; safe for threads, one trial at a time.
+    """One child, started when first needed or before; safe for threads, one trial at a time.
 
     `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
     trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
-    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one
-    that keeps more than `kept_memory` (bytes) after its trial at once.
+    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one that keeps
+    more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `_WARM_AFTER_S`
+    instead, and the next trial need not wait for its imports.
     """
 
     def __init__(
@@ -77,14 +79,15 @@ class Trials:
         kept_memory: int = GIB,
         imports: str = "models.bundle_trial",
         left: Callable[[], float] = _without_end,
+        keep_warm: bool = False,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
         self._idle_s, self._start_s = idle_s, start_s
-        self._imports, self._left = imports, left
+        self._imports, self._left, self._keep_warm = imports, left, keep_warm
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
-        self._idle_since = 0.0
+        self._idle_since = time.monotonic()
         self._closed = threading.Event()
 
     @property
@@ -121,10 +124,14 @@ class Trials:
             self._turn.release()
 
     def rest(self) -> None:
-        """End a child that nobody needed for a while; to be called now and then."""
-        if self._process is not None and self._turn.acquire(blocking=False):
+        """End a child that nobody needed for a while, or keep one warm; to be called now and then."""
+        if self._turn.acquire(blocking=False):
+            idle_s = time.monotonic() - self._idle_since
             try:
-                if time.monotonic() - self._idle_since > self._idle_s:
+                if self._keep_warm and idle_s > _WARM_AFTER_S and not self._closed.is_set():
+                    with contextlib.suppress(ServiceError):  # the next trial says so
+                        self._start_child()
+                elif not self._keep_warm and idle_s > self._idle_s:
                     self._end_child()
             finally:
                 self._turn.release()

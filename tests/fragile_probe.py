@@ -36,6 +36,25 @@ def probe(values):
         time.sleep(1000)
 
 
+class ForgetfulProbe:
+    """Aborts at some calls with several values, by their number; the size of the file `calls` counts, over children."""
+
+    def __init__(self, calls, deadly):
+        self.calls, self.deadly = calls, deadly
+
+    def __call__(self):
+        return self.probe
+
+    def probe(self, values):
+        if len(values) < 2:
+            return
+        with open(self.calls, "ab") as file:
+            file.write(b".")
+            file.flush()
+            if file.tell() in self.deadly:
+                os.abort()
+
+
 def broken():
     """A probe that cannot be made."""
     raise RuntimeError("no bundle here")

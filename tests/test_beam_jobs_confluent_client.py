@@ -64,7 +64,6 @@ class Script:
         self.coming: list[list[Message]] = []
         self.asked: list[tuple] = []
         self.ends: dict[int, tuple[int, int] | None] = {}
-        self.refused: KafkaError | None = None
 
     def list_topics(self, topic, _=None):
         return Listed({topic: Topic(None, {0: None, 1: None})})
@@ -72,9 +71,13 @@ class Script:
     def poll(self, _):
         return self.coming[0].pop(0) if self.coming else None
 
-    def consume(self, _, timeout):
+    def consume(self, count, timeout):
         assert timeout == 0
-        return self.coming.pop(0)
+        taken = self.coming[0][:count]
+        del self.coming[0][:count]
+        if len(taken) < count:
+            self.coming.pop(0)
+        return taken
 
     def assign(self, places):
         self.asked.append(("assign", {place.partition: place.offset for place in places}))
@@ -89,15 +92,8 @@ class Script:
         assert cached
         return self.ends.get(place.partition)
 
-    def commit(self, offsets, asynchronous):
-        assert not asynchronous
-        return [Place(self.refused)]
-
     def close(self):
         pass
-
-
-Place = collections.namedtuple("Place", "error")
 
 
 @pytest.fixture
@@ -192,15 +188,6 @@ def test_ends_are_those_that_the_broker_told(consumer):
     assert consumer.high_waters() == {0: 7}
 
 
-def test_a_commit_that_one_partition_refuses_is_an_error(consumer):
-    consumer.commit({0: 1})
-    consumer._consumer.refused = KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "as scripted")
-    with pytest.raises(
-        ServiceError, match=r"UNKNOWN_MEMBER_ID while committing offsets of group 'group' \(does another"
-    ):
-        consumer.commit({0: 1})
-
-
 class Queue:
     """librdkafka's producer: what it takes is answered by the next poll."""
 
@@ -266,6 +253,14 @@ def test_a_record_that_is_refused_at_once_does_not_hide(producer):
     delivery, queue = send(producer, b"1", b"2", b"3")
     assert queue.taken == [b"1", b"3"]
     with pytest.raises(ServiceError, match="refused the record of number 1: MSG_SIZE_TOO_LARGE"):
+        delivery.wait(10)
+
+
+def test_rows_are_counted_right_behind_one_that_is_refused_at_once(producer):
+    producer._producer(900).refuses = b"2"
+    delivery, queue = send(producer, *(b"%d" % number for number in range(6)))
+    queue.answers = KafkaError.MSG_SIZE_TOO_LARGE
+    with pytest.raises(ServiceError, match="of number 0 to number 5: MSG_SIZE_TOO_LARGE"):
         delivery.wait(10)
 
 
@@ -376,16 +371,6 @@ def test_while_leaders_move_the_job_is_held_and_another_client_is_asked(consumer
         with pytest.raises(Unavailable, match="asking for end offsets"):
             consumer.end_offsets([0])
         assert Refusing.made == number
-
-
-@pytest.mark.parametrize("code", [KafkaError._WAIT_COORD, KafkaError.NOT_COORDINATOR, KafkaError._TRANSPORT])
-def test_while_the_groups_coordinator_moves_the_job_is_held(consumer, monkeypatch, code):
-    def refuse(*_, **__):
-        raise KafkaException(KafkaError(code, "as scripted"))
-
-    monkeypatch.setattr(Script, "commit", refuse)
-    with pytest.raises(Unavailable, match="committing offsets of group 'group'"):
-        consumer.commit({0: 1})
 
 
 def test_an_error_that_stays_ends_the_job(consumer, monkeypatch):

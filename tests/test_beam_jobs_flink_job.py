@@ -1,5 +1,6 @@
 """What is said of a Flink job whose counters nobody can tell any more: not that it scored nothing."""
 
+import contextlib
 import logging
 import threading
 import types
@@ -8,6 +9,7 @@ import pytest
 
 from beam_jobs import flink_stream, score_stream
 from beam_jobs.flink_job import FlinkJob
+from schemas.errors import OnegraphError, ServiceError
 
 
 def broken():
@@ -28,6 +30,49 @@ def ended():
         return job
 
     return make
+
+
+class Cluster:
+    """A REST interface that lists one job in that state, or raises it."""
+
+    address = "flink:8081"
+
+    def __init__(self, state):
+        self.state = state
+
+    def jobs(self):
+        if not isinstance(self.state, str):
+            raise self.state
+        return [{"jid": "1", "state": self.state}] if self.state else []
+
+    def exceptions(self, job):
+        return {"root-exception": "out of memory"}
+
+
+@pytest.mark.parametrize(
+    ("state", "raised", "ended"),
+    [
+        *(("FINISHED", None, True), ("CANCELED", None, True), ("FAILED", OnegraphError, True)),
+        *(("", ServiceError, False), (KeyboardInterrupt(), KeyboardInterrupt, False)),
+    ],
+    ids=["finished", "cancelled", "failed", "not known any more", "interrupted"],
+)
+def test_a_job_has_ended_where_flink_says_so_and_nowhere_else(state, raised, ended):
+    job, told = FlinkJob.__new__(FlinkJob), []
+    job.id, job.name, job._rest, job._say = "1", "trips", Cluster(state), lambda line: None
+    with pytest.raises(raised) if raised else contextlib.nullcontext():
+        assert job.watch(threading.Event(), lambda: told.append("ended")) == state
+    assert told == ["ended"] * ended
+
+
+def test_of_a_job_that_flink_does_not_know_by_name_only_a_good_end_is_known():
+    for error, ends in ((None, ["ended"]), (ConnectionError("the job server went away"), [])):
+        job, told = FlinkJob.__new__(FlinkJob), []
+        job.id, job.name, job._rest, job._say, job._error = None, "trips", None, lambda line: None, error
+        job._follower = threading.Thread(target=lambda: None)
+        with contextlib.suppress(OnegraphError):
+            assert job.watch(threading.Event(), lambda: told.append("ended")) == "FINISHED"  # noqa: B023
+        assert told == ends
 
 
 @pytest.mark.parametrize("metrics", [broken, empty])

@@ -3,18 +3,20 @@
 import dataclasses
 import itertools
 import os
+import threading
 import time
 import types
 
 import kafka
 import pytest
 
-from beam_jobs import group_lease, run_files
+from beam_jobs import group_lease, run_files, skip_to
 from beam_jobs.group_lease import TakenOver, new_lease
 from beam_jobs.group_positions import GroupPositions, wait_for_group
 from beam_jobs.kafka_client import Consumer, OffsetsLost
 from beam_jobs.kafka_source import Source, settle_first, settle_start, where_to_begin
 from beam_jobs.position_note import Note
+from beam_jobs.settings import SkipTo
 from schemas.errors import ServiceError
 from tests.kafka_records import add_partitions, commit, committed, make_anew, put
 
@@ -175,6 +177,81 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
     gone = dataclasses.replace(here, pid=dead)
     assert group_lease.is_dead(gone)
     assert not group_lease.is_dead(dataclasses.replace(gone, machine="elsewhere"))
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_live_process_is_not_dead_where_proc_does_not_show_it(monkeypatch, tmp_path, shown):
+    """As with hidepid= and ProtectProc=, for the processes of other users."""
+    here = dataclasses.replace(new_lease("job", outlives=False), pid=os.getppid())
+    here = dataclasses.replace(here, began=run_files.began(here.pid))
+    if not shown:
+        monkeypatch.setattr(run_files, "_PROC", tmp_path)
+    assert not group_lease.is_dead(here)
+    assert not group_lease.is_dead(dataclasses.replace(here, began=None)), "when it began is not known"
+    monkeypatch.setattr(os, "kill", refuse)
+    assert not group_lease.is_dead(here)
+
+
+def refuse(*_):
+    raise PermissionError("of another user")
+
+
+@pytest.mark.parametrize("began", [1, None])
+def test_a_process_that_nobody_has_waited_for_has_ended(began):
+    zombie = os.fork()
+    if not zombie:
+        os._exit(0)
+    try:
+        wait_until(lambda: run_files.began(zombie) is None, "its end")
+        assert group_lease.is_dead(dataclasses.replace(new_lease("job", outlives=False), pid=zombie, began=began))
+    finally:
+        os.waitpid(zombie, 0)
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**80])
+def test_what_is_no_process_id_is_no_error(pid):
+    group_lease.is_dead(dataclasses.replace(new_lease("job", outlives=False), pid=pid))
+
+
+def test_what_was_given_back_is_free_whatever_stands_beside_the_other_partitions():
+    lease = new_lease("job", outlives=True)
+    free = dataclasses.replace(lease, free=True)
+    assert group_lease.latest([free, lease]) == group_lease.latest([lease, free]) == free
+
+
+def test_who_moved_one_partition_of_an_ended_job_by_hand_has_freed_the_group(group, monkeypatch):
+    group.job()
+    monkeypatch.setattr(group_lease, "STILL_S", 1)
+    skip_to.run(SkipTo(bootstrap_servers=group.broker, topic=group.topic, group=group.name, partition=0, offset=9))
+    monkeypatch.setattr(group_lease, "STILL_S", 600)
+    group.job()
+    assert group.offsets() == {0: 9, 1: 0}
+
+
+def test_an_error_that_passes_does_not_end_the_renewal(group, monkeypatch):
+    job = group.job()
+    job.commit({0: 5, 1: 0})
+    failed = []
+
+    def fail_once(*arguments):
+        failed.append(arguments)
+        monkeypatch.undo()
+        raise [ServiceError("as scripted"), RuntimeError("as scripted")][len(failed) % 2]
+
+    for number in (1, 2):
+        monkeypatch.setattr(job._consumer, "committed_notes", fail_once)
+        wait_until(lambda: len(failed) == number, "a renewal that fails")  # noqa: B023
+        beat = group.notes()[1].beat
+        wait_until(lambda: group.notes()[1].beat > beat, "the next one")  # noqa: B023
+
+
+def test_who_is_told_to_stop_waits_for_nobody(group, monkeypatch):
+    monkeypatch.setattr(group_lease, "STILL_S", 600)
+    group.job()
+    stop = threading.Event()
+    threading.Timer(1, stop.set).start()
+    with pytest.raises(ServiceError, match=r"was told to stop while it waited for group 'group-\d+'"):
+        wait_for_group(group.consumer(), group.broker, group.topic, group.name, stop=stop)
 
 
 def test_of_two_that_begin_at_the_same_moment_the_one_that_wrote_first_is_refused(group, monkeypatch):

@@ -138,6 +138,16 @@ def test_where_the_child_finds_nothing_parts_are_halved_with_each_further_death(
         die(tmp_path, *[value.decode() for value in values])
 
 
+def test_only_the_batch_that_processes_died_with_is_halved(tmp_path, scoring):
+    values = [b"a" * 70_000, b"b"]
+    for _ in range(3):
+        die(tmp_path, *[value.decode() for value in values])
+    one = scoring()
+    assert len(one.parts(batch(values), FragileProbe())) == 2
+    behind = batch([b"c" * 70_000] * 3, first=9)
+    assert one.parts(behind, None) == [(behind, {})]
+
+
 def test_culprits_and_events_of_others_are_in_the_parts_where_they_stand(tmp_path, scoring):
     suspects = [b"sleep 0.6", b"sleep 0.6", b"abort", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6"]
     for _ in range(2):

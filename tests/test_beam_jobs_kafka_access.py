@@ -55,6 +55,7 @@ def score(us, library):
 def work(us, library):
     """Do what its workers do."""
     consumer, producer = library.Consumer(us, "trips", "scoring"), library.Producer(us)
+    commits = kafka_client.Consumer(us, "trips", "scoring")  # whichever client reads
     try:
         consumer.committed([0])
         consumer.go_to(consumer.beginning_offsets([0]))
@@ -64,8 +65,9 @@ def work(us, library):
             assert producer.partition_count(topic) == 1
             [delivery] = producer.send(topic, 0, Records([0], [0], [None], [found[0][0].value]), 900_000)
             delivery.wait(20)
-        consumer.commit({0: 1})
+        commits.commit({0: 1})
     finally:
+        commits.close()
         consumer.close()
         producer.close()
 

@@ -53,6 +53,17 @@ def test_a_poll_ends_at_the_record_that_reaches_the_limit(broker, topics, readin
     assert max(sizes) <= 4 + SLACK[client]
 
 
+@pytest.mark.parametrize("first", [[b"x"], [None] * 3, []], ids=["tiny", "tombstones", "end of a partition"])
+def test_what_comes_first_says_little_of_what_comes_next(broker, topics, reading, first):
+    topic = topics("uneven", partitions=1 if first else 6)
+    put(broker, topic, 0, [*first, *[b"y" * 10_000] * 200])
+    seen = 0
+    for records in polls(reading(topic), {0: len(first) + 200}, 4_000, 45_000):
+        assert sum(len(record.value or b"") for record in records) <= 90_000
+        seen += len(records)
+    assert seen == len(first) + 200
+
+
 def test_small_records_are_bounded_by_their_number(broker, topics, reading):
     topic = topics("small")
     put(broker, topic, 0, [b"x"] * 5_000)

@@ -49,6 +49,35 @@ def test_what_is_ours_and_broken_is_read_as_nothing_known(field):
     assert Note.read(json.dumps(told)) == Note()
 
 
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts | st.sampled_from(["0-3000000", "5-2", "0-1,-4"]),
+    lambda inner: st.dictionaries(texts, inner) | st.lists(inner),
+)
+lease_like = st.fixed_dictionaries({}, optional={one.name: values | texts for one in dataclasses.fields(Lease)})
+fields = {"topic": values, "partitions": values | st.text("0123456789,-"), "beat": values, "lease": values | lease_like}
+ours_like = st.fixed_dictionaries({"onegraph": st.just(1)}, optional=fields)
+
+
+@given(st.text() | values.map(json.dumps) | ours_like.map(json.dumps))
+@example('{"onegraph":1,"beat":1e999}')
+@example('{"onegraph":1,"beat":NaN}')
+@example('{"onegraph":1,"partitions":"0-3000000"}')
+@example('{"onegraph":1,"partitions":"1000000"}')
+@example('{"onegraph":1,"partitions":"5-2"}')
+@example('{"onegraph":1,"partitions":{"0":1}}')
+@example('{"onegraph":' + "9" * 5_000 + "}")
+def test_whatever_stands_there_is_read_without_an_error(text):
+    note = Note.read(text)
+    assert type(note.beat) is int
+    assert all(0 <= partition < 1_000_000 for partition in note.partitions)
+    assert Note.read(note.text()) == (note if note.lease else dataclasses.replace(note, beat=0))
+
+
+@pytest.mark.parametrize("told", ["0-3000000", "1000000", "5-2", "0-1,-4"])
+def test_partitions_that_cannot_be_are_read_as_nothing_known(told):
+    assert Note.read(json.dumps({"onegraph": 1, "topic": "a", "partitions": told})) == Note()
+
+
 def test_a_later_version_s_additions_are_passed_over():
     told = json.loads(Note(topic_id="a", lease=LEASE, beat=2).text())
     told |= {"onegraph": 2, "more": {}, "lease": told["lease"] | {"more": 1}}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from beam_jobs import group_positions
 from beam_jobs.command_line import main
 from beam_jobs.rejected_records import our_headers
 from schemas.rejection import Reason, Rejection, Stage
@@ -59,6 +60,17 @@ def test_a_second_run_sends_only_what_came_since(broker, pair, capsys):
     put(broker, rejected, 0, [b"3"], headers=[ours(source, 0, 3)])
     assert replay(broker, pair, capsys)[1]["sent"] == 1
     assert [one.value for one in read(broker, source)] == [b"1", b"2", b"3"]
+
+
+def test_a_second_run_beside_the_first_sends_nothing(broker, pair, capsys, monkeypatch):
+    source, rejected = pair
+    put(broker, rejected, 0, [b"1"], headers=[ours(source, 0, 1)])
+    monkeypatch.setattr(group_positions, "_LOCK_S", 1)
+    with group_positions.one_at_a_time(broker, rejected, f"replay-{source}"):
+        code, _, err = replay(broker, pair, capsys)
+    assert (code, list(read(broker, source))) == (1, [])
+    assert f"another job on this machine is taking group 'replay-{source}'" in err
+    assert replay(broker, pair, capsys)[1]["sent"] == 1
 
 
 def test_one_reason_after_the_other_and_then_all_sends_each_once(broker, pair, capsys):

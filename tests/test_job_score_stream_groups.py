@@ -110,7 +110,7 @@ def test_a_job_that_slept_while_another_took_over_ends_and_commits_nothing(broke
     second = jobs(MAIN, argv)
     put(broker, source, 0, events[50:100])
     wait_until(lambda: lag(broker, source) == 0, "the second job")
-    assert "looking for 10 s whether it lives" in second.err.read_text()
+    assert "looking for 7 s whether it lives" in second.err.read_text()
     sleeper.signal(signal.SIGCONT)
     assert sleeper.wait(PATIENCE_S) == 1
     assert "has taken over group" in one_line(sleeper)

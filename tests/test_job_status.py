@@ -19,6 +19,7 @@ import rich.console
 from beam_jobs import run_files, status, status_page
 from beam_jobs.command_line import main
 from beam_jobs.event_files import json_events
+from beam_jobs.metrics_endpoint import announced_worker
 from beam_jobs.settings import Status
 from beam_jobs.stream_process import StreamProcess
 from schemas.schema import SERVING
@@ -83,6 +84,13 @@ def test_a_job_without_metrics_is_shown_with_what_would_help(capsys):
     err = capsys.readouterr().err
     assert "job-1" in err
     assert "--metrics-port 0" in err
+
+
+@pytest.mark.parametrize("lease", [7, None])
+def test_a_job_whose_starter_has_gone_holds_its_group_by_what_its_workers_say(lease, capsys):
+    with announced_worker(run_files.WorkerMetrics(job=JOB, lease=lease)):
+        assert main(["status"]) == 0
+    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in capsys.readouterr().err
 
 
 def test_the_file_of_a_killed_process_is_forgotten():

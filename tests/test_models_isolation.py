@@ -13,7 +13,7 @@ from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 from schemas.schema import Schema
 from tests import fragile_probe
-from tests.fragile_probe import FragileProbe
+from tests.fragile_probe import ForgetfulProbe, FragileProbe
 from transforms.json_decoder import JsonDecoder
 
 CRASH, TIMEOUT = Reason.NATIVE_CRASH, Reason.TIMEOUT
@@ -79,6 +79,17 @@ def test_a_group_that_crashes_is_found_among_what_is_slow():
     assert found.culprits == {1: CRASH, 2: CRASH}
     assert [row for part in found.parts for row in part] == [0, 3, 4, 5]
     assert len(found.parts) > 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("deadly", [{1}, {1, *range(2, 10_000, 2)}, {1, 2, 3}], ids=["once", "by state", "again"])
+def test_a_crash_that_does_not_come_again_ends_the_search(tmp_path, deadly):
+    # 1 is all together, 2 all together behind the single ones, 3 the first of the search for a small group
+    found = find_culprits(ForgetfulProbe(str(tmp_path / "calls"), deadly), [b"a", b"b", b"c"], 20.0)
+    if 3 in deadly:
+        assert found == Findings(dict.fromkeys([0, 1, 2], CRASH), [[]])
+    else:
+        assert found == Findings({}, [[0, 1, 2]])
 
 
 def test_it_says_that_it_is_at_work():

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from models import trial
 from models.trial import GIB, TrialEnded, TrialFailed, TrialOverLimit, Trials
 from schemas.errors import ArtifactError, InputError, ServiceError
 from tests import fragile_work as work
@@ -255,3 +256,23 @@ def test_nothing_stays_open():
     own.run("it", work.nothing)
     own.close()
     assert set(os.listdir("/proc/self/fd")) <= before
+
+
+def test_a_child_that_is_kept_warm_is_there_before_it_is_needed(monkeypatch):
+    monkeypatch.setattr(trial, "_WARM_AFTER_S", 0.0)
+    own = Trials(keep_warm=True, idle_s=0, imports=IMPORTS)
+    try:
+        assert own.pid is None
+        own.rest()
+        first = own.pid
+        own.run("bundle 1", os.getpid)
+        own.rest()
+        assert own.pid == first is not None
+        os.kill(first, signal.SIGKILL)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+        own.rest()
+        assert own.pid not in (None, first)
+    finally:
+        own.close()
+    own.rest()
+    assert own.pid is None
