@@ -108,7 +108,7 @@ def _lag(state: Mapping[str, Any]) -> Table:
     worst = sorted(state["lag"].items(), key=lambda one: -one[1])[:_SHOWN_PARTITIONS]
     for partition, events in sorted(worst, key=lambda one: int(one[0])):
         table.add_row(partition, f"{events:,}", style="yellow" if events else None)
-    table.add_row("all", f"{sum(state['lag'].values()):,}" if state["lag"] else "not known", style="bold")
+    table.add_row("all", f"{sum(state['lag'].values()):,}" if state["lag"] else "unknown", style="bold")
     return table
 
 

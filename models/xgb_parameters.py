@@ -15,7 +15,6 @@ from schemas.errors import InputError
 # The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
 _THREADS = 2
 _OURS = ("objective", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
-_QUIET = ("verbosity", "validate_parameters")  # what is told, not what is learnt
 _FIELDS = {
     **dict.fromkeys(("rounds", "num_round", "num_boost_round", "n_estimators"), "rounds"),
     "early_stopping_rounds": "early_stopping_rounds",
@@ -43,7 +42,7 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
     XGBoost itself is asked: it trains one tree on made-up rows of so many features, and says what it did not use.
     """
     for name in spec.parameters:
-        if name in (*_OURS, *_QUIET):
+        if name in _OURS:
             raise InputError(f"model: parameter {name!r} is set by the family; remove it")
         if name in _FIELDS:
             option = "--" + _FIELDS[name].replace("_", "-")

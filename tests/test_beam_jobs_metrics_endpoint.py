@@ -215,7 +215,7 @@ def test_what_shadows_make_is_no_prediction_of_the_job(endpoint):
 def test_a_lag_that_nobody_has_told_is_not_zero(endpoint):
     state = json.loads(ask(endpoint, "/status")[1])
     job = {"name": "job-1", "urls": ["x"], "troubles": [], "state": {**state, "lag": {}}}
-    assert "not known" in status_page.text({"jobs": [job], "registries": {}}, 0.0)
+    assert "unknown" in status_page.text({"jobs": [job], "registries": {}}, 0.0)
     tell()
     job["state"] = json.loads(ask(endpoint, "/status")[1])
-    assert "not known" not in status_page.text({"jobs": [job], "registries": {}}, 0.0)
+    assert "unknown" not in status_page.text({"jobs": [job], "registries": {}}, 0.0)

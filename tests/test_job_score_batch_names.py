@@ -214,7 +214,7 @@ def test_training_sets_of_before(own, small_training_set):
     opened = artifact.open_artifact(own.training_set, "training_set")
     assert opened.manifest["format"] == 2
     for written, message in {
-        1: "of format 1, in which feature '.*' cannot be told from what is ours; build it again",
+        1: "of format 1, in which feature '.*' cannot be told from what is ours; build and train again",
         3: "of format 3, this onegraph reads 1 and 2",
         "2": "of format '2', this onegraph reads 1 and 2",
     }.items():
