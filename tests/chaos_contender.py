@@ -62,12 +62,12 @@ def _between(owner: Any, name: str, before: str, after: str) -> None:
 
 def main() -> None:
     """Serve until standard input ends."""
-    from beam_jobs import command_line, confluent_client, kafka_client, score_stream
+    from beam_jobs import command_line, confluent_client, group_positions, kafka_client, score_stream
 
     del command_line, score_stream  # imported before the first fork
     for client in (kafka_client, confluent_client):
         _between(client.Producer, "send", MID_BUNDLE, SENT)
-        _between(client.Consumer, "commit", ACKNOWLEDGED, COMMITTED)
+    _between(group_positions.GroupPositions, "commit", ACKNOWLEDGED, COMMITTED)
     logging.getLogger("models.live").setLevel(logging.INFO)
     logging.getLogger("beam_jobs.runners").setLevel(logging.DEBUG)  # where a failure came from
     _tell(ready=os.getpid())
