@@ -74,6 +74,7 @@ def run(request, broker, topics, registry, jobs, tmp_path):
     return run
 
 
+@pytest.mark.needs_time
 def test_what_is_slow_only_together_is_scored_in_parts_each_event_once_and_in_order(broker, topics, run, taxi, trips):
     source = topics("slow", partitions=2)
     values = json_events(trips.slice(0, 60).select(taxi.schema.environment(SERVING).names))

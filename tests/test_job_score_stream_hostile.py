@@ -91,6 +91,7 @@ def write(own, text):
     os.replace(own.path / "next", own.path / LIVE)
 
 
+@pytest.mark.needs_time
 def test_pointers(job, own):
     """Each is counted, told by /readyz and no reason for a restart; a rollback afterwards is taken."""
     first = own.released().champion

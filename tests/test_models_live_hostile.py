@@ -173,6 +173,7 @@ def test_a_bundle_that_hangs_does_not_keep_a_rollback_waiting(own, follow, secon
         own_trials.close()
 
 
+@pytest.mark.needs_time
 def test_a_bundle_that_takes_too_long_is_refused(own, follow, tmp_path):
     hanging = CheckOf(spoiled(own.champion(), lambda path: {"threshold": 0.01}), "hang", str(tmp_path / "begun"))
     own_trials = Trials(deadline_s=20)
@@ -301,6 +302,7 @@ def test_a_bundle_that_is_still_fetched_is_left_for_a_pointer_without_it(own, fo
     assert following.refused == 0
 
 
+@pytest.mark.needs_time
 @pytest.mark.parametrize("what", ["no memory", "hang"])
 def test_a_refusal_for_what_may_pass_is_not_for_ever(own, follow, what, tmp_path, caplog):
     """The machine had no memory or no time; another generation with this bundle has it tried again."""
