@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from beam_jobs.command_line import main
 
@@ -30,6 +31,14 @@ class OwnUseCase:
         self.data = folder / "rows.csv"
         self.data.write_text("\n".join([*self.lines, ""]))
         self.training_set, self.candidate, self.registry = (folder / name for name in ("ts", "candidate", "registry"))
+
+    @classmethod
+    def released(cls, folder: pathlib.Path, schema: str, transform: str, rows: Iterable[Sequence[object]]) -> Self:
+        """Return one that is built, trained, evaluated and released."""
+        case = cls(folder, schema, transform, rows)
+        assert case.build() == 0
+        case.release()
+        return case
 
     def verb(self, name: str, *argv: object) -> int:
         """Run a verb on this use case; returns its exit code."""

@@ -96,10 +96,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    case = OwnUseCase(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
-    assert case.build() == 0
-    case.release()
-    return case
+    return OwnUseCase.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
 
 
 @pytest.fixture(scope="module")

@@ -136,8 +136,10 @@ def wait_for(path):
 
 def test_a_child_that_somebody_killed_between_two_trials_is_replaced(patient):
     patient.run("it", work.nothing)
-    os.kill(patient.pid, signal.SIGKILL)
+    killed = patient.pid
+    os.kill(killed, signal.SIGKILL)
     patient.run("it", work.nothing)
+    assert patient.pid not in (None, killed)
 
 
 def test_a_kill_from_outside_is_no_fault_of_what_is_tried(patient, tmp_path):
