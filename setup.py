@@ -1,6 +1,8 @@
 """Packaging of Onegraph. Beam's ``--setup_file`` stages this very file, so it imports nothing of ours."""
 
-from setuptools import setup
+from setuptools import find_packages, setup
+
+LAYERS = ("schemas", "transforms", "models", "beam_jobs")
 
 setup(
     name="onegraph",
@@ -8,8 +10,12 @@ setup(
     description="One tf.Transform graph for Beam batch training sets and Kafka event scoring",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
-    packages=["schemas", "transforms", "models", "beam_jobs"],
-    package_data={"schemas": ["*.pbtxt", "data/*"], "transforms": ["*.txt"], "beam_jobs": ["templates/*"]},
+    packages=find_packages(include=[f"{layer}{rest}" for layer in LAYERS for rest in ("", ".*")]),
+    package_data={
+        "schemas": ["*.pbtxt", "data/*"],
+        "transforms.graph": ["*.txt"],
+        "beam_jobs.reports": ["templates/*"],
+    },
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "crc32c>=2.8",

@@ -2,7 +2,7 @@
 
 import sys
 
-from beam_jobs.command_line import main
+from beam_jobs.cli.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -67,8 +67,8 @@ def stock(folder: pathlib.Path, rows: int) -> dict[str, Any]:
 
 def child(data: str, output: str) -> None:
     """Run our job in this process and print its seconds, as the stock way does."""
-    from beam_jobs import build_training_set
-    from beam_jobs.settings import BuildTrainingSet
+    from beam_jobs.cli.settings import BuildTrainingSet
+    from beam_jobs.verbs import build_training_set
 
     started, cpu_started = time.perf_counter(), time.process_time()
     build_training_set.run(BuildTrainingSet(data=(data,), output=output))

@@ -4,13 +4,13 @@ import functools
 import pathlib
 from collections.abc import Callable
 
-from beam_jobs import score_stream
-from beam_jobs.kafka_client import Consumer
-from beam_jobs.settings import ScoreStream
+from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.verbs import score_stream
 from benchmarks.rivals import handwritten_loop, handwritten_loop_confluent, per_event_loop
 from benchmarks.stream_bench import Contender, Job
-from models.registry import Registry
-from models.scorer import Scorer
+from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 
 
 def settings_of(job: Job, client: str = "kafka-python") -> ScoreStream:

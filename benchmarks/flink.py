@@ -22,7 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import local_flink, run_files, score_stream
+from beam_jobs.process import run_files
+from beam_jobs.services import local_flink
+from beam_jobs.verbs import score_stream
 from benchmarks import contenders
 from benchmarks.latency import mean_ms, typical_ms
 from benchmarks.machine import machine

@@ -23,9 +23,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from beam_jobs import local_flink
-from beam_jobs.kafka_client import Consumer, Producer
-from beam_jobs.send import send_rows
+from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.services import local_flink
+from beam_jobs.verbs.send import send_rows
 from benchmarks.flink import on_flink
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Job, arguments, bench

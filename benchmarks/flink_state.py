@@ -22,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 
-from beam_jobs import java, local_flink
+from beam_jobs.services import java, local_flink
 from benchmarks.flink import on_flink
 from benchmarks.flink_recovery import sending
 from benchmarks.machine import machine

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import measures
+from beam_jobs.monitoring import measures
 from benchmarks import contenders
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, arguments, bench, latency_figures

@@ -20,11 +20,11 @@ from collections.abc import Callable
 import pyarrow as pa
 import tensorflow as tf
 
-from beam_jobs.command_line import main as onegraph
+from beam_jobs.cli.command_line import main as onegraph
 from benchmarks.machine import machine
 from benchmarks.rivals.beam_xgboost_handler import BeamHandler
-from models.registry import Registry
-from models.scorer import Scorer
+from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from models.use_case import find
 
 BATCHES = (1, 32, 1_000, 4_000)
@@ -80,8 +80,8 @@ def raw_trips() -> pa.RecordBatch:
     """Return the shipped trips as one raw batch, decoded as they always are."""
     import gzip
 
-    from transforms.csv_decoder import CsvDecoder
-    from transforms.intake import take_in
+    from transforms.decode.csv_decoder import CsvDecoder
+    from transforms.intake.take_in import take_in
 
     schema = find("taxi").schema
     lines = gzip.decompress(TRIPS.read_bytes()).splitlines()

@@ -25,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import local_kafka, topics
-from beam_jobs.event_files import events_of
-from beam_jobs.kafka_client import Consumer, Producer
-from beam_jobs.send import send_rows
+from beam_jobs.batch.event_files import events_of
+from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.topics import topics
+from beam_jobs.services import local_kafka
+from beam_jobs.verbs.send import send_rows
 from models.use_case import find
 from schemas.schema import SERVING
 
@@ -38,8 +39,8 @@ PARTITIONS = 4
 PATIENCE_S = 300
 SENDER = """
 import sys
-from beam_jobs.kafka_client import Producer
-from beam_jobs.send import send_rows
+from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.verbs.send import send_rows
 servers, topic, rate, file = sys.argv[1:]
 values = open(file, "rb").read().split(b"\\n")
 send_rows(Producer(servers), topic, ((b"%d" % row, value) for row, value in enumerate(values)), float(rate))

@@ -25,21 +25,23 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import process_wide, score_stream, topics
-from beam_jobs.event_files import events_of
-from beam_jobs.event_scoring import EventScorer
-from beam_jobs.events import EventBatch
-from beam_jobs.kafka_client import Consumer
-from beam_jobs.settings import ScoreStream
-from beam_jobs.value_format import ValueFormat
+from beam_jobs.batch.event_files import events_of
+from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.topics import topics
+from beam_jobs.process import process_wide
+from beam_jobs.stream.events import EventBatch
+from beam_jobs.stream.score.event_scoring import EventScorer
+from beam_jobs.stream.value_format import ValueFormat
+from beam_jobs.verbs import score_stream
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, ROOT, TRIPS, own_broker
-from models.live import LiveScorer
-from models.registry import Registry
-from models.scorer import Scorer
-from models.serving import Serving
+from models.live.live import LiveScorer
+from models.live.serving import Serving
+from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from models.use_case import find
-from models.variants import Variants
+from models.variants.variants import Variants
 from schemas.schema import SERVING
 
 PORT = 27_492
@@ -47,8 +49,8 @@ RATE, SWAPS, QUIET_S = 500, 200, 10
 POLL_MS = 20
 SENDER = """
 import sys
-from beam_jobs.kafka_client import Producer
-from beam_jobs.send import send_rows
+from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.verbs.send import send_rows
 servers, topic, rate, file = sys.argv[1:]
 producer = Producer(servers)
 values = open(file, "rb").read().split(b"\\n")
@@ -177,7 +179,7 @@ def main() -> None:
 
 
 def _train(folder: pathlib.Path) -> None:
-    from tests.small_artifacts import build_graph, make_candidate, read_trips, write_training_set
+    from tests.support.small_artifacts import build_graph, make_candidate, read_trips, write_training_set
 
     taxi = find("taxi")
     trips = read_trips(taxi)

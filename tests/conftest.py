@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from beam_jobs import local_flink, local_kafka
-from tests import job_processes
-from tests.fixtures_models import (  # noqa: F401 - fixtures
+from beam_jobs.services import local_flink, local_kafka
+from tests.support import job_processes
+from tests.support.models import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,
@@ -140,7 +140,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 @pytest.fixture
 def jobs(tmp_path: pathlib.Path) -> Iterator[Callable[[str, Sequence[str]], job_processes.JobProcess]]:
-    """Starts a process: `jobs("beam_jobs.command_line:main", argv)`; those that still run at the end are killed."""
+    """Starts a process: `jobs("beam_jobs.cli.command_line:main", argv)`; those that still run at the end are killed."""
     started: list[job_processes.JobProcess] = []
 
     def start(function: str, argv: Sequence[str]) -> job_processes.JobProcess:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 from packaging.requirements import Requirement
 
-from beam_jobs.settings import VERBS
+from beam_jobs.cli.settings import VERBS
 
 ROOT = pathlib.Path(__file__).parent.parent
 LAYERS = ("schemas", "transforms", "models", "beam_jobs")  # each may import itself and what stands left of it
@@ -88,7 +88,7 @@ def test_top_level_names_are_ours() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_module_that_runs_and_describes(verb: str) -> None:
-    spec = importlib.util.find_spec(f"beam_jobs.{verb}")
+    spec = importlib.util.find_spec(f"beam_jobs.verbs.{verb}")
     assert spec is not None
     assert spec.origin is not None
     tree = ast.parse(pathlib.Path(spec.origin).read_text())
@@ -105,7 +105,7 @@ def children_seconds() -> float:
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_answers_at_once(verb: str) -> None:
     program = (
-        "import sys; from beam_jobs.command_line import main; main(sys.argv[1:]); "
+        "import sys; from beam_jobs.cli.command_line import main; main(sys.argv[1:]); "
         "sys.exit(','.join({'tensorflow', 'apache_beam', 'numpy', 'pyarrow', 'kafka'} & set(sys.modules)) or 0)"
     )
     seconds = []  # of a processor: whatever else runs has no part in it

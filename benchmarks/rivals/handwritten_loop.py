@@ -19,8 +19,8 @@ from typing import Any
 import kafka
 import pyarrow as pa
 
-from models.registry import Registry
-from models.scorer import Scorer
+from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 
 
 def run(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.json
 
 from benchmarks.rivals.handwritten_loop import prediction
-from models.scorer import Scorer
+from models.scoring.scorer import Scorer
 
 MOST = 4_000
 SHOWN = ["trip_start_timestamp", "trip_seconds", "trip_miles", "fare"]

@@ -12,7 +12,7 @@ import kafka
 import pyarrow as pa
 
 from benchmarks.rivals.handwritten_loop import prediction
-from models.scorer import Scorer
+from models.scoring.scorer import Scorer
 
 COMMIT_EVERY = 500
 

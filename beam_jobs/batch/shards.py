@@ -1,0 +1,161 @@
+"""Training set shards: transformed rows encoded and written where they are made, and the rejected among them."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from beam_jobs.batch.rejected_rows import RejectedWriter
+from beam_jobs.batch.transform_steps import TransformedRows
+from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
+from transforms.examples.examples import ExampleEncoder
+from transforms.examples.tfrecord import SUFFIXES, ShardWriter
+from transforms.graph.graph import FEATURES
+
+_WAITING_BLOCKS = 2
+
+
+@dataclasses.dataclass
+class WriteShards(beam.PTransform):
+    """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names."""
+
+    graph: str
+    folder: str
+    splits: Sequence[str]
+    slices: Sequence[str]
+    compression: str
+    rows_per_shard: int
+
+    def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
+        return rows | "Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
+
+
+class _WriteShards(beam.DoFn):
+    def __init__(self, graph: str, **settings: Any):
+        self._path = graph
+        self._settings = settings
+
+    def setup(self) -> None:
+        self._features = json.loads((pathlib.Path(self._path) / FEATURES).read_text())["features"]
+
+    def start_bundle(self) -> None:
+        self._bundle: _Bundle | None = None
+
+    def process(self, rows: TransformedRows) -> None:
+        if self._bundle is None:
+            self._bundle = _Bundle(self._features, **self._settings)
+        self._bundle.add(rows)
+
+    def finish_bundle(self) -> Iterator:
+        if self._bundle is not None:
+            yield from at_bundle_end(self._bundle.close())
+
+
+class _Bundle:
+    """The open files of one bundle."""
+
+    def __init__(
+        self,
+        features: Sequence[Mapping[str, str]],
+        folder: str,
+        splits: Sequence[str],
+        slices: Sequence[str],
+        compression: str,
+        rows_per_shard: int,
+    ):
+        self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
+        names, kinds = ([feature[part] for feature in features] for part in ("name", "kind"))
+        self._slices = tuple(slices)
+        self._encode = ExampleEncoder(names, kinds, slices).encode
+        self._compression = compression
+        self._splits = {name: _Split(name) for name in splits}
+        self._rejected: RejectedWriter | None = None
+        self._rejected_start: Position = (0, 0)
+        self._rows_per_shard = rows_per_shard
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._waiting: collections.deque[concurrent.futures.Future[None]] = collections.deque()
+
+    def add(self, rows: TransformedRows) -> None:
+        """Write one block."""
+        if rows.rejected:
+            self._reject(rows)
+        # Encoding and compressing leave the interpreter to others for most of their time.
+        self._waiting.append(self._thread.submit(self._encode_and_write, rows))
+        if len(self._waiting) > _WAITING_BLOCKS:
+            self._waiting.popleft().result()
+
+    def _reject(self, rows: TransformedRows) -> None:
+        start = rows.spooled.start
+        if self._rejected is None:
+            self._rejected, self._rejected_start = RejectedWriter(self._prefix.with_suffix(".rejected")), start
+        self._rejected.write(rows.spooled.file, start[1], rows.rejected)
+
+    def _encode_and_write(self, rows: TransformedRows) -> None:
+        for split, mine in zip(self._splits.values(), rows.of_splits(), strict=True):
+            count = mine.stop - mine.start
+            if count:
+                taken = {name: rows.batch.column(name).slice(mine.start, count) for name in self._slices}
+                label = rows.label[mine]
+                split.label_sum += float(label.sum(dtype=np.float64))
+                self._write(split, self._encode(rows.features[mine], label, taken), rows.spooled.start)
+
+    def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
+        while examples:
+            if split.writer is None:
+                name = f"{self._prefix.name}-{split.name}-{len(split.files)}{SUFFIXES[self._compression]}"
+                split.path = self._prefix.with_name(name)
+                split.writer, split.start, split.rows = ShardWriter(split.path, self._compression), position, 0
+            room = self._rows_per_shard - split.rows
+            split.writer.write(examples[:room])
+            split.rows += min(room, len(examples))
+            examples = examples[room:]
+            if split.rows == self._rows_per_shard:
+                split.finish()
+
+    def close(self) -> Written:
+        """Finish every file."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._thread.shutdown()
+        for split in self._splits.values():
+            split.finish()
+        files = {name: split.files for name, split in self._splits.items()}
+        counts: Counts = collections.Counter()
+        if self._rejected is not None:
+            self._rejected.close()
+            counts = self._rejected.counts
+            files[REJECTED] = [UnnamedFile(str(self._rejected.path), self._rejected_start, counts.total())]
+        rows = {name: sum(file.rows for file in files[name]) for name in self._splits}
+        return Written(
+            files=files,
+            split_rows=rows,
+            label_sums={name: split.label_sum for name, split in self._splits.items()},
+            rejected_counts=counts,
+        )
+
+
+class _Split:
+    """The open shard of one split and those before it."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.files: list[UnnamedFile] = []
+        self.writer: ShardWriter | None = None
+        self.path = pathlib.Path()
+        self.start: Position = (0, 0)
+        self.rows = 0
+        self.label_sum = 0.0
+
+    def finish(self) -> None:
+        """Close the open shard, if there is one."""
+        if self.writer is not None:
+            self.writer.close()
+            self.files.append(UnnamedFile(str(self.path), self.start, self.rows))
+            self.writer = None

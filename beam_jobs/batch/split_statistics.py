@@ -1,0 +1,56 @@
+"""Statistics per split, combined over the whole pipeline and written as protos."""
+
+import json
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import apache_beam as beam
+
+from beam_jobs.batch.transform_steps import TransformedRows
+from schemas.schema import Schema
+from schemas.statistics import anomalies
+from schemas.statistics.columns import ColumnStatistics
+
+SEEN = "seen.json"
+
+BySplit = dict[str, ColumnStatistics]
+
+
+class CombineStatistics(beam.CombineFn):
+    """From `TransformedRows` to the statistics of each split; what crosses a stage is as large as one accumulator."""
+
+    def __init__(self, schema: Schema, splits: Sequence[str]):
+        self._schema = schema
+        self._splits = tuple(splits)
+
+    def create_accumulator(self) -> BySplit:
+        return {name: ColumnStatistics(self._schema) for name in self._splits}
+
+    def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
+        for statistics, mine in zip(accumulator.values(), rows.of_splits(), strict=True):
+            statistics.add(rows.batch.slice(mine.start, mine.stop - mine.start))
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[BySplit]) -> BySplit:
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            for name, statistics in accumulator.items():
+                merged[name].merge(statistics)
+        return merged
+
+    def extract_output(self, accumulator: BySplit) -> BySplit:
+        return accumulator
+
+
+def write_statistics(splits: BySplit, schema: Schema, folder: str) -> None:
+    """Write `<split>.pb` and, for the anomalies, strings outside their domains and limits that the splits break."""
+    path = pathlib.Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    for name, statistics in splits.items():
+        data = statistics.to_proto(name).SerializeToString(deterministic=True)
+        (path / f"{name}.pb").write_bytes(data)
+    whole = ColumnStatistics(schema)
+    for statistics in splits.values():
+        whole.merge(statistics)
+    unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
+    (path / SEEN).write_text(json.dumps({"unseen": unseen, "limits": anomalies.limits(whole, schema)}))

@@ -1,0 +1,152 @@
+"""The spool: labelled batches kept as columns on disk between the two passes of a build.
+
+Raw files are read, decoded and validated once. The second pass sees the very rows that the analysis saw, even if
+somebody touches the files meanwhile, and nothing waits in memory.
+"""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import uuid
+from collections.abc import Iterator, Sequence
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from beam_jobs.batch.intake_steps import LabelledRows, split_slices
+from beam_jobs.batch.rejected_rows import RejectedWriter
+from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
+
+SPOOL = "spool"
+
+# Behind the raw columns, and found by their places: a raw column may have any name.
+_OURS = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary()})
+_FACTS = b"onegraph"
+
+
+@dataclasses.dataclass(frozen=True)
+class SpooledRows:
+    """Rows of one block without those that were rejected; see `LabelledRows`. `file` is its name."""
+
+    file: str
+    start: Position
+    batch: pa.RecordBatch
+    label: np.ndarray
+    numbers: np.ndarray
+    values: pa.Array
+    sizes: tuple[int, ...]
+
+    def of_splits(self) -> list[slice]:
+        """Return where the rows of each split are."""
+        return split_slices(self.sizes)
+
+
+@dataclasses.dataclass
+class WriteSpool(beam.PTransform):
+    """From `LabelledRows` to `Written`: keep the rows in spool files, the rejected ones as JSON lines."""
+
+    folder: str
+    splits: Sequence[str]
+
+    def expand(self, rows: beam.PCollection[LabelledRows]) -> beam.PCollection[Written]:
+        return rows | "Write Columns" >> beam.ParDo(_WriteSpool(self.folder, self.splits))
+
+
+@dataclasses.dataclass
+class ReadSpool(beam.PTransform):
+    """From spool files to their `SpooledRows`, each file read in its order."""
+
+    files: Sequence[UnnamedFile]
+
+    def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[SpooledRows]:
+        paths = [file.path for file in self.files]
+        return root | "List Spool" >> beam.Create(paths) | "Read Columns" >> beam.FlatMap(read_spool)
+
+
+class _WriteSpool(beam.DoFn):
+    def __init__(self, folder: str, splits: Sequence[str]):
+        self._folder, self._splits = folder, tuple(splits)
+
+    def start_bundle(self) -> None:
+        self._spool: _Spool | None = None
+
+    def process(self, rows: LabelledRows) -> None:
+        if self._spool is None:
+            self._spool = _Spool(pathlib.Path(self._folder), self._splits, rows)
+        self._spool.add(rows)
+
+    def finish_bundle(self) -> Iterator:
+        if self._spool is not None:
+            yield from at_bundle_end(self._spool.close())
+
+
+class _Spool:
+    """The open files of one bundle."""
+
+    def __init__(self, folder: pathlib.Path, splits: Sequence[str], first: LabelledRows):
+        self._path = folder / f"{uuid.uuid4().hex}.arrows"
+        self._start = first.start
+        self._columns = pa.ipc.new_stream(str(self._path), _columns(first).schema)
+        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
+        self._splits = splits
+        self._sizes = [0] * len(splits)
+        self._label_sums = [0.0] * len(splits)
+        self._rows_read = 0
+        self._wrong_labels: collections.Counter[str] = collections.Counter()
+        self._first_wrong: tuple[Position, str] | None = None
+
+    def add(self, rows: LabelledRows) -> None:
+        """Append one block."""
+        facts = json.dumps({"file": rows.file.name, "start": rows.start, "sizes": rows.sizes}).encode()
+        self._columns.write_batch(_columns(rows), custom_metadata={_FACTS: facts})
+        self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
+        self._rows_read += rows.rows_read
+        self._wrong_labels.update(rows.wrong_labels)
+        if rows.first_wrong is not None:
+            here = (rows.file.place, rows.first_wrong), rows.file.name
+            self._first_wrong = min(here, self._first_wrong or here)
+        for place, mine in enumerate(split_slices(rows.sizes)):
+            self._sizes[place] += rows.sizes[place]
+            self._label_sums[place] += float(rows.label[mine].sum(dtype=np.float64))
+
+    def close(self) -> Written:
+        """Finish both files."""
+        self._columns.close()
+        self._rejected.close()
+        counts = self._rejected.counts
+        return Written(
+            files={
+                SPOOL: [UnnamedFile(str(self._path), self._start, sum(self._sizes))],
+                REJECTED: [UnnamedFile(str(self._rejected.path), self._start, counts.total())],
+            },
+            rows_read=self._rows_read,
+            split_rows=dict(zip(self._splits, self._sizes, strict=True)),
+            label_sums=dict(zip(self._splits, self._label_sums, strict=True)),
+            rejected_counts=counts,
+            wrong_labels=dict(self._wrong_labels),
+            first_wrong_label=self._first_wrong,
+        )
+
+
+def read_spool(path: str) -> Iterator[SpooledRows]:
+    """Yield the blocks of one spool file."""
+    with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
+        for columns, metadata in stream.iter_batches_with_custom_metadata():
+            facts = json.loads(metadata[_FACTS])
+            *raw, label, numbers, values = columns.columns
+            yield SpooledRows(
+                file=facts["file"],
+                start=tuple(facts["start"]),
+                batch=pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(columns.schema)[: -len(_OURS)])),
+                label=label.to_numpy(),
+                numbers=numbers.to_numpy(),
+                values=values,
+                sizes=tuple(facts["sizes"]),
+            )
+
+
+def _columns(rows: LabelledRows) -> pa.RecordBatch:
+    ours = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values]
+    return pa.RecordBatch.from_arrays([*rows.batch.columns, *ours], schema=pa.schema([*rows.batch.schema, *_OURS]))

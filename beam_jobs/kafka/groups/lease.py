@@ -1,0 +1,81 @@
+"""Who may commit for a consumer group: one job at a time, told by a lease in what is kept beside its offsets.
+
+The holder renews it every few seconds. Clocks of two machines are never compared: who wants the group looks for a while
+whether the lease still moves. Every taking has a higher number than the one before, so a job that was taken over while
+it was paused sees so at its next commit.
+"""
+
+import hashlib
+import os
+import pathlib
+import secrets
+import socket
+from collections.abc import Iterable
+
+from beam_jobs.kafka.groups.position_note import Lease
+from beam_jobs.process import run_files
+from schemas.errors import ServiceError
+
+STILL_S = 7.0  # a lease that did not move for so long, three renewals and a bit, is nobody's
+
+_held: set[str] = set()  # the tokens of this process
+
+
+class TakenOver(ServiceError):
+    """Another job has the group now; this one commits nothing more."""
+
+
+def new_lease(job: str, outlives: bool) -> Lease:
+    """Return a lease of this process's that holds nothing yet; `outlives`: the job goes on when this process ends."""
+    pid, began = (None, None) if outlives else (os.getpid(), run_files.began(os.getpid()))
+    host = socket.gethostname()
+    token = secrets.token_hex(8)
+    return Lease(token=token, number=0, job=job, host=host, machine=machine(), pid=pid, began=began)
+
+
+def hold(lease: Lease) -> None:
+    """Say that this process holds a lease."""
+    _held.add(lease.token)
+
+
+def let_go(lease: Lease) -> None:
+    """Say that this process holds a lease no longer."""
+    _held.discard(lease.token)
+
+
+def is_dead(lease: Lease) -> bool:
+    """Say whether the holder is certainly gone: it gave the group back, or its process on this machine has ended."""
+    if lease.free:
+        return True
+    if lease.pid is None or lease.machine != machine():
+        return False
+    if lease.pid == os.getpid() and lease.token not in _held:
+        return True
+    return run_files.has_ended(lease.pid, lease.began)
+
+
+def latest(leases: Iterable[Lease | None]) -> Lease | None:
+    """Return the lease with the highest number; it is free once any partition says so."""
+    return max((one for one in leases if one is not None), key=lambda one: (one.number, one.free), default=None)
+
+
+def taken_by(ours: Lease, found: Iterable[Lease | None]) -> Lease | None:
+    """Return the lease that ends ours, if one of those found does.
+
+    One with a lower number is the late commit of a job that we took over.
+    """
+    for lease in found:
+        if lease is None:
+            continue
+        if lease.number > ours.number or (lease.number == ours.number and (lease.token != ours.token or lease.free)):
+            return lease
+    return None
+
+
+def machine() -> str:
+    """Return a name of the place where a process id means the same: this boot of this machine, or of a container."""
+    try:
+        boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:16]
+    except OSError:
+        return secrets.token_hex(8)  # the same as nobody's

@@ -1,0 +1,308 @@
+"""The same small Kafka client over confluent-kafka (librdkafka), which fetches and decodes outside Python's lock.
+
+Every lossy default is off, every delivery is waited for, and an error that librdkafka would only log is raised. Here
+is the reading half; the writing half stands in `confluent_producer.py`.
+"""
+
+import functools
+import operator
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer as Reading
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from kafka import errors
+from kafka.consumer.fetcher import ConsumerRecord
+
+from beam_jobs.kafka.connecting import CONNECT_S
+from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.kafka_python.client import FETCH_BYTES, POLL_BYTES, no_topic, offsets_lost, undecodable
+from beam_jobs.kafka.kafka_python.client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
+from beam_jobs.kafka.librdkafka.options import shared_options
+from beam_jobs.kafka.librdkafka.producer import Delivery, Producer
+from beam_jobs.stream.write.holding import Unavailable
+from schemas.errors import ServiceError
+
+__all__ = ["Consumer", "Delivery", "Producer"]
+
+_PASSING = (
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._WAIT_COORD,
+)
+_OUTDATED = (KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)  # of a client that knows less than there is by now
+_DENIED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+_LOST = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+_BROKEN = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED, KafkaError.INVALID_MSG)
+
+_FIRST_TURN_S, _PAUSE_S = 2.0, 0.2  # a group that is refused gets no answer: between two turns we look for the refusal
+
+_TOGETHER = 64  # messages that are taken at once; their sizes are known only then
+_FORGET = 0.9  # how slowly the size of the largest ones is forgotten, with each taking
+
+# A header name that is not UTF-8 comes back as a result and an error; how Python looks depends on how it calls.
+_headers = operator.methodcaller("headers")
+_record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
+
+
+class Consumer:
+    """Reads assigned partitions of one topic and a group's committed offsets, moves none; never joins the group."""
+
+    def __init__(self, servers: Connection | str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
+        self._servers, self._topic, self._group = Connection.of(servers), topic, group
+        self._shared = shared_options(self._servers, connect_s)
+        self._admin: Any = None
+        self._at: dict[int, int] = {}
+        self._paused: set[int] = set()
+        self.full = False  # whether the last poll ended at one of its limits
+        self._usual, self._together = 1.0, 1  # bytes of a message; how many are taken at once, more with each taking
+        self._broken: dict[int, Any] = {}  # what cannot be read, raised once the records before it are handed out
+        self._consumer = Reading(
+            self._shared
+            | {
+                "group.id": group or "onegraph-reads-without-a-group",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "check.crcs": True,
+                "enable.partition.eof": True,
+                "fetch.message.max.bytes": FETCH_PARTITION,
+                "fetch.max.bytes": FETCH_BYTES,
+                "queued.max.messages.kbytes": FETCH_BYTES >> 10,
+                "fetch.queue.backoff.ms": 10,
+                "fetch.error.backoff.ms": 100,
+            }
+        )
+        try:
+            self.partitions: tuple[int, ...] = self._ask_partitions()
+        except ServiceError:
+            self.close()
+            raise
+
+    def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the first offset that each partition still has."""
+        return self._list("asking for first offsets", partitions, OffsetSpec.earliest())
+
+    def end_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the offset behind the last committed record of each partition."""
+        return self._list("asking for end offsets", partitions, OffsetSpec.latest())
+
+    def offsets_at(self, partitions: Sequence[int], time_ms: int) -> dict[int, int]:
+        """Return the first offset of each partition whose record is not older than that, its end where none is."""
+        found = self._list("asking for offsets by time", partitions, OffsetSpec.for_timestamp(time_ms))
+        late = [partition for partition, offset in found.items() if offset < 0]
+        return found | (self.end_offsets(late) if late else {})
+
+    def find_partitions(self) -> tuple[int, ...]:
+        """Ask the broker which partitions the topic has by now, and remember them in `partitions`."""
+        known, self.partitions = self.partitions, self._ask_partitions()
+        if self.partitions != known:
+            self._admin = None  # it would go on without the new ones, by what it once learned of the topic
+        return self.partitions
+
+    def committed(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the group's committed offsets, without the partitions that have none."""
+        doing = f"reading the committed offsets of group {self._group!r}"
+        if not partitions:
+            return {}
+        until, turn_s = time.monotonic() + CONNECT_S, _FIRST_TURN_S
+        while True:
+            try:
+                found = self._committed(doing, partitions, turn_s)
+                break
+            except Unavailable:
+                self._check_group(doing)
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_S)
+            turn_s = min(2 * turn_s, CONNECT_S)
+        return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    def _committed(self, doing: str, partitions: Sequence[int], timeout_s: float) -> list[TopicPartition]:
+        found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=timeout_s))
+        for place in found:
+            if place.error is not None:  # else it would look like a partition of which nothing is committed
+                raise self._error(doing, place.error)
+        return found
+
+    def go_to(self, offsets: Mapping[int, int]) -> None:
+        """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
+        if dict(offsets) != self._at:
+            places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+            self._call("going to offsets", lambda: self._consumer.assign(places))
+            self._at = dict(offsets)
+            self._broken.clear()
+        elif self._paused:
+            self._call("going on", lambda: self._consumer.resume(self._places(sorted(self._paused))))
+        self._paused.clear()
+
+    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
+        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
+
+        The records among which `max_bytes` are reached are the last ones: those that are taken together, 64 at most.
+        """
+        found: dict[int, list[Any]] = {}
+        self.full = False
+        if self._broken:
+            self._raise(self._broken.pop(next(iter(self._broken))))
+        first = self._call("reading", lambda: self._consumer.poll(timeout_s))
+        if first is None:
+            return found
+        messages, left, wanted = [first], max_bytes, max_records - 1
+        while messages:
+            left -= self._take(messages, found)
+            asked = min(wanted, self._together, max(int(left / self._usual), 1)) if left > 0 else 0
+            messages = self._here(asked) if asked else []
+            wanted -= len(messages)
+            if len(messages) < asked:  # that was all
+                left -= self._take(messages, found)
+                break
+        self.full = left <= 0 or not wanted
+        if self._broken and not found:
+            self._raise(self._broken.pop(next(iter(self._broken))))
+        return found
+
+    def positions(self) -> dict[int, int]:
+        """Return the next offset of every assigned partition; it moves past control records at the end too."""
+        return dict(self._at)
+
+    def high_waters(self) -> dict[int, int]:
+        """Return the end of every partition as the last answer of the broker told it."""
+        found = {}
+        for place in self._places(sorted(self._at)):
+            ends = self._consumer.get_watermark_offsets(place, cached=True)
+            if ends is not None and ends[1] >= 0:
+                found[place.partition] = ends[1]
+        return found
+
+    def pause(self, partition: int) -> None:
+        """Stop fetching a partition until the next `go_to`."""
+        self._paused.add(partition)
+        self._consumer.pause(self._places([partition]))
+
+    def close(self) -> None:
+        """Close the connections; commits nothing."""
+        self._consumer.close()
+
+    def _here(self, count: int) -> list[Any]:
+        """Return up to so many messages that are here already; with a timeout it would wait for all of them."""
+        return self._call("reading", lambda: self._consumer.consume(count, 0))
+
+    def _take(self, messages: Sequence[Any], found: dict[int, list[Any]]) -> int:
+        """Put messages to the records of their partitions; return the bytes of their keys, values and headers."""
+        at, size, count = self._at, 0, 0
+        for one in messages:
+            if one.error() is not None:
+                self._take_error(one)
+                continue
+            if one.partition() in self._broken:  # librdkafka goes on behind what it could not read; we do not
+                continue
+            partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
+            kind, timestamp = one.timestamp()
+            try:
+                headers = _headers(one) or []
+            except (UnicodeDecodeError, SystemError):
+                self._broken[partition] = one
+                continue
+            at[partition] = offset + 1
+            when = (timestamp if kind else -1, int(kind == 2))
+            record = _record((self._topic, partition, -1, offset, *when, key, value, headers, None, -1, -1, -1))
+            rows = found.get(partition)
+            if rows is None:
+                found[partition] = [record]
+            else:
+                rows.append(record)
+            count += 1
+            size += len(value or b"") + len(key or b"")
+            for name, content in headers:
+                size += len(name) + len(content or b"")
+        if count:  # the end of a partition says nothing of sizes
+            self._usual = max(self._usual * _FORGET, size / count, 1.0)
+            self._together = min(2 * self._together, _TOGETHER)
+        return size
+
+    def _take_error(self, message: Any) -> None:
+        error, partition = message.error(), message.partition()
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:
+            if partition not in self._broken:  # else what could not be read would count as read
+                self._at[partition] = max(self._at.get(partition, 0), message.offset())
+        elif code not in _PASSING:
+            self._broken.setdefault(partition, message)
+
+    def _raise(self, message: Any) -> None:
+        error, partition = message.error(), message.partition()
+        if error is None:
+            raise ServiceError(
+                f"{self._servers}: topic {self._topic!r} partition {partition}: a header name of offset "
+                f"{message.offset()} is not UTF-8, which this client cannot read; take --kafka-client kafka-python"
+            )
+        if error.code() in _LOST:
+            wanted = self._at[partition]
+            first, end = self.beginning_offsets([partition]), self.end_offsets([partition])
+            raise offsets_lost(self._servers, self._topic, partition, wanted, first[partition], end[partition])
+        if error.code() in _BROKEN:
+            offset = max(message.offset(), self._at.get(partition, 0))
+            raise undecodable(self._servers, self._topic, partition, offset, offset, error.str())
+        raise self._error("reading", error)
+
+    def _ask_partitions(self) -> tuple[int, ...]:
+        listed = self._call("asking for partitions", lambda: self._consumer.list_topics(self._topic, CONNECT_S))
+        topic = listed.topics[self._topic]
+        if topic.error is not None or not topic.partitions:
+            raise no_topic(self._servers, self._topic, topic.error.code() if topic.error is not None else 0)
+        return tuple(sorted(topic.partitions))
+
+    def _list(self, doing: str, partitions: Sequence[int], spec: OffsetSpec) -> dict[int, int]:
+        if not partitions:
+            return {}
+        if self._admin is None:
+            self._admin = AdminClient(self._shared)
+        asked = self._admin.list_offsets(
+            dict.fromkeys(self._places(partitions), spec),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=CONNECT_S,
+        )
+        try:
+            return {place.partition: answer.result(CONNECT_S + 5).offset for place, answer in asked.items()}
+        except KafkaException as error:
+            self._admin = None  # it would go on by what it once learned
+            raise self._error(doing, error.args[0], _OUTDATED) from None
+
+    def _check_group(self, doing: str) -> None:
+        """Raise where the group's access list is in the way: that comes as records do, the question has no answer."""
+        message = None if self._at else self._consumer.poll(0)
+        error = message.error() if message is not None else None
+        if error is not None and error.code() in _DENIED:
+            raise self._error(doing, error)
+
+    def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
+
+    def _call(self, doing: str, do: Callable[[], Any]) -> Any:
+        try:
+            return do()
+        except KafkaException as error:
+            raise self._error(doing, error.args[0]) from None
+
+    def _error(self, doing: str, error: KafkaError, held: Sequence[int] = ()) -> ServiceError:
+        what = f"{self._servers}: {error.name()} while {doing} (topic {self._topic!r})"
+        if error.code() in _DENIED:
+            return ServiceError(f"{what}: this user may not do that; have its access list changed")
+        kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError
+        return kind(f"{what}: {error.str()}")
+
+
+def _may_pass(error: KafkaError) -> bool:
+    """Say whether Kafka's protocol has it tried again; librdkafka knows that of some of the brokers' answers only."""
+    code = error.code()
+    return error.retriable() or (code > 0 and issubclass(errors.for_code(code), errors.RetriableError))

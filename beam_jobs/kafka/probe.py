@@ -1,0 +1,115 @@
+"""Knocking at a broker's door before a client is made: does it answer, over TLS, and does it take our login?
+
+Clients hide the reason of a refusal behind a timeout. The probe speaks four requests of Kafka's protocol by itself and
+names the reason at once.
+"""
+
+import socket
+import ssl
+import struct
+from typing import Any
+
+from kafka import errors
+from kafka.net.sasl import get_sasl_mechanism
+
+from beam_jobs.kafka.connection import Connection
+from schemas.errors import ServiceError
+
+_VERSIONS, _HANDSHAKE, _AUTHENTICATE = (18, 0), (17, 1), (36, 0)
+_LARGEST = 1 << 20
+_STEPS = 8  # SCRAM takes three
+_S = 3.0
+
+
+def knock(connection: Connection, context: ssl.SSLContext | None, login: dict[str, Any]) -> str:
+    """Return why none of the servers takes a connection, or nothing where one does.
+
+    `login` are kafka-python's options of the login. Raises `ServiceError` for what waiting does not cure: a certificate
+    or a login that is refused, a server that speaks something else.
+    """
+    why = ""
+    for server in connection.servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        host = host.strip("[]")
+        try:
+            with socket.create_connection((host, int(port)), timeout=_S) as plain:
+                if context is None:
+                    _introduce(plain, connection, host, login)
+                else:
+                    with context.wrap_socket(plain, server_hostname=host) as secure:
+                        _introduce(secure, connection, host, login)
+        except ssl.SSLEOFError:
+            why = f"{server}: closed during the TLS handshake; does that port speak TLS?"
+        except ssl.SSLError as error:
+            raise _no_tls(connection, server, error) from None
+        except (OSError, ValueError) as error:
+            why = f"{server}: {error}"
+        else:
+            return ""
+    return why
+
+
+def refused(connection: Connection, why: str) -> ServiceError:
+    """The error for a login that the broker did not take."""
+    who = f" of {connection.sasl_username!r}" if connection.sasl_username else ""
+    kept = connection.sasl_password_file or connection.sasl_password_env or connection.sasl_token_file
+    return ServiceError(
+        f"{connection}: the broker refused the {connection.sasl_mechanism} login{who} ({why or 'no reason given'}); "
+        f"check user, mechanism and what is kept in {kept or connection.sasl_token_command}"
+    )
+
+
+def _introduce(link: socket.socket, connection: Connection, host: str, login: dict[str, Any]) -> None:
+    _ask(link, _VERSIONS, b"")
+    if not connection.sasl:
+        return
+    name = str(connection.sasl_mechanism)
+    answer = _ask(link, _HANDSHAKE, struct.pack(">h", len(name)) + name.encode())
+    if struct.unpack_from(">h", answer)[0]:
+        raise refused(connection, f"it does not offer {name}")
+    mechanism = get_sasl_mechanism(name)(host=host, **login)
+    for _ in range(_STEPS):
+        if mechanism.is_done():
+            break
+        words = mechanism.auth_bytes()
+        answer = _ask(link, _AUTHENTICATE, struct.pack(">i", len(words)) + words)
+        code, length = struct.unpack_from(">hh", answer)
+        end = 4 + max(length, 0)
+        if code:
+            raise refused(connection, answer[4:end].decode(errors="replace") or errors.for_code(code).__name__)
+        try:
+            mechanism.receive(answer[end + 4 :])
+        except Exception as error:  # the server's proof is wrong: it does not know our password
+            raise refused(connection, f"{type(error).__name__} in its answer") from None
+    if not mechanism.is_authenticated():
+        raise refused(connection, "the exchange did not come to an end")
+
+
+def _ask(link: socket.socket, request: tuple[int, int], body: bytes) -> bytes:
+    link.sendall(struct.pack(">ihhih", 10 + len(body), *request, 1, -1) + body)
+    length, correlation = struct.unpack(">ii", _take(link, 8))
+    if correlation != 1 or not 4 <= length <= _LARGEST:
+        raise ConnectionError("an answer that is none of Kafka's; does that port want another --security-protocol?")
+    return _take(link, length - 4)
+
+
+def _take(link: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        part = link.recv(count - len(found))
+        if not part:
+            raise ConnectionError("closed without an answer; does that port want another --security-protocol?")
+        found += part
+    return found
+
+
+def _no_tls(connection: Connection, server: str, error: ssl.SSLError) -> ServiceError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".")
+        cure = f"is it the right server, and {connection.ssl_ca_file or 'the system'} the authority that signed it?"
+    elif "ALERT" in str(error.reason):
+        why = f"the server refused us ({error.reason})"
+        cure = "does it want --ssl-cert-file, and know the authority that signed ours?"
+    else:
+        why, cure = str(error.reason or error), "does that port speak TLS?"
+    return ServiceError(f"{server}: no TLS connection: {why}; {cure}")

@@ -1,0 +1,58 @@
+"""Where this process has bundles tried before it loads them, and what was tried on this machine."""
+
+import atexit
+import logging
+import pathlib
+import tempfile
+import threading
+
+from beam_jobs.process import container_memory
+from beam_jobs.process.user_folder import user_folder
+from models.isolation import bundle_trial
+from models.isolation.trial import TrialLimits, Trials
+from models.isolation.tried import TriedBundles, name_of
+from models.registry.bundle import check_releasable
+from schemas.errors import OnegraphError
+
+_log = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_USUAL = TrialLimits()
+_made: dict[tuple[TrialLimits, bool], Trials] = {}
+
+
+def trials(limits: TrialLimits = _USUAL, keep_warm: bool = False) -> Trials:
+    """Return the process to try bundles in, the same for all who ask alike; it starts when it is needed.
+
+    With `keep_warm` it starts before, and stays: a swap then waits for no imports.
+    """
+    with _lock:
+        made = _made.get((limits, keep_warm))
+        if made is None:
+            made = Trials(limits.deadline_s, limits.memory, left=container_memory.left, keep_warm=keep_warm)
+            _made[limits, keep_warm] = made
+            atexit.register(made.close)
+        return made
+
+
+def tried() -> TriedBundles:
+    """Return what was tried by this user on this machine; by this process where there can be no folder for it."""
+    try:
+        folder = user_folder("set TMPDIR to another one") / "tried"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except (OSError, OnegraphError) as error:
+        _log.warning("which bundles were tried is kept in memory alone: %s", error)
+        return TriedBundles()
+    return TriedBundles(folder)
+
+
+def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
+    """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
+    opened, evaluation = check_releasable(candidate)
+    name = name_of({"candidate": opened.manifest, "evaluation": evaluation.manifest}, bundle_trial.try_candidate)
+    done = tried()
+    if name not in done:
+        path = pathlib.Path(candidate).absolute()
+        with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
+            trials(limits).run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
+        done.add(name)

@@ -1,0 +1,185 @@
+"""A registry that is followed through a copy on this machine's disk, which nobody else can write.
+
+Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
+before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
+signature and its loading nobody can change it. Looking at the pointer copies nothing, so that it never takes long.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NoReturn
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from beam_jobs.process.private_folder import private_folder
+from models.registry.pointer import LARGEST, read_live
+from models.registry.registry import LIVE, Pointer, Registry
+from models.scoring.scorer import KIND
+from schemas.artifacts import artifact
+from schemas.artifacts.signature import TrustedKeys
+from schemas.errors import ArtifactError, OnegraphError, ServiceError, UsageError
+from schemas.plain_files import open_plain
+
+_BLOCK = 1024 * 1024
+
+
+def _nothing() -> None:
+    """Whoever asked still wants it."""
+
+
+def open_registry(place: str, trusted: TrustedKeys | None = None) -> Registry:
+    """Return the registry at a path of this machine, or at an address such as gs://bucket/registry.
+
+    With `trusted`, bundles that none of these keys signed are refused.
+    """
+    return RemoteRegistry(place, trusted) if is_remote(place) or trusted is not None else Registry(place)
+
+
+def is_remote(place: str) -> bool:
+    """Say whether a place is an address rather than a path.
+
+    >>> is_remote("gs://models/registry"), is_remote("work/registry")
+    (True, False)
+    """
+    return FileSystems.get_scheme(place) is not None
+
+
+def check_writable(place: str) -> None:
+    """Raise `UsageError` for a registry at an address: it cannot be locked, so two writers would undo one another."""
+    if is_remote(place):
+        raise UsageError(
+            f"{place}: a registry at an address can be read but not written, since it cannot be locked; write to a "
+            "directory and copy that there, bundles first and live.json last"
+        )
+
+
+def absolute(place: str) -> str:
+    """Return a place as it is named from any working directory."""
+    return place.rstrip("/") if is_remote(place) else os.path.abspath(place)
+
+
+@dataclasses.dataclass(frozen=True)
+class BundlePlace:
+    """A bundle of a registry and who must have signed it; plain values that travel to workers."""
+
+    registry: str
+    bundle: str
+    trusted: TrustedKeys | None = None
+
+    def path(self) -> pathlib.Path:
+        """Return its directory on this machine; raises `ArtifactError` where it is not to be used."""
+        return open_registry(self.registry, self.trusted).bundle_path(self.bundle)
+
+
+class RemoteRegistry(Registry):
+    """Reads only; `live` looks at the pointer, `bundle_path` copies the bundle if it is not here yet.
+
+    Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
+    nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
+    every byte is that of its manifest; `bundle_path` says what is wrong.
+    """
+
+    def __init__(self, place: str, trusted: TrustedKeys | None = None):
+        super().__init__(private_folder("onegraph-registry-"), trusted)
+        self.name = self._place = place.rstrip("/")
+
+    def live(self) -> Pointer | None:
+        with self._reading():
+            if not is_remote(self._place):
+                return read_live(pathlib.Path(self._place))
+            if not FileSystems.exists(f"{self._place}/{LIVE}"):
+                return None
+            text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._place}/{LIVE}")
+
+    def standing(self) -> NoReturn:
+        raise self._read_only()
+
+    def release(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def sign(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def change(self, *given: Any, **more: Any) -> NoReturn:
+        raise self._read_only()
+
+    def _read_only(self) -> UsageError:
+        return UsageError(f"{self._place}: is read through a copy here, which is not written to; write to the registry")
+
+    def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
+        with self._reading():
+            self._copy(bundle_id, still_wanted or _nothing)
+        return super().bundle_path(bundle_id)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OnegraphError:
+            raise
+        except Exception as error:  # every filesystem has errors of its own
+            raise ServiceError(
+                f"{self._place}: not readable ({type(error).__name__}); check the address and the rights to it"
+            ) from error
+
+    def _copy(self, bundle: str, still_wanted: Callable[[], object]) -> None:
+        source, target = f"{self._place}/bundles/{bundle}", self.path / "bundles" / bundle
+        if target.exists() or pathlib.PurePath(bundle).name != bundle:
+            return
+        if not is_remote(self._place):  # said of the files that people know, and of those that are too many
+            artifact.open_artifact(source, KIND, self._trusted).verify(still_wanted)
+        if not self._exists(f"{source}/{artifact.MARKER}"):
+            return
+        unfinished = target.with_name(f".unfinished-{bundle}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            self._copy_files(source, unfinished, still_wanted)
+            unfinished.rename(target)
+        except ArtifactError as error:
+            raise ArtifactError(str(error).replace(str(unfinished), source)) from None
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _copy_files(self, source: str, folder: pathlib.Path, still_wanted: Callable[[], object]) -> None:
+        for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
+            if name != artifact.SIGNATURES or self._exists(f"{source}/{name}"):
+                _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1, still_wanted))
+        opened = artifact.open_artifact(folder, KIND, self._trusted)
+        for name, entry in opened.manifest["files"].items():
+            _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
+        opened.verify(still_wanted)
+
+    def _exists(self, place: str) -> bool:
+        return FileSystems.exists(place) if is_remote(self._place) else os.path.exists(place)
+
+    def _read(self, place: str, most: int, still_wanted: Callable[[], object] = _nothing) -> bytes:
+        """Return a file's content, `most` bytes of it where it has more."""
+        still_wanted()
+        file: Any = _open(place) if is_remote(self._place) else open_plain(place)
+        with file:
+            content = bytearray()
+            while len(content) < most and (block := file.read(min(_BLOCK, most - len(content)))):
+                content += block
+                still_wanted()
+        return bytes(content)
+
+
+def _open(place: str) -> BinaryIO:
+    return FileSystems.open(place, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def _write(file: pathlib.Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except OSError as error:
+        raise ServiceError(
+            f"{file}: the copy of a bundle cannot be written: {error.strerror}; free that disk or set TMPDIR to "
+            "another one"
+        ) from None

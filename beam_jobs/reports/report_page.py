@@ -1,0 +1,35 @@
+"""One HTML file that opens without a network: figures, charts as inline SVG, tables. No script, no link."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A titled table; the first column is text, the others are aligned as numbers."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def write_page(
+    path: pathlib.Path,
+    title: str,
+    lead: str,
+    figures: Sequence[tuple[str, str]],
+    charts: Sequence[str],
+    tables: Sequence[Table],
+) -> None:
+    """Write the page. `charts` are trusted `<svg>` elements (from `charts`); everything else is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("beam_jobs.reports"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = environment.get_template("report.html").render(
+        title=title, lead=lead, figures=figures, charts=charts, tables=tables
+    )
+    path.write_text(page, encoding="utf-8")

@@ -1,0 +1,152 @@
+"""A job that was handed to Flink: submitted, found, watched until it ends or until nobody wants to watch any longer.
+
+Flink runs it whether this process lives or not, so a signal ends only the watching.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import GoogleCloudOptions
+
+from beam_jobs.runners import runners
+from beam_jobs.runners.flink.rest import ENDED, FlinkRest, at_work
+from schemas.errors import OnegraphError, ServiceError
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.5
+_LAST_WORD_S = 10.0
+
+
+class FlinkJob:
+    """One submitted job. `say` takes a line for people at every turn; `rest` is None where nobody named it."""
+
+    def __init__(self, pipeline: beam.Pipeline, rest: FlinkRest | None, say: Callable[[str], None]):
+        self.name = pipeline.options.view_as(GoogleCloudOptions).job_name
+        self.id: str | None = None
+        self._rest, self._say = rest, say
+        self._error: Exception | None = None
+        older = set() if rest is None else {job["jid"] for job in rest.jobs()}
+        say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
+        with runners.in_one_line():
+            self._result = _ending_silently(pipeline.run())
+        self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
+        self._follower.start()
+        if rest is not None:
+            self._find(rest, older)
+
+    def watch(self, stop: threading.Event, ended: Callable[[], None]) -> str:
+        """Return the state that the job ended in, or "RUNNING" as soon as `stop` is set and it goes on by itself.
+
+        `ended` is called once Flink has said that the job has ended, and only then: of whatever else is raised nobody
+        knows. Raises the `OnegraphError` that made it fail. While Flink restarts a failed job, the cause is said once.
+        """
+        if self._rest is None or self.id is None:
+            return self._watch_beam(stop, ended)
+        rest, shown, cause, silent = self._rest, "", "", False
+        while not stop.wait(_POLL_S):
+            try:
+                known = {job["jid"]: _state(job) for job in rest.jobs()}
+                last = failure(rest, self.id) if self.id in known else ""
+            except ServiceError as error:
+                if not silent:
+                    self._say(f"{error}; the job is watched again when it does")
+                silent = True
+                continue
+            silent = False
+            if self.id not in known:
+                raise ServiceError(
+                    f"Flink at {rest.address} does not know job {self.id} any more, its JobManager was started anew; "
+                    "hand the job in again with --from-savepoint and its last checkpoint"
+                )
+            state = known[self.id]
+            if state in ENDED:
+                ended()
+            if state == "FAILED":
+                raise runners.as_ours(last or "no reason given")
+            if state in ENDED:
+                return state
+            if last and last != cause:
+                self._say(f"job {self.id} failed and is started again by Flink: {runners.as_ours(last)}")
+            cause = last
+            if state != shown:
+                self._say(f"job {self.id} ({self.name}) is {state}")
+            shown = state
+        return "RUNNING"
+
+    def counters(self) -> dict[str, int] | None:
+        """Return our counters of a job that ended, None where the job server does not tell them."""
+        self._follower.join(_LAST_WORD_S)
+        try:
+            return runners.counters(self._result) or None
+        except Exception as error:  # a job server that went away, or a job that was cancelled
+            _log.warning("the counters of job %s are not known: %s: %s", self.id, type(error).__name__, error)
+            return None
+
+    def _find(self, rest: FlinkRest, older: set[str]) -> None:
+        while self.id is None:
+            for job in rest.jobs():
+                if job["name"] == self.name and job["jid"] not in older:
+                    self.id = job["jid"]
+            if self.id is None and not self._follower.is_alive():
+                raise self._why()
+            time.sleep(_POLL_S / 5)
+
+    def _watch_beam(self, stop: threading.Event, ended: Callable[[], None]) -> str:
+        self._say(f"job {self.name} is handed over; its state comes from the job server")
+        while not stop.wait(_POLL_S):
+            if not self._follower.is_alive():
+                if self._error is not None:
+                    raise self._why()
+                ended()
+                return "FINISHED"
+        return "RUNNING"
+
+    def _why(self) -> OnegraphError:
+        return runners.as_ours(str(self._error or "Flink did not take the job; see the job server's log"))
+
+    def _follow(self) -> None:
+        try:
+            with _quiet():
+                self._result.wait_until_finish()
+        except Exception as error:
+            self._error = error
+
+
+def failure(rest: FlinkRest, job: str) -> str:
+    """Return why a job failed last, as Flink has it with Beam's traces inside; empty if it never did."""
+    return rest.exceptions(job).get("root-exception") or ""
+
+
+def _state(job: dict[str, Any]) -> str:
+    return "STARTING" if job["state"] == "RUNNING" and not at_work(job) else job["state"]
+
+
+def _ending_silently(result: Any) -> Any:
+    """Let the job server's messages end with the server; Beam's thread that reads them would print a stack trace."""
+
+    def while_it_lasts(messages: Iterator[Any]) -> Iterator[Any]:
+        with contextlib.suppress(grpc.RpcError):
+            yield from messages
+
+    result._message_stream = while_it_lasts(result._message_stream)
+    return result
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the root logger what Beam writes there of every message of the job server, stack traces and all."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return record.module != "portable_runner" or logging.getLogger().isEnabledFor(logging.INFO)
+
+    logging.getLogger().addFilter(other)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(other)

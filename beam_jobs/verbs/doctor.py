@@ -1,0 +1,147 @@
+"""`onegraph doctor`: is everything here that the other verbs need? In words, each missing thing with what to do."""
+
+import dataclasses
+import importlib.metadata
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beam_jobs.cli.settings import Doctor
+from beam_jobs.kafka.connection import Connection
+from beam_jobs.services import java, local_kafka
+from schemas.errors import GateRefusal, OnegraphError, ServiceError
+
+PACKAGES = ("schemas", "transforms", "models", "beam_jobs")
+MAIN = ("apache-beam", "tensorflow", "tensorflow-transform", "tfx-bsl", "xgboost", "kafka-python", "crc32c", "pyarrow")
+_SET_UP = "run scripts/setup"
+_BROKER_S = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `needed` is False for what only some jobs want; `advice` says how to get it."""
+
+    name: str
+    found: str | None
+    needed: bool = True
+    advice: str = ""
+
+
+def run(settings: Doctor) -> dict[str, Any]:
+    """Look at everything; raises `Unhealthy` where something needed is missing."""
+    findings = examine(settings.connection)
+    missing = [finding.name for finding in findings if finding.needed and finding.found is None]
+    result = {"healthy": not missing, "findings": [dataclasses.asdict(finding) for finding in findings]}
+    if missing:
+        raise Unhealthy(f"missing: {', '.join(missing)}; what to do stands above", findings=result)
+    return result
+
+
+class Unhealthy(GateRefusal):
+    """Something that is needed is missing; exit code 1, with all findings."""
+
+    exit_code = 1
+
+
+def examine(where: Connection | str) -> list[Finding]:
+    """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and the broker."""
+    return [
+        _python(sys.version_info[:2]),
+        *(_distribution(name) for name in MAIN),
+        our_names(importlib.metadata.packages_distributions()),
+        _program("Java", java.java, lambda path: _first_line(path, "-version")),
+        _program("Maven", java.maven, lambda path: _first_line(path, "-v")),
+        _jars(),
+        _prism(),
+        _broker(where),
+    ]
+
+
+def describe(result: dict[str, Any]) -> str:
+    """One line for each thing; what is missing comes with what to do."""
+    lines = []
+    for finding in result["findings"]:
+        sign = "ok     " if finding["found"] else "MISSING" if finding["needed"] else "absent "
+        lines.append(f"{sign}  {finding['name']}: {finding['found'] or finding['advice']}")
+    lines.append("everything needed is here" if result["healthy"] else "something needed is missing")
+    return "\n".join(lines)
+
+
+def our_names(owners: Mapping[str, list[str]]) -> Finding:
+    """Check that our top-level packages belong to the distribution onegraph and to no other.
+
+    >>> our_names({name: ["onegraph"] for name in PACKAGES}).found
+    'schemas, transforms, models, beam_jobs belong to onegraph'
+    """
+    name = "top-level names"
+    for package in PACKAGES:
+        others = sorted(set(owners.get(package, [])) - {"onegraph"})
+        if others:
+            advice = (
+                f"{package} is also installed by {', '.join(others)}: uninstall that, or use an environment of our own"
+            )
+            return Finding(name, None, advice=advice)
+        if package not in owners:
+            return Finding(name, None, advice=f"{package} is not installed as part of onegraph: {_SET_UP}")
+    return Finding(name, f"{', '.join(PACKAGES)} belong to onegraph")
+
+
+def _python(version: tuple[int, int]) -> Finding:
+    found = platform.python_version() if version in ((3, 11), (3, 12)) else None
+    return Finding(
+        "Python", found, advice=f"{platform.python_version()}, wanted 3.11 or 3.12: {_SET_UP} with PYTHON set"
+    )
+
+
+def _distribution(name: str) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, None, advice=f"not installed: {_SET_UP}")
+
+
+def _program(name: str, find: Callable[[], str], version: Callable[[str], str]) -> Finding:
+    try:
+        path = find()
+    except OnegraphError as error:
+        return Finding(name, None, advice=str(error))
+    return Finding(name, f"{version(path)} ({path})")
+
+
+def _first_line(*command: str) -> str:
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    lines = (said.stdout + said.stderr).splitlines()
+    return lines[0].replace("\x1b[1m", "").replace("\x1b[m", "") if lines else "says nothing"
+
+
+def _jars() -> Finding:
+    count = len(list(local_kafka.LIBRARY.glob("*.jar")))
+    advice = "not fetched yet: `onegraph services up` does it with Maven"
+    return Finding("Kafka's jars", f"{count} in {local_kafka.LIBRARY}" if count else None, needed=False, advice=advice)
+
+
+def _prism() -> Finding:
+    here = pathlib.Path(".onegraph") / "bin" / "prism"
+    found = str(here) if here.is_file() else shutil.which("prism")
+    advice = "only for --runner prism: `scripts/setup --prism` builds it with Go 1.26 or later"
+    return Finding("Prism", found, needed=False, advice=advice)
+
+
+def _broker(where: Connection | str) -> Finding:
+    try:
+        from beam_jobs.kafka.connecting import reach
+        from beam_jobs.kafka.topics.topics import describe as ask
+    except ImportError:
+        return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
+    try:
+        reach(Connection.of(where), _BROKER_S)
+        ask(where, [])
+    except ServiceError as error:
+        local = f"{where} does not answer: `onegraph services up` starts a local one"
+        plain = Connection.of(where).security_protocol == "PLAINTEXT"
+        return Finding("broker", None, needed=False, advice=local if plain else str(error))
+    return Finding("broker", f"{where} answers", needed=False)

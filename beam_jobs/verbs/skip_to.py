@@ -1,0 +1,76 @@
+"""`onegraph skip_to`: move a group's committed offset of one partition over what cannot be decoded, on purpose."""
+
+import dataclasses
+from typing import Any
+
+from beam_jobs.cli.settings import SkipTo
+from beam_jobs.kafka.groups.lease import latest
+from beam_jobs.kafka.groups.position_note import Note
+from beam_jobs.kafka.groups.positions import one_at_a_time, wait_for_group
+from beam_jobs.kafka.kafka_python.client import Consumer
+from schemas.errors import InputError, UsageError
+
+
+def check(settings: SkipTo) -> None:
+    """Refuse numbers that make no sense."""
+    for name in ("partition", "offset"):
+        if getattr(settings, name) < 0:
+            raise UsageError(f"--{name} is {getattr(settings, name)}, wanted 0 or more")
+
+
+def run(settings: SkipTo) -> dict[str, Any]:
+    """Commit the offset; returns where the group was and how many offsets it jumps over.
+
+    Raises `InputError` for a partition that is not there and for an offset that is not ahead of the group; where the
+    group stands nowhere in the log, since nothing is committed or the topic was made anew or cut, any offset of the log
+    is taken. Raises `ServiceError` while a job has the group: it would commit its own position again.
+    """
+    check(settings)
+    partition, to = settings.partition, settings.offset
+    consumer = Consumer(settings.connection, settings.topic, settings.group)
+    try:
+        if partition not in consumer.partitions:
+            known = f"0 to {max(consumer.partitions)}"
+            raise InputError(f"topic {settings.topic!r} has no partition {partition}, wanted one of {known}")
+        with one_at_a_time(settings.connection, settings.topic, settings.group):
+            wait_for_group(consumer, settings.connection, settings.topic, settings.group)
+            begin = consumer.beginning_offsets([partition])[partition]
+            end = consumer.end_offsets([partition])[partition]
+            kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
+            notes = {place: Note.read(text) for place, (_, text) in kept.items()}
+            at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
+            if at is not None and at > end:
+                at = None
+            first = begin if at is None else at + 1
+            if not first <= to <= end:
+                stands = "stands nowhere in" if at is None else f"is at offset {at} of"
+                raise InputError(
+                    f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which "
+                    f"ends at {end}; wanted --offset between {first} and {end}"
+                )
+            partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
+            lease = latest(note.lease for note in notes.values())
+            free = None if lease is None else dataclasses.replace(lease, free=True)
+            consumer.commit({partition: to}, Note(topic_id=now, partitions=partitions, lease=free).text())
+    finally:
+        consumer.close()
+    was_at = begin if at is None else at
+    return {
+        "topic": settings.topic,
+        "group": settings.group,
+        "partition": partition,
+        "was_at": was_at,
+        "goes_on_at": to,
+        "skipped": to - max(was_at, begin),
+    }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Say what is left out."""
+    where = f"topic {result['topic']!r} partition {result['partition']}"
+    left = f"leaves out offsets {result['was_at']} to {result['goes_on_at'] - 1} of {where}"
+    return (
+        f"group {result['group']!r} {left if result['skipped'] else f'leaves out nothing of {where}'} "
+        f"({result['skipped']:,} offsets); it goes on at {result['goes_on_at']}. A job that resumes from a checkpoint, "
+        "as on Flink, must be started without it"
+    )

@@ -1,0 +1,112 @@
+"""`onegraph status`: the streaming jobs that run on this machine, and how they are doing."""
+
+import json
+import pathlib
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import rich.console
+import rich.live
+
+from beam_jobs.cli.settings import Status
+from beam_jobs.cli.terminal_text import shown
+from beam_jobs.monitoring import status_page
+from beam_jobs.monitoring.job_status import merged
+from beam_jobs.process import run_files
+from models.registry.pointer import read_live
+from schemas.errors import ArtifactError, UsageError
+
+_TIMEOUT_S = 2.0
+_REDRAW_S = 1.0
+_MOST_SAID = 200  # bytes
+
+
+def check(settings: Status) -> None:
+    """Refuse addresses that are none."""
+    for address in settings.metrics:
+        scheme, there, rest = address.rpartition("://")
+        if (there and scheme not in ("http", "https")) or not rest:
+            raise UsageError(f"--metrics {address}: wanted host:port or a URL that begins with http:// or https://")
+
+
+def run(settings: Status) -> dict[str, Any] | None:
+    """Return what is known of every job and pointer; with `--watch` draw it until Ctrl-C and return nothing."""
+    check(settings)
+    if not settings.watch:
+        return look(settings)
+    with rich.live.Live(console=rich.console.Console(), screen=False, auto_refresh=False) as page:
+        try:
+            while True:
+                page.update(status_page.drawn(look(settings), time.time()), refresh=True)
+                time.sleep(_REDRAW_S)
+        except KeyboardInterrupt:
+            return None
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the page as text."""
+    return status_page.text(result, time.time())
+
+
+def look(settings: Status) -> dict[str, Any]:
+    """Return the jobs, oldest first, with their state where they serve it, and the pointers of their registries."""
+    jobs: dict[str, dict[str, Any]] = {}
+    for about in run_files.running():
+        said = {key: about[key] for key in ("name", "source_topic", "group", "registry", "runner")}
+        job = jobs.setdefault(about["name"], said | {"started": about["started"], "pids": [], "urls": []})
+        job["lease"] = about.get("lease", job.get("lease"))
+        job["pids"].append(about["pid"])
+        job["urls"] += [about["url"]] if about["url"] else []
+    for address in settings.metrics:
+        jobs.setdefault(address, {"name": address, "started": None, "pids": [], "urls": []})["urls"].append(address)
+    registries = dict.fromkeys(job["registry"] for job in jobs.values() if "registry" in job)
+    if settings.registry is not None:
+        registries[str(pathlib.Path(settings.registry).absolute())] = None
+    return {
+        "jobs": [job | _asked(job["urls"]) for job in jobs.values()],
+        "registries": {path: _pointer(pathlib.Path(path)) for path in registries},
+    }
+
+
+def _asked(urls: list[str]) -> dict[str, Any]:
+    states, troubles = [], []
+    for url in urls:
+        try:
+            states.append(_fetched(url))
+        except urllib.error.HTTPError as error:
+            with error:
+                troubles.append(f"{url}: {error.code} {_first_line(error)}")
+        except (OSError, ValueError, urllib.error.URLError) as error:
+            troubles.append(f"{url}: {getattr(error, 'reason', error)}")
+    return {"state": merged(states) if states else None, "troubles": troubles}
+
+
+def _first_line(error: urllib.error.HTTPError) -> str:
+    """Return what a server says of an error; it may be anybody's."""
+    try:
+        said = error.read(_MOST_SAID).decode("utf-8", "replace").strip()
+    except OSError:
+        said = ""
+    return shown(said.splitlines()[0]) if said else str(error.reason)
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    full = (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/metrics").removesuffix("/status")
+    # no proxy: a variable of the environment must not send a loopback call elsewhere
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{full}/status", timeout=_TIMEOUT_S) as answer:
+        state = json.loads(answer.read())
+    if not isinstance(state, dict) or "totals" not in state:
+        raise ValueError("answers, but not as a job of ours")
+    return state
+
+
+def _pointer(registry: pathlib.Path) -> dict[str, Any] | None:
+    """Return a registry's pointer, None where there is none, or `trouble`: why it cannot be read."""
+    try:
+        pointer = read_live(registry)
+    except (OSError, ArtifactError) as error:
+        return {"trouble": str(error)}
+    return pointer.to_json() if pointer is not None else None

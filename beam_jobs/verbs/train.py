@@ -1,0 +1,80 @@
+"""`onegraph train`: a model from the TFRecord shards of a training set."""
+
+from typing import Any
+
+from beam_jobs.cli import progress
+from beam_jobs.cli.settings import Train
+from models.families.xgb_parameters import check_parameters
+from models.training.training import check as check_fits
+from models.training.training import overridden, train_candidate
+from models.training.training_set import TrainingSet
+from models.use_case import UseCase, find
+from schemas.artifacts import artifact
+from schemas.errors import UsageError
+
+
+def check(settings: Train) -> None:
+    """Raise where the use case, the training set or a parameter makes no sense, or the output is taken."""
+    _opened(settings)
+
+
+def run(settings: Train) -> dict[str, Any]:
+    """Write the candidate; return its path, rounds and last metrics on the eval split."""
+    use_case, training_set = _opened(settings)
+    with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
+        written = train_candidate(use_case, training_set, settings.output, **_changes(settings))
+    return {
+        "candidate": str(written.path),
+        "use_case": use_case.name,
+        "rounds": written.manifest["rounds"],
+        "train_rows": training_set.manifest["rows"]["train"],
+        "eval_rows": training_set.manifest["rows"]["eval"],
+    }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the result for people."""
+    return (
+        f"{result['candidate']}: {result['use_case']} model of {result['rounds']} rounds, trained on "
+        f"{result['train_rows']:,} rows, stopped by {result['eval_rows']:,}\nnext: onegraph evaluate"
+    )
+
+
+def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
+    changes = _changes(settings)
+    use_case = find(settings.use_case, settings.use_case_path)
+    training_set = TrainingSet.open(settings.training_set)
+    check_fits(use_case, training_set)
+    check_parameters(overridden(use_case.model, **changes), len(training_set.feature_names))
+    artifact.check_free(settings.output, "candidate")
+    return use_case, training_set
+
+
+def _changes(settings: Train) -> dict[str, Any]:
+    """Return what replaces the use case's own; raises `UsageError` for a parameter that is not `name=value`."""
+    return {
+        "seed": settings.seed,
+        "rounds": settings.rounds,
+        "early_stopping_rounds": settings.early_stopping_rounds,
+        "parameters": _parameters(settings.parameters),
+    }
+
+
+def _parameters(given: tuple[str, ...]) -> dict[str, str | int | float]:
+    """Parse `name=value`; a value that reads as a number is one."""
+    parameters: dict[str, str | int | float] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"--parameters {text!r}: wanted name=value, such as max_depth=4")
+        parameters[name] = _number(value)
+    return parameters
+
+
+def _number(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text

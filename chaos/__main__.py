@@ -1,0 +1,163 @@
+"""Seeded faults against the running stream, then the proof that nothing came of them. See docs/operations.md."""
+
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import logging
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+COUNTS = {1: 20_000, 2: 200_000}
+SEEDS = {1: (1, 2, 3, 4), 2: tuple(range(1, 13))}
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--tier", type=int, choices=sorted(COUNTS), default=1, help="1: minutes, 2: far longer")
+    parser.add_argument("--seed", type=int, action="append", metavar="N", help="only this one; may be repeated")
+    parser.add_argument(
+        "--runner", choices=("local", "flink", "both"), default="both", help="both: the last seed's is Flink"
+    )
+    parser.add_argument("--controls", action="store_true", help="only the negative controls")
+    parser.add_argument("--no-controls", action="store_true", help="only the seeds")
+    parser.add_argument("--messages", type=int, metavar="N", help="per seed, instead of the tier's number")
+    parser.add_argument("--folder", metavar="DIR", help="keep logs, data and the two bundles there, and use them again")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON in the last line")
+    return parser.parse_args(argv)
+
+
+class Log:
+    """The action log: seconds since the start, who, what."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def __call__(self, who: str, what: str) -> None:
+        print(f"{self.seconds:8.2f} s  {who:<10} {what}", flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run what was asked for; returns 1 where any check failed or any negative control passed."""
+    given = arguments(argv)
+    logging.getLogger().setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, _end)
+    log = Log()
+    with contextlib.ExitStack() as stack:
+        folder = given.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onegraph-chaos-"))
+        result = run(given, log, pathlib.Path(folder).resolve())
+    if given.json:
+        print(json.dumps(result))
+    return 0 if result["passed"] else 1
+
+
+def _end(number: int, frame: Any) -> None:
+    """End what was started, then this; a second signal must not cut that short."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(143)
+
+
+def run(given: argparse.Namespace, log: Log, folder: pathlib.Path) -> dict[str, Any]:
+    """Run seeds and controls in one folder with one broker; returns all figures."""
+    from chaos import controls as chaos_controls
+    from chaos import report
+    from chaos.world import World
+
+    world = World(folder, given.tier, lambda what: log("world", what))
+    seeds, controls = [], []
+    try:
+        if not given.controls:
+            seeds = run_seeds(given, log, world)
+        if given.controls or not given.no_controls:
+            controls = [one_control(log, control) for control in chaos_controls.run_all(world)]
+    finally:
+        world.close()
+    result = report.summary(seeds, controls, log.seconds)
+    for line in report.lines(result):
+        print(line)
+    return result
+
+
+def schedule(given: argparse.Namespace) -> list[tuple[int, str]]:
+    """Return every seed with its runner.
+
+    >>> schedule(arguments(["--seed", "5", "--seed", "6"]))
+    [(5, 'local'), (6, 'flink')]
+    >>> schedule(arguments(["--seed", "5", "--runner", "flink"]))
+    [(5, 'flink')]
+    """
+    seeds = given.seed or list(SEEDS[given.tier])
+    if given.runner != "both":
+        return [(seed, given.runner) for seed in seeds]
+    return [(seed, "local") for seed in seeds[:-1]] + [(seeds[-1], "flink")]
+
+
+def run_seeds(given: argparse.Namespace, log: Log, world: Any) -> list[dict[str, Any]]:
+    """Run every seed; what one has left is checked in a thread while the next one runs, which mostly waits."""
+    with concurrent.futures.ThreadPoolExecutor(1, "verifier") as verifier:
+        found = [one_seed(given, log, world, verifier, seed, runner) for seed, runner in schedule(given)]
+        return [figures() for figures in found]
+
+
+def one_seed(
+    given: argparse.Namespace, log: Log, world: Any, verifier: concurrent.futures.Executor, seed: int, runner: str
+) -> Callable[[], dict[str, Any]]:
+    """Run one seed and return what waits for its figures; one that does not come to its end has failed."""
+    from chaos import plan, report
+    from chaos.run import Run
+    from schemas.errors import OnegraphError
+
+    who = f"{runner} {seed}"
+    count = given.messages or COUNTS[given.tier]
+    log(who, f"seed {seed} on runner {runner} over {plan.client(seed, runner)}: {count:,} messages")
+    started = time.monotonic()
+    try:
+        one = Run(world, seed, runner, count, world.make_job(runner), lambda what: log(who, what))
+        seen = one.evidence()
+    except (AssertionError, OnegraphError) as error:
+        log(who, f"FAIL  {error}")
+        world.mend()
+        broken = report.broken(seed, runner, str(error), time.monotonic() - started)
+        return lambda: broken
+    world.forget(one.topics)
+    seconds = time.monotonic() - started
+    return verifier.submit(_verified, log, who, world, seen, seed, runner, seconds).result
+
+
+def _verified(log: Log, who: str, world: Any, seen: Any, seed: int, runner: str, seconds: float) -> dict[str, Any]:
+    """Check what a seed has left and print it."""
+    from chaos import checks as chaos_checks
+    from chaos import report
+
+    checks = chaos_checks.check_all(seen, world.recompute(seen))
+    for check in checks:
+        log(who, str(check))
+    figures = report.figures(seed, runner, seen, checks, seconds)
+    log(who, report.times(figures))
+    return figures
+
+
+def one_control(log: Log, control: Any) -> dict[str, Any]:
+    """Print what became of one negative control; it must have failed its check."""
+    log("control", str(control))
+    return control.figures()
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # threads of the libraries would hold the interpreter

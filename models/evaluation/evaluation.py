@@ -1,0 +1,113 @@
+"""Evaluation: how good a candidate is on rows it never saw, per slice, and whether its gates let it pass."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from models.evaluation import metrics
+from models.families import xgb
+from models.spec import BEST_F1, ModelSpec
+from models.training import labels
+from models.training.training import KIND as CANDIDATE
+from models.training.training import MODEL, spec_from_json
+from models.training.training_set import Split, TrainingSet
+from schemas import fingerprint
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError, InputError
+
+KIND = "evaluation"
+_VALUES_PER_SLICE = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found. `verdict` has `passed` and one entry per gate; every value is plain JSON, no NaN."""
+
+    metrics: Mapping[str, Any]
+    slices: Mapping[str, list[dict[str, Any]]]
+    curves: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+
+
+def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
+    """Return where the evaluation of a candidate stands: beside it, since a candidate is complete and never changes."""
+    path = pathlib.Path(candidate)
+    return path.with_name(path.name + ".evaluation")
+
+
+def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet) -> artifact.Artifact:
+    """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
+
+    Raises `ArtifactError` where the candidate is not whole or was trained on another training set, `InputError` for a
+    test split without both labels. A gate that says no is no error here: read `verdict.json`.
+    """
+    opened = artifact.open_artifact(candidate, CANDIDATE)
+    opened.verify()
+    if opened.manifest["training_set_fingerprint"] != training_set.fingerprint:
+        raise ArtifactError(
+            f"{candidate}: trained on training set {opened.manifest['training_set_fingerprint'][:12]}, "
+            f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
+        )
+    model = xgb.XGBoostModel.load(opened.path / MODEL)
+    spec = spec_from_json(opened.manifest["model"])
+    found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
+    path = artifact.create(evaluation_path(candidate), KIND)
+    for name in ("metrics", "slices", "curves", "verdict"):
+        text = json.dumps(getattr(found, name), indent=1, sort_keys=True, allow_nan=False)
+        (path / f"{name}.json").write_text(text + "\n")
+    facts = {
+        "use_case": opened.manifest["use_case"],
+        "candidate": manifest_fingerprint(opened.path),
+        "metrics": found.metrics,
+        "passed": found.verdict["passed"],
+    }
+    return artifact.complete(path, KIND, facts)
+
+
+def evaluate(model: xgb.XGBoostModel, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
+    """Choose the threshold on `eval_split`, measure everything on `test_split`."""
+    for name, split in (("eval", eval_split), ("test", test_split)):
+        labels.check_split(split.label, name)
+        if len(np.unique(split.label)) < 2:
+            raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
+    if spec.threshold == BEST_F1:
+        threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features))
+    else:
+        threshold = float(np.float32(spec.threshold))  # what scores, float32, are compared with
+    label, scores = test_split.label, model.predict(test_split.features)
+    overall = metrics.of_scores(label, scores, threshold)
+    slices = {name: _per_value(values, label, scores, threshold) for name, values in sorted(test_split.slices.items())}
+    return Evaluation(overall, slices, metrics.curves(label, scores), _verdict(spec, overall))
+
+
+def manifest_fingerprint(path: pathlib.Path) -> str:
+    """Return the sha256 of an artifact's manifest, which names every byte of it."""
+    return fingerprint.of_file(path / artifact.MANIFEST)
+
+
+def _per_value(
+    values: pa.DictionaryArray, label: np.ndarray, scores: np.ndarray, threshold: float
+) -> list[dict[str, Any]]:
+    """Return the metrics per value of a slice, the most frequent values first; a missing value is None."""
+    names = [None, *values.dictionary.to_pylist()]
+    codes = values.indices.fill_null(-1).to_numpy() + 1
+    counts = np.bincount(codes, minlength=len(names))
+    order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], names[code] or "", code))
+    return [
+        {"value": names[code], **metrics.of_scores(label[codes == code], scores[codes == code], threshold)}
+        for code in order[:_VALUES_PER_SLICE]
+    ]
+
+
+def _verdict(spec: ModelSpec, overall: Mapping[str, Any]) -> dict[str, Any]:
+    gates = []
+    for gate in spec.gates:
+        value = overall.get(gate.metric)
+        entry = {**dataclasses.asdict(gate), "value": value, "passed": gate.passes(value)}
+        gates.append({name: part for name, part in entry.items() if part is not None or name == "value"})
+    return {"passed": all(gate["passed"] for gate in gates), "gates": gates}

@@ -1,0 +1,89 @@
+"""What XGBoost does not check when it loads a model: whether its trees are trees.
+
+A child, a parent or a feature out of range, or nodes in a circle, end the process by SIGSEGV when the model is loaded
+or used. Looked at before XGBoost sees the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from models.families import ubjson
+
+_NODE_ARRAYS = ("left_children", "right_children", "parents", "split_indices", "split_conditions", "default_left")
+_MORE_NODE_ARRAYS = ("split_type", "base_weights", "loss_changes", "sum_hessian")
+_NO_NODE = -1
+_DEEPEST = 1_000  # far beyond what is trained; what explains a score calls itself once per level
+
+
+def check_model(data: bytes) -> None:
+    """Raise `ValueError`, in a few words, where a model in XGBoost's binary JSON is none that can be used."""
+    learner = _named(ubjson.parse(data), "learner", dict)
+    shape = _named(learner, "learner_model_param", dict)
+    features, classes = _number(shape, "num_feature"), _number(shape, "num_class")
+    if classes > 1 or _number(shape, "num_target") != 1:
+        raise ValueError("it gives more than one number for a row")
+    names = learner.get("feature_names", [])
+    if len(names) not in (0, features):
+        raise ValueError(f"it has {len(names)} feature names and {features} features")
+    booster = _named(learner, "gradient_booster", dict)
+    model = _named(_named(booster, "gbtree", dict) if booster.get("name") == "dart" else booster, "model", dict)
+    if booster.get("name") == "gblinear":
+        if len(_named(model, "weights")) != features + 1:
+            raise ValueError("it has another number of weights than of features")
+        return
+    trees = _named(model, "trees", list)
+    if booster.get("name") == "dart" and len(_named(booster, "weight_drop")) != len(trees):
+        raise ValueError("it has another number of weights than of trees")
+    if len(_named(model, "tree_info")) != len(trees) or np.any(np.asarray(model["tree_info"]) != 0):
+        raise ValueError("its trees are not of one group")
+    for number, tree in enumerate(trees):
+        try:
+            _check_tree(tree, features)
+        except ValueError as error:
+            raise ValueError(f"tree {number}: {error}") from None
+
+
+def _check_tree(tree: Any, features: int) -> None:
+    nodes = _number(_named(tree, "tree_param", dict), "num_nodes")
+    if nodes < 1 or _number(tree["tree_param"], "size_leaf_vector") > 1:
+        raise ValueError("it has no node, or leaves of several values")
+    columns = {name: np.asarray(_named(tree, name)) for name in (*_NODE_ARRAYS, *_MORE_NODE_ARRAYS)}
+    for name, column in columns.items():
+        if column.shape != (nodes,) or column.dtype.kind not in "iuf":
+            raise ValueError(f"{name} has another size than its nodes")
+    left, right, parents, split = (columns[name].astype(np.int64) for name in _NODE_ARRAYS[:4])
+    if columns["split_type"].any() or len(tree.get("categories", ())):
+        raise ValueError("it splits by categories")
+    inner = np.flatnonzero(left != _NO_NODE)
+    children = np.concatenate([left[inner], right[inner]])
+    if np.any(right[left == _NO_NODE] != _NO_NODE) or np.any((children < 1) | (children >= nodes)):
+        raise ValueError("a node's child is out of range")
+    if np.any((split[inner] < 0) | (split[inner] >= features)):
+        raise ValueError("a node's feature is out of range")
+    if len(np.unique(children)) < len(children) or np.any(parents[children] != np.concatenate([inner, inner])):
+        raise ValueError("its nodes are no tree")
+    others = np.setdiff1d(np.arange(1, nodes), children)
+    if np.any((parents[others] >= nodes) & (parents[others] != np.iinfo(np.int32).max)):
+        raise ValueError("a node's parent is out of range")
+    level, depth = np.zeros(1, np.int64), 0
+    while len(level := level[left[level] != _NO_NODE]):
+        level, depth = np.concatenate([left[level], right[level]]), depth + 1
+        if depth > _DEEPEST:
+            raise ValueError(f"it is deeper than {_DEEPEST:,} nodes")
+
+
+def _named(value: Any, name: str, kind: type = object) -> Any:
+    if not isinstance(value, Mapping) or not isinstance(value.get(name), kind):
+        raise ValueError(f"it has no {name}")
+    if kind is object and not isinstance(value.get(name), Sequence | np.ndarray):
+        raise ValueError(f"it has no {name}")
+    return value[name]
+
+
+def _number(value: Mapping[str, Any], name: str) -> int:
+    found = value.get(name)
+    if not isinstance(found, str) or not found.isascii() or not found.isdigit() or len(found) > 9:
+        raise ValueError(f"it has no number {name}")
+    return int(found)

@@ -1,0 +1,152 @@
+"""The family `xgboost`: train boosted trees for a binary label, load them, score a feature matrix."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from models.families import trees
+from models.families.xgb_parameters import all_parameters, check_parameters, reason
+from models.spec import ModelSpec
+from models.training import labels
+from models.training.training_set import Split
+from schemas.errors import ArtifactError, InputError
+
+FILE = "model.ubj"
+
+# XGBoost takes no feature's name that has one of these.
+_ESCAPES: dict[str, str | int | None] = {"[": "%5B", "]": "%5D", "<": "%3C"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A booster cut to its best round, and how it came about; `history` has eval metrics per round."""
+
+    booster: xgboost.Booster
+    rounds: int
+    history: Mapping[str, Sequence[float]]
+    parameters: Mapping[str, Any]
+
+
+class XGBoostModel:
+    """A loaded booster. Safe to call from several threads. `feature_names` are those of `names_in_model`."""
+
+    def __init__(self, booster: xgboost.Booster):
+        booster.set_param({"nthread": 1})
+        self._booster = booster
+        self.feature_names = tuple(booster.feature_names or ())
+
+    @classmethod
+    def load(cls, folder: pathlib.Path) -> "XGBoostModel":
+        """Read `model.ubj` of a directory; raises `ArtifactError` where it does not load."""
+        return cls(_booster(folder / FILE))
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
+        return self._booster.inplace_predict(features, validate_features=False)
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
+        matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
+        return self._booster.predict(matrix, pred_contribs=True).reshape(len(features), -1)
+
+
+def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> Trained:
+    """Train until the weighted log loss on `eval_split` has not improved for `early_stopping_rounds`.
+
+    The rarer label weighs as much as the other one, in training and in the metric that stops it; afterwards the
+    weight is taken out of the base score again, so that scores are probabilities. The same data, parameters and
+    number of threads give the same bytes. Raises `InputError` for a label with one class and for what
+    `check_parameters` raises it.
+    """
+    check_parameters(spec, len(feature_names))
+    weight = _weight_of_positives(train_split, "train")
+    _weight_of_positives(eval_split, "eval")
+    parameters = all_parameters(spec)
+    history: dict[str, dict[str, list[float]]] = {}
+    try:
+        matrices = [_matrix(split, weight, feature_names) for split in (train_split, eval_split)]
+        booster = xgboost.train(
+            parameters,
+            matrices[0],
+            num_boost_round=spec.rounds,
+            evals=[(matrices[1], "eval")],
+            early_stopping_rounds=spec.early_stopping_rounds,
+            evals_result=history,
+            verbose_eval=False,
+        )
+    except ValueError as error:  # XGBoostError is one
+        raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
+    best = booster[: booster.best_iteration + 1]
+    best.set_param({"base_score": 1.0 / (1.0 + weight)})
+    best.set_attr(best_iteration=None, best_score=None)
+    return Trained(best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight})
+
+
+def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names by which a booster knows features: as they are, but for characters that XGBoost refuses.
+
+    >>> names_in_model(["age", "age<18"])
+    ('age', 'age%3C18')
+    """
+    return tuple(name.translate(str.maketrans(_ESCAPES)) for name in feature_names)
+
+
+def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
+    """Write `model.ubj`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    booster.save_model(folder / FILE)
+
+
+def describe(folder: pathlib.Path) -> dict[str, Any]:
+    """Return what a person asks of a model file: trees, features, gain per feature."""
+    booster = _booster(folder / FILE)
+    gain = {_shown(name): float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
+    total = sum(gain.values()) or 1.0
+    shares = {name: round(value / total, 4) for name, value in sorted(gain.items(), key=lambda item: -item[1])}
+    config = json.loads(booster.save_config())["learner"]
+    return {
+        "family": "xgboost",
+        "objective": config["objective"]["name"],
+        "trees": booster.num_boosted_rounds(),
+        "features": booster.num_features(),
+        "share_of_gain": shares,
+    }
+
+
+def _shown(name: str) -> str:
+    for letter, escape in _ESCAPES.items():
+        name = name.replace(str(escape), letter)
+    return name
+
+
+def _booster(path: pathlib.Path) -> xgboost.Booster:
+    """Load a model file; what XGBoost does not check itself is looked at first."""
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such model file")
+    try:
+        data = path.read_bytes()
+        trees.check_model(data)
+        return xgboost.Booster(model_file=bytearray(data))
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
+
+
+def _weight_of_positives(split: Split, name: str) -> float:
+    labels.check_split(split.label, name)
+    positives = float(split.label.sum(dtype=np.float64))
+    negatives = len(split.label) - positives
+    if not positives or not negatives:
+        only = "no rows" if not len(split.label) else f"only label {int(split.label[0])} in {len(split.label)} rows"
+        raise InputError(f"{name} split: {only}, wanted both labels; use more data or another label")
+    return negatives / positives
+
+
+def _matrix(split: Split, weight: float, feature_names: Sequence[str]) -> xgboost.DMatrix:
+    weights = np.where(split.label == 1, np.float32(weight), np.float32(1))
+    names = list(names_in_model(feature_names))
+    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=names)

@@ -1,0 +1,109 @@
+"""The bundle: graph, model, schema, golden rows, statistics and evaluation in one immutable directory.
+
+Its id is made from its content: the same candidate released twice is the same bundle.
+"""
+
+import pathlib
+import shutil
+import uuid
+
+import numpy
+import pyarrow
+import tensorflow as tf
+import xgboost
+
+from models.evaluation.evaluation import KIND as EVALUATION
+from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
+from models.scoring import golden
+from models.scoring.scorer import KIND, Scorer
+from models.training.training import KIND as CANDIDATE
+from models.training.training_set import check_names
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError, GateRefusal
+from schemas.plain_files import read_plain, sync
+
+_MOST_STATISTICS = 256 * 1024 * 1024
+_COPIED = ("model", "graph", "statistics", "schema.pbtxt", "training.json")
+
+
+def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, artifact.Artifact]:
+    """Return a candidate and its evaluation, both verified.
+
+    Raises `ArtifactError` where it was not evaluated, or something else was; `GateRefusal` where a gate said no.
+    """
+    opened = artifact.open_artifact(candidate, CANDIDATE)
+    opened.verify()
+    check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
+    path = evaluation_path(candidate)
+    if not path.exists():
+        raise ArtifactError(f"{candidate}: not evaluated (no {path}); run `onegraph evaluate` first")
+    evaluation = artifact.open_artifact(path, EVALUATION)
+    evaluation.verify()
+    if evaluation.manifest["candidate"] != manifest_fingerprint(opened.path):
+        raise ArtifactError(f"{path}: evaluates another candidate than {candidate}; remove it and evaluate again")
+    if not evaluation.manifest["passed"]:
+        raise GateRefusal(f"{candidate}: its evaluation did not pass the gates; see {path / 'verdict.json'}")
+    return opened, evaluation
+
+
+def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> str:
+    """Write the bundle of an evaluated candidate below `bundles`; return its id. Writes nothing where it is there.
+
+    The bundle gets its name last, by a rename: a crash leaves only a directory that starts with a dot.
+    """
+    opened, evaluation = check_releasable(candidate)
+    bundles = pathlib.Path(bundles)
+    unfinished = bundles / f".unfinished-{uuid.uuid4().hex}"
+    unfinished.mkdir(parents=True)
+    try:
+        written = _fill(opened, evaluation, unfinished)
+        bundle_id = artifact.content_id(written.manifest)
+        target = bundles / bundle_id
+        try:
+            unfinished.rename(target)  # a folder with something in it is not replaced
+        except OSError:
+            if not target.exists():
+                raise
+            artifact.open_artifact(target, KIND).verify()
+        sync(bundles)
+        return bundle_id
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathlib.Path) -> artifact.Artifact:
+    for name in _COPIED:
+        source = opened.path / name
+        if source.is_dir():
+            shutil.copytree(source, path / name)
+        else:
+            shutil.copy(source, path / name)
+    findings = path / "evaluation"
+    findings.mkdir()
+    for name in evaluation.manifest["files"]:
+        shutil.copy(evaluation.path / name, findings / name)
+    scorer = Scorer.of_parts(path, _facts(opened, evaluation))
+    rows = golden.choose_rows(scorer, read_plain(path / "statistics" / "train.pb", _MOST_STATISTICS))
+    golden.write_golden(scorer, rows, path / "golden")
+    return artifact.complete(path, KIND, _facts(opened, evaluation))
+
+
+def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
+    """Return what a bundle's manifest says besides its files; no clock reading, so that content alone makes the id."""
+    manifest = opened.manifest
+    names = ("use_case", "feature_names", "feature_kinds", "slices", "rounds")
+    prints = ("schema_fingerprint", "graph_fingerprint", "training_set_fingerprint")
+    return {
+        **{name: manifest[name] for name in (*names, *prints)},
+        "task": manifest["model"]["task"],
+        "family": manifest["model"]["family"],
+        "threshold": evaluation.manifest["metrics"]["threshold"],
+        "metrics": evaluation.manifest["metrics"],
+        "golden_rows": golden.ROWS,
+        "versions": {
+            "numpy": numpy.__version__,
+            "pyarrow": pyarrow.__version__,
+            "tensorflow": tf.__version__,
+            "xgboost": xgboost.__version__,
+        },
+    }

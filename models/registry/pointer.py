@@ -1,0 +1,95 @@
+"""The pointer: one small file that says which bundles of a registry are live. Imports nothing heavy."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from models.variants.variants import Variants
+from schemas.errors import ArtifactError, InputError
+from schemas.plain_files import parse_json, read_plain
+
+LIVE = "live.json"
+LARGEST = 1024 * 1024
+"""Bytes that a pointer may have."""
+LAST_GENERATION = 999_999_999
+CURE = "`onegraph rollback --to CHAMPION` writes the same again, `onegraph rollback` the one before, both by history/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Pointer:
+    """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
+
+    `after` is the generation that served before it; None where nothing did, or an older version wrote it.
+    """
+
+    generation: int
+    variants: Variants
+    who: str
+    when: str
+    why: str
+    after: int | None = None
+
+    @property
+    def champion(self) -> str:
+        """The champion's bundle id."""
+        return self.variants.champion
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value that is written."""
+        said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
+        after = {} if self.after is None else {"after": self.after}
+        return {**said, **after, **self.variants.to_json()}
+
+    def text(self) -> str:
+        """Return the JSON that is written."""
+        return json.dumps(self.to_json(), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_text(cls, text: bytes | str, where: str) -> "Pointer":
+        """Parse it; raises `ArtifactError` naming `where` for anything else."""
+        try:
+            return _parsed(text)
+        except (KeyError, TypeError, AttributeError):
+            raise ArtifactError(f"{where}: not a registry pointer; {CURE}") from None
+        except ValueError as error:
+            raise ArtifactError(f"{where}: not a registry pointer: {error}; {CURE}") from None
+        except InputError as error:
+            raise ArtifactError(f"{where}: {error}; {CURE}") from None
+
+
+def _parsed(text: bytes | str) -> Pointer:
+    if len(text) > LARGEST:
+        raise ValueError(f"over {LARGEST:,} bytes")
+    value = parse_json(text)
+    generation, *said = (value[name] for name in ("generation", "who", "when", "why"))
+    if type(generation) is not int or not all(isinstance(one, str) for one in said):
+        raise TypeError
+    if not 0 < generation <= LAST_GENERATION:
+        raise ValueError(f"its generation is not from 1 to {LAST_GENERATION:,}")
+    after = value.get("after")
+    if after is not None and (type(after) is not int or not 0 < after <= LAST_GENERATION):
+        raise ValueError(f"its `after` is not from 1 to {LAST_GENERATION:,}")
+    who, when, why = said
+    return Pointer(generation, Variants.from_json(value), who, when, why, after)
+
+
+def check_readable(pointer: Pointer) -> None:
+    """Raise `InputError` where a pointer, written, could not be read again."""
+    try:
+        _parsed(pointer.text())
+    except ValueError as error:
+        raise InputError(f"the next generation of the pointer: {error}; say it in other words") from None
+
+
+def read_live(registry: pathlib.Path) -> Pointer | None:
+    """Return a registry's live pointer, None where there is none; raises `ArtifactError` for one that is no pointer."""
+    return read_pointer(registry / LIVE)
+
+
+def read_pointer(path: pathlib.Path) -> Pointer | None:
+    """Return the pointer in a file, None where there is no file; raises `ArtifactError` for anything else in it."""
+    try:
+        return Pointer.from_text(read_plain(path, LARGEST), str(path))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,232 @@
+"""The scorer: a bundle's graph and model together, raw batch in, features and scores out."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from models.families import xgb
+from models.scoring.causes import Causes
+from models.scoring.manifest import check_manifest
+from schemas import roles
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError, InputError, OnegraphError
+from schemas.rejection import Reason, Rejection, Stage
+from schemas.schema import SERVING, Schema
+from transforms.graph.finite import infinite_rows, kept_rows
+from transforms.graph.graph import TransformGraph, graph_fingerprint
+
+KIND = "bundle"
+
+_NO_ROWS = np.empty(0, np.int64)
+_NO_GRAPHS: Mapping[str, TransformGraph] = {}
+
+Lap = Callable[[str], None]  # told the name of a stage when it ends: `transform`, `score`
+
+
+def unheard(stage: str) -> None:
+    """Nobody asks how long a stage took."""
+
+
+class RowsDiffer(OnegraphError):
+    """Graph or model gave another number of rows than it got: which score is whose is unknown, so nobody goes on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """Features float32 [rows, features] and scores float32 [rows] of a batch."""
+
+    features: np.ndarray
+    scores: np.ndarray
+
+
+class Scorer:
+    """One loaded bundle. Safe to call from several threads; never changes, a new bundle is a new Scorer."""
+
+    def __init__(self, opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel):
+        self.path = opened.path
+        self.manifest = opened.manifest
+        self.bundle_id = artifact.content_id(opened.manifest)
+        self.use_case: str = opened.manifest["use_case"]
+        self.threshold: float = opened.manifest["threshold"]
+        self.schema = schema
+        self.graph = graph
+        self.model = model
+        self.feature_names = graph.feature_names
+        self.causes = Causes(self.bundle_id)
+
+    @classmethod
+    def load(
+        cls, path: str | pathlib.Path, verify: bool = True, graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+    ) -> "Scorer":
+        """Load a bundle directory; `verify` compares every byte with the manifest first.
+
+        A graph that is in `graphs`, loaded ones by fingerprint, is taken from there: it holds most of the loading.
+        Raises `ArtifactError` where the bundle is incomplete, altered, or its parts do not belong together.
+        """
+        opened = artifact.open_artifact(path, KIND)
+        if verify:
+            opened.verify()
+        return cls.of_parts(opened.path, opened.manifest, graphs)
+
+    @classmethod
+    def of_parts(
+        cls, path: pathlib.Path, manifest: Mapping[str, Any], graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+    ) -> "Scorer":
+        """Load what a bundle directory holds by a manifest that may not be written yet.
+
+        Raises as `load` does, and for a manifest that does not say what is used of it.
+        """
+        check_manifest(manifest, str(path))
+        opened = artifact.Artifact(path, manifest)
+        schema = Schema.load(path / "schema.pbtxt")
+        graph = graphs.get(graph_fingerprint(path / "graph")) if graphs else None
+        graph = graph or TransformGraph.load(path / "graph")
+        model = xgb.XGBoostModel.load(path / "model")
+        _check_parts(opened, schema, graph, model)
+        return cls(opened, schema.environment(SERVING), graph, model)
+
+    def score(self, batch: pa.RecordBatch) -> Scored:
+        """Score a raw batch in one call of graph and model; every row or an exception.
+
+        Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows alone.
+        """
+        scored = self.compute(batch)
+        if found := infinite_rows(scored.features, self.feature_names):
+            raise InputError(
+                f"row {found[0].row}: {found[0].path} is infinite, as in {len(found)} of {batch.num_rows} rows; call "
+                "score_rows, which rejects such rows alone, or guard the division in preprocessing_fn"
+            )
+        return scored
+
+    def compute(self, batch: pa.RecordBatch) -> Scored:
+        """Return what graph and model make of a raw batch, infinite features included, as golden rows hold it."""
+        features = self._features(batch)
+        return Scored(features, self._scores(features))
+
+    def score_rows(self, batch: pa.RecordBatch, lap: Lap = unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
+        """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
+
+        A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); an infinite feature is
+        `FEATURE_NONFINITE`, a score that is not a finite number `BAD_OUTPUT`. A failure of the whole batch at every
+        size, such as a missing column, is raised, and so is another number of rows out than in (`RowsDiffer`).
+        """
+        features, rows, failed = self.feature_rows(batch)
+        lap("transform")
+        scored, kept, refused = self.score_features(features)
+        lap("score")
+        if not failed and not refused:
+            return scored, rows, []
+        rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+        return scored, rows[kept], sorted(rejections, key=lambda rejection: rejection.row)
+
+    def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[Rejection]]:
+        """Transform what can be transformed: features, the rows that they are of (int64), a rejection per other row.
+
+        A missing value is NaN in the features; none is infinite. Bundles that share the graph share this,
+        `score_features` does the rest. Raises what is wrong with every row.
+        """
+        features, rows, failed = halved(
+            batch.num_rows,
+            lambda start, end: self._features(batch.slice(start, end - start)),
+            lambda error: self.causes.tell("a row has no features", error),
+        )
+        if len(failed):
+            self.graph.check_columns(batch)
+        if not len(rows):
+            features = np.empty((0, len(self.feature_names)), np.float32)
+        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
+        if infinite := infinite_rows(features, self.feature_names):
+            kept = kept_rows(len(rows), infinite)
+            rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in infinite]
+            features, rows = features[kept], rows[kept]
+        return features, rows, rejections
+
+    def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
+        """Score what can be scored of rows of features; returns what `score_rows` does."""
+        scores, rows, failed = halved(
+            len(features),
+            lambda start, end: self._scores(features[start:end]),
+            lambda error: self.causes.tell("a row has no score", error),
+        )
+        rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
+        finite = np.isfinite(scores)
+        if not finite.all():
+            rejections += [Rejection(int(row), Stage.SCORE, Reason.BAD_OUTPUT) for row in rows[~finite]]
+            scores, rows = scores[finite], rows[finite]
+        return Scored(features if len(rows) == len(features) else features[rows], scores), rows, rejections
+
+    def _features(self, batch: pa.RecordBatch) -> np.ndarray:
+        features = self.graph.apply(batch)
+        self._check_shape("features", features, (batch.num_rows, len(self.feature_names)))
+        return features
+
+    def _scores(self, features: np.ndarray) -> np.ndarray:
+        scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
+        self._check_shape("scores", scores, (len(features),))
+        return scores
+
+    def _check_shape(self, what: str, made: np.ndarray, wanted: tuple[int, ...]) -> None:
+        if made.shape != wanted:
+            raise RowsDiffer(
+                f"bundle {self.bundle_id}: {wanted[0]} rows in, {what} of shape {made.shape} out, wanted {wanted}; "
+                "stop and look at the bundle"
+            )
+
+
+def halved(
+    rows: int, call: Callable[[int, int], np.ndarray], tell: Callable[[Exception], None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Call for all rows at once; where that fails, halve until the bad rows stand alone; tell why of each.
+
+    Returns what the calls gave, the rows that it is of and the rows that failed (int64).
+    """
+    parts: list[np.ndarray] = []
+    kept: list[np.ndarray] = [_NO_ROWS]
+    failed: list[int] = []
+    waiting = [(0, rows)]
+    while waiting:
+        start, end = waiting.pop()
+        try:
+            parts.append(call(start, end))
+            kept.append(np.arange(start, end))
+        except RowsDiffer:
+            raise
+        except Exception as error:
+            if end == start:
+                raise
+            if end - start == 1:
+                failed.append(start)
+                tell(error)
+            else:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty(0, np.float32)])
+    return whole, np.concatenate(kept), np.array(failed, np.int64)
+
+
+def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:
+    """Graph, model and schema change together or not at all; times can be read."""
+    manifest, path = opened.manifest, opened.path
+    roles.event_time(schema.environment(SERVING).columns, str(path / "schema.pbtxt"))
+    if schema.fingerprint != manifest["schema_fingerprint"]:
+        raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
+    if graph.schema.fingerprint != schema.environment(SERVING).fingerprint:
+        raise ArtifactError(
+            f"{path / 'graph'}: built for another schema than {path / 'schema.pbtxt'}; build, train and release again"
+        )
+    if graph.fingerprint != manifest["graph_fingerprint"]:
+        raise ArtifactError(f"{path / 'graph'}: not the graph that the manifest names; release again")
+    wanted = manifest["feature_names"]
+    for part, names, known in (
+        ("graph", graph.feature_names, tuple(wanted)),
+        ("model", model.feature_names, xgb.names_in_model(wanted)),
+    ):
+        if names != known:
+            raise ArtifactError(
+                f"{path / part}: its features are {', '.join(names)}; the manifest has "
+                f"{', '.join(wanted)}; train and release again"
+            )

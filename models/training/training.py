@@ -1,0 +1,114 @@
+"""Training: from a training set and a model's spec to a candidate, one directory with all that scoring needs."""
+
+import dataclasses
+import json
+import logging
+import pathlib
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from models.families import xgb
+from models.spec import Gate, ModelSpec
+from models.training.training_set import TrainingSet
+from models.use_case import UseCase
+from schemas.artifacts import artifact
+from schemas.errors import InputError
+
+_log = logging.getLogger(__name__)
+
+KIND = "candidate"
+MODEL = "model"
+
+
+def train_candidate(
+    use_case: UseCase,
+    training_set: TrainingSet,
+    output: str | pathlib.Path,
+    seed: int | None = None,
+    parameters: Mapping[str, str | int | float] | None = None,
+    rounds: int | None = None,
+    early_stopping_rounds: int | None = None,
+) -> artifact.Artifact:
+    """Train on the `train` split, stop early on `eval`, write a candidate at `output`.
+
+    The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
+    reading is in it, so the same training set and spec give the same bytes. Raises `InputError` where the training
+    set is another use case's or its label has one class.
+    """
+    check(use_case, training_set)
+    spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
+    train_split = training_set.load("train")
+    _tell_missing(training_set, train_split.features)
+    trained = xgb.train(spec, training_set.feature_names, train_split, training_set.load("eval"))
+    path = artifact.create(output, KIND)
+    xgb.save(trained.booster, path / MODEL)
+    shutil.copytree(training_set.graph, path / "graph")
+    shutil.copy(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
+    (path / "statistics").mkdir()
+    shutil.copy(training_set.path / "statistics" / "train.pb", path / "statistics" / "train.pb")
+    details = {"rounds": trained.rounds, "parameters": dict(trained.parameters), "eval": trained.history}
+    (path / "training.json").write_text(json.dumps(details, indent=1, sort_keys=True) + "\n")
+    facts = {
+        "use_case": use_case.name,
+        "model": spec_as_json(spec),
+        "feature_names": list(training_set.feature_names),
+        "training_set_format": training_set.manifest.get("format", 1),
+        "feature_kinds": list(training_set.feature_kinds),
+        "slices": list(training_set.slices),
+        "schema_fingerprint": training_set.manifest["schema_fingerprint"],
+        "graph_fingerprint": training_set.manifest["graph_fingerprint"],
+        "training_set_fingerprint": training_set.fingerprint,
+        "rounds": trained.rounds,
+        "versions": {"xgboost": xgboost.__version__},
+    }
+    return artifact.complete(path, KIND, facts)
+
+
+def _tell_missing(training_set: TrainingSet, features: np.ndarray) -> None:
+    """Warn of features that no row has: one infinite value is enough for an analyzer to make NaN of all."""
+    for place in np.flatnonzero(np.isnan(features).all(axis=0)).tolist():
+        _log.warning(
+            "%s: feature %r is missing in every row of split train; does a division in preprocessing_fn give infinity "
+            "before it is scaled?",
+            training_set.path,
+            training_set.feature_names[place],
+        )
+
+
+def check(use_case: UseCase, training_set: TrainingSet) -> None:
+    """Raise `InputError` where a training set is not this use case's."""
+    found = training_set.manifest["use_case"]
+    if found != use_case.name:
+        raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {use_case.name!r}")
+
+
+def overridden(
+    spec: ModelSpec,
+    seed: int | None = None,
+    parameters: Mapping[str, str | int | float] | None = None,
+    rounds: int | None = None,
+    early_stopping_rounds: int | None = None,
+) -> ModelSpec:
+    """Return the spec with some parameters and whatever else is given replaced."""
+    given = {"seed": seed, "rounds": rounds, "early_stopping_rounds": early_stopping_rounds}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(spec, **changed, parameters={**spec.parameters, **(parameters or {})})
+
+
+def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
+    """Return a spec as the JSON value that manifests carry."""
+    fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    gates = [dataclasses.asdict(gate) for gate in spec.gates]
+    return {**fields, "parameters": dict(spec.parameters), "split": dict(spec.split), "gates": gates} | {
+        "slices": list(spec.slices)
+    }
+
+
+def spec_from_json(value: Mapping[str, Any]) -> ModelSpec:
+    """Return the spec that a manifest carries."""
+    gates = tuple(Gate(**gate) for gate in value["gates"])
+    return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})

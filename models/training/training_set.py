@@ -1,0 +1,125 @@
+"""Read a training set: its manifest, and a split as matrices."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError, InputError
+from schemas.schema import SERVING, Schema
+from transforms.examples.examples import TEXTS, ExampleDecoder, stored_name
+from transforms.examples.tfrecord import read_shard
+from transforms.graph.finite import infinite_rows
+
+KIND = "training_set"
+# 1 knew no names of its own in examples (`examples.stored_name`); sets of before have no number at all.
+FORMAT = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Features float32 [rows, features], label float32 [rows], and the slices: strings, null where missing."""
+
+    features: np.ndarray
+    label: np.ndarray
+    slices: Mapping[str, pa.DictionaryArray]
+
+
+class TrainingSet:
+    """A completed training set directory."""
+
+    def __init__(self, opened: artifact.Artifact):
+        self.path = opened.path
+        self.manifest = opened.manifest
+        self.feature_names = tuple(self.manifest["feature_names"])
+        self.feature_kinds = tuple(self.manifest["feature_kinds"])
+        self.slices = tuple(self.manifest["slices"])
+        self._check_format()
+        self._check_graph()
+
+    @classmethod
+    def open(cls, path: str | pathlib.Path) -> "TrainingSet":
+        """Open a directory; raises `ArtifactError` where it is no completed training set."""
+        return cls(artifact.open_artifact(path, KIND))
+
+    @property
+    def graph(self) -> pathlib.Path:
+        return self.path / "graph"
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the raw columns, training's included."""
+        return Schema.load(self.path / "schema.pbtxt")
+
+    @property
+    def fingerprint(self) -> str:
+        return self.manifest["fingerprint"]
+
+    def load(self, split: str) -> Split:
+        """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
+        shards = self.manifest["shards"].get(split)
+        if shards is None:
+            raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
+        decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices)
+        blocks = []
+        for shard in shards:
+            path = self.path / shard["name"]
+            if not path.is_file():
+                raise ArtifactError(f"{path}: missing, the manifest names it; copy the training set again")
+            found = [decoder.decode(records) for records in read_shard(path, self.manifest["compression"])]
+            rows = sum(len(label) for _, label, _ in found)
+            if rows != shard["rows"]:
+                raise ArtifactError(f"{path}: {rows} rows, the manifest says {shard['rows']}; copy the file again")
+            blocks += found
+        joined = self._joined(blocks)
+        self._check_finite(split, joined.features)
+        return joined
+
+    def _check_format(self) -> None:
+        written = self.manifest.get("format", 1)
+        check_names(self.path, self.feature_names, written)
+        if written not in (1, FORMAT):
+            raise ArtifactError(
+                f"{self.path}: a training set of format {written!r}, this onegraph reads 1 and {FORMAT}; build it again"
+            )
+
+    def _check_graph(self) -> None:
+        """A graph of before may read columns that serving does not have by now, the label's among them."""
+        if Schema.load(self.graph / "schema.pbtxt").fingerprint != self.schema.environment(SERVING).fingerprint:
+            raise ArtifactError(
+                f"{self.graph}: reads other columns than serving has by {self.path / 'schema.pbtxt'}; build the "
+                "training set again"
+            )
+
+    def _check_finite(self, split: str, features: np.ndarray) -> None:
+        if found := infinite_rows(features, self.feature_names):
+            raise ArtifactError(
+                f"{self.path}: split {split}: {found[0].path} is infinite, as in {len(found)} of {len(features)} rows; "
+                "build the training set again, which rejects such rows"
+            )
+
+    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]]) -> Split:
+        if not blocks:
+            return Split(
+                np.empty((0, len(self.feature_names)), np.float32),
+                np.empty(0, np.float32),
+                {name: pa.array([], TEXTS) for name in self.slices},
+            )
+        return Split(
+            np.concatenate([features for features, _, _ in blocks]),
+            np.concatenate([label for _, label, _ in blocks]),
+            {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
+        )
+
+
+def check_names(where: str | pathlib.Path, feature_names: Sequence[str], written: int) -> None:
+    """Raise `ArtifactError` for a feature that a training set of format 1 took for the label or a slice."""
+    taken = [name for name in feature_names if stored_name(name) != name]
+    if written == 1 and taken:
+        raise ArtifactError(
+            f"{where}: of a training set of format 1, in which feature {taken[0]!r} cannot be told from what is ours; "
+            "build and train again"
+        )

@@ -1,0 +1,185 @@
+"""`onegraph VERB`: exit codes, what goes to which stream, errors in one line. The verbs here are stand-ins."""
+
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from beam_jobs.cli import command_line
+from beam_jobs.cli.options import argument, option
+from beam_jobs.cli.shared_settings import Runner
+from schemas.errors import GateRefusal, InputError, UsageError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Do what the test says."""
+
+    what: str = argument("what to do", "nothing")
+    count: int = option("how often", 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProbeJob(Runner):
+    """Do it with Beam."""
+
+    output: str = option("where to", "here")
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Two stand-in verbs, `probe` and `probe_job`; the settings that they ran with."""
+    runs: list = []
+
+    def run(settings: Probe) -> dict:
+        runs.append(settings)
+        match getattr(settings, "what", ""):
+            case "fail":
+                raise InputError("data.csv: no rows; give a file that has some")
+            case "refuse":
+                raise GateRefusal("auc 0.5 is under 0.7", findings={"auc": 0.5})
+            case "interrupt":
+                raise KeyboardInterrupt
+            case "pipe":
+                raise BrokenPipeError
+            case "log":
+                logging.getLogger("probe").warning("a warning")
+                logging.getLogger("probe").info("a detail")
+        return {"rows": 3}
+
+    def check(settings: Probe) -> None:
+        if getattr(settings, "what", "") == "bad":
+            raise UsageError("WHAT is bad")
+
+    module = types.SimpleNamespace(run=run, check=check, describe=lambda result: f"did it: {result}")
+    monkeypatch.setitem(command_line.VERBS, "probe", Probe)
+    monkeypatch.setitem(command_line.VERBS, "probe_job", ProbeJob)
+    monkeypatch.setitem(sys.modules, "beam_jobs.verbs.probe", module)
+    monkeypatch.setitem(sys.modules, "beam_jobs.verbs.probe_job", module)
+    return runs
+
+
+def test_the_result_goes_to_people_on_standard_error(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["probe", "it", "--count", "2"]) == 0
+    assert capsys.readouterr() == ("", "did it: {'rows': 3}\n")
+    assert seen == [Probe(what="it", count=2)]
+
+
+def test_json_alone_goes_to_standard_output(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["probe", "log", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"rows": 3}
+    assert out.count("\n") == 1
+    assert "a warning" in err
+    assert "a detail" not in err
+    assert command_line.main(["probe", "--json", "-q"]) == 0
+    assert capsys.readouterr() == ('{"rows": 3}\n', "")
+
+
+def test_log_lines_follow_v_and_q(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["probe", "log", "-v"]) == 0
+    assert "a detail" in capsys.readouterr().err
+    assert command_line.main(["probe", "log", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["probe", "fail"], 1, "onegraph probe: data.csv: no rows; give a file that has some\n"),
+        (["probe", "--count", "x"], 2, "onegraph probe: argument --count: invalid int value: 'x'; see `onegraph pro"),
+        (["probe", "--cuont", "3"], 2, "onegraph probe: unknown option --cuont, did you mean --count?; see `onegraph"),
+        (["probe", "--cou", "3"], 2, "onegraph probe: unknown option --cou, did you mean --count?"),
+        (["probe", "a", "b"], 2, "onegraph probe: one word too many: b"),
+        (["probe", "--config", "none.toml"], 2, "onegraph probe: --config none.toml: no such file"),
+        (["porbe"], 2, "onegraph: 'porbe' is not a verb, did you mean probe?; known: "),
+        (["probe_job", "--outptu", "x"], 2, "onegraph probe_job: one word too many: x"),
+        (["probe", "interrupt"], 130, "onegraph: stopped by Ctrl-C\n"),
+    ],
+)
+def test_failures_say_one_line_and_have_their_code(
+    seen: list, capsys: pytest.CaptureFixture[str], argv: list[str], code: int, said: str
+) -> None:
+    assert command_line.main(argv) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(said)
+    assert err.count("\n") == 1
+
+
+def test_a_refusal_shows_what_it_found(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["probe", "refuse", "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"auc": 0.5}
+    assert err.endswith("onegraph probe: auc 0.5 is under 0.7\n")
+
+
+def test_dry_run_checks_and_does_nothing(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["probe", "--dry-run", "--count", "7"]) == 0
+    assert "count: 7" in capsys.readouterr().err
+    assert command_line.main(["probe", "bad", "--dry-run"]) == 2
+    assert seen == []
+
+
+def test_what_beam_may_know_is_handed_on(seen: list) -> None:
+    assert command_line.main(["probe-job", "--flink_master=host:1", "--output", "there", "--streaming"]) == 0
+    assert seen == [ProbeJob(output="there", beam_args=("--flink_master=host:1", "--streaming"))]
+
+
+def test_overview_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main([]) == 2
+    capsys.readouterr()
+    assert command_line.main(["--help"]) == 0
+    overview = capsys.readouterr().out
+    assert all(f"\n  {verb} " in overview for verb in command_line.VERBS)
+    assert command_line.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("onegraph 0.")
+
+
+def test_help_of_a_verb_returns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["services", "--help"]) == 0
+    assert "exit codes: 0 done" in capsys.readouterr().out
+
+
+def test_nobody_reading_on_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "beam_jobs", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_greetings_of_native_libraries_are_held_back_and_nothing_else(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "noisy_verb.py").write_text(
+        "import os\nos.write(2, b'I0000 00:00:1 1 port.cc:153] hello\\nW0000 something is wrong\\n')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    command_line._module("noisy_verb", show_all=False)
+    assert capfd.readouterr().err == "W0000 something is wrong\n"
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+    del sys.modules["noisy_verb"]
+    command_line._module("noisy_verb", show_all=True)
+    assert "hello" in capfd.readouterr().err
+
+
+def test_machine_that_refuses_is_one_line(monkeypatch, capsys):
+    from beam_jobs.verbs import inspect
+
+    def full(settings):
+        raise OSError(28, "No space left on device", "/somewhere/file")
+
+    monkeypatch.setattr(inspect, "run", full)
+    assert command_line.main(["inspect", "anything"]) == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("onegraph inspect: /somewhere/file: No space left on device")

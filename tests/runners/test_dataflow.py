@@ -1,0 +1,230 @@
+"""Dataflow as far as it goes without one: graphs against golden files, a template, a submission, refusals."""
+
+import http.server
+import json
+import pathlib
+import platform
+import re
+import threading
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pytest
+
+from beam_jobs.batch.raw_files import RawFile
+from beam_jobs.batch.spool import SPOOL
+from beam_jobs.batch.written_files import UnnamedFile, Written
+from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
+from beam_jobs.runners import dataflow, runners
+from beam_jobs.verbs import build_training_set, score_batch, score_stream
+from schemas.errors import ServiceError
+from tests.support import dataflow_graphs
+
+FILES = [RawFile("gs://models-of-mine/trips.csv", "trips.csv", 0)]
+FOLDER = pathlib.Path("/shared/output")
+
+
+@pytest.fixture
+def stream(broker, topics):
+    """Settings of a streaming job on topics that exist."""
+    names = [topics(name, partitions=4) for name in ("source", "predictions", "rejected")]
+    keys = ("source_topic", "predictions_topic", "rejected_topic")
+
+    def settings(*beam_args: str) -> ScoreStream:
+        return ScoreStream(
+            bootstrap_servers=broker,
+            registry="gs://models-of-mine/registry",
+            group="scoring",
+            partition_groups=2,
+            runner="dataflow",
+            beam_args=beam_args,
+            **dict(zip(keys, names, strict=True)),
+        )
+
+    return settings
+
+
+def graph(settings: ScoreStream) -> beam.Pipeline:
+    return score_stream.pipeline(settings, "score_stream-7-1", score_stream.topics_there(settings))
+
+
+def check_graph(name: str, pipeline: beam.Pipeline) -> None:
+    graph = dataflow_graphs.dry_run(pipeline)
+    assert dataflow_graphs.functions_of_main(graph) == []
+    dataflow_graphs.check_golden(f"dataflow_{name}.txt", dataflow_graphs.described(graph, pipeline.options))
+
+
+def test_the_graph_of_score_stream(stream):
+    settings = stream(*dataflow_graphs.DRY)
+    pipeline = graph(settings)
+    check_graph("score_stream", pipeline)
+    name = pipeline.options.get_all_options()["job_name"]
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name), f"no name that Dataflow takes: {name}"
+
+
+def test_the_graph_of_score_batch():
+    settings = ScoreBatch(data=("trips.csv",), registry="registry", output=str(FOLDER))
+    pipeline = score_batch.pipeline(settings, pathlib.Path("/bundles/a"), FILES, options(), FOLDER)
+    check_graph("score_batch", pipeline)
+
+
+def test_the_graphs_of_build_training_set(taxi):
+    settings = BuildTrainingSet(data=("trips.csv",), output=str(FOLDER))
+    first = build_training_set.analysis(settings, taxi, FILES, options(), FOLDER)
+    check_graph("build_training_set_analysis", first)
+    spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
+    second = build_training_set.transformation(settings, taxi, spooled, options(), FOLDER)
+    check_graph("build_training_set_transformation", second)
+
+
+def options(*more):
+    return runners.pipeline_options("dataflow", (*dataflow_graphs.DRY, *more))
+
+
+# the runner then does not ask pip what is installed here, which is two seconds of work
+NO_PIP = "--experiments=disable_logging_submission_environment"
+
+
+def test_a_function_of_main_is_found():
+    class Stray(beam.DoFn):
+        def process(self, element):
+            yield element
+
+    Stray.__module__ = "__main__"
+    pipeline = beam.Pipeline(options=options(NO_PIP))
+    _ = pipeline | beam.Create([1], reshuffle=False) | "Stray Step" >> beam.ParDo(Stray())
+    assert dataflow_graphs.functions_of_main(dataflow_graphs.dry_run(pipeline)) == ["Stray Step"]
+
+
+def test_a_description_does_not_depend_on_the_order_of_protobufs_maps():
+    pipeline = beam.Pipeline(options=options(NO_PIP))
+    impulse = pipeline | beam.Impulse()
+    sides = [beam.pvalue.AsIter(impulse | f"Side {place}" >> beam.Map(len)) for place in range(9)]
+    tags = [f"tag_{place}" for place in range(9)]
+    _ = impulse | "Many" >> beam.Map(lambda _, *sides: sides, *sides).with_outputs(*tags)
+    graph = dataflow_graphs.dry_run(pipeline)
+    for place in range(9):
+        graph.components.environments[f"another_{place}"].urn = f"urn_{place}"
+    lines = dataflow_graphs.described(graph, pipeline.options).splitlines()
+    for start in ("environment urn_", "  side input ", "  output tag_"):
+        found = [line for line in lines if line.startswith(start)]
+        assert len(found) == 9
+        assert found == sorted(found)
+
+
+@pytest.fixture
+def local(tmp_path) -> list[str]:
+    """Options that send nothing anywhere: all that would be staged stays in a folder."""
+    stay = ["--no_auth", f"--staging_location={tmp_path}/staged", f"--temp_location={tmp_path}/temp"]
+    return [*dataflow_graphs.OPTIONS, *stay]
+
+
+def test_a_template_is_written_and_nothing_submitted(stream, local, tmp_path):
+    template = tmp_path / "template.json"
+    settings = stream(*local, f"--template_location={template}")
+    result = dataflow.submit(graph(settings))
+    assert result == {"job_name": "onegraph-score-stream-7-1", "template": str(template), "submitted": False}
+    written = json.loads(template.read_text())
+    assert written["type"] == "JOB_TYPE_STREAMING"
+    (pool,) = written["environment"]["workerPools"]
+    images = pool["sdkHarnessContainerImages"]
+    assert [image["containerImage"] for image in images] == [dataflow_graphs.IMAGE]
+    assert sorted(file.name for file in (tmp_path / "staged").rglob("*") if file.is_file()) == [
+        "pipeline.pb",
+        "submission_environment_dependencies.txt",
+    ]
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[str, list[dict]]]:
+    """A listener in Dataflow's place that takes a job and names it; returns its address and what was posted."""
+    posted: list[dict] = []
+
+    class Service(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            answer = json.dumps({"id": "2026-11-21_job", "name": posted[0]["name"], "projectId": "p"}).encode()
+            self.send_response(403 if "/projects/refused/" in self.path else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_address[1]}", posted
+        server.shutdown()
+
+
+def test_a_submission_posts_the_job_and_comes_back_with_its_id(stream, local, service):
+    endpoint, posted = service
+    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", NO_PIP)
+    result = dataflow.submit(graph(settings))
+    assert result["job_id"] == "2026-11-21_job"
+    assert result["submitted"]
+    assert "gcloud dataflow jobs drain 2026-11-21_job --region europe-west1" in dataflow.describe(result)
+    (job,) = posted
+    assert job["name"] == "onegraph-score-stream-7-1"
+
+
+def test_a_submission_that_is_not_taken_is_one_line(stream, local, service):
+    endpoint, _ = service
+    settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", "--project=refused", NO_PIP)
+    with pytest.raises(ServiceError, match=r"^job onegraph-score-stream-7-1 is not on Dataflow: .*403.*; see the log"):
+        dataflow.submit(graph(settings))
+
+
+def without_endpoint(args):
+    return [arg for arg in args if not arg.startswith("--dataflow_endpoint")]
+
+
+REGION = ("--region=europe-west1", "--temp_location=gs://b/temp")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "--runner dataflow wants --project=, --region=, --temp_location="),
+        (["--project=p", *REGION], "--runner dataflow wants --sdk_container_image=, the image of deploy/dataflow"),
+        (["--project=p", *REGION, "--sdk_container_image=i"], "--registry work/registry is a path of this machine"),
+        (
+            ["--project=p", *REGION, "--sdk_container_image=i", "--registry=gs://b/registry"],
+            "--bootstrap-servers 127.0.0.1:9092 is this machine",
+        ),
+    ],
+)
+def test_a_stream_that_cannot_work_there_is_refused(given, said, capsys):
+    topics = ["--source-topic=a", "--predictions-topic=b", "--rejected-topic=c"]
+    registry = [] if any(arg.startswith("--registry") for arg in given) else ["--registry=work/registry"]
+    assert main(["score_stream", "--runner=dataflow", *topics, *registry, *given]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize("argv", [["score_batch", "--registry=r"], ["build_training_set"]])
+def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, capsys):
+    output = tmp_path / "output"
+    assert main([*argv, "--data=trips.csv", f"--output={output}", "--runner=dataflow"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{argv[0]}: --output {output} must be a folder that all workers and this machine share" in line
+    assert not output.exists()
+
+
+def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
+    root = pathlib.Path(__file__).parents[2]
+    recipe = (root / "deploy" / "dataflow" / "Dockerfile").read_text()
+    (locked,) = re.findall(r"^apache-beam==(\S+)", (root / "requirements.lock").read_text(), re.MULTILINE)
+    python, beams = re.search(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE).groups()
+    assert (python, beams) == (".".join(platform.python_version_tuple()[:2]), locked)
+    assert "--require-hashes" in recipe
+    kept = (root / "deploy" / "dataflow" / "Dockerfile.dockerignore").read_text().split()
+    for name in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
+        for one in name.split():
+            assert (root / one).exists(), one
+            assert f"!{one}" in kept
+    packages = re.search(r"packages=(\[.*?\])", (root / "setup.py").read_text()).group(1)
+    assert set(re.findall(r"^COPY (\w+) \w+$", recipe, re.MULTILINE)) == set(re.findall(r"\w+", packages))

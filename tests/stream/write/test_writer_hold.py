@@ -1,0 +1,167 @@
+"""What the writer holds, and for how long: its limits are those of its sink, and it commits while it goes on."""
+
+import dataclasses
+import time
+
+import pytest
+
+from beam_jobs.monitoring import measures
+from beam_jobs.process import process_wide
+from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.stream.rejected_records import with_stubs
+from beam_jobs.stream.write import holding, writer
+from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes
+from schemas.errors import ServiceError
+from tests.stream.write.test_writer import NONE, SINK, FakeProducer, predictions
+
+
+class Committer:
+    """Remembers commits; the first ones may find no coordinator."""
+
+    def __init__(self):
+        self.commits, self.troubles = [], 0
+
+    def commit(self, offsets):
+        if self.troubles:
+            self.troubles -= 1
+            raise Unavailable("no coordinator")
+        self.commits.append(dict(offsets))
+
+
+class Unanswered(FakeProducer):
+    """A broker that takes everything and says nothing until it is told to."""
+
+    answers = False
+
+    def send(self, topic, partition, records, max_batch_bytes):
+        (delivery,) = super().send(topic, partition, records, max_batch_bytes)
+        ends = time.monotonic() + 10
+
+        def settled(timeout_s):
+            assert time.monotonic() < ends, "held for too long"
+            return self.answers
+
+        delivery.settled = settled
+        return [delivery]
+
+
+@pytest.fixture
+def bundle():
+    """Begin a bundle: `bundle(producer, **changes of the sink)`."""
+
+    def begin(producer, **changes):
+        send = SendOutcomes(dataclasses.replace(SINK, **changes))
+        send._producer, send._committer = producer, Committer()
+        send.start_bundle()
+        return send
+
+    return begin
+
+
+def outcome(offset):
+    return Outcome("t", predictions(1, b"%d" % offset), NONE, {1: offset})
+
+
+def test_a_send_without_an_answer_is_held_as_long_as_the_sink_says(bundle, monkeypatch):
+    monkeypatch.setattr(holding, "_SLICE_S", 0)
+    send = bundle(Unanswered(), hold_s=0.05)
+    send.process(outcome(1))
+    with pytest.raises(ServiceError, match="is not acknowledged after 0 s and --hold-ms is over; nothing behind"):
+        send.finish_bundle()
+    assert send._committer.commits == []
+
+
+def test_the_stop_signal_of_the_job_ends_the_hold(bundle, monkeypatch):
+    monkeypatch.setattr(holding, "_STOP_GRACE_S", 0.05)
+    process_wide.stop_signal("stopped writer").set()
+    send = bundle(Unanswered(), hold_s=1e9, job="stopped writer")
+    send.process(outcome(1))
+    with pytest.raises(ServiceError, match="is not acknowledged after 0 s and the job was told to stop"):
+        send.finish_bundle()
+
+
+def test_a_commit_that_finds_nobody_is_tried_again(bundle, monkeypatch):
+    monkeypatch.setattr(holding, "_FIRST_PAUSE_S", 0.01)
+    send = bundle(FakeProducer())
+    send._committer.troubles = 2
+    send.process(outcome(7))
+    send.finish_bundle()
+    assert send._committer.commits == [{1: 7}]
+
+
+def test_a_long_bundle_commits_on_its_way_and_nothing_twice(bundle):
+    producer = FakeProducer()
+    send = bundle(producer)
+    send.process(outcome(1))
+    assert send._committer.commits == []
+    producer.deliveries[0].done = True
+    send._committed_at -= 2
+    send.process(outcome(2))
+    assert send._committer.commits == [{1: 1}]
+    producer.deliveries[1].done = True
+    send.process(outcome(3))
+    assert send._committer.commits == [{1: 1}], "once a second"
+    send.finish_bundle()
+    assert send._committer.commits == [{1: 1}, {1: 3}]
+    send.finish_bundle()
+    assert len(send._committer.commits) == 2
+
+
+def test_no_more_outcomes_wait_than_memory_is_meant_for(bundle):
+    producer = FakeProducer()
+    send = bundle(producer)
+    for offset in range(writer._MAX_WAITING):
+        send.process(outcome(offset))
+    assert producer.log == []
+    send.process(outcome(99))
+    assert producer.log == ["waited for predictions-1"]
+
+
+def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypatch):
+    asked, closed = [], []
+
+    class Producer(FakeProducer):
+        def partition_count(self, topic):
+            asked.append(topic)
+            if topic == "nowhere":
+                raise ServiceError("no topic 'nowhere'")
+            return 4
+
+        def close(self):
+            closed.append(self)
+
+    def opened(servers, delivery_s):
+        asked.append(delivery_s)
+        return Producer()
+
+    monkeypatch.setattr(writer, "open_producer", opened)
+    writer._producer(dataclasses.replace(SINK, hold_s=500.0))
+    assert asked == [530.0, "predictions", "rejected"]
+    with pytest.raises(ServiceError, match="no topic 'nowhere'"):
+        writer._producer(dataclasses.replace(SINK, rejected_topic="nowhere"))
+    assert len(closed) == 1
+
+
+def test_stubs_are_counted_and_only_they():
+    rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
+    before = measures.STORE.value("stubs")
+    for limit, stubs in ((1_000, 2), (None, 0), (10_000, 0)):
+        producer = FakeProducer()
+        OutcomeWriter(producer, dataclasses.replace(SINK, rejected_bytes=limit)).write(
+            Outcome("t", NONE, rejected, {1: 3})
+        )
+        ((_, _, values),) = producer.sent
+        assert values.count(None) == stubs
+        assert measures.STORE.value("stubs") - before == 2
+
+
+def test_a_stub_loses_a_key_that_would_not_fit_and_keeps_its_time():
+    ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
+    rejected = Records([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
+    stubbed, count = with_stubs(rejected, 1_000)
+    assert (count, stubbed.keys, stubbed.values, stubbed.timestamps_ms) == (2, [None, b"k"], [None, None], [5, 6])
+    assert [dict(headers).get("onegraph.value_bytes") for headers in stubbed.headers] == [b"1", None]
+    assert [dict(headers)["onegraph.value_sha256"] is None for headers in stubbed.headers] == [False, True]
+    assert "theirs" not in dict(stubbed.headers[1])
+    assert rejected.keys[0] == b"k" * 2_000, "what came in is not changed"

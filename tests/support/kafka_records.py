@@ -1,0 +1,82 @@
+"""Records of real topics, for tests: put them there, read them back."""
+
+import time
+from typing import Any
+
+import kafka
+
+from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.stream.events import Records
+
+
+def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None) -> None:
+    """Send to one partition and wait."""
+    count = len(values)
+    records = Records([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
+    producer = Producer(servers)
+    try:
+        for delivery in producer.send(topic, partition, records, 900_000):
+            delivery.wait(20)
+    finally:
+        producer.close()
+
+
+def read(servers: str, topic: str) -> list[Any]:
+    """Return all records that the topic has now, by partition, in order."""
+    consumer = Consumer(servers, topic)
+    try:
+        ends = consumer.end_offsets(consumer.partitions)
+        consumer.go_to(consumer.beginning_offsets(consumer.partitions))
+        found: dict[int, list[Any]] = {partition: [] for partition in consumer.partitions}
+        while any(consumer.positions()[partition] < end for partition, end in ends.items()):
+            for partition, records in consumer.poll(1, 10_000).items():
+                found[partition] += records
+        return [record for partition in sorted(found) for record in found[partition]]
+    finally:
+        consumer.close()
+
+
+def end_of(servers: str, topic: str) -> int:
+    """Return how many offsets the topic has had, all partitions together."""
+    consumer = Consumer(servers, topic)
+    try:
+        return sum(consumer.end_offsets(consumer.partitions).values())
+    finally:
+        consumer.close()
+
+
+def committed(servers: str, topic: str, group: str) -> dict[int, int]:
+    """Return the group's committed offsets."""
+    consumer = Consumer(servers, topic, group)
+    try:
+        return consumer.committed(consumer.partitions)
+    finally:
+        consumer.close()
+
+
+def commit(servers: str, topic: str, group: str, offsets: dict[int, int]) -> None:
+    """Commit offsets for a group."""
+    consumer = Consumer(servers, topic, group)
+    try:
+        consumer.commit(offsets)
+    finally:
+        consumer.close()
+
+
+def add_partitions(servers: str, topic: str, count: int) -> None:
+    """Give a topic so many partitions and wait until the broker tells of them."""
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.create_partitions({topic: count})
+    while len(admin.describe_topics([topic])[0]["partitions"]) < count:
+        time.sleep(0.05)
+    admin.close()
+
+
+def make_anew(servers: str, topic: str, partitions: int) -> None:
+    """Delete a topic with all that it holds and make it again under its name."""
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_topics([topic])
+    while admin.describe_topics([topic])[0]["error_code"] == 0:
+        time.sleep(0.05)
+    admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}}, wait_for_metadata=True)
+    admin.close()

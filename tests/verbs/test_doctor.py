@@ -1,0 +1,74 @@
+"""`onegraph doctor` says what is here, and what to do about what is not."""
+
+import json
+import pathlib
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from beam_jobs.verbs import doctor
+from tests.conftest import free_port
+
+
+@pytest.fixture(autouse=True)
+def _(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no broker is, none is waited for."""
+    if "broker" not in request.fixturenames:
+        monkeypatch.setattr(doctor, "_BROKER_S", 0.1)
+
+
+def test_all_is_well_with_a_broker(broker: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--bootstrap-servers", broker, "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = {finding["name"]: finding["found"] for finding in json.loads(out)["findings"]}
+    assert found["broker"] == f"{broker} answers"
+    assert found["Java"].startswith(("openjdk", "java"))
+    assert "Maven" in found["Maven"]
+    assert "everything needed is here" in err
+    assert "MISSING" not in err
+
+
+def test_a_broker_that_is_down_is_said_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    server = f"127.0.0.1:{free_port()}"
+    assert main(["doctor", "--bootstrap-servers", server]) == 0
+    assert f"absent   broker: {server} does not answer: `onegraph services up`" in capsys.readouterr().err
+
+
+def test_what_is_missing_comes_with_what_to_do(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert main(["doctor", "--bootstrap-servers", "127.0.0.1:1", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert not json.loads(out)["healthy"]
+    assert "MISSING  Java: java: not found by PATH" in err
+    assert "MISSING  Maven: mvn: not found in PATH" in err
+    assert err.count("apt-get install openjdk-17-jdk maven") == 2
+    assert err.splitlines()[-1] == "onegraph doctor: missing: Java, Maven; what to do stands above"
+
+
+def test_an_old_java_is_not_enough(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    java = tmp_path / "bin" / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    found = {finding.name: finding for finding in doctor.examine("127.0.0.1:1")}
+    assert found["Java"].found is None
+    assert "version 11, wanted version 17 or later" in found["Java"].advice
+
+
+@pytest.mark.parametrize(
+    ("owners", "said"),
+    [
+        ({"models": ["onegraph", "other"]}, "models is also installed by other"),
+        ({"schemas": ["other"]}, "schemas is also installed by other"),
+        ({}, "schemas is not installed as part of onegraph: run scripts/setup"),
+    ],
+)
+def test_names_that_are_not_ours_alone(owners: dict[str, list[str]], said: str) -> None:
+    full = {name: ["onegraph"] for name in doctor.PACKAGES} | owners if owners else {}
+    finding = doctor.our_names(full)
+    assert finding.found is None
+    assert said in finding.advice

@@ -1,0 +1,69 @@
+"""`onegraph evaluate`: findings always, exit 3 where a gate says no."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from models.evaluation.evaluation import evaluation_path
+from models.spec import Gate
+from models.training.training import train_candidate
+from models.training.training_set import TrainingSet
+from tests.support.small_artifacts import FAST
+
+
+@pytest.fixture
+def fresh(candidate, tmp_path):
+    """A candidate that was not evaluated."""
+    return shutil.copytree(candidate, tmp_path / "candidate")
+
+
+def test_findings(fresh, small_training_set, capsys):
+    assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set), "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert result["metrics"]["rows"] == 600
+    assert set(result["slices"]) == {"company", "payment_type", "trip_start_hour"}
+    assert result["verdict"]["passed"] is True
+    assert result["evaluation"] == str(evaluation_path(fresh))
+    for text in ("AUC", "was yes", "by payment_type", "gate met: auc"):
+        assert text in captured.err
+    assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
+    assert "already a completed evaluation" in capsys.readouterr().err
+
+
+def test_gate_says_no_after_the_findings_are_written(taxi, small_training_set, tmp_path, capsys):
+    strict = dataclasses.replace(taxi, model=dataclasses.replace(taxi.model, gates=(Gate("auc", at_least=0.9999),)))
+    train_candidate(strict, TrainingSet.open(small_training_set), tmp_path / "c", parameters=FAST)
+    argv = ["--candidate", str(tmp_path / "c"), "--training-set", str(small_training_set)]
+    assert main(["evaluate", *argv, "--json"]) == 3
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["verdict"]["passed"] is False
+    assert "gate NOT MET: auc" in captured.err
+    assert captured.err.splitlines()[-1].endswith("wanted at least 0.9999")
+    verdict = json.loads((evaluation_path(tmp_path / "c") / "verdict.json").read_text())
+    assert verdict["passed"] is False
+    assert main(["release", "--candidate", str(tmp_path / "c"), "--registry", str(tmp_path / "registry")]) == 3
+    assert "did not pass the gates" in capsys.readouterr().err
+    assert not (tmp_path / "registry").exists()
+
+
+def test_altered_candidate(fresh, small_training_set, capsys):
+    (fresh / "model" / "model.ubj").write_bytes(b"")
+    assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
+    assert "its bytes are not those in the manifest" in capsys.readouterr().err
+    assert not evaluation_path(fresh).exists()
+
+
+def test_wrong_use_case(fresh, small_training_set, capsys):
+    argv = ["--candidate", str(fresh), "--training-set", str(small_training_set), "--use-case", "fraud"]
+    assert main(["evaluate", *argv]) == 1
+    assert "a candidate of use case 'taxi', wanted 'fraud'" in capsys.readouterr().err
+
+
+def test_training_set_in_place_of_the_candidate(small_training_set, capsys):
+    path = str(small_training_set)
+    assert main(["evaluate", "--candidate", path, "--training-set", path]) == 1
+    assert "a training_set, wanted a candidate" in capsys.readouterr().err

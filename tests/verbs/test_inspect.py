@@ -1,0 +1,68 @@
+"""`onegraph inspect`: every kind of thing, and what is none of them."""
+
+import json
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from models.evaluation.evaluation import evaluation_path
+from models.registry.registry import Registry
+
+
+def inspected(capsys, *argv) -> tuple[dict, str]:
+    assert main(["inspect", *map(str, argv), "--json"]) == 0
+    captured = capsys.readouterr()
+    return json.loads(captured.out), captured.err
+
+
+def test_tfrecord(small_training_set, capsys, trips):
+    result, text = inspected(capsys, small_training_set / "test-00000-of-00001.tfrecord.gz", "--limit", "2")
+    assert (result["kind"], result["records"], len(result["examples"])) == ("tfrecord", 600, 2)
+    first = result["examples"][0]
+    assert first["slice.payment_type"] == trips.column("payment_type")[2400].as_py()
+    assert first["label"] in (0.0, 1.0)
+    assert "600 examples" in text
+    assert "slice.payment_type" in text
+
+
+def test_training_set(small_training_set, capsys):
+    for path in (small_training_set, small_training_set / "manifest.json"):
+        result, text = inspected(capsys, path)
+        assert (result["kind"], result["rows"]["train"]) == ("training_set", 1800)
+        assert "train 1800" in text
+
+
+def test_candidate_and_evaluation(candidate, capsys):
+    result, text = inspected(capsys, candidate)
+    assert (result["kind"], result["family"]) == ("candidate", "xgboost")
+    assert max(result["share_of_gain"].values()) <= 1
+    assert "share of gain" in text
+    result, text = inspected(capsys, evaluation_path(candidate))
+    assert (result["kind"], result["passed"]) == ("evaluation", True)
+
+
+def test_bundle_and_registry(registry, capsys):
+    champion = Registry(registry).released().champion
+    result, text = inspected(capsys, Registry(registry).champion())
+    assert (result["kind"], result["id"]) == ("bundle", champion)
+    assert f"bundle {champion}: taxi" in text
+    result, text = inspected(capsys, registry)
+    assert (result["kind"], result["bundles"]) == ("registry", [champion])
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "message"),
+    [
+        (["nowhere"], 1, "nowhere: no such file or directory"),
+        (["."], 1, "neither a registry nor a directory with manifest.json"),
+        ([__file__], 1, "not a TFRecord file"),
+        ([".", "--limit", "0"], 2, "--limit is 0"),
+        ([], 2, "PATH is missing"),
+    ],
+)
+def test_refusals(argument, code, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["inspect", *argument]) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

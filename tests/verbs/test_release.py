@@ -1,0 +1,117 @@
+"""`onegraph release`: a bundle and the next generation, or nothing."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from models.evaluation.evaluation import evaluation_path
+from models.registry.registry import Registry
+from schemas.artifacts.signature import TrustedKeys
+from tests.support.signing_keys import make_key
+
+
+def test_release(candidate, tmp_path, capsys):
+    registry = Registry(tmp_path / "registry")
+    argv = ["release", "--candidate", str(candidate), "--registry", str(registry.path), "--why", "first one"]
+    assert main([*argv, "--json"]) == 0
+    captured = capsys.readouterr()
+    pointer = registry.released()
+    result = json.loads(captured.out)
+    assert (result["generation"], result["registry"]) == (1, str(registry.path))
+    assert result["bundle"] == result["champion"] == pointer.champion
+    assert pointer.why == "first one"
+    assert pointer.who
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", pointer.when)
+    assert f"generation 1, champion {pointer.champion}" in captured.err
+
+
+def test_same_candidate_again_is_the_same_bundle(candidate, tmp_path, capsys):
+    for _ in range(2):
+        assert main(["release", "--candidate", str(candidate), "--registry", str(tmp_path)]) == 0
+    registry = Registry(tmp_path)
+    assert (registry.released().generation, len(registry.bundles())) == (2, 1)
+
+
+def test_not_evaluated(candidate, tmp_path, capsys):
+    path = shutil.copytree(candidate, tmp_path / "candidate")
+    for dry_run in ([], ["--dry-run"]):
+        assert main(["release", "--candidate", str(path), "--registry", str(tmp_path / "registry"), *dry_run]) == 1
+        assert "not evaluated" in capsys.readouterr().err
+    assert not (tmp_path / "registry").exists()
+
+
+def test_altered_evaluation(candidate, tmp_path, capsys):
+    path = shutil.copytree(candidate, tmp_path / "candidate")
+    shutil.copytree(evaluation_path(candidate), evaluation_path(path))
+    (evaluation_path(path) / "verdict.json").write_text("{}")
+    assert main(["release", "--candidate", str(path), "--registry", str(tmp_path / "registry")]) == 1
+    assert "verdict.json: its bytes are not those in the manifest" in capsys.readouterr().err
+
+
+def test_failure_leaves_the_registry_as_it_was(registry, candidate, tmp_path, monkeypatch):
+    own = shutil.copytree(registry, tmp_path / "registry")
+    before = sorted(path.relative_to(own) for path in own.rglob("*"))
+
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("models.scoring.golden.write_golden", fail)
+    with pytest.raises(OSError, match="no space"):
+        main(["release", "--candidate", str(candidate), "--registry", str(own)])
+    assert sorted(path.relative_to(own) for path in own.rglob("*")) == before
+
+
+def test_challenger_and_shadow(registry, second_candidate, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    champion = own.released().champion
+    argv = ["release", "--candidate", str(second_candidate), "--registry", str(own.path)]
+    assert main([*argv, "--as", "challenger", "--weight", "0.1", "--experiment", "autumn", "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["role"], result["champion"], result["experiment"]) == ("challenger", champion, "autumn")
+    assert result["challengers"] == [{"bundle": result["bundle"], "weight": 0.1, "parts": [[0, 100_000]]}]
+    assert f"champion {champion}, challenger {result['bundle']} 0.1 of keys" in captured.err
+    assert main([*argv, "--as", "shadow"]) == 1
+    assert "serves already" in capsys.readouterr().err
+    assert own.released().generation == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--as", "challenger"], "--as challenger wants --weight"),
+        (["--as", "shadow", "--weight", "0.1"], "--weight is for a challenger"),
+        (["--as", "king"], "invalid choice: 'king'"),
+    ],
+)
+def test_roles_that_make_no_sense(candidate, tmp_path, capsys, given, message):
+    assert main(["release", "--candidate", str(candidate), "--registry", str(tmp_path / "new"), *given]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_signed(candidate, tmp_path, capsys):
+    key = make_key(tmp_path)
+    argv = ["release", "--candidate", str(candidate), "--registry", str(tmp_path / "registry")]
+    assert main(argv) == 0
+    unsigned = Registry(tmp_path / "registry").released().champion
+    capsys.readouterr()
+    assert main([*argv, "--sign-key-file", str(key.private), "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    trusting = Registry(tmp_path / "registry", TrustedKeys.of(key.public))
+    assert trusting.champion().name == result["bundle"] == unsigned
+    assert f"{unsigned} signed by key {result['signed_by'][:16]}" in captured.err
+    private = "".join(key.private.read_text().splitlines()[1:-1])
+    written = [file.read_bytes() for file in (tmp_path / "registry").rglob("*") if file.is_file()]
+    assert not [data for data in (*written, captured.out.encode(), captured.err.encode()) if private.encode() in data]
+
+
+def test_a_key_that_cannot_sign_leaves_nothing(candidate, tmp_path, capsys):
+    argv = ["release", "--candidate", str(candidate), "--registry", str(tmp_path / "registry")]
+    for dry_run in ([], ["--dry-run"]):
+        assert main([*argv, "--sign-key-file", str(make_key(tmp_path / str(len(dry_run))).public), *dry_run]) == 1
+        assert "no private key in PEM; `openssl genpkey -algorithm ed25519` makes one" in capsys.readouterr().err
+    assert not (tmp_path / "registry").exists()

@@ -1,0 +1,197 @@
+"""`status` beside a real job: its file, its endpoint, and what a person sees of both."""
+
+import dataclasses
+import http.server
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+import pytest
+import rich.console
+
+from beam_jobs.batch.event_files import json_events
+from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import Status
+from beam_jobs.monitoring import status_page
+from beam_jobs.monitoring.metrics_endpoint import announced_worker
+from beam_jobs.process import run_files
+from beam_jobs.stream.job.process import StreamProcess
+from beam_jobs.verbs import status
+from schemas.schema import SERVING
+from tests.support.kafka_records import put
+
+PATIENCE_S = 180
+JOB = run_files.Job(name="job-1", source_topic="trips", group="g", registry="/nowhere", runner="local")
+
+
+@pytest.fixture(autouse=True)
+def own_files(tmp_path, monkeypatch):
+    """Files of jobs in a folder of the test's own, here and in the processes that it starts."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def wait_until(find, what):
+    ends = time.monotonic() + PATIENCE_S
+    while not (found := find()):
+        assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S} s"
+        time.sleep(0.2)
+    return found
+
+
+def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, taxi, trips, tmp_path, capsys):
+    source = topics("trips", partitions=2, message_timestamp_type="LogAppendTime")
+    argv = ["--bootstrap-servers", broker, "--registry", str(registry), "--group", source, "--create-topics"]
+    argv += ["--source-topic", source, "--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"]
+    events = json_events(trips.slice(0, 500).select(taxi.schema.environment(SERVING).names))
+    with StreamProcess([*argv, "--metrics-port", "0"], tmp_path / "log") as process:
+        url = wait_until(lambda: process.check_running() or [job["url"] for job in run_files.running()], "the job")[0]
+        assert url.startswith("http://127.0.0.1:")
+        put(broker, source, 0, events)
+        put(broker, source, 1, [b"{", b"[1]"])
+        wait_until(lambda: status.look(Status())["jobs"][0]["state"]["totals"]["events"] == 502, "events")
+        for page in ("healthz", "readyz", "metrics"):
+            with urllib.request.urlopen(f"{url}/{page}", timeout=10) as answer:
+                assert answer.status == 200
+        assert main(["status", "--json", "--registry", str(registry)]) == 0
+        out, page = capsys.readouterr()
+        (job,), pointers = json.loads(out)["jobs"], json.loads(out)["registries"]
+        process.stop(PATIENCE_S)
+    assert (job["group"], job["lease"]) == (source, 1)
+    assert job["state"]["totals"]["rejected"] == {"JSON_SYNTAX": 1, "TYPE": 1}
+    assert job["state"]["lag"] == {"0": 0, "1": 0}
+    assert {"queue", "decode", "transform", "score", "encode"} <= set(job["state"]["stages"])
+    assert list(pointers) == [str(registry)]
+    champion = pointers[str(registry)]["champion"]
+    assert job["state"]["bundles"] == [{"variant": "champion", "bundle": champion}]
+    for said in (f"holds group {source}, lease 1", champion[:12], "JSON_SYNTAX", "p99 ms", "generation 1"):
+        assert said in page
+    assert run_files.running() == []
+    assert main(["status"]) == 0
+    assert "no streaming job runs on this machine" in capsys.readouterr().err
+
+
+def test_a_job_without_metrics_is_shown_with_what_would_help(capsys):
+    with run_files.Announced(JOB):
+        assert main(["status"]) == 0
+    err = capsys.readouterr().err
+    assert "job-1" in err
+    assert "--metrics-port 0" in err
+
+
+@pytest.mark.parametrize("lease", [7, None])
+def test_a_job_whose_starter_has_gone_holds_its_group_by_what_its_workers_say(lease, capsys):
+    with announced_worker(run_files.WorkerMetrics(job=JOB, lease=lease)):
+        assert main(["status"]) == 0
+    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in capsys.readouterr().err
+
+
+def test_the_file_of_a_killed_process_is_forgotten():
+    code = (
+        "import sys; from beam_jobs.process.run_files import *\n"
+        "Announced(Job(**eval(sys.argv[1]))); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, repr(dataclasses.asdict(JOB))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=pathlib.Path.cwd()) as process:
+        process.stdout.readline()
+        (about,) = run_files.running()
+        assert about["pid"] == process.pid
+        process.kill()
+    assert run_files.running() == []
+    assert list(run_files.folder().iterdir()) == []
+
+
+def test_a_full_disk_is_said_with_its_place_and_nothing_is_left_behind():
+    code = (
+        "import resource, sys; from beam_jobs.process.run_files import *\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9))\n"
+        "try: Announced(Job(**eval(sys.argv[1])))\n"
+        "except OnegraphError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, repr(dataclasses.asdict(JOB))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=pathlib.Path.cwd())
+    words = ": cannot be written: File too large; free that disk or set TMPDIR to another one"
+    assert done.stdout.startswith(str(run_files.folder()))
+    assert done.stdout.endswith(f"-job.json{words}\n")
+    assert list(run_files.folder().iterdir()) == []
+
+
+def test_another_process_with_the_same_id_is_not_the_job():
+    with run_files.Announced(JOB):
+        (path,) = run_files.folder().iterdir()
+        about = json.loads(path.read_text())
+        path.write_text(json.dumps(about | {"began": about["began"] - 1}))
+        assert run_files.running() == []
+
+
+def test_files_in_somebody_elses_folder_are_refused(tmp_path, capsys):
+    (tmp_path / f"onegraph-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"onegraph-{os.getuid()}").chmod(0o777)
+    assert main(["status"]) == 1
+    assert "is not a folder of this user alone" in capsys.readouterr().err
+
+
+def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
+    wild = "\x1b[2J\x9b31m\u202e"
+    pointer = {name: f"{name}{wild}" for name in ("when", "who", "why")}
+    (tmp_path / "live.json").write_text(json.dumps({"generation": 1, "champion": "0123456789ab", **pointer}))
+    assert main(["status", "--registry", str(tmp_path)]) == 0
+    err = capsys.readouterr().err
+    assert "who\\x1b[2J" in err
+    assert all(one.isprintable() or one == "\n" for one in err)
+    drawn = io.StringIO()
+    found = status.look(Status(registry=str(tmp_path)))
+    rich.console.Console(file=drawn, width=300).print(status_page.drawn(found, 0.0))  # as --watch does
+    assert "who\\x1b[2J" in drawn.getvalue()
+    assert all(one.isprintable() or one == "\n" for one in drawn.getvalue())
+
+
+def test_a_refusal_says_what_to_do_and_no_terminal_obeys_it(capsys):
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(b"ask by \x1b[2J--metrics-host\nmore" + b"x" * 500)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        assert main(["status", "--metrics", address, "--json"]) == 0
+        server.shutdown()
+    (trouble,) = json.loads(capsys.readouterr().out)["jobs"][0]["troubles"]
+    assert trouble == f"{address}: 403 ask by \\x1b[2J--metrics-host"
+
+
+def test_an_address_that_does_not_answer_is_named(capsys):
+    assert main(["status", "--metrics", "127.0.0.1:1", "--json"]) == 0
+    out, _ = capsys.readouterr()
+    assert "127.0.0.1:1: " in json.loads(out)["jobs"][0]["troubles"][0]
+    assert main(["status", "--metrics", "ftp://127.0.0.1:1"]) == 2
+    assert "wanted host:port or a URL" in capsys.readouterr().err
+
+
+def test_a_pointer_that_cannot_be_read_is_told(tmp_path, capsys):
+    registry = tmp_path / "registry"
+    registry.mkdir()
+    assert main(["status", "--registry", str(registry), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["registries"] == {str(registry): None}
+    for make in (lambda path: path.write_bytes(b"[" * 100_000), lambda path: path.write_text("[1]"), os.mkfifo):
+        (registry / "live.json").unlink(missing_ok=True)
+        make(registry / "live.json")
+        assert main(["status", "--registry", str(registry), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert "live.json: no" in json.loads(out)["registries"][str(registry)]["trouble"]
+        assert "live.json: no" in err.replace("\n", "")

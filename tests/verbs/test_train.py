@@ -1,0 +1,81 @@
+"""`onegraph train`: the real main, in this process."""
+
+import json
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from schemas.artifacts import artifact
+
+QUICK = ["--parameters", "nthread=1", "max_depth=2", "eta=0.5"]
+
+
+def test_writes_a_candidate(small_training_set, tmp_path, capsys):
+    output = tmp_path / "candidate"
+    argv = ["train", "--training-set", str(small_training_set), "--output", str(output), "--seed", "7", *QUICK]
+    assert main([*argv, "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    manifest = artifact.open_artifact(output, "candidate").manifest
+    assert result == {
+        "candidate": str(output),
+        "use_case": "taxi",
+        "rounds": manifest["rounds"],
+        "train_rows": 1800,
+        "eval_rows": 600,
+    }
+    assert manifest["model"]["seed"] == 7
+    assert manifest["model"]["parameters"]["max_depth"] == 2
+    assert "trained on 1,800 rows" in captured.err
+    assert main(argv) == 1
+    assert "already a completed candidate; choose another directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (["--use-case", "fraud"], 1, "use case 'fraud': no file"),
+        (["--parameters", "max_depth"], 2, "wanted name=value"),
+        (["--training-set", "nowhere"], 1, "nowhere: no such training_set directory"),
+        (["--seed", "x"], 2, "invalid int value"),
+        (["--rounds", "0"], 1, "rounds and early_stopping_rounds must be 1 or more"),
+        (["--parameters", "max_deepth=9"], 1, "parameter 'max_deepth' is not one that XGBoost"),
+        (["--parameters", "rounds=9"], 1, "set the model's rounds, or --rounds"),
+        (["--parameters", "booster=gblinear"], 1, "booster is 'gblinear', wanted gbtree"),
+        (["--parameters", "max_depth=-3"], 1, "value -3 for Parameter max_depth should be greater equal to 0"),
+        (["--parameters", "eta=nan"], 1, "parameter 'eta' is nan, wanted a finite number or a text"),
+    ],
+)
+def test_refusals_write_nothing(small_training_set, tmp_path, capsys, change, code, message, dry_run):
+    output = tmp_path / "candidate"
+    argv = ["train", "--training-set", str(small_training_set), "--output", str(output), *change, *dry_run]
+    assert main(argv) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_rounds_and_early_stopping_are_kept_in_the_candidate(small_training_set, tmp_path):
+    output = tmp_path / "candidate"
+    argv = ["--rounds", "4", "--early-stopping-rounds", "2", *QUICK]
+    assert main(["train", "--training-set", str(small_training_set), "--output", str(output), *argv]) == 0
+    manifest = artifact.open_artifact(output, "candidate").manifest
+    assert (manifest["model"]["rounds"], manifest["model"]["early_stopping_rounds"]) == (4, 2)
+    assert manifest["rounds"] <= 4
+    assert json.loads((output / "training.json").read_text())["rounds"] == manifest["rounds"]
+
+
+def test_half_written_training_set(tmp_path, capsys):
+    (tmp_path / "training_set").mkdir()
+    argv = ["train", "--training-set", str(tmp_path / "training_set"), "--output", str(tmp_path / "candidate")]
+    assert main(argv) == 1
+    assert "not a completed training_set (no COMPLETED file)" in capsys.readouterr().err
+
+
+def test_dry_run_writes_nothing(small_training_set, tmp_path, capsys):
+    output = tmp_path / "candidate"
+    assert main(["train", "--training-set", str(small_training_set), "--output", str(output), "--dry-run"]) == 0
+    assert "would run with" in capsys.readouterr().err
+    assert not output.exists()

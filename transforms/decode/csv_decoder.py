@@ -1,0 +1,220 @@
+"""CSV records to columns: the same cells as JSON gives for the same record.
+
+Every column is read as text by Arrow and then cast as a whole; only a column in which something does not cast is
+looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from schemas.errors import InputError
+from schemas.rejection import Reason, pointer
+from schemas.schema import Column, Kind, Schema
+from transforms.decode.csv_lines import is_well_formed, split_lines
+from transforms.decode.decoding import Decoded, Faults, Limits, to_float32
+from transforms.decode.strict_json import parse_integer
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
+_USUAL_BYTES = {
+    Kind.INT: np.isin(np.arange(256), list(b"-0123456789")),
+    Kind.FLOAT: np.isin(np.arange(256), list(b"-.0123456789eE")),
+}
+_PARSED = {Kind.INT: pa.int64(), Kind.FLOAT: pa.float64()}
+
+
+def read_header(line: bytes, where: str) -> list[str]:
+    """Return the column names of a header line; raises `InputError` naming `where`."""
+    try:
+        text = line.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        names = next(csv.reader([text], strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"{where}: its first line is not a CSV header in UTF-8; name the columns there") from None
+    if not any(names):
+        raise InputError(f"{where}: no header; its first line must name the columns")
+    return names
+
+
+class CsvDecoder:
+    """Decodes CSV records whose columns a header names; `where` is the file for messages.
+
+    Columns that the schema does not name are ignored and counted. Raises `InputError` for a header that lacks a
+    column of the schema or has one twice.
+
+    >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT }')
+    >>> decoded = CsvDecoder(schema, ["id", "fare"])([b"1,2.5", b"2,", b"3", b"4,x"])
+    >>> decoded.batch.to_pydict(), [rejection.reason.value for rejection in decoded.rejections]
+    ({'fare': [2.5, None]}, ['CSV_SYNTAX', 'TYPE'])
+    """
+
+    def __init__(self, schema: Schema, header: Sequence[str], where: str = "CSV", limits: Limits | None = None):
+        self.schema = schema
+        self.header = tuple(header)
+        self.limits = limits or Limits()
+        missing = [name for name in schema.names if name not in self.header]
+        if missing:
+            raise InputError(
+                f"{where}: its header lacks {', '.join(missing)}, which the schema names; "
+                f"it has {', '.join(self.header[:50])}"
+            )
+        twice = sorted({name for name in schema.names if self.header.count(name) > 1})
+        if twice:
+            raise InputError(f"{where}: its header has {', '.join(twice)} twice; give every column one name")
+        self._others = [name for name in self.header if name not in schema][: self.limits.max_unknown_fields]
+
+    def __reduce__(self) -> tuple:
+        return _make_decoder, (self.schema.text(), self.header, self.limits)
+
+    def __call__(self, values: Sequence[bytes | None]) -> Decoded:
+        faults = Faults()
+        self._refuse_values(values, faults)
+        rows = np.arange(len(values), dtype=np.int64)
+        if faults:
+            rows = rows[[row not in faults for row in range(len(values))]]
+            values = [values[row] for row in rows.tolist()]
+        texts, misfits = self._read(values)  # type: ignore[arg-type]
+        for place in misfits:
+            faults.add(int(rows[place]), Reason.CSV_SYNTAX)
+        rows = np.delete(rows, misfits)
+        arrays = []
+        for column, text in zip(self.schema.columns, texts, strict=True):
+            array, bad = _cast(column, text)
+            for place, reason in bad:
+                faults.add(int(rows[place]), reason, pointer(column.name))
+            arrays.append(array)
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema.arrow_schema)
+        unknown = dict.fromkeys(self._others, len(rows)) if len(rows) else {}
+        if faults:
+            good = np.array([row not in faults for row in rows.tolist()], bool)
+            batch, rows = batch.filter(pa.array(good)), rows[good]
+        return Decoded(batch, rows, faults.sorted(), unknown)
+
+    def _refuse_values(self, values: Sequence[bytes | None], faults: Faults) -> None:
+        """Find the values that Arrow must not see: it would raise, or read another number of records."""
+
+        def refuse(reason: Reason, is_bad: Callable[[bytes], bool]) -> None:
+            for row, value in enumerate(values):
+                if value is not None and row not in faults and is_bad(value):
+                    faults.add(row, reason)
+
+        for row in [row for row, value in enumerate(values) if value is None]:
+            faults.add(row, Reason.TOMBSTONE)
+        texts = [value for value in values if value is not None] if faults else values
+        if max(map(len, texts), default=0) > self.limits.max_bytes:  # type: ignore[arg-type]
+            refuse(Reason.TOO_LARGE, lambda value: len(value) > self.limits.max_bytes)
+        joined = b"\n".join(texts)  # type: ignore[arg-type]
+        if b"\0" in joined or _BYTE_ORDER_MARK in joined or not _is_utf8(joined):
+            refuse(
+                Reason.ENCODING,
+                lambda value: b"\0" in value or value.startswith(_BYTE_ORDER_MARK) or not _is_utf8(value),
+            )
+        if b'"' in joined or b"\r" in joined or joined.count(b"\n") >= max(1, len(texts)):
+            refuse(Reason.CSV_SYNTAX, lambda value: not is_well_formed(value))
+        if len(self.header) > 1 and b"" in values:
+            refuse(Reason.CSV_SYNTAX, lambda value: not value)
+
+    def _read(self, lines: Sequence[bytes]) -> tuple[list[pa.Array], list[int]]:
+        """Read well-formed lines as one text array per column of the schema, and tell the lines that do not fit."""
+        misfits: list[int] = []
+
+        def skip(row: pa.csv.InvalidRow) -> str:
+            misfits.append(row.number - 1)
+            return "skip"
+
+        # Arrow knows the names by place, since a file may have the name of an ignored column twice.
+        places = [str(place) for place in range(len(self.header))]
+        wanted = [str(self.header.index(name)) for name in self.schema.names]
+        if not lines:
+            return [pa.array([], pa.string()) for _ in wanted], []
+        data = b"\n".join(lines) + b"\n"
+        table = pa.csv.read_csv(
+            pa.BufferReader(data),
+            pa.csv.ReadOptions(use_threads=False, column_names=places, block_size=len(data) + 1),
+            pa.csv.ParseOptions(
+                newlines_in_values=data.count(b"\n") > len(lines) or b"\r" in data,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()),
+                include_columns=wanted,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+            ),
+        )
+        if table.num_rows + len(misfits) != len(lines):
+            raise AssertionError(f"Arrow read {table.num_rows} records from {len(lines)} lines")
+        return [_one_array(column) for column in table.columns], misfits
+
+
+def _cast(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Reason]]]:
+    """Return the typed cells and, by place, what is wrong with those that are not of the column's type."""
+    if column.kind is Kind.BYTES:
+        return text, []
+    try:
+        usual = _USUAL_BYTES[column.kind][_text_bytes(text)].all()
+        parsed = pc.cast(text, _PARSED[column.kind]) if usual else None
+    except pa.ArrowInvalid:
+        parsed = None
+    bad: list[tuple[int, Reason]] = []
+    if parsed is None:
+        cells = list(_cells(column.kind, text, bad))
+        parsed = pa.array(cells, _PARSED[column.kind])
+    if column.kind is Kind.INT:
+        return parsed, bad
+    reals = to_float32(parsed)
+    finite = np.isfinite(np.asarray(reals.fill_null(0.0)))
+    if not finite.all():
+        bad += [(int(place), Reason.NUM_NONFINITE) for place in np.flatnonzero(~finite)]
+    return reals, bad
+
+
+def _cells(kind: Kind, text: pa.Array, bad: list[tuple[int, Reason]]) -> Iterator[int | float | None]:
+    pattern = _INTEGER if kind is Kind.INT else _REAL
+    for place, cell in enumerate(text.to_pylist()):
+        value: int | float | None = None
+        if cell is not None:
+            if not pattern.fullmatch(cell):
+                bad.append((place, Reason.TYPE))
+            elif kind is Kind.FLOAT:
+                value = float(cell)
+            else:
+                value = parse_integer(cell)
+                if value is None:
+                    bad.append((place, Reason.INT_RANGE))
+        yield value
+
+
+def _text_bytes(text: pa.Array) -> np.ndarray:
+    _, offsets, data = text.buffers()
+    if data is None:
+        return np.empty(0, np.uint8)
+    ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _make_decoder(schema: str, header: Sequence[str], limits: Limits) -> CsvDecoder:
+    return CsvDecoder(Schema.from_text(schema), header, limits=limits)
+
+
+__all__ = ["CsvDecoder", "read_header", "split_lines"]

@@ -1,0 +1,141 @@
+"""Analysis: the full pass of tf.Transform over the raw training rows, from a preprocessing_fn to a graph directory."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform.beam as tft_beam
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.beam.tft_beam_io import transform_fn_io
+from tensorflow_transform.tf_metadata import metadata_io
+from tfx_bsl.tfxio import tensor_adapter
+
+from schemas.errors import InputError
+from schemas.schema import Kind, Schema
+from transforms.graph import operations
+from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint, is_feature_name
+from transforms.graph.saved_model import canonicalize
+
+__all__ = ["AnalyzeGraph", "graph_fingerprint"]
+
+PreprocessingFn = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
+
+
+@dataclasses.dataclass
+class AnalyzeGraph(beam.PTransform):
+    """From a bounded PCollection of raw batches to a PCollection of one path: the graph directory, written.
+
+    `schema` is that of the serving environment: every column of it becomes a `SparseTensor` input, [rows, 1] with no
+    entry where the value is missing. The preprocessing_fn returns one number per row and feature, shape [rows] or
+    [rows, 1]; anything else raises `InputError` when the pipeline is built. The same batches in the same order give
+    the same bytes. `temp` is a directory that the workers can reach.
+    """
+
+    preprocessing_fn: PreprocessingFn
+    schema: Schema
+    output: str
+    temp: str
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
+        unpublished = f"{self.temp.rstrip('/')}/unpublished"
+        with tft_beam.Context(temp_dir=self.temp):
+            lists = batches | "Turn Columns Into Lists" >> beam.Map(columns_as_lists, self.schema)
+            graph = (lists, _adapter(self.schema)) | "Analyze" >> tft_beam.AnalyzeDataset(
+                OneNumberPerRow(self.preprocessing_fn)
+            )
+            return (
+                graph
+                | "Write Graph" >> transform_fn_io.WriteTransformFn(unpublished)
+                | "Publish Graph" >> beam.Map(_publish, unpublished, self.output, self.temp, self.schema.text())
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class OneNumberPerRow:
+    """A preprocessing_fn whose operations and outputs are checked; these become float32 or int64 tensors of [rows]."""
+
+    preprocessing_fn: PreprocessingFn
+
+    def __call__(self, inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        made = self.preprocessing_fn(inputs)
+        for name in made:
+            if not is_feature_name(name):
+                raise InputError(
+                    f"preprocessing_fn: output {name!r}: a feature's name is text without control characters; rename it"
+                )
+        outputs = {name: _one_number(name, tensor) for name, tensor in made.items()}
+        said = operations.forbidden(tf.compat.v1.get_default_graph().as_graph_def())
+        if said is not None:
+            raise InputError(f"preprocessing_fn: {said}")
+        return outputs
+
+
+def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
+    """Return the schema's columns as lists of one value, or of none where it is missing: tf.Transform's input form."""
+    arrays = []
+    for column in schema.columns:
+        array = batch.column(column.name)
+        offsets = np.zeros(len(array) + 1, np.int32)
+        np.cumsum(array.is_valid().to_numpy(zero_copy_only=False), out=offsets[1:])
+        values = array.drop_null() if array.null_count else array
+        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), values.cast(_list_value(column.kind))))
+    return pa.RecordBatch.from_arrays(arrays, schema=_list_schema(schema))
+
+
+def _list_value(kind: Kind) -> pa.DataType:
+    return pa.binary() if kind is Kind.BYTES else kind.value
+
+
+def _list_schema(schema: Schema) -> pa.Schema:
+    return pa.schema([pa.field(column.name, pa.list_(_list_value(column.kind))) for column in schema.columns])
+
+
+def _adapter(schema: Schema) -> tensor_adapter.TensorAdapterConfig:
+    representations = {}
+    for name in schema.names:
+        representation = schema_pb2.TensorRepresentation()
+        representation.varlen_sparse_tensor.column_name = name
+        representations[name] = representation
+    return tensor_adapter.TensorAdapterConfig(_list_schema(schema), representations)
+
+
+def _one_number(name: str, tensor: tf.Tensor) -> tf.Tensor:
+    if not isinstance(tensor, tf.Tensor):
+        raise InputError(
+            f"preprocessing_fn: output {name!r} is a {type(tensor).__name__}, wanted one number per row; "
+            "give missing values a default with transforms.missing.fill"
+        )
+    shape = tensor.shape
+    if shape.rank not in (1, 2) or (shape.rank == 2 and shape[1] != 1):
+        raise InputError(
+            f"preprocessing_fn: output {name!r} has shape {shape}, wanted [rows] or [rows, 1]; "
+            "return a vector's parts as features of their own"
+        )
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        raise InputError(
+            f"preprocessing_fn: output {name!r} is {tensor.dtype.name}, wanted a number; apply a vocabulary to strings"
+        )
+    flat = tf.reshape(tensor, [-1]) if shape.rank == 2 else tensor
+    return tf.cast(flat, tf.float32 if tensor.dtype.is_floating else tf.int64)
+
+
+def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str) -> str:
+    """Turn what tf.Transform wrote into a graph directory at `output`."""
+    source, target = pathlib.Path(unpublished), pathlib.Path(output)
+    canonicalize(source / SAVED_MODEL, temp)
+    operations.check_saved_model(source / SAVED_MODEL)
+    transformed = metadata_io.read_metadata(str(source / "transformed_metadata")).schema
+    kinds = {schema_pb2.FLOAT: "float", schema_pb2.INT: "int"}
+    features = [{"name": feature.name, "kind": kinds[feature.type]} for feature in transformed.feature]
+    described = {"features": sorted(features, key=lambda feature: feature["name"])}
+    (source / FEATURES).write_text(json.dumps(described, indent=1) + "\n")
+    (source / RAW_SCHEMA).write_text(schema_text)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(source, target)
+    return output

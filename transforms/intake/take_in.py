@@ -1,0 +1,45 @@
+"""Taking raw values in: decode, then validate. The one function that the batch jobs and the stream share."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.rejection import Rejection
+from schemas.schema import Schema
+from schemas.validation import validate
+from transforms.decode.decoding import Decoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Intake:
+    """The rows that a use case can go on with, and why the others cannot.
+
+    `rows` (int64) are the indices in the input of the rows in `batch`; with those of `rejections` they are all of the
+    input's rows, each once.
+    """
+
+    batch: pa.RecordBatch
+    rows: np.ndarray
+    rejections: list[Rejection]
+    unknown_fields: Mapping[str, int]
+
+
+def take_in(values: Sequence[bytes | None], decoder: Decoder, schema: Schema) -> Intake:
+    """Decode raw values and validate what was decoded; never raises for a value.
+
+    >>> from transforms.decode.json_decoder import JsonDecoder
+    >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT float_domain { min: 0 } }')
+    >>> intake = take_in([b'{"fare": -1}', b"{", b'{"fare": 2}'], JsonDecoder(schema), schema)
+    >>> intake.rows.tolist(), [(found.row, found.reason.value) for found in intake.rejections]
+    ([2], [(0, 'RANGE'), (1, 'JSON_SYNTAX')])
+    """
+    decoded = decoder(values)
+    validated = validate(decoded.batch, schema)
+    found = [dataclasses.replace(one, row=int(decoded.rows[one.row])) for one in validated.rejections]
+    rejections = sorted([*decoded.rejections, *found], key=lambda one: one.row)
+    rows = decoded.rows[validated.rows]
+    if len(rows) + len(rejections) != len(values):
+        raise AssertionError(f"{len(values)} values in, {len(rows)} rows and {len(rejections)} rejections out")
+    return Intake(validated.batch, rows, rejections, decoded.unknown_fields)
