@@ -26,7 +26,9 @@ from schemas import errors
 from schemas.errors import ArtifactError, OnegraphError, ServiceError
 
 # The path comes first: what the child imports, it finds where this process does.
-_CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models import trial_child as c; c.main()"
+_CHILD = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models.isolation import trial_child as c; c.main()"
+)
 _LOOK_S, _BURY_S = 0.05, 5.0
 _WARM_AFTER_S = 10.0  # a job that has just started needs the processor itself
 _PAGE = os.sysconf("SC_PAGE_SIZE")
