@@ -23,7 +23,10 @@ from schemas.rejection import Reason
 _SLICE_S = 1.0  # how long one look at the child takes
 Probe = Callable[[Sequence[bytes | None]], object]
 # The path comes first: what the child imports, it finds where this process does.
-_CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models.isolation import isolation_child as c; c.main()"
+_CHILD = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+    "from models.isolation import isolation_child; isolation_child.main()"
+)
 
 
 @dataclasses.dataclass(frozen=True)
