@@ -9,8 +9,8 @@ from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
-from beam_jobs.kafka.clients.clients import open_producer
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.clients.choice import open_producer
+from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from models import use_case

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 from beam_jobs.cli.settings import Tail
 from beam_jobs.cli.terminal_text import shown
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.records import Header
 from schemas.errors import UsageError
 

@@ -4,8 +4,8 @@ import pytest
 from kafka.admin import ACLOperation, ResourceType
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from schemas.errors import ServiceError

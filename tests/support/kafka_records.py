@@ -5,7 +5,7 @@ from typing import Any
 
 import kafka
 
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Producer
 from beam_jobs.kafka.records import Records
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Writing
 
-from beam_jobs.kafka.connecting import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import refused_records, unusable_topic
-from beam_jobs.kafka.kafka_python.client import MAX_REQUEST_BYTES, PartitionCounts
+from beam_jobs.kafka.kafka_python.consumer import MAX_REQUEST_BYTES, PartitionCounts
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S
 from beam_jobs.kafka.librdkafka.options import shared_options
 from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError

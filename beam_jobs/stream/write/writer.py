@@ -9,11 +9,11 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide

@@ -15,8 +15,8 @@ from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners

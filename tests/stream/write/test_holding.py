@@ -10,8 +10,8 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.kafka.errors import Unavailable
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures

@@ -8,9 +8,9 @@ import apache_beam as beam
 import kafka
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.kafka_python.consumer import partition_of
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners

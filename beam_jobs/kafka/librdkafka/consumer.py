@@ -16,11 +16,11 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
-from beam_jobs.kafka.connecting import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable, offsets_lost, undecodable, unusable_topic
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES, POLL_BYTES
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
+from beam_jobs.kafka.kafka_python.consumer import FETCH_BYTES, POLL_BYTES
+from beam_jobs.kafka.kafka_python.consumer import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S
 from beam_jobs.kafka.librdkafka.options import shared_options
 from beam_jobs.kafka.librdkafka.producer import Delivery, Producer
 from schemas.errors import ServiceError

@@ -13,10 +13,10 @@ import kafka
 from kafka import errors
 from kafka.partitioner.default import murmur2
 
-from beam_jobs.kafka.connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import OffsetsLost, offsets_lost, refused_records, undecodable, unusable_topic
 from beam_jobs.kafka.kafka_python import batches, commits, decoding, outage
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S, connect, one_line
 from beam_jobs.kafka.kafka_python.polling import ByteBudget
 from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError
