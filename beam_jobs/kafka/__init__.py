@@ -1,0 +1,1 @@
+"""What every Kafka client shares: connection, records, errors, protocols. Imports: schemas."""

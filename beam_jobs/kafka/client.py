@@ -1,7 +1,7 @@
 """What a Kafka client must do for the jobs, whichever library stands behind it, and how large its pieces are.
 
 `kafka_python` and `librdkafka` implement these protocols with every lossy default of their library set off. Whatever a
-library raises comes out as `ServiceError`, one line that names the servers; `Unavailable` where trying again may help.
+library raises comes out as `ServiceError`, one line that names the servers; `Unavailable` if trying again may help.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ DELIVERY_S = 120.0  # how long a producer tries to send a record
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
 POLL_BYTES = 8 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
-BATCH_BYTES = 900_000  # of a batch that is sent; Kafka takes 1,048,588 where a topic says nothing else
+BATCH_BYTES = 900_000  # of a batch that is sent; Kafka takes 1,048,588 by default
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides, see `topics.Topic.max_message_bytes`
 
 
@@ -46,7 +46,7 @@ class Consumer(Protocol):
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
         """Return records as soon as there are any, in the order of each partition.
 
-        Raises `OffsetsLost` where the log no longer has the next offset. The records that reach `max_bytes` are the
+        Raises `OffsetsLost` if the log no longer has the next offset. The records that reach `max_bytes` are the
         last ones: one record with kafka-python, with librdkafka those that are taken together, 64 at most.
         """
 
@@ -88,13 +88,13 @@ class Producer(Protocol):
     delivery_s: float
 
     def partition_count(self, topic: str, at_least: int = 0) -> int:
-        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
+        """Return how many partitions a topic has; raises `ServiceError` if there is no such topic.
 
-        Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
+        If that is fewer than `at_least`, the broker is asked now and then whether it has grown.
         """
 
     def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> Sequence[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""
 
     def close(self) -> None:
-        """Close the connections; what nobody waited for may be lost."""
+        """Close the connections; what was not waited for may be lost."""

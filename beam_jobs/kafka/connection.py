@@ -1,6 +1,6 @@
 """How to reach Kafka and who we are there: plain values that may travel, never a secret.
 
-Passwords and tokens are named, by file or environment variable, and read where a client is made: in the worker, each
+Passwords and tokens are named, by file or environment variable, and read when a client is made: in the worker, each
 time. What is pickled, printed or stored in a job graph holds the names only.
 """
 
@@ -22,7 +22,7 @@ _TOKEN_COMMAND_S = 10.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Connection:
-    """Servers, transport and identity. Files and variables are those of the machine where a client is made.
+    """Servers, transport and identity. Files and variables are those of the machine on which a client is made.
 
     The fields are spelled as the options of `settings.Broker`. `check` says whether they go together.
     """

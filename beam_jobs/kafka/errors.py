@@ -63,7 +63,7 @@ def undecodable(servers: Connection | str, topic: str, partition: int, first: in
 
 
 def refused_records(where: str, first: str, last: str, why: str) -> ServiceError:
-    """The error for one record or for some of which a broker does not say which; both are named by their events."""
+    """The error for one record, or for some if the broker does not say which; both are named by their events."""
     records = f"the record of {first}" if first == last else f"one or more of the records of {first} to {last}"
     return ServiceError(
         f"{where} refused {records}: {why}; nothing behind it was committed: mend the topic's settings, then start "
@@ -72,7 +72,7 @@ def refused_records(where: str, first: str, last: str, why: str) -> ServiceError
 
 
 def not_acknowledged(where: str, timeout_s: float) -> ServiceError:
-    """The error for a batch of which the broker has said nothing in time."""
+    """The error for a batch that the broker did not answer in time."""
     return ServiceError(
         f"{where} did not acknowledge a batch within {timeout_s:g} s; nothing behind it was committed, start again "
         "once the broker is well"

@@ -30,7 +30,7 @@ def partition_of_event(key: bytes | None, number: int, count: int) -> int:
 def partition_of_answer(source: int, key: bytes | None, count: int) -> int:
     """Return the partition of what answers an event of partition `source`: the same number, so that order is kept.
 
-    Where the topic has none of that number, it is that of the event's key.
+    If the topic has none of that number, it is that of the event's key.
 
     >>> partition_of_answer(2, b"taxi", 4), partition_of_answer(7, b"taxi", 4), partition_of_answer(7, None, 4)
     (2, 3, 3)
@@ -46,7 +46,7 @@ class GrowthWatch:
         self._asked: dict[str, float] = {}
 
     def due(self, topic: str) -> bool:
-        """Say so, and count the period anew if it is."""
+        """Return whether it is time, and begin the next period if so."""
         now = time.monotonic()
         if now - self._asked.get(topic, -self._period_s) < self._period_s:
             return False

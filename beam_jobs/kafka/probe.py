@@ -1,4 +1,4 @@
-"""A broker probed before a client is made: does it answer, over TLS where wanted, and does it take our login?
+"""A broker probed before a client is made: does it answer, over TLS if wanted, and does it take our login?
 
 Clients hide the reason of a refusal behind a timeout. The probe sends four requests of Kafka's protocol by itself and
 names the reason at once.
@@ -44,7 +44,7 @@ def wait_for_broker(connection: Connection, connect_s: float) -> dict[str, Any]:
 
 
 def probe(connection: Connection, context: ssl.SSLContext | None, login: dict[str, Any]) -> str:
-    """Return why none of the servers takes a connection, or nothing where one does.
+    """Return why none of the servers takes a connection, or nothing if one does.
 
     `login` are kafka-python's options of the login. Raises `ServiceError` for what waiting does not cure: a certificate
     or a login that is refused, a server that speaks something else.

@@ -8,7 +8,7 @@ Header = tuple[str, bytes | None]
 
 
 class Record(NamedTuple):
-    """One record as it was read, for those who look at one after the other."""
+    """One record as it was read, for code that looks at one after the other."""
 
     topic: str
     partition: int
@@ -23,7 +23,7 @@ class Record(NamedTuple):
 class Polled:
     """Records that came, by column: entry i of every list belongs to record i, those of a partition in their order.
 
-    `timestamps_ms` is -1 where a record has none.
+    `timestamps_ms` is -1 for a record that has none.
     """
 
     partitions: list[int] = dataclasses.field(default_factory=list)
@@ -78,7 +78,7 @@ class Records:
         return len(self.values)
 
     def source(self, row: int) -> str:
-        """Return which event a record answers, as topic/partition/offset, or its number where that is not known."""
+        """Return which event a record answers, as topic/partition/offset, or its number if that is not known."""
         if self.source_offsets is None:
             return f"number {row}"
         return f"{self.source_topic}/{self.source_partitions[row]}/{self.source_offsets[row]}"

@@ -8,7 +8,7 @@ from beam_jobs.cli.settings import ReplayRejected
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
 from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.groups.positions import one_at_a_time
+from beam_jobs.kafka.groups.takeover import one_at_a_time
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.partitions import partition_of_answer
 from beam_jobs.kafka.records import Header, Record, Records

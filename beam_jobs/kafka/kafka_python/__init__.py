@@ -1,0 +1,1 @@
+"""Clients over kafka-python. Imports: beam_jobs.kafka, schemas."""

@@ -1,4 +1,4 @@
-"""Record batches that hurt: decompression has a limit, header names may be any bytes, and what fails says where.
+"""Record batches that do harm: decompression has a limit, header names may be any bytes, a failure says where it is.
 
 kafka-python decompresses without a limit, gives up a whole batch for one header name that is not UTF-8, and does not
 say which batch it was. `install` puts our batch class in the place of the library's, for every consumer of the process.

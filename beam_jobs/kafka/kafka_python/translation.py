@@ -1,4 +1,4 @@
-"""What kafka-python raises, as our errors: one line each, and `Unavailable` where trying again may help."""
+"""What kafka-python raises, as our errors: one line each, and `Unavailable` if trying again may help."""
 
 import contextlib
 from collections.abc import Iterator

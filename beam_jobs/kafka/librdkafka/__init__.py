@@ -1,0 +1,1 @@
+"""Clients over librdkafka. Imports: beam_jobs.kafka, schemas."""

@@ -258,7 +258,7 @@ class Consumer(client.Consumer):
             raise self._error(doing, error.args[0], _OUTDATED) from None
 
     def _check_group(self, doing: str) -> None:
-        """Raise where the group's access list is in the way: that comes as records do, the question has no answer."""
+        """Raise if the group's access list refuses us: the refusal comes as records do, the request has no answer."""
         message = None if self._at else self._consumer.poll(0)
         error = message.error() if message is not None else None
         if error is not None and error.code() in _DENIED:

@@ -13,7 +13,7 @@ from beam_jobs.kafka.kafka_python.commits import known_id
 from beam_jobs.kafka.kafka_python.translation import admin_client
 from schemas.errors import ServiceError
 
-DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
+DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes by default
 HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with much to spare
 _FOREVER = str(2**63 - 1)
 _SIZE = "max.message.bytes"
@@ -25,7 +25,7 @@ _CLEANUP = "cleanup.policy"
 class Topic:
     """A topic; `settings` are Kafka's own names and values, of an existing topic all of them.
 
-    `id` is that of an existing topic, None where the broker has no ids (before Kafka 2.8).
+    `id` is that of an existing topic, None if the broker has no ids (before Kafka 2.8).
     """
 
     name: str
@@ -36,19 +36,19 @@ class Topic:
     @property
     def max_message_bytes(self) -> int:
         """The largest batch that the topic takes."""
-        return int(self._said()[_SIZE])
+        return int(self._given()[_SIZE])
 
     @property
     def broker_time(self) -> bool:
         """Whether the broker stamps its records itself, with the time at which they came."""
-        return self._said().get(_TIME) == "LogAppendTime"
+        return self._given().get(_TIME) == "LogAppendTime"
 
     @property
     def cleanup_policy(self) -> str:
         """What the broker does with old records: `delete`, `compact`, or both."""
-        return self._said().get(_CLEANUP) or "delete"
+        return self._given().get(_CLEANUP) or "delete"
 
-    def _said(self) -> Mapping[str, str]:
+    def _given(self) -> Mapping[str, str]:
         if not self.settings:  # the client library hides a broker's refusal
             raise not_allowed("the brokers", "DescribeConfigs of", self.name)
         return self.settings
@@ -112,9 +112,9 @@ def for_scoring(
 
 
 def check_written(topics: Sequence[Topic]) -> None:
-    """Raise `ServiceError` where an existing topic that a job writes to is compacted, alone or besides deletion.
+    """Raise `ServiceError` if an existing topic that a job writes to is compacted, alone or besides deletion.
 
-    Its broker takes no record without a key, and drops all but the newest record of a key. The source may be such one.
+    Its broker takes no record without a key, and drops all but the newest record of a key. The source may be one.
     """
     for topic in topics:
         policy = topic.cleanup_policy
@@ -127,7 +127,7 @@ def check_written(topics: Sequence[Topic]) -> None:
 
 
 def check_rejected(source: Topic, rejected: Topic) -> None:
-    """Raise `ServiceError` where an existing topic would lose rejected records, or refuse or change them."""
+    """Raise `ServiceError` if an existing topic would lose rejected records, or refuse or change them."""
     wanted = for_scoring(source.name, "", rejected.name, 1, source.max_message_bytes)[-1].settings
     bad = [
         f"{name} is {rejected.settings.get(name)}, wanted {value}"

@@ -48,12 +48,12 @@ class EventGatherer:
         return self._consumer.full
 
     def caught_up(self) -> set[int]:
-        """Return the partitions that are read to the end, as far as the broker's last answer tells."""
+        """Return the partitions that are read to the end, as far as the broker's last answer says."""
         ends = self._consumer.high_waters()
         return {partition for partition, offset in self._next.items() if ends.get(partition, offset + 1) <= offset}
 
     def lag(self) -> dict[int, int]:
-        """Return how many offsets each partition has ahead, as far as the broker's last answer tells."""
+        """Return how many offsets each partition has ahead, as far as the broker's last answer says."""
         ends = self._consumer.high_waters()
         return {p: max(ends[p] - offset, 0) for p, offset in self._next.items() if p in ends}
 

@@ -1,4 +1,4 @@
-"""The one consumer that a group of partitions has in a process: opened, looked after, opened anew."""
+"""The one consumer that a group of partitions has in a process: opened, watched, and opened again after a failure."""
 
 import contextlib
 import logging
@@ -82,7 +82,7 @@ class GroupReader:
         self._gatherer.go_to(at)
 
     def next_batch(self, timeout_s: float, stop: Mapping[int, int] | None) -> EventBatch:
-        """Return what came within `timeout_s`; goes on behind lost offsets where the job accepts their loss."""
+        """Return what came within `timeout_s`; goes on behind lost offsets if the job accepts their loss."""
         try:
             batch = self._gatherer.next_batch(timeout_s, stop)
         except OffsetsLost as lost:
@@ -100,24 +100,24 @@ class GroupReader:
         return self._gatherer.caught_up()
 
     def lag(self) -> dict[int, int]:
-        """Return how many offsets each partition is behind its end, as far as the broker's last answer tells."""
+        """Return how many offsets each partition is behind its end, as far as the broker's last answer says."""
         return self._gatherer.lag()
 
     def pulse_due(self) -> bool:
-        """Say whether it is time to say how far reading is, events or not; at once, then every few seconds."""
+        """Return whether it is time to report how far reading is, events or not; at once, then every few seconds."""
         due = time.monotonic() - self._pulsed >= _PULSE_S
         if due:
             self._pulsed = time.monotonic()
         return due
 
     def look_due(self) -> bool:
-        """Say whether it is time to look for new partitions and for some that stand still."""
+        """Return whether it is time to look for new partitions and for some that stand still."""
         return time.monotonic() - self._looked >= min(self._source.look_s, self._source.stall_s / 2)
 
     def look_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
-        """Open the consumer anew where a partition stalls; return where to begin in partitions that are new.
+        """Open the consumer again if a partition stalls; return where to begin in partitions that are new.
 
-        A new partition is read from its start, or from where the group was with it. Reading that has an end has none.
+        A new partition is read from its start, or from the group's offset of it. Reading that has an end takes in none.
         """
         self._looked = time.monotonic()
         try:
@@ -129,21 +129,21 @@ class GroupReader:
     def _looked_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
         assert self._consumer is not None
         # The partitions first: with them the library learns which leaders have moved. Before it knows, it asks the old
-        # ones for their ends again and again until its time is up, and nobody reads meanwhile.
-        there = self._consumer.find_partitions() if stop is None else ()
+        # ones for their ends again and again until its time is up, and nothing is read meanwhile.
+        partitions = self._consumer.find_partitions() if stop is None else ()
         ends = self._consumer.end_offsets(sorted(at)) if stop is None else stop
         stalled = self._watch.stalled(at, ends, self._busy, self._looked)
         self._busy = False
         if stalled:
             _log.warning("topic %r: partitions %s stand still behind their end: read anew", self._source.topic, stalled)
             measures.count("reopens")
-            fresh = open_consumer(self._source.servers, self._source.topic)  # before the old one is let go
+            fresh = open_consumer(self._source.servers, self._source.topic)  # before the old one is closed
             self.close()
             self._consumer = fresh
             self.go_to(at)
         if stop is not None:
             return {}
-        new = [p for p in there if p % self._source.partition_groups == self._index and p not in at]
+        new = [p for p in partitions if p % self._source.partition_groups == self._index and p not in at]
         if not new:
             return {}
         asking = open_consumer(self._source.servers, self._source.topic, self._source.group)
