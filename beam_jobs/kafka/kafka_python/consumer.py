@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from beam_jobs.kafka.kafka_python.translation import one_line, why_unusable
 from beam_jobs.kafka.records import Polled
 from schemas.errors import ServiceError
 
-_columns_of = operator.itemgetter(1, 3, 4, 6, 7, 8)  # of kafka-python's ConsumerRecord, those of `Polled`
+_FIELDS = 1, 3, 4, 6, 7, 8  # of kafka-python's ConsumerRecord, those that are the columns of `Polled`
 
 
 class Consumer(client.Consumer):
@@ -173,5 +172,5 @@ class Consumer(client.Consumer):
 
 def _polled(runs: Iterable[Sequence[Any]]) -> Polled:
     """Return the library's records, of which each run is of one partition, by column."""
-    rows = map(_columns_of, itertools.chain.from_iterable(runs))
-    return Polled(*map(list, zip(*rows, strict=True)))
+    fields = list(zip(*itertools.chain.from_iterable(runs), strict=True))  # a third faster than taking only some
+    return Polled(*(list(fields[field]) for field in _FIELDS)) if fields else Polled()
