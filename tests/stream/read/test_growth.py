@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import GrowthWatch, partition_of
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.kafka.partitions import partition_of_key
+from beam_jobs.kafka.records import Records
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter, Sink
 from tests.support.kafka_records import add_partitions, read
 
@@ -53,16 +54,10 @@ def test_a_partition_that_was_added_to_all_topics_is_written_to_and_the_others_s
 
 
 def test_a_partition_that_only_the_source_has_goes_by_its_keys_and_the_others_stay(sink, broker):
-    key = next(key for key in (b"%d" % number for number in range(9)) if partition_of(key, 2) == 1)
+    key = next(key for key in (b"%d" % number for number in range(9)) if partition_of_key(key, 2) == 1)
     producer = open_producer(sink.servers)
     try:
         write(producer, sink, (0, key, b"0"), (2, key, b"1"), (1, None, b"2"), (2, None, b"3"))
     finally:
         producer.close()
     assert where(broker, sink.predictions_topic) == {b"0": 0, b"1": 1, b"2": 1, b"3": 0}
-
-
-def test_a_topic_is_asked_for_at_once_and_then_now_and_then():
-    watch = GrowthWatch(period_s=3600)
-    assert [watch.due("a"), watch.due("a"), watch.due("b")] == [True, False, True]
-    assert [GrowthWatch(period_s=0).due("a") for _ in range(2)] == [True, True]
