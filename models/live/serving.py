@@ -42,7 +42,7 @@ class Part:
     rejections: list[Rejection]
 
     def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "Part":
-        """Return the part with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
+        """Return the part with only the scored rows `kept` (int64); `refused` are the others, counted like them."""
         more = [dataclasses.replace(one, row=int(self.rows[one.row])) for one in refused]
         scored = Scored(self.scored.features[kept], self.scored.scores[kept])
         return Part(self.variant, self.rows[kept], scored, self.rejections + more)
@@ -68,7 +68,7 @@ class Lane:
         return owner in self._wanted.owners
 
     def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[Part]:
-        """Yield a part per variant: a shadow scores every row, the others those that they decide on.
+        """Yield a part per variant: a shadow scores every row, the others those that they decide on (`owners`, int64).
 
         One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; if
         a decider does, what is wrong with the whole batch is raised.

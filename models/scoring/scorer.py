@@ -134,7 +134,7 @@ class Scorer:
         return features, rows, rejections
 
     def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
-        """Score what can be scored of rows of features; returns what `score_rows` does."""
+        """Score what can be scored of features, float32 [rows, features]; returns what `score_rows` does."""
         scores, rows, failed = halved(
             len(features),
             lambda start, end: self._scores(features[start:end]),
