@@ -10,10 +10,11 @@ from typing import Any
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.written_files import REJECTED, WORK, Written, by_reason, name_all
 from models.training import labels
-from models.training.training_set import FORMAT, KIND
+from models.training.training_set import FORMAT
 from models.use_case import UseCase
 from schemas import fingerprint
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import InputError, OnegraphError
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
@@ -107,4 +108,6 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
         "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
         "rejected_by_reason": by_reason(written.rejected_counts),
     }
-    artifact.complete(path, KIND, {**facts, **counted, "fingerprint": artifact.content_id(content)})
+    artifact.complete(
+        path, ArtifactKind.TRAINING_SET, {**facts, **counted, "fingerprint": artifact.content_id(content)}
+    )

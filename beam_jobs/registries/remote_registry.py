@@ -17,10 +17,10 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from beam_jobs.process.private_folder import private_folder
-from models.registry.pointer import LARGEST, read_live
-from models.registry.registry import LIVE, Pointer, Registry
-from models.scoring.scorer import KIND
+from models.registry.pointer import LARGEST, LIVE_FILE, Pointer, read_live
+from models.registry.registry import Registry
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, OnegraphError, ServiceError, UsageError
 from schemas.plain_files import open_plain
@@ -92,10 +92,10 @@ class RemoteRegistry(Registry):
         with self._reading():
             if not is_remote(self._place):
                 return read_live(pathlib.Path(self._place))
-            if not FileSystems.exists(f"{self._place}/{LIVE}"):
+            if not FileSystems.exists(f"{self._place}/{LIVE_FILE}"):
                 return None
-            text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
-            return Pointer.from_text(text, f"{self._place}/{LIVE}")
+            text = self._read(f"{self._place}/{LIVE_FILE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._place}/{LIVE_FILE}")
 
     def standing(self) -> NoReturn:
         raise self._read_only()
@@ -133,7 +133,7 @@ class RemoteRegistry(Registry):
         if target.exists() or pathlib.PurePath(bundle).name != bundle:
             return
         if not is_remote(self._place):  # said of the files that people know, and of those that are too many
-            artifact.open_artifact(source, KIND, self._trusted).verify(still_wanted)
+            artifact.open_artifact(source, ArtifactKind.BUNDLE, self._trusted).verify(still_wanted)
         if not self._exists(f"{source}/{artifact.MARKER}"):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
@@ -150,7 +150,7 @@ class RemoteRegistry(Registry):
         for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
             if name != artifact.SIGNATURES or self._exists(f"{source}/{name}"):
                 _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1, still_wanted))
-        opened = artifact.open_artifact(folder, KIND, self._trusted)
+        opened = artifact.open_artifact(folder, ArtifactKind.BUNDLE, self._trusted)
         for name, entry in opened.manifest["files"].items():
             _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
         opened.verify(still_wanted)

@@ -30,9 +30,9 @@ from beam_jobs.runners import dataflow
 from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
 from models import use_case as use_cases
 from models.spec import SPLITS
-from models.training.training_set import KIND
 from models.use_case import UseCase
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 from schemas.heeded import unheeded
 from schemas.schema import SERVING, TRAINING
@@ -65,7 +65,7 @@ def run(settings: Settings) -> dict[str, Any]:
     """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
     use_case, files = check(settings)
     options = _options(settings)
-    path = artifact.create(settings.output, KIND).absolute()
+    path = artifact.create(settings.output, ArtifactKind.TRAINING_SET).absolute()
     try:
         (path / WORK).mkdir()
         with progress.step("read the raw rows and analyze the train split"):
@@ -171,7 +171,7 @@ def _options(settings: Settings) -> Options:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    manifest = artifact.open_artifact(path, KIND).manifest
+    manifest = artifact.open_artifact(path, ArtifactKind.TRAINING_SET).manifest
     names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
     limits = json.loads((path / ANOMALIES).read_text())["limits"]
     return {"path": str(path), **{name: manifest[name] for name in names}, "limits": limits}

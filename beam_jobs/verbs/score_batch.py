@@ -17,13 +17,12 @@ from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_reg
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
 from models.scoring.explanation import Explanation
-from models.scoring.scorer import KIND as BUNDLE
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import OnegraphError, UsageError
 from schemas.schema import SERVING, Schema
 
-KIND = "predictions"
 WRITTEN = "written.json"
 
 
@@ -33,7 +32,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     _explanation(settings)
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
-    opened = artifact.open_artifact(bundle, BUNDLE)
+    opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     if opened.manifest["use_case"] != settings.use_case:
         raise UsageError(
             f"bundle {bundle.name} is of use case {opened.manifest['use_case']}, --use-case is {settings.use_case}; "
@@ -49,7 +48,7 @@ def run(settings: Settings) -> dict[str, Any]:
     """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
     bundle, files = check(settings)
     options = _options(settings)
-    path = artifact.create(settings.output, KIND).absolute()
+    path = artifact.create(settings.output, ArtifactKind.PREDICTIONS).absolute()
     try:
         (path / WORK).mkdir()
         with progress.step("score"):
@@ -98,7 +97,7 @@ def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dic
         "rows": {"read": rows_read, "scored": scored, "rejected": rejected},
         "rejected_by_reason": by_reason(written.rejected_counts),
     }
-    artifact.complete(path, KIND, facts)
+    artifact.complete(path, ArtifactKind.PREDICTIONS, facts)
     return {"path": str(path), **facts}
 
 

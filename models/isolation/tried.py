@@ -19,19 +19,17 @@ from typing import Any
 import numpy
 import pyarrow
 import tensorflow as tf
-import xgboost
 
+from models.families.family import family_of
 from schemas import fingerprint
 
 _LOOK_S, _PATIENCE_S = 0.1, 120.0
 _LOCK = ".lock"
-_VERSIONS = [
-    platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__, xgboost.__version__,
-]  # fmt: skip
+_VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__]
 
 
 class TriedBundles:
-    """What was tried and survived; in a folder that is this user's alone, or where there is none, in memory."""
+    """What was tried and survived; in a folder that is this user's alone, or if there is none, in memory."""
 
     def __init__(self, folder: pathlib.Path | None = None):
         self._folder = folder
@@ -41,7 +39,7 @@ class TriedBundles:
         return name in self._names or (self._folder is not None and (self._folder / name).exists())
 
     def add(self, name: str) -> None:
-        """Remember it; where the folder cannot be written to, for as long as this process lives."""
+        """Remember it; if the folder cannot be written to, for as long as this process lives."""
         self._names.add(name)
         if self._folder is not None:
             with contextlib.suppress(OSError):
@@ -68,10 +66,14 @@ class TriedBundles:
             yield
 
 
-def name_of(manifest: Mapping[str, Any], check: Any) -> str:
-    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries."""
+def name_of(manifest: Mapping[str, Any], family: str, check: Any) -> str:
+    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries.
+
+    Those of the model's family are among the libraries.
+    """
     checked = fingerprint.of_bytes(pickle.dumps(check))
-    return fingerprint.of_json([fingerprint.of_json(manifest), checked, _VERSIONS])
+    versions = [*_VERSIONS, *family_of(family).versions().values()]
+    return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])
 
 
 def _locked(lock: int) -> bool:
