@@ -15,9 +15,10 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs.runners import dataflow, worker_pool
+from beam_jobs.runners import dataflow
 from beam_jobs.runners.flink_options import FLINK_OPTIONS
-from beam_jobs.runners.frozen_heap import frozen_heap
+from beam_jobs.runners.in_process import worker_threads
+from beam_jobs.runners.in_process.frozen_heap import frozen_heap
 from beam_jobs.runners.patches import runner_metrics
 from beam_jobs.runners.patches.state_sampling import short_sampling
 from schemas.errors import OnegraphError, ServiceError, UsageError
@@ -166,7 +167,7 @@ def _workers(options: beam_options.PipelineOptions) -> Iterator[None]:
     if not loopback and not (runner == "PrismRunner" and portable.environment_type is None):
         yield
         return
-    with worker_pool.serve() as address:
+    with worker_threads.serve() as address:
         portable.environment_type = "EXTERNAL"
         portable.environment_config = address
         yield

@@ -7,7 +7,7 @@ from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
 from beam_jobs.registries import first_loads
-from beam_jobs.registries.remote_registry import check_writable, open_registry
+from beam_jobs.registries.copied_registry import check_writable, open_registry
 from beam_jobs.verbs.release import generation, generation_text, now, variants_text, who
 from models.isolation.bundle_trial import try_bundle
 from models.registry.registry import Registry, describe_bundle

@@ -6,7 +6,7 @@ from typing import Any
 
 from beam_jobs.cli.settings import Release
 from beam_jobs.registries import first_loads
-from beam_jobs.registries.remote_registry import check_writable
+from beam_jobs.registries.copied_registry import check_writable
 from models.registry.bundle import check_releasable
 from models.registry.registry import Pointer, Registry
 from models.variants.variants import CHALLENGER, CHAMPION

@@ -3,7 +3,7 @@
 from typing import Any
 
 from beam_jobs.cli.settings import Rollback
-from beam_jobs.registries.remote_registry import check_writable
+from beam_jobs.registries.copied_registry import check_writable
 from beam_jobs.verbs.release import describe, generation, now, who
 from models.registry.registry import Registry
 from models.variants.variants import CHAMPION

@@ -13,7 +13,7 @@ from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_fil
 from beam_jobs.batch.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
-from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_registry
+from beam_jobs.registries.copied_registry import BundlePlace, absolute, open_registry
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
 from models.scoring.explanation import Explanation

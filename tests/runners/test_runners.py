@@ -19,8 +19,9 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.worker import statesampler
 from apache_beam.transforms.core import RestrictionProvider
 
-from beam_jobs.runners import runners, worker_pool
+from beam_jobs.runners import runners
 from beam_jobs.runners.flink_options import FLINK_OPTIONS
+from beam_jobs.runners.in_process import worker_threads
 from schemas.errors import InputError, OnegraphError, ServiceError, UsageError
 
 
@@ -195,7 +196,7 @@ def test_a_job_of_many_bundles_keeps_one_of_each_metric():
 
 
 def test_workers_listen_on_loopback_only():
-    with worker_pool.serve() as address:
+    with worker_threads.serve() as address:
         assert address.startswith("127.0.0.1:")
         assert listeners(int(address.partition(":")[2])) in (["0100007F"], ["0000000000000000FFFF00000100007F"])
 
