@@ -15,7 +15,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.registries import copied_registry
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.stream.job import flink, group, metrics
 from beam_jobs.stream.job.pipeline import (
@@ -65,7 +65,7 @@ def check(settings: ScoreStream) -> None:
     event_times(settings)
     values = value_format(settings)
     explanation(settings)
-    registry = copied_registry.open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
