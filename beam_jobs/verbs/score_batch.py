@@ -16,7 +16,8 @@ from beam_jobs.cli.settings import ScoreBatch as Settings
 from beam_jobs.registries.opening import BundleReference, open_registry
 from beam_jobs.registries.registry_address import absolute
 from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.runners import counters, pipeline_options
 from models.scoring.explanation import Explanation
 from models.scoring.scorer import KIND as BUNDLE
 from schemas.artifacts import artifact
