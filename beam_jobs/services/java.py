@@ -3,7 +3,6 @@
 Imports the standard library only: `scripts/setup` calls it before anything else is known to work.
 """
 
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -13,6 +12,7 @@ import subprocess
 import tempfile
 
 from schemas.errors import ServiceError
+from schemas.file_lock import locked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLDEST_JAVA = 17
@@ -65,8 +65,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         )
     wanted = hashlib.sha256(pom.read_bytes()).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder.parent / f"{folder.name}.lock"):
         if _marked(folder) != wanted:
             _copy_jars(pom, folder, wanted)
     return folder
