@@ -121,6 +121,8 @@ def test_a_folder_without_a_cluster(tmp_path):
     assert not local_flink.stop(tmp_path / "missing")
     with pytest.raises(ServiceError, match="no Flink was ever started here"):
         _ = now.beam_args
+    with pytest.raises(ServiceError, match=r"Flink is not up; `onegraph services up --flink` starts or repairs it"):
+        local_flink.cluster(tmp_path)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path):
