@@ -115,7 +115,7 @@ def test_the_job_is_the_one_of_its_name_that_was_not_there_before(server, result
 def test_a_job_that_flink_does_not_take_says_why(server):
     refused = Result(error=RuntimeError("schemas.errors.ServiceError: no slots"))
     refused.may_end.set()
-    with pytest.raises(ServiceError, match="^no slots$"):
+    with pytest.raises(ServiceError, match=r"^no slots$"):
         FlinkJob("fares", refused, server.client(), unsaid)
 
 

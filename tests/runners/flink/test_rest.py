@@ -35,16 +35,15 @@ def test_tasks_are_waited_for_and_not_for_ever():
 
 
 def test_a_job_that_does_not_end_is_waited_for_and_not_for_ever():
-    with rest_server(jobs=[listed("a", "trips", "RUNNING")]) as server:
-        with pytest.raises(ServiceError, match="Flink job a is RUNNING after 0 s, wanted CANCELED or FAILED or FINI"):
-            server.client().wait_for_end("a", 0)
+    said = "Flink job a is RUNNING after 0 s, wanted CANCELED or FAILED or FINISHED"
+    with rest_server(jobs=[listed("a", "trips", "RUNNING")]) as server, pytest.raises(ServiceError, match=said):
+        server.client().wait_for_end("a", 0)
 
 
 def test_a_savepoint_that_cannot_be_written_is_told_and_the_job_runs_on():
-    with rest_server(
-        jobs=[listed("a", "trips", "RUNNING")], no_savepoint="Caused by: java.io.IOException: disk"
-    ) as server:
-        with pytest.raises(ServiceError, match="no savepoint: Caused by: java.io.IOException: disk; the job runs on"):
+    cause = "Caused by: java.io.IOException: disk"
+    with rest_server(jobs=[listed("a", "trips", "RUNNING")], no_savepoint=cause) as server:
+        with pytest.raises(ServiceError, match=f"no savepoint: {cause}; the job runs on"):
             server.client().stop("a", None)
         assert server.client().state("a") == "RUNNING"
 
