@@ -45,11 +45,11 @@ def check_stream(options: beam_options.PipelineOptions, registry: str, servers: 
 
     Its workers see neither a registry nor a broker of this machine.
     """
-    found = options.get_all_options()
-    missing = [name for name in _REQUIRED if not found.get(name)]
+    given = options.get_all_options()
+    missing = [name for name in _REQUIRED if not given.get(name)]
     if missing:
         raise UsageError(f"--runner dataflow wants {', '.join(f'--{name}=' for name in missing)}; {_HOW}")
-    if not (found.get("sdk_container_image") or found.get("setup_file")):
+    if not (given.get("sdk_container_image") or given.get("setup_file")):
         raise UsageError(f"--runner dataflow wants --sdk_container_image=, the image of deploy/dataflow; {_HOW}")
     if FileSystems.get_scheme(registry) is None:
         raise UsageError(

@@ -91,9 +91,9 @@ def our_names(owners: Mapping[str, list[str]]) -> Finding:
 
 
 def _python(version: tuple[int, int]) -> Finding:
-    found = platform.python_version() if version in ((3, 11), (3, 12)) else None
+    fitting = platform.python_version() if version in ((3, 11), (3, 12)) else None
     return Finding(
-        "Python", found, advice=f"{platform.python_version()}, wanted 3.11 or 3.12: {_SET_UP} with PYTHON set"
+        "Python", fitting, advice=f"{platform.python_version()}, wanted 3.11 or 3.12: {_SET_UP} with PYTHON set"
     )
 
 
@@ -126,9 +126,9 @@ def _jars() -> Finding:
 
 def _prism() -> Finding:
     here = pathlib.Path(".onegraph") / "bin" / "prism"
-    found = str(here) if here.is_file() else shutil.which("prism")
+    path = str(here) if here.is_file() else shutil.which("prism")
     advice = "only for --runner prism: `scripts/setup --prism` builds it with Go 1.26 or later"
-    return Finding("Prism", found, needed=False, advice=advice)
+    return Finding("Prism", path, needed=False, advice=advice)
 
 
 def _broker(where: Connection | str) -> Finding:
