@@ -23,7 +23,7 @@ from schemas.errors import ServiceError
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class FlinkStatus:
     """What is known of a folder's cluster; a pid is None where that process does not run."""
 
     folder: pathlib.Path
@@ -73,7 +73,7 @@ def start(
     rest_port: int | None = None,
     worker_modules: Sequence[str] = (),
     classes: pathlib.Path | None = None,
-) -> Status:
+) -> FlinkStatus:
     """Start what is missing of the folder's cluster and return when all of it answers.
 
     Ports are those of last time where not given, else free ones; `rest_port` alone may be given as well. Workers have
@@ -126,7 +126,7 @@ def wipe(folder: str | pathlib.Path) -> None:
     shutil.rmtree(now.folder, ignore_errors=True)
 
 
-def status(folder: str | pathlib.Path) -> Status:
+def status(folder: str | pathlib.Path) -> FlinkStatus:
     """Look at a folder's cluster without touching it."""
     folder = pathlib.Path(folder).resolve()
     pids = {name: process.pid for name, process in _processes(folder).items()}
@@ -134,7 +134,7 @@ def status(folder: str | pathlib.Path) -> Status:
         ports = Ports(**json.loads((folder / "ports.json").read_text()))
     except (OSError, ValueError, TypeError):
         ports = None
-    return Status(folder, ports, pids)
+    return FlinkStatus(folder, ports, pids)
 
 
 def cluster(folder: str | pathlib.Path) -> Cluster:

@@ -27,7 +27,7 @@ _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class KafkaStatus:
     """What is known of a folder's broker; `pid` is None where none runs, `port` None where none was ever started."""
 
     folder: pathlib.Path
@@ -53,7 +53,7 @@ def start(
     controller_port: int | None = None,
     timeout_s: float = 60,
     settings: Mapping[str, str] = types.MappingProxyType({}),
-) -> Status:
+) -> KafkaStatus:
     """Start the folder's broker and return when it answers; the controller takes the next port where none is given.
 
     `settings` are Kafka's own names and values, over ours; one listener must stay PLAINTEXT on `port`.
@@ -90,10 +90,10 @@ def stop(folder: str | pathlib.Path, patience_s: float = 20) -> bool:
     return local_service.stop(folder, [_process(folder)], patience_s)
 
 
-def status(folder: str | pathlib.Path) -> Status:
+def status(folder: str | pathlib.Path) -> KafkaStatus:
     """Look at a folder's broker without touching it; `size` is that of its data in bytes."""
     folder = pathlib.Path(folder).resolve()
-    return Status(folder, _configured_port(folder), _process(folder).pid, _size(folder / "data"))
+    return KafkaStatus(folder, _configured_port(folder), _process(folder).pid, _size(folder / "data"))
 
 
 def wipe(folder: str | pathlib.Path) -> None:

@@ -55,7 +55,7 @@ class CannotStart(beam.DoFn):
 
 
 @pytest.fixture
-def cluster(flink: pathlib.Path) -> local_flink.Status:
+def cluster(flink: pathlib.Path) -> local_flink.FlinkStatus:
     return local_flink.status(flink / "flink")
 
 
