@@ -10,7 +10,7 @@ _V1 = ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inact
 
 
 def left(root: pathlib.Path = pathlib.Path("/")) -> float:
-    """Return the bytes that are left, infinity where there is no limit; files in memory make room when it is needed."""
+    """Return the bytes that are left, infinity if there is no limit; files in memory make room when it is needed."""
     try:
         lines = (root / _PROC).read_text().splitlines()
     except OSError:

@@ -7,7 +7,7 @@ _PROC = pathlib.Path("/proc")
 
 
 def began(pid: int) -> int | None:
-    """Return when a process began, in ticks since the machine's start, None where there is none or it has ended."""
+    """Return when a process began, in ticks since the machine's start, None if there is none or it has ended."""
     fields = _stat(pid)
     return None if fields is None or fields[0] in "ZX" else int(fields[19])
 
@@ -28,7 +28,7 @@ def has_ended(pid: int, since: int | None) -> bool:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """Return what `/proc` says of a process from its state on, None where it says nothing."""
+    """Return what `/proc` says of a process from its state on, None if it says nothing."""
     try:
         return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -36,7 +36,7 @@ class Job:
 class WorkerMetrics:
     """That every worker process of a job serves its measures on a free port of `host`, and says so in a file.
 
-    `lease` is the number of the lease with which the job has its group, None where it has none.
+    `lease` is the number of the lease with which the job has its group, None if it has none.
     """
 
     job: Job
@@ -47,7 +47,7 @@ class WorkerMetrics:
 class Announced:
     """A process of a job that can be found, by its file, until `close`, which closes its endpoint too if it has one.
 
-    Raises `OnegraphError` where the file cannot be written.
+    Raises `OnegraphError` if the file cannot be written.
     """
 
     def __init__(self, job: Job, endpoint: Any = None, role: str = "job"):

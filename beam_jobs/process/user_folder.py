@@ -9,7 +9,7 @@ from schemas.errors import OnegraphError
 
 
 def user_folder(or_else: str) -> pathlib.Path:
-    """Return the folder, made if need be; raises `OnegraphError` with a cure, `or_else`, where it is not ours."""
+    """Return the folder, made if need be; raises `OnegraphError` with a cure, `or_else`, if it is not ours."""
     base = pathlib.Path(tempfile.gettempdir()) / f"onegraph-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
     status = base.lstat()

@@ -37,7 +37,7 @@ def java() -> str:
 
 
 def java_version(said: str) -> int | None:
-    """Return the major version in what `java -version` prints, None where there is none.
+    """Return the major version in what `java -version` prints, None if there is none.
 
     >>> java_version('openjdk version "17.0.15" 2025-04-15'), java_version('java version "1.8.0_392"')
     (17, 8)
@@ -74,7 +74,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return a jar in `folder` with the classes of a folder's Java files; compiles once per content of all and library.
 
-    Raises `ServiceError` where the machine has a Java without a compiler, and with the compiler's first word.
+    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first word.
     """
     files = sorted(sources.glob("*.java"))
     content = b"".join(file.read_bytes() for file in files) + _marked(library).encode()

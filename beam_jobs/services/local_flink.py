@@ -24,7 +24,7 @@ from schemas.errors import ServiceError
 
 @dataclasses.dataclass(frozen=True)
 class FlinkStatus:
-    """What is known of a folder's cluster; a pid is None where that process does not run."""
+    """What is known of a folder's cluster; a pid is None if that process does not run."""
 
     folder: pathlib.Path
     ports: Ports | None
@@ -76,9 +76,9 @@ def start(
 ) -> FlinkStatus:
     """Start what is missing of the folder's cluster and return when all of it answers.
 
-    Ports are those of last time where not given, else free ones; `rest_port` alone may be given as well. Workers have
+    Ports are those of last time if not given, else free ones; `rest_port` alone may be given as well. Workers have
     `worker_modules` imported before the first job comes. `classes` is a jar instead of our own, which Flink and the job
-    server load before theirs. Raises `ServiceError` where Java, Maven or a port is missing, and where a process does
+    server load before theirs. Raises `ServiceError` if Java, Maven or a port is missing, and if a process does
     not come up, with its last words.
     """
     folder = pathlib.Path(folder).resolve()
@@ -138,7 +138,7 @@ def status(folder: str | pathlib.Path) -> FlinkStatus:
 
 
 def cluster(folder: str | pathlib.Path) -> Cluster:
-    """Return the folder's cluster for a job to go to; raises `ServiceError` where not all of it runs."""
+    """Return the folder's cluster for a job to go to; raises `ServiceError` if not all of it runs."""
     now = status(folder)
     if not now.up:
         missing = [name for name, pid in now.pids.items() if pid is None]

@@ -28,7 +28,7 @@ _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 @dataclasses.dataclass(frozen=True)
 class KafkaStatus:
-    """What is known of a folder's broker; `pid` is None where none runs, `port` None where none was ever started."""
+    """What is known of a folder's broker; `pid` is None if none runs, `port` None if none was ever started."""
 
     folder: pathlib.Path
     port: int | None
@@ -54,12 +54,12 @@ def start(
     timeout_s: float = 60,
     settings: Mapping[str, str] = types.MappingProxyType({}),
 ) -> KafkaStatus:
-    """Start the folder's broker and return when it answers; the controller takes the next port where none is given.
+    """Start the folder's broker and return when it answers; the controller takes the next port if none is given.
 
     `settings` are Kafka's own names and values, over ours; one listener must stay PLAINTEXT on `port`.
 
-    A broker of this folder that already answers on `port` is left alone (`was_up`). Raises `ServiceError` where Java,
-    Maven or a free port is missing, where the folder's broker is up on another port, and where it does not come up.
+    A broker of this folder that already answers on `port` is left alone (`was_up`). Raises `ServiceError` if Java,
+    Maven or a free port is missing, if the folder's broker is up on another port, and if it does not come up.
     """
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)

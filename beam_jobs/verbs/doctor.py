@@ -47,7 +47,7 @@ class Unhealthy(GateRefusal):
     exit_code = 1
 
 
-def examine(where: Connection | str) -> list[Finding]:
+def examine(servers: Connection | str) -> list[Finding]:
     """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and the broker."""
     return [
         _python(sys.version_info[:2]),
@@ -57,7 +57,7 @@ def examine(where: Connection | str) -> list[Finding]:
         _program("Maven", java.maven, lambda path: _first_line(path, "-v")),
         _jars(),
         _prism(),
-        _broker(where),
+        _broker(servers),
     ]
 
 
@@ -131,17 +131,17 @@ def _prism() -> Finding:
     return Finding("Prism", path, needed=False, advice=advice)
 
 
-def _broker(where: Connection | str) -> Finding:
+def _broker(servers: Connection | str) -> Finding:
     try:
         from beam_jobs.kafka.connecting import reach
         from beam_jobs.kafka.topics.topics import describe as ask
     except ImportError:
         return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
     try:
-        reach(Connection.of(where), _BROKER_S)
-        ask(where, [])
+        reach(Connection.of(servers), _BROKER_S)
+        ask(servers, [])
     except ServiceError as error:
-        local = f"{where} does not answer: `onegraph services up` starts a local one"
-        plain = Connection.of(where).security_protocol == "PLAINTEXT"
+        local = f"{servers} does not answer: `onegraph services up` starts a local one"
+        plain = Connection.of(servers).security_protocol == "PLAINTEXT"
         return Finding("broker", None, needed=False, advice=local if plain else str(error))
-    return Finding("broker", f"{where} answers", needed=False)
+    return Finding("broker", f"{servers} answers", needed=False)

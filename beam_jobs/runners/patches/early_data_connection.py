@@ -1,4 +1,4 @@
-"""When a Beam worker opens its data connection: before it sets its DoFns up, so that failures there are seen at once."""
+"""When a Beam worker opens its data connection: before it sets its DoFns up, so that failures there are known soon."""
 
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.bundle_processor import DATA_INPUT_URN, DATA_OUTPUT_URN, BundleProcessor
