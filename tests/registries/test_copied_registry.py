@@ -11,6 +11,7 @@ import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 
+from beam_jobs.registries.copied_registry import CopiedRegistry
 from beam_jobs.registries.opening import open_registry
 from models.isolation.trial import TrialEnded
 from models.live.live import LiveScorer
@@ -58,6 +59,7 @@ def address(folder: Path) -> str:
 
 def test_the_champion_is_copied_byte_by_byte(remote):
     found = open_registry(address(remote))
+    assert isinstance(found, CopiedRegistry)
     champion = found.champion()
     assert not champion.is_relative_to(remote)
     assert FileSystems.get_scheme(address(remote)) == "kept"
