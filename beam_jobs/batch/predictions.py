@@ -14,7 +14,7 @@ from beam_jobs.batch.intake_steps import RawRowsDecoder
 from beam_jobs.batch.raw_files import RawRows
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
-from beam_jobs.registries.remote_registry import BundlePlace
+from beam_jobs.registries.opening import BundleReference
 from models.scoring.explanation import Explanation
 from models.scoring.prediction import PredictionEncoder
 from models.scoring.scorer import Scorer
@@ -27,7 +27,7 @@ PREDICTIONS = "predictions"
 class Scoring:
     """What scoring files is told; plain values that travel to workers. `folder` takes files under temporary names."""
 
-    bundle: BundlePlace
+    bundle: BundleReference
     folder: str
     format: str
     with_features: bool

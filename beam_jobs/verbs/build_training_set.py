@@ -27,7 +27,8 @@ from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_writt
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.runners import counters, pipeline_options
 from models import use_case as use_cases
 from models.spec import SPLITS
 from models.use_case import UseCase

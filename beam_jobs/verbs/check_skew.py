@@ -25,7 +25,7 @@ from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
 from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
-from beam_jobs.registries.remote_registry import open_registry
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.verbs import score_batch, score_stream, send
 from models.evaluation.skew import ColumnSkew, PathValues, compare
 from models.scoring.scorer import Scorer

@@ -13,9 +13,11 @@ from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_fil
 from beam_jobs.batch.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
-from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_registry
+from beam_jobs.registries.opening import BundleReference, open_registry
+from beam_jobs.registries.registry_address import absolute
 from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.runners import counters, pipeline_options
 from models.scoring.explanation import Explanation
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -62,7 +64,7 @@ def run(settings: Settings) -> dict[str, Any]:
 def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
-    scored = BundlePlace(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
+    scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
     scoring = Scoring(scored, work, settings.format, settings.with_features, _explanation(settings))
     steps = beam.Pipeline(options=options)
     _ = (

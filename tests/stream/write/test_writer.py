@@ -15,6 +15,7 @@ from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
 from schemas.errors import ServiceError
@@ -173,7 +174,7 @@ def to(servers, good, bad, source, group):
 def run(outcomes, sink):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(sink)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
 
 
 @pytest.fixture
