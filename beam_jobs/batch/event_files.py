@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from beam_jobs.batch.raw_files import RawFile, read_file
+from beam_jobs.raw_files.reading import RawFile, read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 from transforms.decode.csv_decoder import CsvDecoder

@@ -10,8 +10,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.batch.raw_files import RawFile, RawRows
 from beam_jobs.batch.written_files import at_bundle_end
+from beam_jobs.raw_files.reading import RawFile, RawRows
 from models import use_case
 from models.training import labels
 from schemas.rejection import Reason, Rejection, Stage

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import RawRows
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
+from beam_jobs.raw_files.reading import RawRows
 from beam_jobs.registries.remote_registry import BundlePlace
 from models.scoring.explanation import Explanation
 from models.scoring.prediction import PredictionEncoder

@@ -17,7 +17,6 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
-from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.batch.shards import WriteShards
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
@@ -26,6 +25,7 @@ from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
+from beam_jobs.raw_files.reading import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
 from models import use_case as use_cases

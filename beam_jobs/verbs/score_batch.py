@@ -9,10 +9,10 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.predictions import PREDICTIONS, Scoring, WritePredictions
-from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.batch.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
+from beam_jobs.raw_files.reading import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_registry
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline

@@ -6,7 +6,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from beam_jobs.batch.raw_files import RawFile, ReadRawRows, check_files, find_files, read_file
+from beam_jobs.raw_files.reading import RawFile, ReadRawRows, check_files, find_files, read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 
