@@ -20,7 +20,7 @@ import pyarrow.dataset
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.raw_files.intake import RawRowsDecoder
