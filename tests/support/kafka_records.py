@@ -6,7 +6,7 @@ from typing import Any
 import kafka
 
 from beam_jobs.kafka.kafka_python.client import Consumer, Producer
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.records import Records
 
 
 def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
 from beam_jobs.process import process_wide
 from beam_jobs.process.run_files import WorkerMetrics
 from beam_jobs.registries import first_loads, remote_registry
-from beam_jobs.stream.events import EventBatch, Outcome, Records
+from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.bundle_check import BundleCheck
 from beam_jobs.stream.score.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.stream.score.event_scoring import EventScorer

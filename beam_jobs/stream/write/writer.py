@@ -14,9 +14,10 @@ from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.rejected_records import with_stubs
 from beam_jobs.stream.step_watch import written
 from beam_jobs.stream.write.holding import Patience

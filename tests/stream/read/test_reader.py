@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.kafka_python.client import OffsetsLost
 from beam_jobs.kafka.librdkafka import client as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
@@ -24,7 +24,6 @@ from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import Source, first_span, milliseconds, settle_start
 from beam_jobs.stream.read.tracker import Span
-from beam_jobs.stream.write.holding import Unavailable
 from schemas.errors import ServiceError, UsageError
 from tests.support.kafka_records import add_partitions, commit, put
 

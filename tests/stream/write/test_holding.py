@@ -9,16 +9,18 @@ import time
 import apache_beam as beam
 import pytest
 
+from beam_jobs.kafka.errors import Unavailable
 from beam_jobs.kafka.kafka_python import client as kafka_client
 from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
 from beam_jobs.services import local_kafka
-from beam_jobs.stream.events import EventBatch, Outcome, Records
+from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.read.reader import ReadEvents, Source
-from beam_jobs.stream.write.holding import Patience, Unavailable
+from beam_jobs.stream.write.holding import Patience
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
 from chaos.proxy import Proxy
 from schemas.errors import ServiceError

@@ -11,9 +11,10 @@ import pytest
 from beam_jobs.kafka.clients.clients import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
 from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, put, read
