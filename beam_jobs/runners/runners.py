@@ -15,6 +15,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
+from beam_jobs.monitoring.measures import NAMESPACE
 from beam_jobs.runners import dataflow, worker_pool
 from beam_jobs.runners.flink_options import FLINK_OPTIONS
 from beam_jobs.runners.frozen_heap import frozen_heap
@@ -30,7 +31,6 @@ _OURS = {"local": "FnApiRunner", "prism": "PrismRunner", "flink": "FlinkRunner",
 _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.values())
 
 _JAVA_FRAME = re.compile(r"at [\w.$<>/@-]+\(.*\)|\.\.\. \d+ more$")
-NAMESPACE = "onegraph"  # of our metrics
 _WHERE = re.compile(r" \[while running .*", re.DOTALL)  # what Beam puts behind a message, with the step's name
 
 PRISM_INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"

@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.worker import statesampler
 from apache_beam.transforms.core import RestrictionProvider
 
+from beam_jobs.monitoring.measures import NAMESPACE
 from beam_jobs.runners import runners, worker_pool
 from beam_jobs.runners.flink_options import FLINK_OPTIONS
 from schemas.errors import InputError, OnegraphError, ServiceError, UsageError
@@ -90,12 +91,12 @@ def stumble(element):
 
 
 def count(element):
-    beam.metrics.Metrics.counter(runners.NAMESPACE, "seen").inc()
+    beam.metrics.Metrics.counter(NAMESPACE, "seen").inc()
     return element
 
 
 def count_the_left_alone(element):
-    beam.metrics.Metrics.counter(runners.NAMESPACE, "left_alone").inc(gc.get_freeze_count())
+    beam.metrics.Metrics.counter(NAMESPACE, "left_alone").inc(gc.get_freeze_count())
     return element
 
 
@@ -167,8 +168,8 @@ class InSteps(beam.DoFn, RestrictionProvider):
     @beam.DoFn.unbounded_per_element()
     def process(self, element, tracker=beam.DoFn.RestrictionParam()):  # noqa: B008
         if tracker.try_claim(tracker.current_restriction().start):
-            beam.metrics.Metrics.counter(runners.NAMESPACE, "seen").inc()
-            beam.metrics.Metrics.gauge(runners.NAMESPACE, "last").set(tracker.current_restriction().start)
+            beam.metrics.Metrics.counter(NAMESPACE, "seen").inc()
+            beam.metrics.Metrics.gauge(NAMESPACE, "last").set(tracker.current_restriction().start)
             yield element
             tracker.defer_remainder()
 
