@@ -18,7 +18,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_jobs.batch.written_files import REJECTED, WORK, Written, by_reason, load_written, name_all
 from beam_jobs.raw_files.reading import ROWS_READ
 from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.runners import counters, pipeline_options
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import OnegraphError

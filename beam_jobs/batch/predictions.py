@@ -15,7 +15,7 @@ from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawRows
-from beam_jobs.registries.remote_registry import BundlePlace
+from beam_jobs.registries.opening import BundleReference
 from models.scoring.explanation import Explanation
 from models.scoring.prediction import PredictionEncoder
 from models.scoring.scorer import Scorer
@@ -28,7 +28,7 @@ PREDICTIONS = "predictions"
 class FileScoring:
     """How files are scored; plain values that travel to workers. `folder` takes files under temporary names."""
 
-    bundle: BundlePlace
+    bundle: BundleReference
     folder: str
     format: str
     with_features: bool

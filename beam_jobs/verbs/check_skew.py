@@ -25,7 +25,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.reading import find_files, read_file
-from beam_jobs.registries.remote_registry import open_registry
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.verbs import score_batch, score_stream, send
 from models.evaluation.skew import ColumnSkew, PathValues, compare
 from models.scoring.scorer import Scorer

@@ -15,7 +15,8 @@ from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
-from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_registry
+from beam_jobs.registries.opening import BundleReference, open_registry
+from beam_jobs.registries.registry_address import absolute
 from models.scoring.explanation import Explanation
 from models.scoring.scorer import KIND as BUNDLE
 from schemas.artifacts import artifact
@@ -61,7 +62,7 @@ def run(settings: Settings) -> dict[str, Any]:
 def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
-    scored = BundlePlace(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
+    scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
     scoring = FileScoring(scored, work, settings.format, settings.with_features, _explanation(settings))
     steps = beam.Pipeline(options=options)
     _ = (

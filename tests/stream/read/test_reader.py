@@ -20,6 +20,7 @@ from beam_jobs.kafka.librdkafka import consumer as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import Source, first_span, milliseconds, settle_start
@@ -59,7 +60,7 @@ def read_all(events: Source):
     settle(events)
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | ReadEvents(events) | beam.Map(keep)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
     return list(_found)
 
 

@@ -1,12 +1,11 @@
-"""A registry that is followed through a copy on this machine's disk, which nobody else can write.
+"""A registry whose bundles are read through a copy on this machine's disk, which only this process writes.
 
 Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
-before it is used, once per process. So is one of this machine where signatures are asked for: between the look at its
-signature and its loading nobody can change it. Looking at the pointer copies nothing, so that it never takes long.
+before it is used, once per process. So is one of this machine where signatures are asked for: then nobody can change
+it between the check of its signature and its loading. Reading the pointer copies nothing, so that it is always quick.
 """
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -17,6 +16,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from beam_jobs.process.private_folder import private_folder
+from beam_jobs.registries.registry_address import is_remote
 from models.registry.pointer import LARGEST, read_live
 from models.registry.registry import LIVE, Pointer, Registry
 from models.scoring.scorer import KIND
@@ -28,74 +28,30 @@ from schemas.plain_files import open_plain
 _BLOCK = 1024 * 1024
 
 
-def _nothing() -> None:
-    """Whoever asked still wants it."""
+def _always_wanted() -> None:
+    """The `still_wanted` of a caller that gave none."""
 
 
-def open_registry(place: str, trusted: TrustedKeys | None = None) -> Registry:
-    """Return the registry at a path of this machine, or at an address such as gs://bucket/registry.
+class CopiedRegistry(Registry):
+    """The registry at `address`, read only: `live` reads the pointer there, `bundle_path` copies a bundle once.
 
-    With `trusted`, bundles that none of these keys signed are refused.
-    """
-    return RemoteRegistry(place, trusted) if is_remote(place) or trusted is not None else Registry(place)
-
-
-def is_remote(place: str) -> bool:
-    """Say whether a place is an address rather than a path.
-
-    >>> is_remote("gs://models/registry"), is_remote("work/registry")
-    (True, False)
-    """
-    return FileSystems.get_scheme(place) is not None
-
-
-def check_writable(place: str) -> None:
-    """Raise `UsageError` for a registry at an address: it cannot be locked, so two writers would undo one another."""
-    if is_remote(place):
-        raise UsageError(
-            f"{place}: a registry at an address can be read but not written, since it cannot be locked; write to a "
-            "directory and copy that there, bundles first and live.json last"
-        )
-
-
-def absolute(place: str) -> str:
-    """Return a place as it is named from any working directory."""
-    return place.rstrip("/") if is_remote(place) else os.path.abspath(place)
-
-
-@dataclasses.dataclass(frozen=True)
-class BundlePlace:
-    """A bundle of a registry and who must have signed it; plain values that travel to workers."""
-
-    registry: str
-    bundle: str
-    trusted: TrustedKeys | None = None
-
-    def path(self) -> pathlib.Path:
-        """Return its directory on this machine; raises `ArtifactError` where it is not to be used."""
-        return open_registry(self.registry, self.trusted).bundle_path(self.bundle)
-
-
-class RemoteRegistry(Registry):
-    """Reads only; `live` looks at the pointer, `bundle_path` copies the bundle if it is not here yet.
-
-    Raises `ServiceError` where the place cannot be read or the copy cannot be written; the next call tries again, and
-    nothing of an unfinished copy stays. A bundle is here only if it is complete, signed where that is asked for, and
-    every byte is that of its manifest; `bundle_path` says what is wrong.
+    Raises `ServiceError` where the registry cannot be read or the copy cannot be written; the next call tries again,
+    and nothing of an unfinished copy stays. The copy has a bundle only if it is complete, signed where that is asked
+    for, and every byte is that of its manifest; `bundle_path` says what is wrong.
     """
 
-    def __init__(self, place: str, trusted: TrustedKeys | None = None):
+    def __init__(self, address: str, trusted: TrustedKeys | None = None):
         super().__init__(private_folder("onegraph-registry-"), trusted)
-        self.name = self._place = place.rstrip("/")
+        self.name = self._address = address.rstrip("/")
 
     def live(self) -> Pointer | None:
         with self._reading():
-            if not is_remote(self._place):
-                return read_live(pathlib.Path(self._place))
-            if not FileSystems.exists(f"{self._place}/{LIVE}"):
+            if not is_remote(self._address):
+                return read_live(pathlib.Path(self._address))
+            if not FileSystems.exists(f"{self._address}/{LIVE}"):
                 return None
-            text = self._read(f"{self._place}/{LIVE}", LARGEST + 1)
-            return Pointer.from_text(text, f"{self._place}/{LIVE}")
+            text = self._read(f"{self._address}/{LIVE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._address}/{LIVE}")
 
     def standing(self) -> NoReturn:
         raise self._read_only()
@@ -110,11 +66,13 @@ class RemoteRegistry(Registry):
         raise self._read_only()
 
     def _read_only(self) -> UsageError:
-        return UsageError(f"{self._place}: is read through a copy here, which is not written to; write to the registry")
+        return UsageError(
+            f"{self._address}: is read through a copy here, which is not written to; write to the registry"
+        )
 
     def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
         with self._reading():
-            self._copy(bundle_id, still_wanted or _nothing)
+            self._copy(bundle_id, still_wanted or _always_wanted)
         return super().bundle_path(bundle_id)
 
     @contextlib.contextmanager
@@ -125,14 +83,14 @@ class RemoteRegistry(Registry):
             raise
         except Exception as error:  # every filesystem has errors of its own
             raise ServiceError(
-                f"{self._place}: not readable ({type(error).__name__}); check the address and the rights to it"
+                f"{self._address}: not readable ({type(error).__name__}); check the address and the rights to it"
             ) from error
 
     def _copy(self, bundle: str, still_wanted: Callable[[], object]) -> None:
-        source, target = f"{self._place}/bundles/{bundle}", self.path / "bundles" / bundle
+        source, target = f"{self._address}/bundles/{bundle}", self.path / "bundles" / bundle
         if target.exists() or pathlib.PurePath(bundle).name != bundle:
             return
-        if not is_remote(self._place):  # said of the files that people know, and of those that are too many
+        if not is_remote(self._address):  # said of the files that people know, and of those that are too many
             artifact.open_artifact(source, KIND, self._trusted).verify(still_wanted)
         if not self._exists(f"{source}/{artifact.MARKER}"):
             return
@@ -155,13 +113,13 @@ class RemoteRegistry(Registry):
             _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
         opened.verify(still_wanted)
 
-    def _exists(self, place: str) -> bool:
-        return FileSystems.exists(place) if is_remote(self._place) else os.path.exists(place)
+    def _exists(self, name: str) -> bool:
+        return FileSystems.exists(name) if is_remote(self._address) else os.path.exists(name)
 
-    def _read(self, place: str, most: int, still_wanted: Callable[[], object] = _nothing) -> bytes:
+    def _read(self, name: str, most: int, still_wanted: Callable[[], object] = _always_wanted) -> bytes:
         """Return a file's content, `most` bytes of it where it has more."""
         still_wanted()
-        file: Any = _open(place) if is_remote(self._place) else open_plain(place)
+        file: Any = _open(name) if is_remote(self._address) else open_plain(name)
         with file:
             content = bytearray()
             while len(content) < most and (block := file.read(min(_BLOCK, most - len(content)))):
@@ -170,8 +128,8 @@ class RemoteRegistry(Registry):
         return bytes(content)
 
 
-def _open(place: str) -> BinaryIO:
-    return FileSystems.open(place, compression_type=CompressionTypes.UNCOMPRESSED)
+def _open(name: str) -> BinaryIO:
+    return FileSystems.open(name, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def _write(file: pathlib.Path, content: bytes) -> None:
