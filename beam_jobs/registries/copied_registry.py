@@ -17,10 +17,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from beam_jobs.process.private_folder import private_folder
 from beam_jobs.registries.registry_address import is_remote
-from models.registry.pointer import LARGEST, read_live
-from models.registry.registry import LIVE, Pointer, Registry
-from models.scoring.scorer import KIND
+from models.registry.pointer import LARGEST, LIVE_FILE, Pointer, read_live
+from models.registry.registry import Registry
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, OnegraphError, ServiceError, UsageError
 from schemas.plain_files import open_plain
@@ -48,10 +48,10 @@ class CopiedRegistry(Registry):
         with self._reading():
             if not is_remote(self._address):
                 return read_live(pathlib.Path(self._address))
-            if not FileSystems.exists(f"{self._address}/{LIVE}"):
+            if not FileSystems.exists(f"{self._address}/{LIVE_FILE}"):
                 return None
-            text = self._read(f"{self._address}/{LIVE}", LARGEST + 1)
-            return Pointer.from_text(text, f"{self._address}/{LIVE}")
+            text = self._read(f"{self._address}/{LIVE_FILE}", LARGEST + 1)
+            return Pointer.from_text(text, f"{self._address}/{LIVE_FILE}")
 
     def standing(self) -> NoReturn:
         raise self._read_only()
@@ -91,7 +91,7 @@ class CopiedRegistry(Registry):
         if target.exists() or pathlib.PurePath(bundle).name != bundle:
             return
         if not is_remote(self._address):  # said of the files that people know, and of those that are too many
-            artifact.open_artifact(source, KIND, self._trusted).verify(still_wanted)
+            artifact.open_artifact(source, ArtifactKind.BUNDLE, self._trusted).verify(still_wanted)
         if not self._exists(f"{source}/{artifact.MARKER}"):
             return
         unfinished = target.with_name(f".unfinished-{bundle}")
@@ -108,7 +108,7 @@ class CopiedRegistry(Registry):
         for name in (artifact.MANIFEST, artifact.MARKER, artifact.SIGNATURES):
             if name != artifact.SIGNATURES or self._exists(f"{source}/{name}"):
                 _write(folder / name, self._read(f"{source}/{name}", artifact.LARGEST + 1, still_wanted))
-        opened = artifact.open_artifact(folder, KIND, self._trusted)
+        opened = artifact.open_artifact(folder, ArtifactKind.BUNDLE, self._trusted)
         for name, entry in opened.manifest["files"].items():
             _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
         opened.verify(still_wanted)

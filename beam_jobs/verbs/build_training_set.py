@@ -29,8 +29,8 @@ from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
 from models import use_case as use_cases
 from models.spec import SPLITS
-from models.training.training_set import KIND
 from models.use_case import UseCase
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 from schemas.heeded import unheeded
 from schemas.schema import SERVING, TRAINING
@@ -64,7 +64,7 @@ def run(settings: Settings) -> dict[str, Any]:
     """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
     use_case, files = check(settings)
     options = checked_options(settings, VERB)
-    with new_directory(settings.output, KIND) as output:
+    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
         with progress.step("read the raw rows and analyze the train split"):
             first = analysis(settings, use_case, files, options, output.path)
             spooled, rows_read = run_and_count(first, output.work / SPOOLED)

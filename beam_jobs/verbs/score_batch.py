@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import checked_options, new_directory, rejected_lines, run_and_count
-from beam_jobs.batch.predictions import PREDICTIONS, FileScoring, WritePredictions
+from beam_jobs.batch.predictions import FileScoring, WritePredictions
 from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
@@ -18,8 +18,8 @@ from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
 from beam_jobs.registries.opening import BundleReference, open_registry
 from beam_jobs.registries.registry_address import absolute
 from models.scoring.explanation import Explanation
-from models.scoring.scorer import KIND as BUNDLE
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
@@ -34,7 +34,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     _explanation(settings)
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
-    opened = artifact.open_artifact(bundle, BUNDLE)
+    opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     if opened.manifest["use_case"] != settings.use_case:
         raise UsageError(
             f"bundle {bundle.name} is of use case {opened.manifest['use_case']}, --use-case is {settings.use_case}; "
@@ -49,7 +49,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
 def run(settings: Settings) -> dict[str, Any]:
     """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
     bundle, files = check(settings)
-    with new_directory(settings.output, PREDICTIONS) as output:
+    with new_directory(settings.output, ArtifactKind.PREDICTIONS) as output:
         with progress.step("score"):
             job = pipeline(settings, bundle, files, checked_options(settings, VERB), output.path)
             written, rows_read = run_and_count(job, output.work / WRITTEN)

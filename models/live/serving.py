@@ -15,11 +15,12 @@ from models.variants.variants import CHALLENGER, CHAMPION, SHADOW, Variants
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 
-Lap = Callable[[str], None]  # gets the name of a stage, `transform` or `score`, when it ends
+Lap = Callable[[str], None]
+"""Is given the name of a stage, `transform` or `score`, when it ends."""
 
 
 def untimed(stage: str) -> None:
-    """Take no time of a stage."""
+    """Do nothing at the end of a stage."""
 
 
 @dataclasses.dataclass(frozen=True)

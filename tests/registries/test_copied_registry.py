@@ -14,7 +14,8 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from beam_jobs.registries.opening import open_registry
 from models.isolation.trial import TrialEnded
 from models.live.live import LiveScorer
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas import fingerprint
@@ -81,8 +82,8 @@ def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_b
     live = LiveScorer(open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         before = live.current().champion.bundle_id
-        text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
-        (remote / LIVE).write_text(text)
+        text = (remote / LIVE_FILE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
+        (remote / LIVE_FILE).write_text(text)
         assert live.wait_for(2, PATIENCE_S)
         assert (live.current().champion.bundle_id, live.refused) == (before, 1)
     finally:
@@ -173,7 +174,7 @@ def test_a_size_that_is_a_lie_is_not_believed(remote):
 
 @pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b" " * (1 << 21)])
 def test_a_pointer_that_is_none(remote, data):
-    (remote / LIVE).write_bytes(data)
+    (remote / LIVE_FILE).write_bytes(data)
     with pytest.raises(ArtifactError, match=r"live\.json: not a registry pointer"):
         open_registry(address(remote)).live()
 
@@ -183,8 +184,8 @@ def test_pipes_are_not_waited_for(remote, pair):
     (bundle,) = (remote / "bundles").iterdir()
     (bundle / "training.json").unlink()
     os.mkfifo(bundle / "training.json")
-    Registry(remote).path.joinpath(LIVE).rename(remote / "kept")
-    os.mkfifo(remote / LIVE)
+    Registry(remote).path.joinpath(LIVE_FILE).rename(remote / "kept")
+    os.mkfifo(remote / LIVE_FILE)
     with pytest.raises(ArtifactError, match=r"live\.json: no plain file"):
         found.live()
     with pytest.raises(ArtifactError, match=r"not signed|no plain file"):
