@@ -12,11 +12,11 @@ import pathlib
 import time
 from typing import Any
 
+from beam_jobs.process.loopback import HOST
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError
 
 _PROC = pathlib.Path("/proc")
-LOOPBACK = "127.0.0.1"
 _OR_ELSE = "set TMPDIR to another one"
 
 
@@ -39,7 +39,7 @@ class WorkerMetrics:
     """
 
     job: Job
-    host: str = LOOPBACK
+    host: str = HOST
     lease: int | None = None
 
 
