@@ -32,8 +32,8 @@ def found(bundle: str, columns: Sequence[str], rows: int, rejected: int, skews: 
 def first_difference(skews: Sequence[ColumnSkew], ids: Sequence[str]) -> str | None:
     """Return in one line where the paths differ first, None where every bit is equal; `ids` are the records'.
 
-    >>> print(first_difference([ColumnSkew("stream", "fare", 9, 2, 0, 0.5, 1)], ["t.csv/0", "t.csv/1"]))
-    1 of 1 comparisons differ, the first in 'fare' on path 'stream': 2 rows differ, 0 stand alone, beginning with t.csv/1
+    >>> print(first_difference([ColumnSkew("stream", "fare", 9, 2, 0, 0.5, 0)], ["t/0"]))
+    1 of 1 comparisons differ, the first in 'fare' on path 'stream': 2 rows differ, 0 stand alone, beginning with t/0
     """
     wrong = [skew for skew in skews if not skew.equal]
     if not wrong:
