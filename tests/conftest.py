@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from beam_jobs.services import local_flink, local_kafka
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from tests.support import job_processes
 from tests.support.models import (  # noqa: F401 - fixtures
     built,
@@ -159,7 +160,7 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parent.parent))
         try:
-            local_flink.start(folder / "flink")
+            local_flink.start(folder / "flink", worker_modules=WORKER_MODULES)
             yield folder
         finally:
             local_flink.stop(folder / "flink")

@@ -9,6 +9,7 @@ from beam_jobs.cli import settings
 from beam_jobs.runners.flink import stopping
 from beam_jobs.services import local_flink
 from beam_jobs.stream.job.process import StreamProcess
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from schemas.errors import OnegraphError
 
 
@@ -19,7 +20,7 @@ def cluster(given: settings.Demo) -> Iterator[None]:
     if given.runner != "flink" or any(local_flink.status(folder).pids.values()):
         yield
         return
-    local_flink.start(folder)
+    local_flink.start(folder, worker_modules=WORKER_MODULES)
     try:
         yield
     finally:

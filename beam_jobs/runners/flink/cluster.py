@@ -24,16 +24,16 @@ _MASTERS_OF_BEAM = ("[auto]", "[local]")
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Where a job goes: Beam's options that say so, and the REST interface where it is known."""
+    """Where a job goes: Beam's options that say so, and the REST interface if it is known."""
 
     beam_args: tuple[str, ...]
     rest: FlinkRest | None
 
 
 def find(beam_args: Sequence[str], local: Callable[[], Cluster], job_server_s: float = 5.0) -> Cluster:
-    """Return the cluster that `--flink_master` and `--job_endpoint` name; where neither is given, that of `local`.
+    """Return the cluster that `--flink_master` and `--job_endpoint` name; if neither is given, that of `local`.
 
-    `local` raises `ServiceError` where there is none; so is raised, in one line, where the cluster does not answer, or
+    `local` raises `ServiceError` if there is none; so is raised, in one line, if the cluster does not answer, or
     a job server takes more than `job_server_s`.
     """
     given = given_options(beam_args)

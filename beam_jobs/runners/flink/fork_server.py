@@ -3,13 +3,13 @@
 `python -m beam_jobs.runners.flink.fork_server DESCRIPTOR [MODULE ...]` is started by `worker_processes` with its end of
 a socket pair and the modules to import. A fork copies one thread only, so nothing that keeps threads of its own may
 have begun before it: this process imports and does nothing else, no channel of gRPC, no operation of TensorFlow, and
-refuses to fork if Python knows of a second thread. Threads of OpenBLAS and jemalloc, which come with an import, know how
-to be forked.
+refuses to fork if Python knows of a second thread. Threads of OpenBLAS and jemalloc, which come with an import, know
+how to be forked.
 
 A request is one packet, `{"endpoint": ..., "id": ...}`, with the end of a pipe that becomes the worker's standard
-input: the worker ends when the pipe's other end is closed. The answer is `{"pid": ...}` with a handle on that process (a
-pidfd), or `{"error": ...}`. Workers do not depend on the fork server, only on their pipe; the fork server ends when the
-socket's other end is closed.
+input: the worker ends when the pipe's other end is closed. The answer is `{"pid": ...}` with a handle on that process
+(a pidfd), or `{"error": ...}`. Workers do not depend on the fork server, only on their pipe; the fork server ends when
+the socket's other end is closed.
 """
 
 import contextlib

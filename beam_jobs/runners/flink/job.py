@@ -24,7 +24,7 @@ _LAST_WORD_S = 10.0
 
 
 class FlinkJob:
-    """One submitted job of that name; `result` is Beam's. `id` is Flink's own, None where `rest` is not known.
+    """One submitted job of that name; `result` is Beam's. `id` is Flink's own, None if `rest` is not known.
 
     `say` takes a line for people at every turn. With `rest`, waits until the cluster lists a job of the name that is
     none of the `older` ids; raises the `OnegraphError` for which it does not come.
@@ -88,7 +88,7 @@ class FlinkJob:
         return "RUNNING"
 
     def counters(self) -> dict[str, int] | None:
-        """Return our counters of a job that ended, None where the job server does not tell them."""
+        """Return our counters of a job that ended, None if the job server does not tell them."""
         self._follower.join(_LAST_WORD_S)
         try:
             return runners.counters(self._result) or None

@@ -21,9 +21,9 @@ class EndedJob:
 
 
 def choose(rest: FlinkRest, wanted: str | None) -> dict[str, Any]:
-    """Return the running job of an id, the beginning of one, or a name; the only running one where nothing is wanted.
+    """Return the running job of an id, the beginning of one, or a name; the only running one if nothing is wanted.
 
-    Raises `ServiceError` where none or several fit.
+    Raises `ServiceError` if none or several fit.
     """
     return chosen(rest.jobs(), wanted, rest.address)
 
