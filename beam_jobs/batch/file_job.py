@@ -68,8 +68,8 @@ class NewDirectory:
         """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker."""
         name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
         shutil.rmtree(self.work)
-        found = {**facts, "rejected_by_reason": by_reason(written.rejected_counts)}
-        return artifact.complete(self.path, self.kind, found)
+        manifest = {**facts, "rejected_by_reason": by_reason(written.rejected_counts)}
+        return artifact.complete(self.path, self.kind, manifest)
 
 
 @contextlib.contextmanager

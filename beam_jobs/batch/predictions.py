@@ -102,7 +102,7 @@ class _Files:
             self._lines.write(b"".join([line + b"\n" for line in lines]))
         else:
             batches, kept, refused = self._encoder.column_rows(*scored)
-            for columns in batches or [self._encoder.columns(*(one[:0] for one in scored))]:
+            for columns in batches or [self._encoder.columns(*(part[:0] for part in scored))]:
                 if self._columns is None:
                     self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
                 self._columns.write_batch(columns)

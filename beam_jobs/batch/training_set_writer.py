@@ -35,7 +35,7 @@ def together(spooled: Written, written: Written) -> Written:
 
 
 def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
-    """Raise where the rows of a pass do not add up, or nothing can be learnt from them."""
+    """Raise if the rows of a pass do not add up, or nothing can be learnt from them."""
     where = " ".join(data)
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
     check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data)
@@ -53,7 +53,7 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
 
 
 def check_labels(spooled: Written, use_case: str) -> None:
-    """Raise where `label` gave values that the task does not allow."""
+    """Raise if `label` gave values that the task does not allow."""
     if spooled.first_wrong_label is not None:
         (_, row), name = spooled.first_wrong_label
         raise InputError(
@@ -90,7 +90,7 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
     }
-    names = [shard["name"] for found in shards.values() for shard in found]
+    names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
     counted = {
         "format": FORMAT,

@@ -100,8 +100,8 @@ def _verb(word: str) -> str:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {found[0]}?" if found else ""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {close[0]}?" if close else ""
 
 
 def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:

@@ -97,10 +97,10 @@ def await_outcomes(
     consumers = [open_consumer(servers, topic) for topic in outputs]
     ends = time.monotonic() + wait_s
     try:
-        while (found := sum(sum(reader.end_offsets(reader.partitions).values()) for reader in consumers)) < count:
+        while (answered := sum(sum(reader.end_offsets(reader.partitions).values()) for reader in consumers)) < count:
             check_running()
             if time.monotonic() > ends:
-                raise ServiceError(f"{found} of {count} events answered after {wait_s:g} s; see score_stream.log")
+                raise ServiceError(f"{answered} of {count} events answered after {wait_s:g} s; see score_stream.log")
             time.sleep(0.1)
     finally:
         for consumer in consumers:

@@ -83,19 +83,19 @@ def observe(source: Sequence[Any], predictions: Sequence[Any]) -> Observed:
     ([3], [4.0])
     """
     sent = {(event.partition, event.offset): event for event in source}
-    found: dict[int, tuple[float, str, float]] = {}
+    by_row: dict[int, tuple[float, str, float]] = {}
     for record in predictions:
         prediction = json.loads(record.value)
         _, partition, offset = prediction["id"].rsplit("/", 2)
         event = sent[int(partition), int(offset)]
         waited = record.timestamp_ms - event.timestamp_ms
-        found.setdefault(int(event.key), (prediction["score"], prediction["bundle"], waited))
-    rows = np.array(sorted(found), np.int64)
+        by_row.setdefault(int(event.key), (prediction["score"], prediction["bundle"], waited))
+    rows = np.array(sorted(by_row), np.int64)
     return Observed(
         rows=rows,
-        scores=np.array([found[row][0] for row in rows], np.float32),
-        bundles=np.array([found[row][1] for row in rows], dtype=object),
-        milliseconds=np.array([found[row][2] for row in rows], np.float64),
+        scores=np.array([by_row[row][0] for row in rows], np.float32),
+        bundles=np.array([by_row[row][1] for row in rows], dtype=object),
+        milliseconds=np.array([by_row[row][2] for row in rows], np.float64),
     )
 
 

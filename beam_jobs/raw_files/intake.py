@@ -19,10 +19,10 @@ class RawRowsDecoder:
 
     def decoder(self, rows: RawRows) -> Decoder:
         """Return what decodes the values of a block."""
-        found = format_of(rows.file.path)
-        key = found, rows.layout
+        known = format_of(rows.file.path)
+        key = known, rows.layout
         if key not in self._decoders:
-            self._decoders[key] = found.decoder(rows.layout, self.schema, where=rows.file.path)
+            self._decoders[key] = known.decoder(rows.layout, self.schema, where=rows.file.path)
         return self._decoders[key]
 
     def take_in(self, rows: RawRows) -> Intake:

@@ -6,7 +6,9 @@ from typing import Any
 from models.evaluation.skew import ColumnSkew
 
 
-def found(bundle: str, columns: Sequence[str], rows: int, rejected: int, skews: Sequence[ColumnSkew]) -> dict[str, Any]:
+def findings_of(
+    bundle: str, columns: Sequence[str], rows: int, rejected: int, skews: Sequence[ColumnSkew]
+) -> dict[str, Any]:
     """Return the table as JSON values: of every path and column how many rows were compared and how many differ."""
     paths = list(dict.fromkeys(skew.path for skew in skews))
     table: dict[str, Any] = {path: {} for path in paths}

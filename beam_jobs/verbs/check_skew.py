@@ -47,7 +47,7 @@ def run(settings: CheckSkew) -> dict[str, Any]:
         raise InputError(f"{' '.join(settings.data)}: all of {rejected} rows are rejected; nothing to compare")
     columns = paths.columns_of(scorer.feature_names)
     skews = compare(columns, reference, others)
-    result = findings.found(scorer.bundle_id, columns, compared, rejected, skews)
+    result = findings.findings_of(scorer.bundle_id, columns, compared, rejected, skews)
     if difference := findings.first_difference(skews, records.ids):
         raise GateRefusal(difference, result)
     return result
