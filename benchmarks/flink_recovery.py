@@ -25,9 +25,9 @@ from typing import Any
 
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_flink
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
-from beam_jobs.verbs.send import send_rows
 from benchmarks.flink import on_flink
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Job, arguments, bench

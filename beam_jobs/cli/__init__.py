@@ -1,1 +1,4 @@
-"""The command line: options, config files, settings, progress, logs. Imports: kafka, models, schemas."""
+"""The command line and the settings of every verb: options, config files, progress, logs.
+
+Imports: beam_jobs.kafka, beam_jobs.reports, models, schemas.
+"""

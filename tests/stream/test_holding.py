@@ -21,8 +21,8 @@ from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
 from beam_jobs.stream.events import EventBatch, Outcome
+from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.read.reader import ReadEvents, Source
-from beam_jobs.stream.write.holding import Patience
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
 from chaos.proxy import Proxy
 from schemas.errors import ServiceError
