@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import logging
 import pickle
+from typing import Any
 
 import apache_beam as beam
 import cloudpickle
@@ -126,11 +127,8 @@ def secure(tmp_path_factory):
 
 
 def identity(secure: SecureBroker, name: str) -> Connection:
-    scram = Connection(
-        servers=secure.scram,
-        **SCRAM | {"sasl_password_file": secure.file("password"), "ssl_ca_file": secure.file("ca.pem")},
-    )
-    changes = {
+    scram: Any = SCRAM | {"sasl_password_file": secure.file("password"), "ssl_ca_file": secure.file("ca.pem")}
+    changes: dict[str, dict[str, str | None]] = {
         "SCRAM-SHA-512": {},
         "SCRAM-SHA-256": {"sasl_mechanism": "SCRAM-SHA-256"},
         "PLAIN": {"sasl_mechanism": "PLAIN", "sasl_password_file": None, "sasl_password_env": "ONEGRAPH_TEST_PASSWORD"},
@@ -142,9 +140,14 @@ def identity(secure: SecureBroker, name: str) -> Connection:
         },
     }
     if name == "mTLS":
-        files = {"ssl_cert_file": secure.file("client.pem"), "ssl_key_file": secure.file("client-key.pem")}
-        return Connection(servers=secure.mutual, security_protocol="SSL", ssl_ca_file=secure.file("ca.pem"), **files)
-    return dataclasses.replace(scram, **changes[name])
+        return Connection(
+            servers=secure.mutual,
+            security_protocol="SSL",
+            ssl_ca_file=secure.file("ca.pem"),
+            ssl_cert_file=secure.file("client.pem"),
+            ssl_key_file=secure.file("client-key.pem"),
+        )
+    return Connection(servers=secure.scram, **scram | changes[name])
 
 
 @pytest.mark.parametrize("name", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "mTLS"])

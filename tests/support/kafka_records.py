@@ -5,11 +5,14 @@ from typing import Any
 
 import kafka
 
+from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.client import Consumer, Producer
 from beam_jobs.stream.events import Records
 
 
-def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None) -> None:
+def put(
+    servers: str | Connection, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None
+) -> None:
     """Send to one partition and wait."""
     count = len(values)
     records = Records([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
@@ -21,7 +24,7 @@ def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_
         producer.close()
 
 
-def read(servers: str, topic: str) -> list[Any]:
+def read(servers: str | Connection, topic: str) -> list[Any]:
     """Return all records that the topic has now, by partition, in order."""
     consumer = Consumer(servers, topic)
     try:

@@ -86,7 +86,8 @@ def secure_broker(folder: pathlib.Path, ports: list[int]) -> Iterator[SecureBrok
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
             admin.alter_user_scram_credentials([UserScramCredentialUpsertion("scorer", mechanism, PASSWORD, 4096)])
         admin.close()
-        yield SecureBroker(*(f"127.0.0.1:{port}" for port in (plain, scram, mutual, unsafe)), folder)
+        at = [f"127.0.0.1:{port}" for port in (plain, scram, mutual, unsafe)]
+        yield SecureBroker(at[0], at[1], at[2], at[3], folder)
     finally:
         local_kafka.stop(folder)
 

@@ -27,6 +27,7 @@ from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
 from tests.support.kafka_records import read
 from tests.support.own_use_cases import OwnUseCase, lines_of
+from tests.support.present import present
 from transforms.examples.examples import ExampleEncoder
 
 SCHEMA = """
@@ -215,7 +216,7 @@ def test_times_that_no_schema_limits(scorer, rows):
     assert [(one.row, one.reason, one.path) for one in rejections] == [
         (row, Reason.TIME_RANGE, "/at") for row in range(1, 6)
     ]
-    assert [json.loads(value)["event_time"] for value in outcome.predictions.values] == [1_700_000_000_000]
+    assert [json.loads(present(value))["event_time"] for value in outcome.predictions.values] == [1_700_000_000_000]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])

@@ -114,7 +114,7 @@ def test_the_bundle_is_swapped_while_events_flow(
     stop, results = threading.Event(), []
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     job.start()
-    seen = []
+    seen: list[str] = []
 
     def bundles(values):
         """Send events one after the other; return the bundles that answered the new ones."""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,8 @@ class Paced:
 
 def test_events_are_spread_evenly_over_time():
     paced = Paced()
-    sent = send_rows(paced, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
+    producer: Any = paced
+    sent = send_rows(producer, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
     assert sent.count == 50
     assert paced.at == pytest.approx([row / 100 for row in range(50)], abs=0.011)
 

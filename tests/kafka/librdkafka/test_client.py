@@ -348,7 +348,7 @@ class Refusing:
         Refusing.made += 1
 
     def list_offsets(self, asked, **_):
-        answer = concurrent.futures.Future()
+        answer: concurrent.futures.Future[None] = concurrent.futures.Future()
         answer.set_exception(KafkaException(KafkaError(self.code, "as scripted")))
         return dict.fromkeys(asked, answer)
 

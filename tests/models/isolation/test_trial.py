@@ -144,7 +144,12 @@ def test_a_child_that_somebody_killed_between_two_trials_is_replaced(patient):
 
 def test_a_kill_from_outside_is_no_fault_of_what_is_tried(patient, tmp_path):
     begun = tmp_path / "begun"
-    killer = threading.Thread(target=lambda: (wait_for(begun), os.kill(int(begun.read_text()), signal.SIGKILL)))
+
+    def kill():
+        wait_for(begun)
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ServiceError, match=r"it: the process that tried it was killed; see how much memory is free"):
         patient.run("it", work.hang, begun)

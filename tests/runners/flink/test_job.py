@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import types
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,8 @@ class Cluster:
 )
 def test_a_job_has_ended_where_flink_says_so_and_nowhere_else(state, raised, ended):
     job, told = FlinkJob.__new__(FlinkJob), []
-    job.id, job.name, job._rest, job._say = "1", "trips", Cluster(state), lambda line: None
+    cluster: Any = Cluster(state)
+    job.id, job.name, job._rest, job._say = "1", "trips", cluster, lambda line: None
     with pytest.raises(raised) if raised else contextlib.nullcontext():
         assert job.watch(threading.Event(), lambda: told.append("ended")) == state
     assert told == ["ended"] * ended

@@ -20,6 +20,7 @@ from beam_jobs.runners.flink.worker_processes import Worker
 from beam_jobs.services import background_process
 from tests.conftest import free_port
 from tests.services.test_local_flink import listeners
+from tests.support.present import present
 
 _START_S = 240  # TensorFlow is imported once, on a busy machine
 _END_MS = 30_000
@@ -141,8 +142,8 @@ def test_a_worker_that_does_not_end_is_killed(monkeypatch):
     monkeypatch.setattr(worker_processes, "_PATIENCE_S", 0.2)
     deaf = ["sh", "-c", "trap '' TERM; echo ready; exec sleep 60"]
     with subprocess.Popen(deaf, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
-        Worker(process.pid, os.pidfd_open(process.pid), os.dup(process.stdin.fileno())).end()
+        present(process.stdout).readline()
+        Worker(process.pid, os.pidfd_open(process.pid), os.dup(present(process.stdin).fileno())).end()
         assert process.wait(0) == -signal.SIGKILL
 
 

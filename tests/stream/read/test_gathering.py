@@ -1,10 +1,11 @@
 """Gathering polls into batches, with a consumer and a clock that the test holds."""
 
 import dataclasses
+from typing import Any
 
 from kafka.consumer.fetcher import ConsumerRecord
 
-from beam_jobs.stream.events import EventBatch
+from beam_jobs.stream.events import EventBatch, Header
 from beam_jobs.stream.read.gathering import EventGatherer
 from beam_jobs.stream.read.watermark import GroupWatermark
 
@@ -42,7 +43,7 @@ class FakeConsumer:
         now, later = records[:max_records], records[max_records:]
         if later:
             self.polls.insert(0, (0, later))
-        found = {}
+        found: dict[int, list[Any]] = {}
         for one in now:
             found.setdefault(one.partition, []).append(one)
             self.at[one.partition] = self.gaps.get(one.offset, one.offset + 1)
@@ -101,8 +102,9 @@ def test_nothing_behind_the_stop():
 
 def batch_of(*rows):
     partitions, timestamps = zip(*rows, strict=True) if rows else ((), ())
-    blank = [None] * len(rows)
-    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, blank, {})
+    blank: list[bytes | None] = [None] * len(rows)
+    headers: list[list[Header]] = [[] for _ in rows]
+    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, headers, {})
 
 
 def test_the_watermark_waits_for_the_slowest_partition_that_lags():

@@ -110,7 +110,7 @@ def test_what_is_slow_only_together_is_scored_in_parts_and_so_is_what_comes_behi
     assert len(parts) > 1
     assert [found for _, found in parts] == [{}] * len(parts)
     assert [value for part, _ in parts for value in part.values] == SLOW
-    done = {}
+    done: dict[int, int] = {}
     for part, _ in parts:
         with one.naming(part):
             done |= part.next_offsets

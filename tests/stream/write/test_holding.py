@@ -135,9 +135,13 @@ class EchoBatches(beam.DoFn):
     def process(self, events: EventBatch):
         def records(keep, headers):
             rows = [row for row, offset in enumerate(events.offsets) if keep(offset)]
-            columns = (events.partitions, events.timestamps_ms, events.keys, events.values)
-            made = [[column[row] for row in rows] for column in columns]
-            return Records(*made, [[] for _ in rows] if headers else None)
+            return Records(
+                [events.partitions[row] for row in rows],
+                [events.timestamps_ms[row] for row in rows],
+                [events.keys[row] for row in rows],
+                [events.values[row] for row in rows],
+                [[] for _ in rows] if headers else None,
+            )
 
         good, bad = records(lambda offset: offset % 3, False), records(lambda offset: not offset % 3, True)
         yield Outcome(events.topic, good, bad, events.next_offsets)
