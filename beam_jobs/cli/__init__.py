@@ -1,0 +1,1 @@
+"""The command line: options, config files, settings, progress, logs. Imports: kafka, models, schemas."""

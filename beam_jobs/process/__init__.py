@@ -1,0 +1,1 @@
+"""What processes share: files, folders, locks, watchdogs. Imports: schemas."""

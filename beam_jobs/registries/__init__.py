@@ -1,0 +1,1 @@
+"""Registries as jobs follow them. Imports: models, process, schemas."""

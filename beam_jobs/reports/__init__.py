@@ -1,0 +1,1 @@
+"""Pages: charts, tables, templates. Imports: nothing of ours."""

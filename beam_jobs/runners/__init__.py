@@ -1,0 +1,1 @@
+"""Where pipelines run: this process, Prism, Flink, Dataflow. Imports: runners.patches, schemas."""
