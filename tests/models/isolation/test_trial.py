@@ -237,7 +237,7 @@ def test_a_child_that_nobody_needs_is_ended_and_started_again():
 PARENT = """
 import sys
 from models.isolation.trial import Trials
-from tests import fragile_work
+from tests.support import fragile_work
 if __name__ == "__main__":
     Trials(imports="tests.support.fragile_work").run("it", fragile_work.spin, sys.argv[1])
 """
