@@ -22,11 +22,11 @@ _AGAIN_S = 1.0
 
 
 class Nursery:
-    """`chaos.contender` as a process: everything is imported once, each start of the job is a fork of it."""
+    """`chaos.fork_server` as a process: everything is imported once, each start of the job is a fork of it."""
 
     def __init__(self, log: pathlib.Path):
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
-        command = [sys.executable, "-m", "chaos.contender"]
+        command = [sys.executable, "-m", "chaos.fork_server"]
         with log.open("a") as errors:
             self._process = subprocess.Popen(
                 command,

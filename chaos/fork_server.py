@@ -1,4 +1,4 @@
-"""The nursery of the streaming job's processes: `python -m chaos.contender`, spoken to by `chaos.local`.
+"""The nursery of the streaming job's processes: `python -m chaos.fork_server`, spoken to by `chaos.local`.
 
 It imports everything once and forks a process for every start of the job: so a successor is there at once, and a kill
 costs no import. A line of standard input is one of
