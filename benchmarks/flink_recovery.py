@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Producer
 from beam_jobs.services import local_flink
 from beam_jobs.verbs.send import send_rows
 from benchmarks.flink import on_flink

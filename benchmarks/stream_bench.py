@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from beam_jobs.batch.event_files import events_of
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.services import local_kafka
 from beam_jobs.verbs.send import send_rows
@@ -39,7 +39,7 @@ PARTITIONS = 4
 PATIENCE_S = 300
 SENDER = """
 import sys
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.consumer import Producer
 from beam_jobs.verbs.send import send_rows
 servers, topic, rate, file = sys.argv[1:]
 values = open(file, "rb").read().split(b"\\n")

@@ -27,7 +27,7 @@ import numpy as np
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import EventBatch
@@ -49,7 +49,7 @@ RATE, SWAPS, QUIET_S = 500, 200, 10
 POLL_MS = 20
 SENDER = """
 import sys
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.consumer import Producer
 from beam_jobs.verbs.send import send_rows
 servers, topic, rate, file = sys.argv[1:]
 producer = Producer(servers)

@@ -13,8 +13,8 @@ from typing import Any
 from unittest import mock
 
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python import client
-from beam_jobs.kafka.kafka_python.client import Consumer, Delivery, Producer
+from beam_jobs.kafka.kafka_python import consumer as client
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Delivery, Producer
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read import gathering
 from beam_jobs.stream.score import event_scoring

@@ -64,8 +64,8 @@ def main() -> None:
     """Serve until standard input ends."""
     from beam_jobs.cli import command_line
     from beam_jobs.kafka.groups import positions
-    from beam_jobs.kafka.kafka_python import client as kafka_client
-    from beam_jobs.kafka.librdkafka import client as confluent_client
+    from beam_jobs.kafka.kafka_python import consumer as kafka_client
+    from beam_jobs.kafka.librdkafka import consumer as confluent_client
     from beam_jobs.verbs import score_stream
 
     del command_line, score_stream  # imported before the first fork

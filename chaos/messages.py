@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
+from beam_jobs.kafka.records import Records
 
 NUMBER = "chaos.number"
 BAD_SHARE = 0.02

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from chaos.evidence import Sample
 from schemas.errors import ServiceError
 

@@ -105,11 +105,11 @@ class _Spool:
         self._rows_read += rows.rows_read
         self._wrong_labels.update(rows.wrong_labels)
         if rows.first_wrong is not None:
-            here = (rows.file.place, rows.first_wrong), rows.file.name
+            here = (rows.file.number, rows.first_wrong), rows.file.name
             self._first_wrong = min(here, self._first_wrong or here)
-        for place, mine in enumerate(split_slices(rows.sizes)):
-            self._sizes[place] += rows.sizes[place]
-            self._label_sums[place] += float(rows.label[mine].sum(dtype=np.float64))
+        for split, own in enumerate(rows.of_splits()):
+            self._sizes[split] += rows.sizes[split]
+            self._label_sums[split] += float(rows.label[own].sum(dtype=np.float64))
 
     def close(self) -> Written:
         """Finish both files."""

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from beam_jobs.cli import logs, options
 from beam_jobs.cli.settings import VERBS
 from beam_jobs.cli.shared_settings import Runner
-from beam_jobs.cli.terminal_text import shown
+from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"

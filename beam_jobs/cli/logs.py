@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 
-from beam_jobs.cli.terminal_text import shown
+from beam_jobs.reports.terminal_text import shown
 
 FORMATS = TEXT, JSON = ("text", "json")
 

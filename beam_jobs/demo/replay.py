@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import find_files, read_file
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.reading import find_files, read_file
 from models.training.labels import make_labels
 from models.use_case import UseCase
 from schemas.schema import SERVING, TRAINING

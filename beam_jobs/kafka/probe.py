@@ -13,6 +13,7 @@ from kafka import errors
 from kafka.net.sasl import get_sasl_mechanism
 
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import refused_login
 from schemas.errors import ServiceError
 
 _VERSIONS, _HANDSHAKE, _AUTHENTICATE = (18, 0), (17, 1), (36, 0)
@@ -49,16 +50,6 @@ def knock(connection: Connection, context: ssl.SSLContext | None, login: dict[st
     return why
 
 
-def refused(connection: Connection, why: str) -> ServiceError:
-    """The error for a login that the broker did not take."""
-    who = f" of {connection.sasl_username!r}" if connection.sasl_username else ""
-    kept = connection.sasl_password_file or connection.sasl_password_env or connection.sasl_token_file
-    return ServiceError(
-        f"{connection}: the broker refused the {connection.sasl_mechanism} login{who} ({why or 'no reason given'}); "
-        f"check user, mechanism and what is kept in {kept or connection.sasl_token_command}"
-    )
-
-
 def _introduce(link: socket.socket, connection: Connection, host: str, login: dict[str, Any]) -> None:
     _ask(link, _VERSIONS, b"")
     if not connection.sasl:
@@ -66,7 +57,7 @@ def _introduce(link: socket.socket, connection: Connection, host: str, login: di
     name = str(connection.sasl_mechanism)
     answer = _ask(link, _HANDSHAKE, struct.pack(">h", len(name)) + name.encode())
     if struct.unpack_from(">h", answer)[0]:
-        raise refused(connection, f"it does not offer {name}")
+        raise refused_login(connection, f"it does not offer {name}")
     mechanism = get_sasl_mechanism(name)(host=host, **login)
     for _ in range(_STEPS):
         if mechanism.is_done():
@@ -76,13 +67,13 @@ def _introduce(link: socket.socket, connection: Connection, host: str, login: di
         code, length = struct.unpack_from(">hh", answer)
         end = 4 + max(length, 0)
         if code:
-            raise refused(connection, answer[4:end].decode(errors="replace") or errors.for_code(code).__name__)
+            raise refused_login(connection, answer[4:end].decode(errors="replace") or errors.for_code(code).__name__)
         try:
             mechanism.receive(answer[end + 4 :])
         except Exception as error:  # the server's proof is wrong: it does not know our password
-            raise refused(connection, f"{type(error).__name__} in its answer") from None
+            raise refused_login(connection, f"{type(error).__name__} in its answer") from None
     if not mechanism.is_authenticated():
-        raise refused(connection, "the exchange did not come to an end")
+        raise refused_login(connection, "the exchange did not come to an end")
 
 
 def _ask(link: socket.socket, request: tuple[int, int], body: bytes) -> bytes:

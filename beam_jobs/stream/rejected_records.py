@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-from beam_jobs.stream.events import Header, Records
+from beam_jobs.kafka.records import Header, Records
 from schemas.rejection import Reason, Rejection
 
 PREFIX = "onegraph."

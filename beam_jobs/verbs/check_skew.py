@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import find_files, read_file
 from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
-from beam_jobs.registries.remote_registry import open_registry
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.reading import find_files, read_file
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.verbs import score_batch, score_stream, send
 from models.evaluation.skew import ColumnSkew, PathValues, compare
 from models.scoring.scorer import Scorer

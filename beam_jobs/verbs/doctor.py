@@ -133,7 +133,7 @@ def _prism() -> Finding:
 
 def _broker(where: Connection | str) -> Finding:
     try:
-        from beam_jobs.kafka.connecting import reach
+        from beam_jobs.kafka.kafka_python.opening import reach
         from beam_jobs.kafka.topics.topics import describe as ask
     except ImportError:
         return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from beam_jobs.cli.settings import ReplayRejected
-from beam_jobs.kafka.clients.clients import open_consumer, open_producer
+from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.positions import one_at_a_time
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer, partition_of
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Producer, partition_of
+from beam_jobs.kafka.records import Header, Records
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.events import Header, Records
 from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, RejectedRecord, record_bytes
 from schemas.errors import UsageError
 from schemas.rejection import Reason

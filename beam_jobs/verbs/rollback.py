@@ -3,12 +3,10 @@
 from typing import Any
 
 from beam_jobs.cli.settings import Rollback
-from beam_jobs.registries.remote_registry import check_writable
-from beam_jobs.verbs.release import describe, generation, now, who
+from beam_jobs.registries.registry_address import check_writable
+from beam_jobs.registries.written_generation import generation, generation_text, now, who
 from models.registry.registry import Registry
 from models.variants.variants import CHAMPION
-
-__all__ = ["check", "describe", "run"]
 
 
 def check(settings: Rollback) -> None:
@@ -25,3 +23,8 @@ def run(settings: Rollback) -> dict[str, Any]:
     check(settings)
     pointer = Registry(settings.registry).rollback(settings.to, who(), now(), settings.why)
     return {"bundle": pointer.champion, "role": CHAMPION, **generation(pointer, settings.registry)}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return who serves now, for people."""
+    return generation_text(result)

@@ -9,10 +9,10 @@ from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
-from beam_jobs.kafka.clients.clients import open_producer
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.clients.choice import open_producer
+from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
+from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.events import Records
 from models import use_case
 from schemas.errors import InputError, UsageError
 from schemas.schema import SERVING

@@ -11,10 +11,10 @@ import rich.console
 import rich.live
 
 from beam_jobs.cli.settings import Status
-from beam_jobs.cli.terminal_text import shown
 from beam_jobs.monitoring import status_page
 from beam_jobs.monitoring.job_status import merged
 from beam_jobs.process import run_files
+from beam_jobs.reports.terminal_text import shown
 from models.registry.pointer import read_live
 from schemas.errors import ArtifactError, UsageError
 

@@ -5,9 +5,9 @@ import sys
 from typing import Any, TextIO
 
 from beam_jobs.cli.settings import Tail
-from beam_jobs.cli.terminal_text import shown
-from beam_jobs.kafka.clients.clients import open_consumer
-from beam_jobs.stream.events import Header
+from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.records import Header
+from beam_jobs.reports.terminal_text import shown
 from schemas.errors import UsageError
 
 _WIDTH = 400

@@ -19,15 +19,13 @@ from typing import Any
 import numpy
 import pyarrow
 import tensorflow as tf
-import xgboost
 
+from models.families.family import family_of
 from schemas import fingerprint
 
 _LOOK_S, _PATIENCE_S = 0.1, 120.0
 _LOCK = ".lock"
-_VERSIONS = [
-    platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__, xgboost.__version__,
-]  # fmt: skip
+_VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__]
 
 
 class TriedBundles:
@@ -69,9 +67,13 @@ class TriedBundles:
 
 
 def name_of(manifest: Mapping[str, Any], check: Any) -> str:
-    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries."""
+    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries.
+
+    `models.scoring.manifest.check_manifest` has looked at the manifest.
+    """
     checked = fingerprint.of_bytes(pickle.dumps(check))
-    return fingerprint.of_json([fingerprint.of_json(manifest), checked, _VERSIONS])
+    versions = [*_VERSIONS, *family_of(manifest["family"]).versions().values()]
+    return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])
 
 
 def _locked(lock: int) -> bool:

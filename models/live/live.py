@@ -25,9 +25,12 @@ from models.isolation.tried import TriedBundles, name_of
 from models.live.pointer_watch import PointerWatch
 from models.live.serving import Serving
 from models.live.trouble import trouble_text
-from models.registry.registry import Pointer, Registry
-from models.scoring.scorer import KIND, Scorer
+from models.registry.pointer import Pointer
+from models.registry.registry import Registry
+from models.scoring.manifest import check_manifest
+from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, OnegraphError, ServiceError
 from transforms.graph.graph import TransformGraph
 
@@ -276,8 +279,9 @@ class LiveScorer:
 
         path = self._registry.bundle_path(bundle, still_wanted).absolute()
         with _short_turns:
-            opened = artifact.open_artifact(path, KIND)
+            opened = artifact.open_artifact(path, ArtifactKind.BUNDLE)
             opened.verify(still_wanted)
+            check_manifest(opened.manifest, str(path))
             name = name_of(opened.manifest, self._check)
         if name in self._bad:
             raise ArtifactError(f"bundle {bundle} was refused before and its files are as they were: {self._bad[name]}")

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from models.live.trouble import trouble_text
-from models.registry.pointer import CURE
-from models.registry.registry import LIVE, Pointer, Registry
+from models.registry.pointer import CURE, LIVE_FILE, Pointer
+from models.registry.registry import Registry
 
 _log = logging.getLogger(__name__)
 
@@ -95,21 +95,21 @@ class PointerWatch:
             if time.monotonic() > ends:
                 self._patience_s = min(2 * self._patience_s, _MOST_PATIENCE_S)
                 self._tell(
-                    f"{self._registry.name}: the look at {LIVE} does not come back; see what stands in its place"
+                    f"{self._registry.name}: the look at {LIVE_FILE} does not come back; see what stands in its place"
                 )
                 return
         self._came_back, self._patience_s = time.monotonic(), _PATIENCE_S
         if isinstance(found, BaseException):
             self._tell(self._said(found))
         elif found is None:
-            self._tell(f"{self._registry.name}: {LIVE} is missing; {CURE}")
+            self._tell(f"{self._registry.name}: {LIVE_FILE} is missing; {CURE}")
         else:
             self._found, self._trouble = time.monotonic(), ""
             self._on_pointer(found)
 
     def _said(self, error: BaseException) -> str:
         text = trouble_text(error)
-        return text if LIVE in text else f"{self._registry.name}: {LIVE} cannot be read: {text}"
+        return text if LIVE_FILE in text else f"{self._registry.name}: {LIVE_FILE} cannot be read: {text}"
 
     def _tell(self, trouble: str) -> None:
         if trouble == self._trouble:

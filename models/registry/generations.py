@@ -10,7 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 
-from models.registry.pointer import LAST_GENERATION, LIVE, Pointer, read_pointer
+from models.registry.pointer import LAST_GENERATION, LIVE_FILE, Pointer, read_pointer
 from schemas.errors import ArtifactError
 from schemas.plain_files import sync, write_beside
 
@@ -65,7 +65,7 @@ class Generations:
         self._folder.mkdir(exist_ok=True)
         data = pointer.text().encode()
         path = self._folder / f"{pointer.generation:06d}.json"
-        live = write_beside(self._registry / LIVE, data)  # a disk that is full says so before anything is made
+        live = write_beside(self._registry / LIVE_FILE, data)  # a disk that is full says so before anything is made
         try:
             _make(path, data)
         except OSError as error:
@@ -76,9 +76,9 @@ class Generations:
                 f"{self._registry}: generation {pointer.generation} was written by somebody else just now; run it again"
             ) from None
         sync(self._folder)
-        if (self._registry / LIVE).is_dir() and not (self._registry / LIVE).is_symlink():
-            (self._registry / LIVE).rename(live.with_name(f"{live.name}-folder-{pointer.generation}"))
-        os.replace(live, self._registry / LIVE)
+        if (self._registry / LIVE_FILE).is_dir() and not (self._registry / LIVE_FILE).is_symlink():
+            (self._registry / LIVE_FILE).rename(live.with_name(f"{live.name}-folder-{pointer.generation}"))
+        os.replace(live, self._registry / LIVE_FILE)
         sync(self._registry)
 
 

@@ -9,7 +9,7 @@ from models.variants.variants import Variants
 from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import parse_json, read_plain
 
-LIVE = "live.json"
+LIVE_FILE = "live.json"
 LARGEST = 1024 * 1024
 """Bytes that a pointer may have."""
 LAST_GENERATION = 999_999_999
@@ -84,7 +84,7 @@ def check_readable(pointer: Pointer) -> None:
 
 def read_live(registry: pathlib.Path) -> Pointer | None:
     """Return a registry's live pointer, None where there is none; raises `ArtifactError` for one that is no pointer."""
-    return read_pointer(registry / LIVE)
+    return read_pointer(registry / LIVE_FILE)
 
 
 def read_pointer(path: pathlib.Path) -> Pointer | None:

@@ -18,15 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.registry.bundle import write_bundle
 from models.registry.generations import Generations, locked
-from models.registry.pointer import LIVE, Pointer, check_readable, read_live
+from models.registry.pointer import LIVE_FILE, Pointer, check_readable, read_live
 from models.scoring.manifest import check_manifest
-from models.scoring.scorer import KIND
 from models.variants.variants import CHAMPION, Variants
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, InputError
-
-__all__ = ["LIVE", "Pointer", "Registry", "Standing", "describe_bundle"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +77,7 @@ class Registry:
         if not history:
             return Standing(self.name, None, False, [], [trouble, *troubles] if trouble else troubles)
         newest = history[-1]
-        said = trouble or f"{self.path / LIVE}: missing"
+        said = trouble or f"{self.path / LIVE_FILE}: missing"
         said += f"; generation {newest.generation}, the newest of the history, stands for it"
         return Standing(self.name, newest, False, history, [said, *troubles])
 
@@ -102,7 +100,7 @@ class Registry:
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
             raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
-        found = artifact.content_id(artifact.open_artifact(path, KIND, self._trusted).manifest)
+        found = artifact.content_id(artifact.open_artifact(path, ArtifactKind.BUNDLE, self._trusted).manifest)
         if found != bundle_id:
             raise ArtifactError(f"{path}: its content is that of bundle {found}; copy the registry again")
         return path
@@ -145,7 +143,7 @@ class Registry:
         """Add a key's signature to a bundle, every byte of which is compared before; its id stays."""
         path = self.bundle_path(bundle_id)
         with locked(self.path):
-            artifact.sign(path, KIND, bundle_id, key)
+            artifact.sign(path, ArtifactKind.BUNDLE, bundle_id, key)
 
     def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
         """Let the variants of an earlier generation serve again, whole.
@@ -186,7 +184,7 @@ class Registry:
     def _check(self, variants: Variants) -> None:
         use_cases = {}
         for bundle in variants.bundles:
-            opened = artifact.open_artifact(self.bundle_path(bundle), KIND)
+            opened = artifact.open_artifact(self.bundle_path(bundle), ArtifactKind.BUNDLE)
             check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
@@ -229,13 +227,13 @@ def _served_before(live: Pointer, history: Sequence[Pointer]) -> Iterator[Pointe
 
 
 def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:
-    why = "; ".join(troubles) or f"no {LIVE}"
+    why = "; ".join(troubles) or f"no {LIVE_FILE}"
     return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
     """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
-    manifest = artifact.open_artifact(path, KIND).manifest
+    manifest = artifact.open_artifact(path, ArtifactKind.BUNDLE).manifest
     check_manifest(manifest, str(path))
     shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
     facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}

@@ -47,7 +47,7 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
 
 
 def wrong(label: np.ndarray) -> np.ndarray:
-    """Return which labels are neither 0 nor 1 nor NaN (bool).
+    """Return which labels (float32 [rows]) are neither 0 nor 1 nor NaN: bool [rows].
 
     >>> wrong(np.array([0, 1, 2, 0.5, np.nan], np.float32)).tolist()
     [False, False, True, True, False]
@@ -56,7 +56,7 @@ def wrong(label: np.ndarray) -> np.ndarray:
 
 
 def kinds_of(label: np.ndarray) -> collections.Counter[str]:
-    """Count wrong labels by kind.
+    """Count wrong labels (float32 [rows]) by kind.
 
     >>> dict(kinds_of(np.array([2, -1, 0.5, np.inf], np.float32)))
     {'whole numbers': 2, 'fractions': 1, 'infinite': 1}
@@ -83,7 +83,13 @@ def in_words(kinds: Mapping[str, int]) -> str:
 
 
 def check_split(label: np.ndarray, split: str) -> None:
-    """Raise `InputError` for a split, made before builds refused such labels, whose label is not 0 or 1."""
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) that is not of 0 and 1, both of them.
+
+    Builds refuse other values today; a training set of before may have them.
+    """
     bad = wrong(label) | np.isnan(label)
     if bad.any():
         raise InputError(f"{split} split: its label has {in_words(kinds_of(label[bad]))}; mend label() and build again")
+    if not (label == 0).any() or not (label == 1).any():
+        only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
+        raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")

@@ -4,10 +4,10 @@ import pytest
 from kafka.admin import ACLOperation, ResourceType
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
+from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.events import Records
 from schemas.errors import ServiceError
 from tests.conftest import free_port
 from tests.support.kafka_records import commit, committed, end_of, put

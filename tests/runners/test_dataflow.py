@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
-from beam_jobs.batch.raw_files import RawFile
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
+from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.verbs import build_training_set, score_batch, score_stream
 from schemas.errors import ServiceError

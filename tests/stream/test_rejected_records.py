@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from beam_jobs.kafka.kafka_python.batches import encode_batches
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.records import Records
 from beam_jobs.stream.rejected_records import RejectedRecord, attempt_of, our_headers, record_bytes, with_stubs
 from schemas.rejection import Reason, Rejection, Stage
 from tests.support.present import present

@@ -6,8 +6,8 @@ from typing import Any
 import kafka
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.kafka_python.consumer import Consumer, Producer
+from beam_jobs.kafka.records import Records
 
 
 def put(

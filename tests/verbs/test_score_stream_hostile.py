@@ -13,7 +13,8 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.schema import SERVING
 from tests.conftest import free_port
@@ -86,9 +87,9 @@ def job(broker, topics, own, jobs, taxi, trips, tmp_path):
 
 def write(own, text):
     (own.path / "next").write_text(text)
-    if (own.path / LIVE).is_dir():
-        (own.path / LIVE).rmdir()
-    os.replace(own.path / "next", own.path / LIVE)
+    if (own.path / LIVE_FILE).is_dir():
+        (own.path / LIVE_FILE).rmdir()
+    os.replace(own.path / "next", own.path / LIVE_FILE)
 
 
 @pytest.mark.needs_time
@@ -104,7 +105,7 @@ def test_pointers(job, own):
         job.scores_on()
         wait_until(lambda: job.page("readyz")[0] == 503, f"{name}: ready")
         assert "the registry's pointer was last read" in job.page("readyz")[1]
-        assert LIVE in job.page("readyz")[1]
+        assert LIVE_FILE in job.page("readyz")[1]
         assert job.page("healthz") == (200, "ok\n")
         write(own, good.text())
         wait_until(lambda: job.page("readyz")[0] == 200, f"{name}: not ready")

@@ -12,7 +12,7 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.consumer import Producer
 from beam_jobs.process import process_wide
 from beam_jobs.stream.value_format import ValueFormat
 from beam_jobs.verbs import score_stream

@@ -8,7 +8,7 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.kafka_python.consumer import partition_of
 from beam_jobs.verbs.send import send_rows
 from schemas.schema import SERVING
 from tests.support.kafka_records import read

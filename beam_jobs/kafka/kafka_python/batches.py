@@ -12,7 +12,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from beam_jobs.stream.events import Header
+from beam_jobs.kafka.records import Header
 
 _MAGIC = 2
 _TABLE_SIZE = 16_384

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from beam_jobs.kafka.connecting import reach
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.kafka_python.opening import reach
 
 _TOKEN_S = 300.0  # a token is read again before this time is over
 

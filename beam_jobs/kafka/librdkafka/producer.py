@@ -7,11 +7,12 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Writing
 
-from beam_jobs.kafka.connecting import CONNECT_S
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import MAX_REQUEST_BYTES, PartitionCounts, no_topic, refused
+from beam_jobs.kafka.errors import refused_records, unusable_topic
+from beam_jobs.kafka.kafka_python.consumer import MAX_REQUEST_BYTES, PartitionCounts
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S
 from beam_jobs.kafka.librdkafka.options import shared_options
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError
 
 
@@ -84,7 +85,7 @@ class Delivery:
             if self._error.code() == KafkaError.INVALID_RECORD:
                 why += " (the broker says why only to --kafka-client kafka-python)"
             first, last = map(self._records.source, self._bad)
-            raise refused(f"{self._servers}: {self._place}", first, last, why)
+            raise refused_records(f"{self._servers}: {self._place}", first, last, why)
 
 
 class Producer:
@@ -120,7 +121,7 @@ class Producer:
             except KafkaException as error:
                 raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
             if found.error is not None or not found.partitions:
-                raise no_topic(self._servers, topic, found.error.code() if found.error is not None else 0)
+                raise unusable_topic(self._servers, topic, found.error.code() if found.error is not None else 0)
             count = len(found.partitions)
         return count
 

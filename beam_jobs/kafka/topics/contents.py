@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
 
 _POLL_S = 0.5

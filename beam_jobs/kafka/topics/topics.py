@@ -7,10 +7,10 @@ import kafka
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka.connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import missing_topic, no_topic, not_allowed
+from beam_jobs.kafka.errors import missing_topic, not_allowed, unusable_topic
 from beam_jobs.kafka.kafka_python.commits import known_id
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S, connect, one_line
 from schemas.errors import ServiceError
 
 DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
@@ -65,7 +65,7 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
                     found[topic["name"]] = len(topic["partitions"])
                     ids[topic["name"]] = known_id(topic.get("topic_id"))
                 elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
-                    raise no_topic(servers, topic["name"], topic["error_code"])
+                    raise unusable_topic(servers, topic["name"], topic["error_code"])
             if not found:
                 return {}
             resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]

@@ -14,7 +14,7 @@ import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 
-from beam_jobs.runners import runners
+from beam_jobs.runners import failures, runners
 from beam_jobs.runners.flink.rest import ENDED, FlinkRest, at_work
 from schemas.errors import OnegraphError, ServiceError
 
@@ -33,7 +33,7 @@ class FlinkJob:
         self._error: Exception | None = None
         older = set() if rest is None else {job["jid"] for job in rest.jobs()}
         say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
-        with runners.in_one_line():
+        with failures.in_one_line():
             self._result = _ending_silently(pipeline.run())
         self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
         self._follower.start()
@@ -68,11 +68,11 @@ class FlinkJob:
             if state in ENDED:
                 ended()
             if state == "FAILED":
-                raise runners.as_ours(last or "no reason given")
+                raise failures.as_ours(last or "no reason given")
             if state in ENDED:
                 return state
             if last and last != cause:
-                self._say(f"job {self.id} failed and is started again by Flink: {runners.as_ours(last)}")
+                self._say(f"job {self.id} failed and is started again by Flink: {failures.as_ours(last)}")
             cause = last
             if state != shown:
                 self._say(f"job {self.id} ({self.name}) is {state}")
@@ -108,7 +108,7 @@ class FlinkJob:
         return "RUNNING"
 
     def _why(self) -> OnegraphError:
-        return runners.as_ours(str(self._error or "Flink did not take the job; see the job server's log"))
+        return failures.as_ours(str(self._error or "Flink did not take the job; see the job server's log"))
 
     def _follow(self) -> None:
         try:

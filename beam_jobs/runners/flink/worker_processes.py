@@ -22,7 +22,7 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.utils import thread_pool_executor
 
-from beam_jobs.runners.worker_pool import HOST
+from beam_jobs.runners.in_process.worker_threads import HOST
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 10

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from beam_jobs.kafka.kafka_python.client import POLL_BYTES
+from beam_jobs.kafka.kafka_python.consumer import POLL_BYTES
 from beam_jobs.stream.events import EventBatch
 
 _OFFSET, _TIMESTAMP, _KEY, _VALUE, _HEADERS = 3, 4, 6, 7, 8  # fields of kafka-python's ConsumerRecord

@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
-from beam_jobs.kafka.clients.clients import open_consumer
-from beam_jobs.kafka.kafka_python.client import Consumer, OffsetsLost
+from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from beam_jobs.stream.read.source import Source
-from beam_jobs.stream.write.holding import Unavailable
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)

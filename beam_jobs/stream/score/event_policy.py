@@ -7,8 +7,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
+from beam_jobs.kafka.records import Header
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import EventBatch, Header, Outcome
+from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.breaker import Breaker, BreakerSettings, Fault, TooManyRejected
 from schemas.rejection import Reason, Rejection
 

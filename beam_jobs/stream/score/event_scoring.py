@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.stream.events import EventBatch, Header, Outcome, Records
+from beam_jobs.kafka.records import Header, Records
+from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.rejected_records import attempt_of, our_headers, too_large
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.step_watch import Unwatched

@@ -9,17 +9,18 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.stream.events import Outcome
+from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.rejected_records import with_stubs
 from beam_jobs.stream.step_watch import written
-from beam_jobs.stream.write.holding import Patience
 from schemas.errors import ServiceError
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow

@@ -11,11 +11,12 @@ import kafka
 import pytest
 
 from beam_jobs.cli.settings import SkipTo
+from beam_jobs.kafka.errors import OffsetsLost
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.lease import TakenOver, new_lease
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.positions import GroupPositions, wait_for_group
-from beam_jobs.kafka.kafka_python.client import Consumer, OffsetsLost
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.process import run_files
 from beam_jobs.stream.read.source import Source, settle_first, settle_start, where_to_begin
 from beam_jobs.verbs import skip_to

@@ -16,7 +16,7 @@ from kafka.record import memory_records
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.kafka_python import decoding
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.decoding import Batch, RawName, UndecodableBatch
 from schemas.errors import ServiceError
 from tests.kafka.kafka_python.test_batches import encoded

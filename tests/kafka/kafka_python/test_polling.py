@@ -2,7 +2,7 @@
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer

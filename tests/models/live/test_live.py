@@ -18,7 +18,8 @@ import pytest
 from models.families import xgb
 from models.live import live
 from models.live.live import LiveScorer
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas import fingerprint
 from schemas.artifacts import artifact
@@ -72,7 +73,7 @@ def test_old_scorer_still_scores_after_the_switch(following, own, second_bundle,
 def point(own: Registry, text: str) -> None:
     """Replace the pointer in one step, as a release does."""
     (own.path / "next").write_text(text)
-    os.replace(own.path / "next", own.path / LIVE)
+    os.replace(own.path / "next", own.path / LIVE_FILE)
 
 
 def spoil_byte(bundle):
@@ -110,7 +111,7 @@ def test_goes_on_after_a_refusal(own, second_bundle, following):
     first = own.released()
     point(own, json.dumps({**json.loads(first.text()), "generation": 2, "champion": "0" * 12}))
     assert following.wait_for(2, SOON_S)
-    shutil.copy(own.path / LIVE, own.path / "history" / "000002.json")
+    shutil.copy(own.path / LIVE_FILE, own.path / "history" / "000002.json")
     pointer = second_bundle(own.path)
     assert following.wait_for(3, SOON_S)
     assert following.current().champion.bundle_id == pointer.champion
@@ -132,7 +133,7 @@ def test_golden_difference_at_the_start_is_an_error(own, second_candidate, trial
     spoiled = artifact.complete(bundle, "bundle", facts)
     other = artifact.content_id(spoiled.manifest)
     bundle.rename(bundle.with_name(other))
-    (own.path / LIVE).write_text(own.released().text().replace(own.released().champion, other))
+    (own.path / LIVE_FILE).write_text(own.released().text().replace(own.released().champion, other))
     with pytest.raises(ArtifactError, match="the score differs in"):
         LiveScorer(own.path, poll_s=1, trials=trials)
 
@@ -373,7 +374,7 @@ def parsed(monkeypatch):
 
         return load
 
-    for owner in (Schema, TransformGraph, xgb.XGBoostModel):
+    for owner in (Schema, TransformGraph, xgb):
         monkeypatch.setattr(owner, "load", noting(owner.load))
     return seen
 

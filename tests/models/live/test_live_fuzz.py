@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from models.live.live import Change, LiveScorer
-from models.registry.pointer import LIVE, Pointer
+from models.registry.pointer import LIVE_FILE, Pointer
 from models.registry.registry import Registry
 from models.scoring.golden import FILE as GOLDEN
 from models.variants.variants import Variants
@@ -92,7 +92,7 @@ class Follower:
         with self._more:
             self._heard.clear()
         (self.path / "next").write_bytes(data)
-        os.replace(self.path / "next", self.path / LIVE)
+        os.replace(self.path / "next", self.path / LIVE_FILE)
         looks, trouble = self.registry.looks, None
         try:
             pointer = Registry(self.path).live()

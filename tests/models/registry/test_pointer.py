@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE, Pointer, check_readable, read_live
+from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE_FILE, Pointer, check_readable, read_live
 from models.variants.variants import MOST, Variants
 from schemas.errors import ArtifactError, InputError
 
@@ -73,9 +73,9 @@ HOSTILE: dict[str, bytes | str] = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile(what, tmp_path):
     data = HOSTILE[what]
-    (tmp_path / LIVE).write_bytes(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
+    (tmp_path / LIVE_FILE).write_bytes(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
     start = time.process_time()
-    with pytest.raises(ArtifactError, match=LIVE) as caught:
+    with pytest.raises(ArtifactError, match=LIVE_FILE) as caught:
         read_live(tmp_path)
     assert time.process_time() - start < 1
     assert "\n" not in str(caught.value)
@@ -83,14 +83,14 @@ def test_hostile(what, tmp_path):
 
 
 def test_a_pipe_in_its_place(tmp_path):
-    os.mkfifo(tmp_path / LIVE)
+    os.mkfifo(tmp_path / LIVE_FILE)
     with pytest.raises(ArtifactError, match="no plain file"):
         read_live(tmp_path)
 
 
 def test_none_and_one(tmp_path):
     assert read_live(tmp_path) is None
-    (tmp_path / LIVE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
+    (tmp_path / LIVE_FILE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
     assert read_live(tmp_path) == Pointer(LAST_GENERATION, Variants("a"), "me", "2024-01-01T00:00:00Z", "")
 
 

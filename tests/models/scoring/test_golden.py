@@ -9,12 +9,12 @@ import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.families import xgb
+from models.families.family import Split
 from models.registry.registry import Registry
 from models.scoring import golden
 from models.scoring.golden_values import GoldenValues
 from models.scoring.scorer import Scorer
 from models.spec import ModelSpec
-from models.training.training_set import Split
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from schemas.schema import Schema

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import GrowthWatch, partition_of
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.kafka.kafka_python.consumer import GrowthWatch, partition_of
+from beam_jobs.kafka.records import Records
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter, Sink
 from tests.support.kafka_records import add_partitions, read
 

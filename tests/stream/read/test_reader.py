@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.kafka_python.client import OffsetsLost
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import Source, first_span, milliseconds, settle_start
 from beam_jobs.stream.read.tracker import Span
-from beam_jobs.stream.write.holding import Unavailable
 from schemas.errors import ServiceError, UsageError
 from tests.support.kafka_records import add_partitions, commit, put
 
@@ -60,7 +60,7 @@ def read_all(events: Source):
     settle(events)
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | ReadEvents(events) | beam.Map(keep)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
     return list(_found)
 
 

@@ -8,12 +8,14 @@ import apache_beam as beam
 import kafka
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.kafka_python.consumer import partition_of
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
 from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, put, read
@@ -171,7 +173,7 @@ def to(servers, good, bad, source, group):
 def run(outcomes, sink):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(sink)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ import time
 
 import pytest
 
+from beam_jobs.kafka.errors import Unavailable
+from beam_jobs.kafka.records import Header, Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import Header, Outcome, Records
+from beam_jobs.stream import holding
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.rejected_records import with_stubs
-from beam_jobs.stream.write import holding, writer
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.stream.write import writer
 from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes
 from schemas.errors import ServiceError
 from tests.stream.write.test_writer import NONE, SINK, FakeProducer, predictions

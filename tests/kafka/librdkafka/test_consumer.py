@@ -12,14 +12,14 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import OffsetsLost
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.kafka_python.decoding import RawName
-from beam_jobs.kafka.librdkafka import client
+from beam_jobs.kafka.librdkafka import consumer as client
 from beam_jobs.kafka.librdkafka import producer as confluent_producer
-from beam_jobs.kafka.librdkafka.client import Consumer
+from beam_jobs.kafka.librdkafka.consumer import Consumer
 from beam_jobs.kafka.librdkafka.producer import Producer
-from beam_jobs.stream.events import Outcome, Records
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.kafka.records import Records
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import Sink
 from schemas.errors import ServiceError
 from tests.stream.write.test_writer import NONE, predictions, run

@@ -16,13 +16,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
-from beam_jobs.kafka.connecting import CONNECT_S
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES, POLL_BYTES, no_topic, offsets_lost, undecodable
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
+from beam_jobs.kafka.errors import Unavailable, offsets_lost, undecodable, unusable_topic
+from beam_jobs.kafka.kafka_python.consumer import FETCH_BYTES, POLL_BYTES
+from beam_jobs.kafka.kafka_python.consumer import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S
 from beam_jobs.kafka.librdkafka.options import shared_options
 from beam_jobs.kafka.librdkafka.producer import Delivery, Producer
-from beam_jobs.stream.write.holding import Unavailable
 from schemas.errors import ServiceError
 
 __all__ = ["Consumer", "Delivery", "Producer"]
@@ -259,7 +259,7 @@ class Consumer:
         listed = self._call("asking for partitions", lambda: self._consumer.list_topics(self._topic, CONNECT_S))
         topic = listed.topics[self._topic]
         if topic.error is not None or not topic.partitions:
-            raise no_topic(self._servers, self._topic, topic.error.code() if topic.error is not None else 0)
+            raise unusable_topic(self._servers, self._topic, topic.error.code() if topic.error is not None else 0)
         return tuple(sorted(topic.partitions))
 
     def _list(self, doing: str, partitions: Sequence[int], spec: OffsetSpec) -> dict[int, int]:

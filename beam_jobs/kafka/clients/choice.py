@@ -4,8 +4,8 @@ import importlib
 from typing import Any
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python import client
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python import consumer
+from beam_jobs.kafka.kafka_python.consumer import Producer
 from schemas.errors import UsageError
 
 
@@ -21,9 +21,9 @@ def open_producer(where: Connection | str, delivery_s: float = Producer.DELIVERY
 
 def _module(where: Connection | str) -> Any:
     if Connection.of(where).kafka_client != "confluent":
-        return client
+        return consumer
     try:
-        return importlib.import_module("beam_jobs.kafka.librdkafka.client")
+        return importlib.import_module("beam_jobs.kafka.librdkafka.consumer")
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("confluent_kafka"):
             raise

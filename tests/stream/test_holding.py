@@ -9,16 +9,19 @@ import time
 import apache_beam as beam
 import pytest
 
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
+from beam_jobs.kafka.errors import Unavailable
+from beam_jobs.kafka.kafka_python import consumer as kafka_client
+from beam_jobs.kafka.librdkafka import consumer as confluent_client
+from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
-from beam_jobs.stream.events import EventBatch, Outcome, Records
+from beam_jobs.stream.events import EventBatch, Outcome
+from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.read.reader import ReadEvents, Source
-from beam_jobs.stream.write.holding import Patience, Unavailable
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
 from chaos.proxy import Proxy
 from schemas.errors import ServiceError
@@ -246,7 +249,7 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
 
     def run():
         try:
-            runners.run_pipeline(steps)
+            run_pipeline(steps)
         except ServiceError as error:
             failed.append(error)
 
@@ -317,5 +320,5 @@ def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
     _ = steps | beam.Create([outcome], reshuffle=False) | beam.ParDo(TakeAway()).with_output_types(Outcome) | write
     begin = time.monotonic()
     with pytest.raises(ServiceError, match=r"is not acknowledged after 1\d s and the job was told to stop; nothing"):
-        runners.run_pipeline(steps)
+        run_pipeline(steps)
     assert time.monotonic() - begin < 60

@@ -12,10 +12,11 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries.opening import open_registry
 from models.isolation.trial import TrialEnded
 from models.live.live import LiveScorer
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas import fingerprint
@@ -58,7 +59,7 @@ def address(folder: Path) -> str:
 
 
 def test_the_champion_is_copied_byte_by_byte(remote):
-    found = remote_registry.open_registry(address(remote))
+    found = open_registry(address(remote))
     champion = found.champion()
     assert not champion.is_relative_to(remote)
     assert FileSystems.get_scheme(address(remote)) == "kept"
@@ -69,7 +70,7 @@ def test_the_champion_is_copied_byte_by_byte(remote):
 
 
 def test_a_new_generation_takes_over(remote, second_bundle, trials):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
+    live = LiveScorer(open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         pointer = second_bundle(remote)
         assert live.wait_for(pointer.generation, PATIENCE_S)
@@ -79,11 +80,11 @@ def test_a_new_generation_takes_over(remote, second_bundle, trials):
 
 
 def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_bundle, trials):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
+    live = LiveScorer(open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         before = live.current().champion.bundle_id
-        text = (remote / LIVE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
-        (remote / LIVE).write_text(text)
+        text = (remote / LIVE_FILE).read_text().replace(before, "absent").replace('"generation": 1', '"generation": 2')
+        (remote / LIVE_FILE).write_text(text)
         assert live.wait_for(2, PATIENCE_S)
         assert (live.current().champion.bundle_id, live.refused) == (before, 1)
     finally:
@@ -91,11 +92,11 @@ def test_an_incomplete_bundle_is_refused_and_the_old_one_serves(remote, second_b
 
 
 def test_an_address_that_does_not_answer_is_tried_again(remote, second_bundle, monkeypatch, trials):
-    live = LiveScorer(remote_registry.open_registry(address(remote)), poll_s=0.05, trials=trials)
+    live = LiveScorer(open_registry(address(remote)), poll_s=0.05, trials=trials)
     try:
         monkeypatch.setattr(Kept, "down", True)
         with pytest.raises(ServiceError, match=r"kept://.*registry: not readable \(OSError\); check the address"):
-            remote_registry.open_registry(address(remote)).champion()
+            open_registry(address(remote)).champion()
         pointer = second_bundle(remote)
         monkeypatch.setattr(Kept, "down", False)
         assert live.wait_for(pointer.generation, PATIENCE_S)
@@ -120,7 +121,7 @@ def full_disk(monkeypatch):
 def test_a_full_disk_is_no_fault_of_the_address_and_nothing_of_the_copy_stays(remote, full_disk):
     fill, make_room = full_disk
     fill()
-    found = remote_registry.open_registry(address(remote))
+    found = open_registry(address(remote))
     with pytest.raises(ServiceError, match=r"the copy of a bundle cannot be written: No space left on device"):
         found.champion()
     assert list((found.path / "bundles").iterdir()) == []
@@ -132,7 +133,7 @@ def test_a_generation_that_finds_a_full_disk_serves_once_there_is_room(remote, s
     fill, make_room = full_disk
     refused, served = threading.Event(), threading.Event()
     live = LiveScorer(
-        remote_registry.open_registry(address(remote)),
+        open_registry(address(remote)),
         0.05,
         lambda change: (served if change.served else refused).set(),
         retry_s=0.02,
@@ -159,7 +160,7 @@ def test_a_manifest_that_names_a_file_outside_its_bundle_is_refused(remote):
     (bundle / artifact.MARKER).write_text(fingerprint.of_file(bundle / artifact.MANIFEST) + "\n")
     (remote / "bundles" / "outside").write_text("")
     with pytest.raises(ArtifactError, match="its manifest names a file outside it"):
-        remote_registry.open_registry(address(remote)).champion()
+        open_registry(address(remote)).champion()
 
 
 def test_a_size_that_is_a_lie_is_not_believed(remote):
@@ -169,23 +170,23 @@ def test_a_size_that_is_a_lie_is_not_believed(remote):
     (bundle / artifact.MANIFEST).write_text(json.dumps(manifest))
     (bundle / artifact.MARKER).write_text(fingerprint.of_file(bundle / artifact.MANIFEST) + "\n")
     with pytest.raises(ArtifactError, match=r"training\.json: its bytes are not those"):
-        remote_registry.open_registry(address(remote)).champion()
+        open_registry(address(remote)).champion()
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b" " * (1 << 21)])
 def test_a_pointer_that_is_none(remote, data):
-    (remote / LIVE).write_bytes(data)
+    (remote / LIVE_FILE).write_bytes(data)
     with pytest.raises(ArtifactError, match=r"live\.json: not a registry pointer"):
-        remote_registry.open_registry(address(remote)).live()
+        open_registry(address(remote)).live()
 
 
 def test_pipes_are_not_waited_for(remote, pair):
-    found = remote_registry.open_registry(str(remote), TrustedKeys.of(pair.public))
+    found = open_registry(str(remote), TrustedKeys.of(pair.public))
     (bundle,) = (remote / "bundles").iterdir()
     (bundle / "training.json").unlink()
     os.mkfifo(bundle / "training.json")
-    Registry(remote).path.joinpath(LIVE).rename(remote / "kept")
-    os.mkfifo(remote / LIVE)
+    Registry(remote).path.joinpath(LIVE_FILE).rename(remote / "kept")
+    os.mkfifo(remote / LIVE_FILE)
     with pytest.raises(ArtifactError, match=r"live\.json: no plain file"):
         found.live()
     with pytest.raises(ArtifactError, match=r"not signed|no plain file"):
@@ -193,7 +194,7 @@ def test_pipes_are_not_waited_for(remote, pair):
 
 
 def test_a_copy_is_not_written_to(remote):
-    found = remote_registry.open_registry(address(remote))
+    found = open_registry(address(remote))
     champion = found.released().champion
     for write in (
         lambda: found.rollback(champion, "me", "now", ""),
@@ -207,11 +208,11 @@ def test_a_copy_is_not_written_to(remote):
 
 def test_nothing_released(tmp_path):
     with pytest.raises(ArtifactError, match="no bundle is released here"):
-        remote_registry.open_registry(address(tmp_path)).champion()
+        open_registry(address(tmp_path)).champion()
 
 
 def test_a_path_is_a_registry_on_disk(remote):
-    found = remote_registry.open_registry(str(remote))
+    found = open_registry(str(remote))
     assert found.path == remote
     assert found.champion().is_relative_to(remote)
 
@@ -225,10 +226,10 @@ def pair(tmp_path):
 def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place, trials):
     trusted = TrustedKeys.of(pair.public)
     with pytest.raises(ArtifactError, match=f"{place(remote)}/bundles/.*: not signed, wanted a signature by one of"):
-        remote_registry.open_registry(place(remote), trusted).champion()
+        open_registry(place(remote), trusted).champion()
     own = Registry(remote)
     own.sign(own.released().champion, load_private_key(pair.private))
-    live = LiveScorer(remote_registry.open_registry(place(remote), trusted), poll_s=0.05, trials=trials)
+    live = LiveScorer(open_registry(place(remote), trusted), poll_s=0.05, trials=trials)
     try:
         first = live.current().champion.bundle_id
         second = second_bundle(remote).champion
@@ -246,7 +247,7 @@ def test_only_signed_bundles_are_taken(remote, pair, second_bundle, place, trial
 def test_what_happens_to_a_registry_after_the_look_at_its_signature_changes_nothing(remote, pair):
     own = Registry(remote)
     own.sign(own.released().champion, load_private_key(pair.private))
-    champion = remote_registry.open_registry(str(remote), TrustedKeys.of(pair.public)).champion()
+    champion = open_registry(str(remote), TrustedKeys.of(pair.public)).champion()
     assert not champion.is_relative_to(remote)
     assert champion.parent.parent.stat().st_mode & 0o777 == 0o700
     shutil.rmtree(remote)
@@ -283,7 +284,7 @@ def test_an_altered_bundle_is_not_copied_until_it_is_mended(remote, pair, place,
     (bundle,) = (remote / "bundles").iterdir()
     Registry(remote).sign(bundle.name, load_private_key(pair.private))
     mend = spoil(bundle)
-    found = remote_registry.open_registry(place(remote), TrustedKeys.of(pair.public))
+    found = open_registry(place(remote), TrustedKeys.of(pair.public))
     with pytest.raises(ArtifactError, match=f"{place(bundle)}/model/{said}"):
         found.champion()
     assert not list((found.path / "bundles").glob("[0-9a-f]*"))
@@ -303,7 +304,7 @@ def test_a_copy_that_is_not_wanted_any_more_ends_and_leaves_nothing(remote, tmp_
             raise TrialEnded("the bundle is not wanted any more")
 
     place = (str(remote), TrustedKeys.of(pair.public)) if signed else (address(remote), None)
-    found = remote_registry.open_registry(*place)
+    found = open_registry(*place)
     with pytest.raises(TrialEnded):
         found.bundle_path(champion, still_wanted)
     assert len(calls) == 5

@@ -6,7 +6,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from beam_jobs.batch.raw_files import RawFile, ReadRawRows, check_files, find_files, read_file
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files, read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 
@@ -17,7 +18,7 @@ def _read(path):
     (file,) = find_files([str(path)])
     blocks = list(read_file(file))
     assert [block.first_row for block in blocks] == [sum(len(b.values) for b in blocks[:n]) for n in range(len(blocks))]
-    assert {block.header for block in blocks} <= {("a", "b")}
+    assert {block.layout for block in blocks} <= {("a", "b")}
     return [value for block in blocks for value in block.values], [len(block.values) for block in blocks]
 
 
@@ -59,7 +60,7 @@ def test_files_are_named_below_the_folder_that_they_share(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"")
     found = find_files([str(tmp_path / "y" / "*"), str(tmp_path / "x" / "part.csv"), str(tmp_path / "*" / "*.csv")])
-    assert [(file.name, file.place) for file in found] == [("x/part.csv", 0), ("y/part.csv.gz", 1)]
+    assert [(file.name, file.number) for file in found] == [("x/part.csv", 0), ("y/part.csv.gz", 1)]
     assert [file.name for file in find_files([str(tmp_path / "x" / "part.csv")])] == ["part.csv"]
 
 

@@ -13,32 +13,22 @@ import kafka
 from kafka import errors
 from kafka.partitioner.default import murmur2
 
-from beam_jobs.kafka.connecting import CONNECT_S, connect, one_line
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import OffsetsLost, offsets_lost, refused_records, undecodable, unusable_topic
 from beam_jobs.kafka.kafka_python import batches, commits, decoding, outage
+from beam_jobs.kafka.kafka_python.opening import CONNECT_S, connect, one_line
 from beam_jobs.kafka.kafka_python.polling import ByteBudget
-from beam_jobs.stream.events import Records
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError
 
 MAX_REQUEST_BYTES = 64 << 20  # the topic's own limit decides; see Producer.max_message_bytes
 FETCH_BYTES_PER_PARTITION = 1 << 20
 FETCH_BYTES = 16 << 20
 POLL_BYTES = 8 << 20  # of keys, values and headers, decompressed, that one poll hands out, give or take a record
-WAY_ON = "put the group where you want it (onegraph skip_to), or take another --group"
-_MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
 
 
 decoding.install()
 outage.install()
-
-
-class OffsetsLost(ServiceError):
-    """The log no longer has, or never had, the offset `wanted`; `goes_on_at` is the first later one that it has."""
-
-    def __init__(self, message: str, partition: int = -1, wanted: int = -1, goes_on_at: int | None = None):
-        super().__init__(message)
-        self.partition, self.wanted, self.goes_on_at = partition, wanted, goes_on_at
 
 
 class Consumer:
@@ -240,7 +230,7 @@ class Delivery:
             first, last = (0, len(found) - 1) if all(error is found[0] for error in found) else (bad[0], bad[0])
             error = found[bad[0]]
             said = error.args[0] if error.args and error.args[0] else getattr(error, "description", "")
-            raise refused(
+            raise refused_records(
                 f"{self._servers}: topic {where.topic!r} partition {where.partition}",
                 self._records.source(self._first + first),
                 self._records.source(self._first + last),
@@ -354,71 +344,6 @@ def partition_of(key: bytes, count: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % count
 
 
-def offsets_lost(
-    servers: Connection | str, topic: str, partition: int, wanted: int, first: int, end: int
-) -> OffsetsLost:
-    """The error for an offset outside of what the log has now, `first` to `end`."""
-    where = f"{servers}: topic {topic!r} partition {partition}"
-    if wanted < first:
-        return OffsetsLost(
-            f"{where}: offsets {wanted} to {first - 1} are lost, the log now begins at {first} (retention "
-            "passed the reader); --accept-lost-offsets goes on there",
-            partition,
-            wanted,
-            first,
-        )
-    what = f"the log ends at {end}" if wanted > end else "the log has other records before it"
-    return OffsetsLost(
-        f"{where}: wanted offset {wanted}, {what} (was the topic made anew or cut?); {WAY_ON}",
-        partition,
-        wanted,
-    )
-
-
-def topic_made_anew(servers: Connection | str, topic: str, group: str | None, was: str, now: str) -> ServiceError:
-    """The error for a group whose offsets are those of another topic of that name."""
-    return ServiceError(
-        f"{servers}: topic {topic!r} was made anew: the offsets of group {group!r} are those of the topic with the id "
-        f"{was}, it now has the id {now}; --accept-lost-offsets reads the new one from its start, or {WAY_ON}"
-    )
-
-
-def undecodable(servers: Connection | str, topic: str, partition: int, first: int, last: int, why: str) -> ServiceError:
-    """The error for a batch that cannot be read; going on would lose its events without a word."""
-    return ServiceError(
-        f"{servers}: topic {topic!r} partition {partition}: the batch of offsets {first} to {last} cannot be decoded "
-        f"({why}); install what is missing, or step over it: onegraph skip_to {topic} --group GROUP --partition "
-        f"{partition} --offset {last + 1}"
-    )
-
-
-def refused(where: str, first: str, last: str, why: str) -> ServiceError:
-    """The error for one record or for some of which a broker does not say which; both are named by their events."""
-    records = f"the record of {first}" if first == last else f"one or more of the records of {first} to {last}"
-    return ServiceError(
-        f"{where} refused {records}: {why}; nothing behind it was committed: mend the topic's settings, then start "
-        "again"
-    )
-
-
-def no_topic(servers: Connection | str, topic: str, code: int) -> ServiceError:
-    """The error for a topic that cannot be used since the broker answers with that number of Kafka's protocol."""
-    if code == errors.TopicAuthorizationFailedError.errno:
-        return not_allowed(servers, "Describe", topic)
-    if code in _MISSING:
-        return missing_topic(servers, topic)
-    if code == 0:
-        return Unavailable(f"{servers}: the partitions of topic {topic!r} are not known yet; try again")
-    kind = errors.for_code(code)
-    error = Unavailable if issubclass(kind, errors.RetriableError) else ServiceError
-    return error(f"{servers}: topic {topic!r} cannot be used: {kind.__name__}")
-
-
-def not_allowed(servers: Connection | str, what: str, topic: str) -> ServiceError:
-    """The error for a topic whose access list does not have that operation for us."""
-    return ServiceError(f"{servers}: this user may not {what} topic {topic!r}; have its access list changed")
-
-
 def _why_no_topic(servers: Connection, topic: str) -> ServiceError:
     """Ask for this one topic: who asks for all is not told of those that he may not see."""
     admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
@@ -427,14 +352,7 @@ def _why_no_topic(servers: Connection, topic: str) -> ServiceError:
             [found] = admin.describe_topics([topic])
     finally:
         admin.close()
-    return no_topic(servers, topic, found["error_code"])
-
-
-def missing_topic(servers: Connection | str, topic: str) -> ServiceError:
-    """The error for a topic that is not there."""
-    return ServiceError(
-        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"
-    )
+    return unusable_topic(servers, topic, found["error_code"])
 
 
 def _ms(seconds: float) -> int:

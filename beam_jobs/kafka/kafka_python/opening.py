@@ -10,8 +10,8 @@ from kafka import errors
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.probe import knock, refused
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.kafka.errors import Unavailable, refused_login
+from beam_jobs.kafka.probe import knock
 from schemas.errors import ServiceError
 
 CONNECT_S = 15.0
@@ -27,7 +27,7 @@ def one_line(servers: Connection | str, doing: str) -> Iterator[None]:
             f"{servers}: no answer while {doing} ({error}); is the broker up and the address right?"
         ) from None
     except errors.SaslAuthenticationFailedError as error:
-        raise refused(Connection.of(servers), str(error)) from None
+        raise refused_login(Connection.of(servers), str(error)) from None
     except errors.AuthorizationError as error:
         raise ServiceError(
             f"{servers}: {type(error).__name__} while {doing}: this user may not do that; have its access list changed"

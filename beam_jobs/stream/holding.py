@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from beam_jobs.kafka.errors import Unavailable
 from beam_jobs.monitoring import measures
 from schemas.errors import ServiceError
 
@@ -18,10 +19,6 @@ _SLICE_S = 0.1
 _TELL_AFTER_S = 5.0
 _STOP_GRACE_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
-
-
-class Unavailable(ServiceError):
-    """A service that may be well again soon: it did not answer, or asked to be tried again."""
 
 
 class Patience:
