@@ -201,7 +201,9 @@ def _stream(
             )
         )
         found = [
-            (numbers[record.key.decode()], json.loads(record.value)) for record in read_topic(servers, predictions)
+            (numbers[str(record.key, "utf-8")], json.loads(record.value))
+            for record in read_topic(servers, predictions)
+            if record.key is not None and record.value is not None
         ]
     finally:
         topics.delete(servers, names)

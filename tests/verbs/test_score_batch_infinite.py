@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.kafka_python.consumer import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.reading import find_files, read_file
 from beam_jobs.stream.events import EventBatch

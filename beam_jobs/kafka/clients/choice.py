@@ -1,32 +1,42 @@
-"""The Kafka client that a connection asks for, behind one small interface."""
+"""The client library that a connection asks for; librdkafka is loaded only then."""
 
-import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
+from beam_jobs.kafka.client import DELIVERY_S, Consumer, Producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python import consumer
-from beam_jobs.kafka.kafka_python.consumer import Producer
+from beam_jobs.kafka.kafka_python import consumer, producer
 from schemas.errors import UsageError
 
 
-def open_consumer(where: Connection | str, topic: str, group: str | None = None) -> Any:
-    """Return a `Consumer` of the client that the connection names."""
-    return _module(where).Consumer(where, topic, group)
+class Library(NamedTuple):
+    """What makes the clients of one library."""
+
+    consumer: Callable[..., Consumer]
+    producer: Callable[..., Producer]
 
 
-def open_producer(where: Connection | str, delivery_s: float = Producer.DELIVERY_S) -> Any:
-    """Return a `Producer` of the client that the connection names; it gives up a record after `delivery_s`."""
-    return _module(where).Producer(where, delivery_s=delivery_s)
+def open_consumer(servers: Connection | str, topic: str, group: str | None = None) -> Consumer:
+    """Return a consumer over the library that the connection names."""
+    return library(servers).consumer(servers, topic, group)
 
 
-def _module(where: Connection | str) -> Any:
-    if Connection.of(where).kafka_client != "confluent":
-        return consumer
+def open_producer(servers: Connection | str, delivery_s: float = DELIVERY_S) -> Producer:
+    """Return a producer over the library that the connection names; it gives up a record after `delivery_s`."""
+    return library(servers).producer(servers, delivery_s=delivery_s)
+
+
+def library(servers: Connection | str) -> Library:
+    """Return the library that a connection names; raises `UsageError` for one that is not installed."""
+    if Connection.of(servers).kafka_client != "confluent":
+        return Library(consumer.Consumer, producer.Producer)
     try:
-        return importlib.import_module("beam_jobs.kafka.librdkafka.consumer")
+        from beam_jobs.kafka.librdkafka import consumer as reading
+        from beam_jobs.kafka.librdkafka import producer as writing
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("confluent_kafka"):
             raise
         raise UsageError(
             "--kafka-client confluent needs confluent-kafka: pip install 'onegraph[confluent]', or take kafka-python"
         ) from None
+    return Library(reading.Consumer, writing.Producer)

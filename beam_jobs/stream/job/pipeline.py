@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import apache_beam as beam
 
 from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.kafka.client import BATCH_BYTES
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
@@ -27,7 +28,6 @@ from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
-_BATCH_BYTES = 900_000
 _READ_BUDGET_MS = 5_000
 
 
@@ -113,7 +113,7 @@ def sink(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lea
         shadow_topic=settings.shadow_topic,
         source_topic=settings.source_topic,
         group=settings.group,
-        max_batch_bytes=min(_BATCH_BYTES, *(there[name].max_message_bytes - RECORD_OVERHEAD for name in written)),
+        max_batch_bytes=min(BATCH_BYTES, *(there[name].max_message_bytes - RECORD_OVERHEAD for name in written)),
         rejected_bytes=there[settings.rejected_topic].max_message_bytes,
         broker_time=there[settings.source_topic].broker_time,
         hold_s=settings.hold_ms / 1000,

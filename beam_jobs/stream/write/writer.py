@@ -9,11 +9,12 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs.kafka.client import BATCH_BYTES, DELIVERY_S, Producer
 from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python.consumer import Producer, partition_of
+from beam_jobs.kafka.partitions import partition_of_answer
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
@@ -43,10 +44,10 @@ class Sink:
     source_topic: str
     group: str
     shadow_topic: str | None = None
-    max_batch_bytes: int = 900_000
+    max_batch_bytes: int = BATCH_BYTES
     rejected_bytes: int | None = None
     broker_time: bool = False
-    hold_s: float = Producer.DELIVERY_S
+    hold_s: float = DELIVERY_S
     job: str = ""
     topic_id: str | None = None
     lease: Lease | None = None
@@ -189,14 +190,8 @@ def _producer(sink: Sink) -> Producer:
 def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
-        rows.setdefault(_partition(source, key, count), []).append(row)
+        rows.setdefault(partition_of_answer(source, key, count), []).append(row)
     return rows
-
-
-def _partition(source: int, key: bytes | None, count: int) -> int:
-    if source < count or key is None:
-        return source % count
-    return partition_of(key, count)
 
 
 def _pick(records: Records, rows: Sequence[int]) -> Records:

@@ -34,7 +34,7 @@ def polls(consumer, ends, *limits):
     consumer.go_to(consumer.beginning_offsets(consumer.partitions))
     while any(consumer.positions()[partition] < end for partition, end in ends.items()):
         if found := consumer.poll(1, *limits):
-            yield [record for records in found.values() for record in records]
+            yield found.rows("t")
 
 
 @pytest.mark.parametrize("what", ["values", "keys", "headers"])
