@@ -99,10 +99,10 @@ def recompute(source: Iterable[Record], predicted: Iterable[Record], scorers: Ma
     by_variant: dict[tuple[str, str], dict[str, bytes]] = {}
     repeated = differing = 0
     for record in predicted:
-        said = json.loads(record.value)
+        said = json.loads(record.value or b"")
         told = by_variant.setdefault((said["bundle"], said["variant"]), {})
         repeated += said["id"] in told
-        told[said["id"]] = record.value
+        told[said["id"]] = record.value or b""
     for (bundle, role), told in by_variant.items():
         chosen = [events[place] for place in told]
         again = scored_alone(scorers[bundle], chosen)
@@ -234,7 +234,7 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
     if found["lost"] or found["differing"] or of_shadows["differing"]:
         raise SystemExit(f"swaps: {json.dumps(found)}, shadows {json.dumps(of_shadows)}")
     came = {f"{one.topic}/{one.partition}/{one.offset}": one.timestamp_ms for one in source}
-    latency = [(came[json.loads(one.value)["id"]], one.timestamp_ms) for one in predicted]
+    latency = [(came[json.loads(one.value or b"")["id"]], one.timestamp_ms) for one in predicted]
     first_ms = min(came.values()) + 2_000
     quiet = _percentiles([end - start for start, end in latency if first_ms <= start < began_ms - 4_000])
     swapping = _percentiles([end - start for start, end in latency if began_ms <= start < ended_ms])

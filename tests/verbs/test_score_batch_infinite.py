@@ -185,10 +185,10 @@ def test_the_stream_rejects_them_alone_and_goes_on(own, rows, broker, topics, ca
     ]
     assert main(argv) == 0
     assert json.loads(capsys.readouterr().out)["rejected_by_reason"] == {"FEATURE_NONFINITE": len(INFINITE)}
-    rejected = {int(one.key): dict(one.headers) for one in read(broker, f"{source}.r")}
-    assert {row: headers["onegraph.path"].decode() for row, headers in rejected.items()} == INFINITE
+    rejected = {int(present(one.key)): dict(one.headers) for one in read(broker, f"{source}.r")}
+    assert {row: present(headers["onegraph.path"]).decode() for row, headers in rejected.items()} == INFINITE
     assert {headers["onegraph.stage"] for headers in rejected.values()} == {b"score"}
-    predicted = {int(one.key): json.loads(one.value) for one in read(broker, f"{source}.p")}
+    predicted = {int(present(one.key)): json.loads(present(one.value)) for one in read(broker, f"{source}.p")}
     assert set(predicted) == set(range(ROWS)) - set(INFINITE)
     assert all("contributions" in one for one in predicted.values())
 

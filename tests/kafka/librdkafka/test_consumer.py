@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import types
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -107,7 +108,7 @@ def consumer(monkeypatch):
 
 
 def offsets(polled):
-    found = {}
+    found: dict[int, list[Any]] = {}
     for partition, offset in zip(polled.partitions, polled.offsets, strict=True):
         found.setdefault(partition, []).append(offset)
     return found

@@ -1,6 +1,7 @@
 """Gathering polls into batches, with a consumer and a clock that the test holds."""
 
 import dataclasses
+from typing import Any
 
 from beam_jobs.kafka.records import Header, Polled
 from beam_jobs.stream.events import EventBatch
@@ -56,7 +57,8 @@ class FakeConsumer:
 
 def gatherer(polls, offsets, max_batch=100, gaps=None):
     clock = Clock()
-    made = EventGatherer(FakeConsumer(clock, polls, gaps), "t", max_batch)
+    consumer: Any = FakeConsumer(clock, polls, gaps)  # as much of one as a gatherer asks for
+    made = EventGatherer(consumer, "t", max_batch)
     made.go_to(offsets)
     return made, clock
 
