@@ -24,7 +24,7 @@ from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.read.reader import ReadEvents, Source
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
-from chaos.proxy import Proxy
+from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
 from tests.conftest import free_port
 from tests.support.kafka_records import committed, end_of, put, read
