@@ -49,7 +49,8 @@ def tried() -> TriedBundles:
 def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
     """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
     opened, evaluation = check_releasable(candidate)
-    name = name_of({"candidate": opened.manifest, "evaluation": evaluation.manifest}, bundle_trial.try_candidate)
+    manifests = {"candidate": opened.manifest, "evaluation": evaluation.manifest}
+    name = name_of(manifests, opened.manifest["model"]["family"], bundle_trial.try_candidate)
     done = tried()
     if name not in done:
         path = pathlib.Path(candidate).absolute()

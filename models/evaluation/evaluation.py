@@ -34,7 +34,7 @@ class Evaluation:
 
 
 def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
-    """Return where the evaluation of a candidate stands: beside it, since a candidate is complete and never changes."""
+    """Return the path of a candidate's evaluation: beside it, since a candidate is complete and never changes."""
     path = pathlib.Path(candidate)
     return path.with_name(path.name + ".evaluation")
 

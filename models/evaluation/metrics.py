@@ -86,8 +86,8 @@ def _calibration(label: np.ndarray, scores: np.ndarray) -> dict[str, list[float]
 def _thinned(**columns: np.ndarray) -> dict[str, list[float]]:
     """Return at most `_CURVE_POINTS` points of a curve, its ends included."""
     length = len(next(iter(columns.values())))
-    places = np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(int))
-    return {name: [float(value) for value in column[places]] for name, column in columns.items()}
+    indices = np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(int))
+    return {name: [float(value) for value in column[indices]] for name, column in columns.items()}
 
 
 def _log_loss(label: np.ndarray, scores: np.ndarray) -> float | None:

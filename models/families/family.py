@@ -91,7 +91,7 @@ class Family(Protocol):
 
 
 def family_of(name: str) -> Family:
-    """Return the family of that name, whose library is imported now; raises `InputError` where there is none.
+    """Return the family of that name, whose library is imported now; raises `InputError` if there is none.
 
     >>> family_of("forest")
     Traceback (most recent call last):

@@ -29,7 +29,7 @@ _VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, 
 
 
 class TriedBundles:
-    """What was tried and survived; in a folder that is this user's alone, or where there is none, in memory."""
+    """What was tried and survived; in a folder that is this user's alone, or if there is none, in memory."""
 
     def __init__(self, folder: pathlib.Path | None = None):
         self._folder = folder
@@ -39,7 +39,7 @@ class TriedBundles:
         return name in self._names or (self._folder is not None and (self._folder / name).exists())
 
     def add(self, name: str) -> None:
-        """Remember it; where the folder cannot be written to, for as long as this process lives."""
+        """Remember it; if the folder cannot be written to, for as long as this process lives."""
         self._names.add(name)
         if self._folder is not None:
             with contextlib.suppress(OSError):
@@ -66,13 +66,13 @@ class TriedBundles:
             yield
 
 
-def name_of(manifest: Mapping[str, Any], check: Any) -> str:
+def name_of(manifest: Mapping[str, Any], family: str, check: Any) -> str:
     """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries.
 
-    `models.scoring.manifest.check_manifest` has looked at the manifest.
+    Those of the model's family are among the libraries.
     """
     checked = fingerprint.of_bytes(pickle.dumps(check))
-    versions = [*_VERSIONS, *family_of(manifest["family"]).versions().values()]
+    versions = [*_VERSIONS, *family_of(family).versions().values()]
     return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])
 
 

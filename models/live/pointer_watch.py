@@ -24,7 +24,7 @@ _CLOSE_S = 5.0
 
 
 def _nothing() -> None:
-    """Nothing is done at a poll."""
+    """Do nothing at a poll."""
 
 
 class PointerWatch:
@@ -53,14 +53,14 @@ class PointerWatch:
         self._thread.start()
 
     def late(self) -> str:
-        """Say why the pointer was not found for some polls, nothing where it was."""
+        """Say why the pointer was not found for some polls, nothing if it was."""
         ago = time.monotonic() - self._found
         if ago <= self._late_s or self._stop.is_set():
             return ""
         return f"the registry's pointer was last read {ago:.0f} s ago: {self._trouble or 'a look goes on'}"
 
     def blocked(self) -> str:
-        """Say why no pointer can be found any more without another process, nothing where one may be."""
+        """Say why no pointer can be found any more without another process, nothing if one may be."""
         if self._stop.is_set():
             return ""
         if not self._thread.is_alive():
@@ -118,7 +118,7 @@ class PointerWatch:
         try:
             self._on_trouble(trouble)
         except Exception:
-            _log.exception("what is told of the pointer is not heard")
+            _log.exception("the listener to troubles of the pointer failed")
 
 
 def _ask(registry: Registry, answer: "queue.SimpleQueue[Pointer | BaseException | None]") -> None:

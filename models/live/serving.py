@@ -70,7 +70,7 @@ class Lane:
     def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[Part]:
         """Yield a part per variant: a shadow scores every row, the others those that they decide on.
 
-        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; where
+        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; if
         a decider does, what is wrong with the whole batch is raised.
         """
         for wanted, variants in self._by_graph:

@@ -28,7 +28,7 @@ _COPIED = ("model", "graph", "statistics", "schema.pbtxt", "training.json")
 def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, artifact.Artifact]:
     """Return a candidate and its evaluation, both verified.
 
-    Raises `ArtifactError` where it was not evaluated, or something else was; `GateRefusal` where a gate said no.
+    Raises `ArtifactError` if it was not evaluated, or something else was; `GateRefusal` if a gate said no.
     """
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
@@ -46,7 +46,7 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
 
 
 def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> str:
-    """Write the bundle of an evaluated candidate below `bundles`; return its id. Writes nothing where it is there.
+    """Write the bundle of an evaluated candidate below `bundles`; return its id. Writes nothing if it is there.
 
     The bundle gets its name last, by a rename: a crash leaves only a directory that starts with a dot.
     """

@@ -1,4 +1,4 @@
-"""The generations of a registry: one file each, made whole and once, and the lock of whoever writes the next one."""
+"""The generations of a registry: one file each, made whole and once, and the lock of the writer of the next one."""
 
 import contextlib
 import errno
@@ -59,8 +59,8 @@ class Generations:
     def write(self, pointer: Pointer) -> None:
         """Make this generation and let it be the live one, under `locked`.
 
-        Whoever stops it, wherever, leaves a registry that can be read and written: nothing of it, or the generation
-        in the history and the old one live, or all of it. Raises `ArtifactError` where the generation is there already.
+        Stopped at any point, it leaves a registry that can be read and written: nothing of it, or the generation
+        in the history and the old one live, or all of it. Raises `ArtifactError` if the generation is there already.
         """
         self._folder.mkdir(exist_ok=True)
         data = pointer.text().encode()
@@ -86,7 +86,7 @@ class Generations:
 def locked(registry: pathlib.Path) -> Iterator[None]:
     """Hold the lock of a registry; others on this machine, and over NFS on others, wait.
 
-    Raises `ArtifactError` where its filesystem has no locks, or somebody holds it for a minute.
+    Raises `ArtifactError` if its filesystem has no locks, or somebody holds it for a minute.
     """
     path = registry / _LOCK
     try:
@@ -122,7 +122,7 @@ def _lock(handle: int, registry: pathlib.Path) -> None:
 
 
 def _make(path: pathlib.Path, data: bytes) -> None:
-    """Make a file that is not there, whole or not at all; raises `FileExistsError` where it is."""
+    """Make a file that is not there, whole or not at all; raises `FileExistsError` if it is."""
     unfinished = write_beside(path, data)
     try:
         os.link(unfinished, path)

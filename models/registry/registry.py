@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class Standing:
     """How a registry stands: the pointer to go on from, every generation that can be read, and what cannot be.
 
-    The pointer is the live one (`live`) or, where that is missing or cannot be read, the newest of the history.
+    The pointer is the live one (`live`) or, if that is missing or cannot be read, the newest of the history.
     """
 
     registry: str
@@ -43,7 +43,7 @@ class Standing:
     troubles: list[str]
 
     def base(self) -> Pointer:
-        """Return the pointer to go on from; raises `ArtifactError` where nothing was ever released."""
+        """Return the pointer to go on from; raises `ArtifactError` if nothing was ever released."""
         if self.pointer is None:
             raise _nothing_released(self.registry, self.troubles)
         return self.pointer
@@ -61,11 +61,11 @@ class Registry:
         self._trusted = trusted
 
     def live(self) -> Pointer | None:
-        """Return the live pointer, or None where there is none; raises `ArtifactError` where it cannot be read."""
+        """Return the live pointer, or None if there is none; raises `ArtifactError` if it cannot be read."""
         return read_live(self.path)
 
     def standing(self) -> Standing:
-        """Return how the registry stands, whatever lies in it; raises `OSError` where the machine cannot look."""
+        """Return how the registry stands, whatever is in it; raises `OSError` if the machine cannot look."""
         history, troubles = Generations(self.path).read()
         trouble = ""
         try:
@@ -82,20 +82,20 @@ class Registry:
         return Standing(self.name, newest, False, history, [said, *troubles])
 
     def released(self) -> Pointer:
-        """Return the live pointer; raises `ArtifactError` where nothing was released."""
+        """Return the live pointer; raises `ArtifactError` if nothing was released."""
         pointer = self.live()
         if pointer is None:
             raise _nothing_released(self.name)
         return pointer
 
     def champion(self) -> pathlib.Path:
-        """Return the champion's directory; raises `ArtifactError` where nothing was released."""
+        """Return the champion's directory; raises `ArtifactError` if nothing was released."""
         return self.bundle_path(self.released().champion)
 
     def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
-        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted.
+        """Return a bundle's directory; raises `ArtifactError` if it is missing, altered or not signed as wanted.
 
-        `still_wanted` is called now and then where this takes long, so that what it raises ends it.
+        `still_wanted` is called now and then if this takes long, so that what it raises ends it.
         """
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
@@ -149,21 +149,21 @@ class Registry:
         """Let the variants of an earlier generation serve again, whole.
 
         Without `to` those of the newest generation before the live one that had others than it; with it those of the
-        newest one with this champion, or this bundle alone where it never was champion. Where the live pointer cannot
+        newest one with this champion, or this bundle alone if it never was champion. If the live pointer cannot
         be read, the newest generation of the history stands for it, and may be named by its champion too.
         """
         return self.change(lambda now: _back(now, to), who, when, why)
 
     def point_at(self, variants: Variants, who: str, when: str, why: str) -> Pointer:
-        """Write the next generation with these variants, whoever serves now; raises what `change` does."""
+        """Write the next generation with these variants, whichever serve now; raises what `change` does."""
         return self.change(lambda _: variants, who, when, why)
 
     def change(self, changed: Callable[[Standing], Variants], who: str, when: str, why: str) -> Pointer:
         """Write the next generation, with the variants that `changed` makes of how the registry stands.
 
-        Nobody else writes in between: several changes at once are made one after the other, each on top of the one
+        No other writer comes in between: several changes at once are made one after the other, each on top of the one
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
-        where the registry cannot be locked, and what `changed` raises.
+        if the registry cannot be locked, and what `changed` raises.
         """
         if not self.path.is_dir():
             raise _nothing_released(self.name)

@@ -89,18 +89,18 @@ def by_origin(values: np.ndarray, columns: Sequence[Sequence[str]]) -> tuple[lis
     >>> by_origin(np.float32([[1, 2, 4, 8]]), [["a"], ["b"], ["a"], ["a", "b"]])
     (['a', 'b', 'a+b'], array([[5., 2., 8.]]))
     """
-    origin = [JOIN.join(map(_told, one)) or CONSTANT for one in columns]
+    origin = [JOIN.join(map(_unmistakable, one)) or CONSTANT for one in columns]
     names = list(dict.fromkeys(origin))
     sums = np.zeros((len(values), len(names)))
-    for place, name in enumerate(origin):
-        sums[:, names.index(name)] += values[:, place]
+    for feature, name in enumerate(origin):
+        sums[:, names.index(name)] += values[:, feature]
     return names, sums
 
 
-def _told(column: str) -> str:
+def _unmistakable(column: str) -> str:
     r"""Return a column's name as contributions have it.
 
-    >>> _told("fare"), _told("(bias)"), _told("a+b")
+    >>> _unmistakable("fare"), _unmistakable("(bias)"), _unmistakable("a+b")
     ('fare', '"(bias)"', '"a+b"')
     """
     return json.dumps(column, ensure_ascii=False) if JOIN in column or column[:1] in ("(", '"') else column

@@ -30,7 +30,7 @@ class PredictionEncoder:
 
     Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
     in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
-    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, where the
+    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, if the
     schema has an event time), `features` on request, and `contributions` in the predictions that `explanation` chooses.
     No clock reading.
     """
@@ -103,8 +103,8 @@ class PredictionEncoder:
         columns["variant"] = pa.array([variant] * rows, pa.string())
         if self._event_time is not None:
             (columns["event_time"],) = self._event_times(batch)
-        for place, name in enumerate(self._feature_names):
-            columns[_FEATURES + name] = pa.array(np.ascontiguousarray(features[:, place]))
+        for index, name in enumerate(self._feature_names):
+            columns[_FEATURES + name] = pa.array(np.ascontiguousarray(features[:, index]))
         if self._explanation is not None:
             explained = self._explained(scores, features, ids)
             columns["contributions"] = pa.array([explained.get(row) for row in range(rows)], pa.string())
@@ -124,7 +124,7 @@ class PredictionEncoder:
     def _row_by_row(
         self, encode: Callable[..., list], scored: Sequence[Any]
     ) -> tuple[list, np.ndarray, list[Rejection]]:
-        """Encode a batch (the batch, scores, features, ids, maybe the variant); where it fails, halve it."""
+        """Encode a batch (the batch, scores, features, ids, maybe the variant); if it fails, halve it."""
         _check_lengths(*scored[:4])
         try:
             return encode(*scored), np.arange(len(scored[1])), []
@@ -223,7 +223,7 @@ def _in_columns(arrays: Sequence[pa.Array]) -> list[list[str]]:
 
 
 def _numbers(values: pa.Array) -> pa.Array:
-    """Return numbers as JSON text, `null` where missing or not finite."""
+    """Return numbers as JSON text, `null` if missing or not finite."""
     if not pa.types.is_floating(values.type):
         texts = values.cast(pa.string())
         return texts.fill_null("null") if texts.null_count else texts

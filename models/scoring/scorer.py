@@ -168,7 +168,7 @@ class Scorer:
 def halved(
     rows: int, call: Callable[[int, int], np.ndarray], tell: Callable[[Exception], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Call for all rows at once; where that fails, halve until the bad rows stand alone; tell why of each.
+    """Call for all rows at once; if that fails, halve until the bad rows stand alone; tell why of each.
 
     Returns what the calls gave, the rows that it is of and the rows that failed (int64).
     """

@@ -1,4 +1,4 @@
-"""Labels: what a use case's `label` may give, one number per row, and what is said where it gives something else.
+"""Labels: what a use case's `label` may give, one number per row, and what is said if it gives something else.
 
 A binary label is 0 or 1; NaN says that a row has none. No value is quoted: values are counted by kind.
 """
@@ -15,13 +15,13 @@ from schemas.errors import InputError
 
 _NUMBERS = "fiub"
 _NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
-WANTED = "0, 1 or, where a row has no label, NaN"
+WANTED = "0, 1 or, if a row has no label, NaN"
 
 
 def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
     """Return what `label` gives for a raw batch, float32 [rows]; its values are not checked here.
 
-    Raises `InputError`, naming file and line, where it fails or gives anything but one number per row.
+    Raises `InputError`, naming file and line, if it fails or gives anything but one number per row.
     """
     where = f"transforms/{use_case.name}.py"
     try:

@@ -33,7 +33,7 @@ class TrainingSet:
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "TrainingSet":
-        """Open a directory; raises `ArtifactError` where it is no completed training set."""
+        """Open a directory; raises `ArtifactError` if it is no completed training set."""
         return cls(artifact.open_artifact(path, ArtifactKind.TRAINING_SET))
 
     @property

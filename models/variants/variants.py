@@ -1,7 +1,7 @@
 """Variants: the bundles that serve together, and which of them decides on a key.
 
 The champion decides on every key that is no challenger's. A challenger has parts of the line of keys
-(`shares.py`) as large as its weight; where one weight changes, keys move between that challenger and the
+(`shares.py`) as large as its weight; if one weight changes, keys move between that challenger and the
 champion and nowhere else. Shadows score everything and decide nothing.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.variants import shares
-from models.variants.shares import MILLION, Part
+from models.variants.shares import MILLION, Interval
 from schemas.errors import InputError
 
 CHAMPION, CHALLENGER, SHADOW = ROLES = ("champion", "challenger", "shadow")
@@ -30,7 +30,7 @@ class Challenger:
     """A bundle and the parts of the line of keys that are its own, in millionths."""
 
     bundle: str
-    parts: tuple[Part, ...]
+    parts: tuple[Interval, ...]
 
     @property
     def weight(self) -> float:
@@ -76,7 +76,7 @@ class Variants:
         return (self.champion, *(challenger.bundle for challenger in self.challengers), *self.shadows)
 
     def role(self, bundle: str) -> str:
-        """Return what a bundle is here; raises `InputError` where it does not serve."""
+        """Return what a bundle is here; raises `InputError` if it does not serve."""
         if bundle == self.champion:
             return CHAMPION
         if bundle in self.shadows:
@@ -98,7 +98,7 @@ class Variants:
         return self.with_champion(bundle) if role == CHAMPION else self.with_shadow(bundle)
 
     def with_champion(self, bundle: str) -> "Variants":
-        """Let this bundle be champion in the present one's place; whatever else it was, it is no longer."""
+        """Let this bundle be champion instead of the present one; whatever else it was, it is no longer."""
         others = tuple(one for one in self.challengers if one.bundle != bundle)
         shadows = tuple(one for one in self.shadows if one != bundle)
         return dataclasses.replace(self, champion=bundle, challengers=others, shadows=shadows)
@@ -193,7 +193,7 @@ def _weight(value: Any) -> float:
     return value
 
 
-def _parts(value: Iterable[Any]) -> tuple[Part, ...]:
+def _parts(value: Iterable[Any]) -> tuple[Interval, ...]:
     parts = tuple((start, end) for start, end in value)
     if not parts or any(type(edge) is not int for part in parts for edge in part):
         raise TypeError

@@ -75,14 +75,14 @@ class Artifact:
 
 
 def create(path: str | pathlib.Path, kind: str) -> pathlib.Path:
-    """Make the directory of a new artifact; raises `ArtifactError` where a completed one or any file already is."""
+    """Make the directory of a new artifact; raises `ArtifactError` if a completed one or any file already is."""
     path = check_free(path, kind)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def check_free(path: str | pathlib.Path, kind: str) -> pathlib.Path:
-    """Raise `ArtifactError` where `create` would; make nothing."""
+    """Raise `ArtifactError` if `create` would; make nothing."""
     path = pathlib.Path(path)
     if path.exists() and not path.is_dir():
         raise ArtifactError(f"{path}: a file, wanted a directory for the new {kind}; choose another name")
@@ -201,7 +201,7 @@ def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) ->
 
 
 def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Signer, ...]:
-    """Return who signed an artifact, nobody where it is not signed; those who are `trusted` have names.
+    """Return who signed an artifact, nobody if it is not signed; those who are `trusted` have names.
 
     Raises `ArtifactError` for a signature that does not fit the manifest.
     """
@@ -209,7 +209,7 @@ def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Sig
 
 
 def signatures_of(path: pathlib.Path) -> bytes:
-    """Return the content of an artifact's file of signatures, empty where it has none."""
+    """Return the content of an artifact's file of signatures, empty if it has none."""
     if (path / SIGNATURES).is_symlink():
         raise ArtifactError(f"{path / SIGNATURES}: no plain file; remove it and sign again")
     try:

@@ -40,11 +40,11 @@ class Quantiles:
         return values[order], weights[order]
 
     def at(self, ranks: list[float] | np.ndarray) -> np.ndarray:
-        """Return the values below which these shares of the rows lie; there must be rows."""
+        """Return the values below which these shares of the rows are; there must be rows."""
         values, weights = self.samples()
         ends = np.cumsum(weights)
-        places = np.searchsorted(ends, np.asarray(ranks) * ends[-1], side="left")
-        return values[np.minimum(places, len(values) - 1)]
+        indices = np.searchsorted(ends, np.asarray(ranks) * ends[-1], side="left")
+        return values[np.minimum(indices, len(values) - 1)]
 
     def _push(self, level: int, values: np.ndarray) -> None:
         while len(self._levels) <= level:

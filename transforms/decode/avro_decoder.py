@@ -76,7 +76,7 @@ class AvroDecoder:
         return (self._many(values) if len(values) >= _MANY else None) or self._each(values)
 
     def _many(self, values: Sequence[bytes | None]) -> Decoded | None:
-        """Decode values of one frequent kind; None where that is not what they are."""
+        """Decode values of one frequent kind; None if that is not what they are."""
         header = next((value[: self._body] for value in values if value), b"")
         writer = self._writers.get(header)
         if writer is None or writer.vectors is None:

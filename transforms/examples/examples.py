@@ -14,6 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from schemas.errors import ArtifactError
+from schemas.varint import varint
 
 LABEL = "label"
 SLICE = "slice."
@@ -65,7 +66,7 @@ class ExampleEncoder:
             head = _entry_head(name, _FLOAT_LIST if kind == "float" else _INT64_LIST, numbers.shape[1])
             parts += [np.broadcast_to(np.frombuffer(head, np.uint8), (rows, len(head))), numbers]
         length = sum(part.shape[1] for part in parts)
-        start = np.frombuffer(_FEATURES + _varint(length), np.uint8)
+        start = np.frombuffer(_FEATURES + varint(length), np.uint8)
         matrix = np.concatenate([np.broadcast_to(start, (rows, len(start))), *parts], axis=1)
         width = matrix.shape[1]
         data = matrix.tobytes()
@@ -93,12 +94,12 @@ class ExampleDecoder:
     def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
         """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
 
-        Raises `ArtifactError` where an example lacks a feature or the label.
+        Raises `ArtifactError` if an example lacks a feature or the label.
         """
         batch = self._decoder.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
-        for place, name in enumerate(self._stored):
-            features[:, place] = _one_per_row(batch, name)
+        for index, name in enumerate(self._stored):
+            features[:, index] = _one_per_row(batch, name)
         slices = {name: _texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices
 
@@ -114,32 +115,23 @@ def _varint_bytes(column: np.ndarray) -> np.ndarray:
     width = _NEGATIVE_VARINT_BYTES if negative else _SHORT_VARINT_BYTES
     bits = integers.view(np.uint64)
     varints = np.empty((len(integers), width), np.uint8)
-    for place in range(width):
-        varints[:, place] = (bits >> np.uint64(7 * place)) & np.uint64(0x7F)
+    for byte in range(width):
+        varints[:, byte] = (bits >> np.uint64(7 * byte)) & np.uint64(0x7F)
     varints[:, :-1] |= 0x80
     return varints
 
 
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
 def _field(tag: bytes, content: bytes) -> bytes:
-    return tag + _varint(len(content)) + content
+    return tag + varint(len(content)) + content
 
 
 def _entry_head(name: str, list_tag: bytes, value_bytes: int) -> bytes:
     """Return the bytes of one map entry up to its packed values of `value_bytes` bytes."""
     key = _field(_KEY, name.encode())
-    packed = b"\x0a" + _varint(value_bytes)
-    values = list_tag + _varint(len(packed) + value_bytes) + packed
-    value = _VALUE + _varint(len(values) + value_bytes) + values
-    return _ENTRY + _varint(len(key) + len(value) + value_bytes) + key + value
+    packed = b"\x0a" + varint(value_bytes)
+    values = list_tag + varint(len(packed) + value_bytes) + packed
+    value = _VALUE + varint(len(values) + value_bytes) + values
+    return _ENTRY + varint(len(key) + len(value) + value_bytes) + key + value
 
 
 def _slice_tails(name: str, column: pa.Array) -> list[bytes]:

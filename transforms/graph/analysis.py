@@ -77,7 +77,7 @@ class OneNumberPerRow:
 
 
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
-    """Return the schema's columns as lists of one value, or of none where it is missing: tf.Transform's input form."""
+    """Return the schema's columns as lists of one value, or of none if it is missing: tf.Transform's input form."""
     arrays = []
     for column in schema.columns:
         array = batch.column(column.name)

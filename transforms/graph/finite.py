@@ -31,8 +31,8 @@ def infinite_rows(features: np.ndarray, names: Sequence[str]) -> list[Rejection]
     rows = np.flatnonzero(infinite.any(axis=1))
     first = infinite[rows].argmax(axis=1)
     return [
-        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, _FEATURES + pointer(names[place]))
-        for row, place in zip(rows.tolist(), first.tolist(), strict=True)
+        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, _FEATURES + pointer(names[index]))
+        for row, index in zip(rows.tolist(), first.tolist(), strict=True)
     ]
 
 

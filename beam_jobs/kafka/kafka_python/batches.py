@@ -13,6 +13,7 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from beam_jobs.kafka.records import Header
+from schemas.varint import varint
 
 _MAGIC = 2
 _TABLE_SIZE = 16_384
@@ -24,13 +25,7 @@ def _varint(number: int) -> bytes:
     >>> _varint(0), _varint(-1), _varint(64)
     (b'\\x00', b'\\x01', b'\\x80\\x01')
     """
-    rest = number << 1 if number >= 0 else (-number << 1) - 1
-    out = bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
+    return varint(number << 1 if number >= 0 else (-number << 1) - 1)
 
 
 _VARINTS = [_varint(number) for number in range(_TABLE_SIZE)]

@@ -63,6 +63,7 @@ def test_one_that_was_stopped_is_not_waited_for(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("other", [({"a": 2}, CheckOf("", "abort")), ({"a": 1}, CheckOf("", "hang"))])
 def test_another_content_or_check_is_another_name(other):
-    ours = name_of({"a": 1}, CheckOf("", "abort"))
-    assert ours == name_of({"a": 1}, CheckOf("", "abort"))
-    assert ours != name_of(*other)
+    ours = name_of({"a": 1}, "xgboost", CheckOf("", "abort"))
+    assert ours == name_of({"a": 1}, "xgboost", CheckOf("", "abort"))
+    content, check = other
+    assert ours != name_of(content, "xgboost", check)

@@ -16,10 +16,11 @@ import weakref
 import pytest
 
 from models.families import xgb
-from models.live import live
 from models.live.live import LiveScorer
+from models.live.short_turns import SHORT_TURNS
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas import fingerprint
 from schemas.artifacts import artifact
@@ -170,13 +171,13 @@ def released_as(own: Registry, candidate, role, weight=0.0):
 @pytest.fixture
 def loads(monkeypatch):
     """Which bundles were loaded since."""
-    seen, real = [], live.Scorer.load
+    seen, real = [], Scorer.load
 
     def load(path, **more):
         seen.append(path.name)
         return real(path, **more)
 
-    monkeypatch.setattr(live.Scorer, "load", load)
+    monkeypatch.setattr(Scorer, "load", load)
     return seen
 
 
@@ -293,14 +294,14 @@ def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch
 
     following = LiveScorer(own.path, poll_s=0.02, on_change=changed, retry_s=0.02, trials=trials)
     try:
-        troubles, real = [OSError("stale file handle")] * 3, live.Scorer.load
+        troubles, real = [OSError("stale file handle")] * 3, Scorer.load
 
         def load(path, **more):
             if troubles:
                 raise troubles.pop()
             return real(path, **more)
 
-        monkeypatch.setattr(live.Scorer, "load", load)
+        monkeypatch.setattr(Scorer, "load", load)
         second_bundle(own.path)
         assert following.wait_for(2, SOON_S)
         assert (following.generation, following.refused, troubles) == (2, 0, [])
@@ -318,16 +319,16 @@ def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch
 def test_a_pointer_that_changed_ends_the_wait_for_the_one_before(own, second_candidate, monkeypatch, trials):
     following = LiveScorer(own.path, poll_s=0.02, retry_s=3600, trials=trials)
     try:
-        tried, real = threading.Event(), live.Scorer.load
+        tried, real = threading.Event(), Scorer.load
 
         def load(path, **more):
             tried.set()
             raise OSError("stale file handle")
 
-        monkeypatch.setattr(live.Scorer, "load", load)
+        monkeypatch.setattr(Scorer, "load", load)
         released_as(own, second_candidate, "shadow")
         assert tried.wait(SOON_S)
-        monkeypatch.setattr(live.Scorer, "load", real)
+        monkeypatch.setattr(Scorer, "load", real)
         pointer = own.rollback(None, "tests", "now", "")
         assert following.wait_for(pointer, SOON_S)
         assert (following.generation, following.refused) == (3, 0)
@@ -455,11 +456,11 @@ def test_two_load_at_once_and_the_last_gives_the_interval_back():
     before, inside = sys.getswitchinterval(), threading.Event()
 
     def load():
-        with live._short_turns:
+        with SHORT_TURNS:
             inside.set()
 
     other = threading.Thread(target=load, daemon=True)
-    with live._short_turns:
+    with SHORT_TURNS:
         other.start()
         assert inside.wait(SOON_S), "one waits until the other has loaded"
         other.join()

@@ -165,7 +165,7 @@ def test_a_bundle_that_hangs_does_not_keep_a_rollback_waiting(own, follow, secon
         bad = spoiled(own.champion(), graph_that_never_ends)
         child = own_trials.pid
         point_at(own, bad)
-        until(lambda: following._trying == bad or following.refused, "it is not tried")
+        until(lambda: following.loader.trying == bad or following.refused, "it is not tried")
         pointer = second_bundle(own.path)
         assert following.wait_for(pointer, SOON_S)
         assert following.generation == pointer.generation
@@ -217,7 +217,7 @@ def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bu
         killed = threading.Event()
 
         def kill():
-            until(lambda: own_trials.pid is not None and following._trying, "it is not tried")
+            until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
             os.kill(present(own_trials.pid), signal.SIGKILL)
             killed.set()
 
@@ -327,7 +327,7 @@ def test_what_was_loaded_for_a_refused_generation_is_not_kept(own, follow, secon
     new = second_bundle(own.path).champion
     forged = point_at(own, new, "0123456789ab", generation=9)
     assert following.wait_for(forged, SOON_S)
-    assert following._fresh == {}
+    assert following.loader.kept == ()
 
 
 def test_a_child_that_nobody_needs_rests_while_there_is_no_pointer_too(own, follow):

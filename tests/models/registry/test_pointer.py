@@ -2,6 +2,9 @@
 
 import json
 import os
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
@@ -92,6 +95,19 @@ def test_none_and_one(tmp_path):
     assert read_live(tmp_path) is None
     (tmp_path / LIVE_FILE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
     assert read_live(tmp_path) == Pointer(LAST_GENERATION, Variants("a"), "me", "2024-01-01T00:00:00Z", "")
+
+
+def test_reading_one_loads_nothing_heavy(tmp_path):
+    (tmp_path / LIVE_FILE).write_text(text())
+    program = (
+        "import pathlib, sys; from models.registry.pointer import read_live\n"
+        "found = read_live(pathlib.Path(sys.argv[1]))\n"
+        "heavy = {'tensorflow', 'xgboost', 'apache_beam', 'numpy', 'pyarrow'} & set(sys.modules)\n"
+        "sys.exit(','.join(heavy) or (found.champion != 'a'))"
+    )
+    root = pathlib.Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_as_many_as_may_serve(tmp_path):

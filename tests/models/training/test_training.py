@@ -84,7 +84,7 @@ def rewritten(
     [
         (0, "only label 0 in {rows} rows, wanted both labels"),
         (1, "only label 1 in {rows} rows, wanted both labels"),
-        (2, "its label has {rows} values that are neither 0 nor 1"),  # of a build that did not look at labels
+        (2, "its label has {rows:,} values that are neither 0 nor 1"),  # of a build that did not look at labels
     ],
 )
 def test_a_split_without_both_labels_writes_nothing(
