@@ -19,9 +19,8 @@ from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import Source
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
 from schemas.errors import ServiceError, UsageError
-from tests.conftest import free_port
 from tests.support.kafka_records import put, read
-from tests.support.secure_broker import PASSWORD, SecureBroker, secure_broker
+from tests.support.secure_broker import PASSWORD, SecureBroker
 
 SCRAM = {
     "security_protocol": "SASL_SSL",
@@ -120,10 +119,9 @@ def test_files_that_are_no_certificates():
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory):
-    with secure_broker(tmp_path_factory.mktemp("secure"), [free_port() for _ in range(5)]) as there:
-        topics.create(there.plain, [topics.Topic("events", 1, {})])
-        yield there
+def secure(secure):
+    topics.create(secure.plain, [topics.Topic("events", 1, {})])
+    return secure
 
 
 def identity(secure: SecureBroker, name: str) -> Connection:

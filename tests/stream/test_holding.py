@@ -17,6 +17,7 @@ from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
@@ -26,7 +27,6 @@ from beam_jobs.stream.read.reader import ReadEvents, Source
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
 from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 from tests.support.kafka_records import committed, end_of, put, read
 
 OUTAGE_S = float(os.environ.get("ONEGRAPH_TEST_OUTAGE_S", "3"))

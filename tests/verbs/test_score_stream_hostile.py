@@ -13,11 +13,11 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
+from beam_jobs.process.loopback import free_port
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.schema import SERVING
-from tests.conftest import free_port
 from tests.support.hostile_bundles import POINTERS, graph_that_never_ends, spoiled, threshold_of, trees_in_a_circle
 from tests.support.kafka_records import end_of, put, read
 from tests.support.present import present

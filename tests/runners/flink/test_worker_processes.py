@@ -15,10 +15,10 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 from apache_beam.utils import thread_pool_executor
 
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners.flink import worker_processes
 from beam_jobs.runners.flink.worker_processes import Worker
 from beam_jobs.services import background_process
-from tests.conftest import free_port
 from tests.services.test_local_flink import listeners
 from tests.support.present import present
 
