@@ -21,7 +21,7 @@ import pytest
 from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_flink, local_kafka
 from tests.support import job_processes, secure_broker, shared
-from tests.support.models import (  # noqa: F401 - fixtures
+from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,

@@ -26,8 +26,8 @@ from schemas.artifacts import artifact
 from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
 from tests.support.kafka_records import read
-from tests.support.own_use_cases import OwnUseCase, lines_of
 from tests.support.present import present
+from tests.support.use_case_folder import UseCaseFolder, lines_of
 from transforms.examples.examples import ExampleEncoder
 
 SCHEMA = """
@@ -71,7 +71,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    return OwnUseCase.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
+    return UseCaseFolder.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_build_of_nothing_else_is_refused(tmp_path, capsys):
         ("rid", "at", "purpose", "amount", "income", "y"),
         *((n, 1_700_000_000, "", 1, 0, n % 2) for n in range(90)),
     ]
-    case = OwnUseCase(tmp_path, SCHEMA, TRANSFORM, rows)
+    case = UseCaseFolder(tmp_path, SCHEMA, TRANSFORM, rows)
     assert case.build() == 1
     assert "split train is empty (90 rows read, 90 rejected)" in capsys.readouterr().err
     assert not case.training_set.exists()

@@ -24,7 +24,7 @@ from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from tests.support.kafka_records import read
-from tests.support.own_use_cases import OwnUseCase, lines_of
+from tests.support.use_case_folder import UseCaseFolder, lines_of
 from transforms.examples.tfrecord import read_shard
 
 IDS = {"id": "INT", "Score": "BYTES", "event_time": "FLOAT", "ids": "INT", "features.label": "INT", "100 %s": "INT"}
@@ -97,7 +97,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    return OwnUseCase.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
+    return UseCaseFolder.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
 
 
 @pytest.fixture(scope="module")

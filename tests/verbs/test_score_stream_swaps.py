@@ -23,8 +23,8 @@ from models.live.live import LiveScorer
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.schema import SERVING
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.kafka_records import end_of
-from tests.support.models import another_bundle
 from tests.support.present import present
 
 SWAPS = 12

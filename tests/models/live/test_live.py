@@ -27,9 +27,9 @@ from schemas.artifacts import artifact
 from schemas.artifacts.signature import TrustedKeys, load_private_key
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from tests.support.fragile_work import CheckOfOthers
+from tests.support.artifact_fixtures import another_bundle
+from tests.support.deadly_work import CheckOfOthers
 from tests.support.hostile_bundles import split_out_of_range, spoiled
-from tests.support.models import another_bundle
 from tests.support.signing_keys import make_key
 from transforms.graph.graph import TransformGraph, graph_fingerprint
 

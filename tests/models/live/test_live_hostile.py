@@ -18,7 +18,7 @@ from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
-from tests.support.fragile_work import CheckOf, nothing
+from tests.support.deadly_work import CheckOf, nothing
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
 from tests.support.present import present
 

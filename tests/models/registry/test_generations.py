@@ -16,7 +16,7 @@ from models.registry.pointer import LIVE_FILE, Pointer
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.present import present
 from tests.support.small_artifacts import make_candidate
 

@@ -20,7 +20,7 @@ from schemas.errors import ArtifactError
 from schemas.schema import Schema
 from schemas.statistics.columns import ColumnStatistics, NumberStatistics
 from schemas.validation import validate
-from tests.support.scarce_files import no_file_can_be_opened
+from tests.support.file_limit import no_file_can_be_opened
 from tests.support.small_artifacts import FAST, build_graph
 from transforms.graph.graph import TransformGraph
 from transforms.missing import fill
