@@ -53,7 +53,7 @@ POLL_MS = 20
 SENDER = """
 import sys
 from beam_jobs.kafka.kafka_python.producer import Producer
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.topics.sending import send_rows
 servers, topic, rate, file = sys.argv[1:]
 producer = Producer(servers)
 values = open(file, "rb").read().split(b"\\n")

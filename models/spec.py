@@ -3,13 +3,13 @@
 import dataclasses
 import math
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from schemas.errors import InputError
 
 TASKS = ("binary",)
-FAMILIES: Mapping[str, str] = types.MappingProxyType({"xgboost": "models.families.xgb"})
-"""The modules that are families (`models.families.family`) by the names that specs and manifests have for them."""
+FAMILIES = ("xgboost",)
+"""Names of families; what each of them can do is in `families/`."""
 SPLITS = ("train", "eval", "test")
 BEST_F1 = "best_f1"
 
@@ -81,6 +81,6 @@ class ModelSpec:
         object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))
 
 
-def _one_of(name: str, value: str, known: Collection[str]) -> None:
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InputError(f"model: {name} is {value!r}, wanted one of {', '.join(known)}")

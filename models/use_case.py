@@ -25,7 +25,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclasses.dataclass(frozen=True)
 class UseCase:
-    """One prediction problem: its schema, its graph's function, its label, its windows and its model."""
+    """One prediction problem: its schema, its graph's function, its label, its windows and its model.
+
+    `label` makes one number per row of a raw batch: float32 [rows].
+    """
 
     name: str
     schema: Schema

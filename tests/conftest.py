@@ -20,6 +20,7 @@ import pytest
 
 from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_flink, local_kafka
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from tests.support import job_processes, secure_broker, shared
 from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     built,
@@ -155,7 +156,7 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parent.parent))
         try:
-            local_flink.start(folder / "flink")
+            local_flink.start(folder / "flink", worker_modules=WORKER_MODULES)
             yield folder
         finally:
             local_flink.stop(folder / "flink")

@@ -1,4 +1,4 @@
 """The demo: its steps, replay and report.
 
-Imports: batch, cli, models, reports, schemas, services, stream.job, transforms, verbs.
+Imports: batch, cli, models, reports, runners.flink, schemas, services, stream.job, transforms, verbs.
 """

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.raw_files.intake import RawRowsDecoder
-from beam_jobs.raw_files.reading import find_files, read_file
+from beam_jobs.raw_files.intake import taken_in
+from beam_jobs.raw_files.reading import find_files
 from models.training.labels import make_labels
 from models.use_case import UseCase
 from schemas.schema import SERVING, TRAINING
@@ -61,17 +61,14 @@ class Observed:
 def held_out(data: str, case: UseCase, split: str = "test") -> HeldOut:
     """Return the rows of a split by the same stable hash that `build_training_set` uses."""
     schema = case.schema.environment(TRAINING)
-    decoder = RawRowsDecoder(schema)
     index = list(case.model.split).index(split)
     serving = list(case.schema.environment(SERVING).names)
     events: list[bytes] = []
     labels = []
-    for file in find_files([data]):
-        for block in read_file(file):
-            batch = decoder.take_in(block).batch
-            chosen = batch.filter(pa.array(assign_splits(batch, schema, case.model.split) == index))
-            events += json_events(chosen.select(serving))
-            labels.append(make_labels(case, chosen))
+    for _, intake in taken_in(find_files([data]), schema):
+        chosen = intake.batch.filter(pa.array(assign_splits(intake.batch, schema, case.model.split) == index))
+        events += json_events(chosen.select(serving))
+        labels.append(make_labels(case, chosen))
     return HeldOut(events, np.concatenate(labels))
 
 

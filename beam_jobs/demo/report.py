@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from beam_jobs.demo.replay import BROKEN, quantiles
+from beam_jobs.kafka.topics.sending import Sent
 from beam_jobs.reports import charts
 from beam_jobs.reports.report_page import Table, write_page
-from beam_jobs.verbs.send import Sent
 from models.evaluation import metrics
 
 

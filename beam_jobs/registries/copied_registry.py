@@ -35,7 +35,7 @@ def _always_wanted() -> None:
 class CopiedRegistry(Registry):
     """The registry at `address`, read only: `live` reads the pointer there, `bundle_path` copies a bundle once.
 
-    Raises `ServiceError` where the registry cannot be read or the copy cannot be written; the next call tries again,
+    Raises `ServiceError` if the registry cannot be read or the copy cannot be written; the next call tries again,
     and nothing of an unfinished copy stays. The copy has a bundle only if it is complete, signed where that is asked
     for, and every byte is that of its manifest; `bundle_path` says what is wrong.
     """
@@ -117,7 +117,7 @@ class CopiedRegistry(Registry):
         return FileSystems.exists(name) if is_remote(self._address) else os.path.exists(name)
 
     def _read(self, name: str, most: int, still_wanted: Callable[[], object] = _always_wanted) -> bytes:
-        """Return a file's content, `most` bytes of it where it has more."""
+        """Return a file's content, at most `most` bytes of it."""
         still_wanted()
         file: Any = _open(name) if is_remote(self._address) else open_plain(name)
         with file:

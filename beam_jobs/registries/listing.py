@@ -46,7 +46,7 @@ def listing_text(listed: dict[str, Any]) -> str:
 
 
 def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str, str | None]] | None:
-    """Return who signed a bundle, None where a signature is not one of its manifest."""
+    """Return who signed a bundle, None if a signature is not one of its manifest."""
     try:
         return [dataclasses.asdict(signer) for signer in artifact.signers(path, trusted)]
     except (ArtifactError, OSError):

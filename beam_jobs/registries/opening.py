@@ -26,5 +26,5 @@ class BundleReference:
     trusted: TrustedKeys | None = None
 
     def path(self) -> pathlib.Path:
-        """Return its directory on this machine; raises `ArtifactError` where it is not to be used."""
+        """Return its directory on this machine; raises `ArtifactError` if it is not to be used."""
         return open_registry(self.registry, self.trusted).bundle_path(self.bundle)

@@ -1,4 +1,4 @@
-"""A generation that was just written, as the verbs that write one tell it, and who writes it when."""
+"""A generation that was just written, as the verbs that write one report it; its author and time."""
 
 import datetime
 import getpass

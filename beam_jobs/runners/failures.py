@@ -26,7 +26,7 @@ def in_one_line() -> Iterator[None]:
 
 
 def as_ours(text: str) -> OnegraphError:
-    """Return the error that a runner's text is about: the `OnegraphError` that a worker raised, where one is in it.
+    """Return the error that a runner's text is about: the `OnegraphError` that a worker raised, if one is in it.
 
     >>> as_ours("Error from SDK harness: Traceback\\nschemas.errors.InputError: no such file [while running 'Read']")
     InputError('no such file')

@@ -20,11 +20,11 @@ def flags(given: Collection[str]) -> list[str]:
     >>> flags({"prism_location"})
     ['--prism_log_level=warn']
     """
-    ours = [] if "prism_location" in given else [f"--prism_location={find()}"]
+    ours = [] if "prism_location" in given else [f"--prism_location={find_binary()}"]
     return ours if "prism_log_level" in given else [*ours, "--prism_log_level=warn"]
 
 
-def find(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
+def find_binary(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
     """Return Prism's binary from `folder` or PATH; raises `ServiceError` that says how to get it."""
     here = pathlib.Path(folder) / "prism"
     path = str(here.resolve()) if os.access(here, os.X_OK) else shutil.which("prism")

@@ -26,7 +26,7 @@ def pipeline_options(
     """Return Beam's options for a runner by our name or Beam's, with people's own Beam options on top.
 
     Raises `UsageError` for an option that neither Beam registers nor Flink's job server has, and for a runner that
-    does not exist; `ServiceError` where the runner's program is missing.
+    does not exist; `ServiceError` if the runner's program is missing.
     """
     beams_name = _beams_name(runner)
     _refuse_unknown(beam_args)

@@ -22,7 +22,7 @@ _CHANGES = ("promote", "weigh", "remove")
 
 
 def check(settings: RegistryVerb) -> None:
-    """Raise where the registry or the bundle is not there."""
+    """Raise if the registry or the bundle is not there."""
     if settings.action in (*_CHANGES, "sign"):
         check_writable(settings.registry)
     if not pathlib.Path(settings.registry).is_dir():
@@ -38,7 +38,7 @@ def check(settings: RegistryVerb) -> None:
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
     TrustedKeys.of(settings.trusted_keys)
-    _ = settings.trial_limits  # raises where they make no sense
+    _ = settings.trial_limits  # raises if they make no sense
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
         _changed(settings, registry.standing().base().variants)
@@ -50,7 +50,7 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
     """Return the findings, or the generation that was written.
 
     `verify` raises for the first bundle that is altered, scores its golden rows otherwise, has a signature of another
-    manifest, or where keys are trusted, none of theirs.
+    manifest, or, if keys are trusted, none of theirs.
     """
     check(settings)
     trusted = TrustedKeys.of(settings.trusted_keys)

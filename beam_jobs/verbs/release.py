@@ -14,9 +14,9 @@ from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
-    """Raise where the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    """Raise if the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
     check_writable(settings.registry)
-    _ = settings.trial_limits  # raises where they make no sense
+    _ = settings.trial_limits  # raises if they make no sense
     if settings.as_ == CHALLENGER and settings.weight is None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:

@@ -10,7 +10,7 @@ from models.variants.variants import CHAMPION
 
 
 def check(settings: Rollback) -> None:
-    """Raise where nothing was released, or the bundle to go back to is not there."""
+    """Raise if nothing was released, or the bundle to go back to is not there."""
     check_writable(settings.registry)
     registry = Registry(settings.registry)
     registry.standing().base()

@@ -12,6 +12,7 @@ from typing import Any
 
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.services import background_process, local_flink
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from beam_jobs.verbs import score_stream
 from chaos.plan import JOB_MANAGER, TASK_MANAGER, WORKER
 from schemas.errors import OnegraphError, ServiceError
@@ -104,7 +105,7 @@ class FlinkJob:
         local_flink.stop(self._folder)
 
     def _up(self) -> None:
-        local_flink.start(self._folder, timeout_s=_START_S)
+        local_flink.start(self._folder, timeout_s=_START_S, worker_modules=WORKER_MODULES)
 
     def _submit(self, checkpoint: str | None) -> None:
         settings = dataclasses.replace(self._settings, from_savepoint=checkpoint)

@@ -13,7 +13,7 @@ from models.evaluation import metrics
 from models.families.family import Model, Split, family_of
 from models.spec import BEST_F1, ModelSpec
 from models.training import labels
-from models.training.training import MODEL, spec_from_json
+from models.training.training import MODEL_FOLDER, spec_from_json
 from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
@@ -53,7 +53,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
             f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
         )
     spec = spec_from_json(opened.manifest["model"])
-    model = family_of(spec.family).load(opened.path / MODEL)
+    model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
     found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
     path = artifact.create(evaluation_path(candidate), ArtifactKind.EVALUATION)
     for name in ("metrics", "slices", "curves", "verdict"):

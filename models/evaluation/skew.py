@@ -37,6 +37,7 @@ class ColumnSkew:
 
     @property
     def equal(self) -> bool:
+        """Whether every row was found in both paths with the same bits."""
         return self.different == 0 and self.unpaired == 0
 
 

@@ -1,8 +1,8 @@
 """The family: what trains, loads and describes one kind of model, behind one protocol.
 
 Nothing else in models or jobs names a family: they ask `family_of` for the one that a spec or a manifest names. A
-family is a module whose functions are those of `Family`; `spec.FAMILIES` is the table of them. It is imported only when
-it is asked for, so that its library is not loaded for the sake of its name.
+family is a module whose functions are those of `Family`. It is imported only when it is asked for, so that its library
+is not loaded for the sake of its name.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from models.spec import FAMILIES, ModelSpec
 from schemas.errors import InputError
+
+_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +99,6 @@ def family_of(name: str) -> Family:
     Traceback (most recent call last):
     schemas.errors.InputError: model: family is 'forest', wanted one of xgboost
     """
-    if name not in FAMILIES:
+    if name not in _MODULES:
         raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")
-    return cast(Family, importlib.import_module(FAMILIES[name]))
+    return cast(Family, importlib.import_module(_MODULES[name]))

@@ -156,14 +156,14 @@ class _Children:
             self._channel.send_bytes(pickle.dumps(groups))
 
     def _start(self) -> None:
-        self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(theirs.fileno())]
+        self._channel, child_end = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(child_end.fileno())]
         # What native code prints before it aborts may quote a record.
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], close_fds=True
+            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[child_end.fileno()], close_fds=True
         )
-        theirs.close()
+        child_end.close()
         with contextlib.suppress(OSError):
             self._channel.send_bytes(self._setup)
         answer = self._answer(self._start_s)

@@ -152,19 +152,19 @@ class Trials:
         if self._process is not None and self._process.poll() is None:
             return
         self._end_child()
-        self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(theirs.fileno())]
+        self._channel, child_end = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(child_end.fileno())]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.
             self._process = subprocess.Popen(
-                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], start_new_session=True
+                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[child_end.fileno()], start_new_session=True
             )
         except OSError as error:
             self._channel.close()
             raise ServiceError(f"the process to try bundles in cannot start: {error.strerror}") from None
         finally:
-            theirs.close()
+            child_end.close()
         self._ready, self._started = False, time.monotonic()
 
     def _await_ready(self, ended: threading.Event | None) -> None:

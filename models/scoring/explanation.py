@@ -66,7 +66,10 @@ class Explanation:
         return np.flatnonzero(found)
 
     def texts(self, scorer: Scorer, features: np.ndarray) -> list[str]:
-        """Return a JSON object per row of features: the largest contributions, what the others add up to, the bias."""
+        """Return a JSON object per row: the largest contributions, what the others add up to, the bias.
+
+        `features` are float32 [rows, features].
+        """
         contributions = scorer.model.contributions(features)
         names, sums = by_origin(contributions[:, :-1], scorer.graph.feature_columns)
         rows = []

@@ -57,6 +57,8 @@ class PredictionEncoder:
     ) -> list[bytes]:
         """Return one UTF-8 JSON object per row; `ids` are like `topic/partition/offset`. All have as many rows.
 
+        `scores` are float32 [rows], `features` float32 [rows, features].
+
         Raises for the whole batch what is wrong with one row, as `columns` does.
 
         >>> float32 = pa.array([0.1], pa.float32())
@@ -91,7 +93,7 @@ class PredictionEncoder:
     ) -> pa.RecordBatch:
         """Return the same fields as typed columns, for files of columns: also `features.<name>` and `ids.<name>`.
 
-        `contributions` is JSON, null where a row has none.
+        Takes what `encode` takes. `contributions` is JSON, null where a row has none.
         """
         _check_lengths(batch, scores, features, ids)
         rows = batch.num_rows
@@ -118,7 +120,7 @@ class PredictionEncoder:
         return self._row_by_row(self.encode, scored)
 
     def column_rows(self, *scored: Any) -> tuple[list[pa.RecordBatch], np.ndarray, list[Rejection]]:
-        """Return as columns what can be, in one or more batches; otherwise what `encode_rows` takes and returns."""
+        """Return as columns what can be, in one or more batches; otherwise as `encode_rows`, kept rows int64."""
         return self._row_by_row(lambda *part: [self.columns(*part)], scored)
 
     def _row_by_row(

@@ -108,7 +108,7 @@ class Scorer:
         scored, kept, refused = self.score_features(features)
         if not failed and not refused:
             return scored, rows, []
-        rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+        rejections = failed + [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in refused]
         return scored, rows[kept], sorted(rejections, key=lambda rejection: rejection.row)
 
     def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[Rejection]]:
@@ -129,12 +129,12 @@ class Scorer:
         rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         if infinite := infinite_rows(features, self.feature_names):
             kept = kept_rows(len(rows), infinite)
-            rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in infinite]
+            rejections += [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in infinite]
             features, rows = features[kept], rows[kept]
         return features, rows, rejections
 
     def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
-        """Score what can be scored of rows of features; returns what `score_rows` does."""
+        """Score what can be scored of features, float32 [rows, features]; returns what `score_rows` does."""
         scores, rows, failed = halved(
             len(features),
             lambda start, end: self._scores(features[start:end]),

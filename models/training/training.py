@@ -21,7 +21,7 @@ from schemas.errors import InputError
 
 _log = logging.getLogger(__name__)
 
-MODEL = "model"
+MODEL_FOLDER = "model"
 
 
 def train_candidate(
@@ -39,14 +39,14 @@ def train_candidate(
     reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
     another use case's, or if its label has one class in a split.
     """
-    check(use_case, training_set)
+    check_fits(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
     train_split = _labelled(training_set, "train")
     _warn_of_missing(training_set, train_split.features)
     family = family_of(spec.family)
     trained = family.train(spec, training_set.feature_names, train_split, _labelled(training_set, "eval"))
     path = artifact.create(output, ArtifactKind.CANDIDATE)
-    trained.save(path / MODEL)
+    trained.save(path / MODEL_FOLDER)
     shutil.copytree(training_set.graph, path / "graph")
     shutil.copy(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
     (path / "statistics").mkdir()
@@ -86,7 +86,7 @@ def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
         )
 
 
-def check(use_case: UseCase, training_set: TrainingSet) -> None:
+def check_fits(use_case: UseCase, training_set: TrainingSet) -> None:
     """Raise `InputError` if a training set is not this use case's."""
     found = training_set.manifest["use_case"]
     if found != use_case.name:

@@ -98,7 +98,11 @@ def test_tokens_come_from_a_file_or_a_program(tmp_path):
     bearer = Connection(
         servers="k:1", security_protocol="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_command=str(program)
     )
-    for script, says in (("echo abc", None), ("exit 3", "exit code 3"), ("true", "gave nothing")):
+    for script, says in (
+        ("echo abc", None),
+        ("exit 3", "exit code 3"),
+        ("true", "empty or not set, wanted a bearer token"),
+    ):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o700)
         if says is None:

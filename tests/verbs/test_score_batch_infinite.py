@@ -12,11 +12,11 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.reading import find_files, read_file
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
-from beam_jobs.verbs.send import send_rows
 from models.families.xgb import XGBoostModel
 from models.registry.registry import Registry
 from models.scoring import golden

@@ -11,10 +11,10 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
 from schemas.schema import SERVING

@@ -14,10 +14,10 @@ from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.records import Record
 from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.process import process_wide
 from beam_jobs.stream.value_format import ValueFormat
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from benchmarks.swaps import generations, recompute, scored_alone, swap
 from models.live.live import LiveScorer
 from models.registry.registry import Registry

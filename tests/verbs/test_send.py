@@ -9,7 +9,7 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.topics.sending import send_rows
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
 from tests.support.present import present

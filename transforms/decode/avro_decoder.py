@@ -94,7 +94,7 @@ class AvroDecoder:
         if columns is None or len(decided.rows):
             return None
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema.arrow_schema)
-        rejections = [dataclasses.replace(one, row=others[one.row]) for one in decided.rejections]
+        rejections = [dataclasses.replace(rejection, row=others[rejection.row]) for rejection in decided.rejections]
         return Decoded(batch, np.array(usual, np.int64), rejections, self._unknown({header: len(usual)}))
 
     def _each(self, values: Sequence[bytes | None]) -> Decoded:

@@ -43,6 +43,7 @@ class AnalyzeGraph(beam.PTransform):
     temp: str
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
+        """Wire the analysis and the writing of the graph."""
         unpublished = f"{self.temp.rstrip('/')}/unpublished"
         with tft_beam.Context(temp_dir=self.temp):
             lists = batches | "Turn Columns Into Lists" >> beam.Map(columns_as_lists, self.schema)

@@ -118,7 +118,7 @@ class TransformGraph:
         )
 
     def pack(self, batch: pa.RecordBatch) -> list[np.ndarray]:
-        """Pack a raw batch as the graph takes it, padded with rows that have no values."""
+        """Pack a raw batch as the graph takes it (`PackedColumns`), padded with rows that have no values."""
         return self._packed.pack(batch, -(-batch.num_rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE)
 
     def _traced(self) -> tuple[tf.types.experimental.ConcreteFunction, tuple[tuple[str, ...], ...]]:

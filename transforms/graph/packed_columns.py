@@ -40,7 +40,7 @@ class PackedColumns:
         )
 
     def pack(self, batch: pa.RecordBatch, padded: int) -> list[np.ndarray]:
-        """Pack a raw batch, with rows that have no values up to `padded`; raises what `check` does."""
+        """Return the arrays of a raw batch, with rows that have no values up to `padded`; raises what `check` does."""
         arrays = self._picked(batch)
         rows = batch.num_rows
         floats, ints, texts = (self._indices[kind] for kind in _KINDS)

@@ -1,4 +1,4 @@
-"""Jobs on Flink: cluster, REST interface, Python workers.
+"""Jobs on Flink: which cluster, its REST interface, its Python workers.
 
-Imports: cli, runners, runners.patches, schemas, services, stream.job.
+Imports: cli, process, runners, runners.patches, schemas.
 """

@@ -26,7 +26,7 @@ def run_pipeline(pipeline: beam.Pipeline) -> PipelineResult:
 
 @contextlib.contextmanager
 def loopback_workers(options: beam_options.PipelineOptions) -> Iterator[None]:
-    """Serve workers on loopback within the block where a runner outside this process wants them inside it.
+    """Serve workers on loopback within the block if a runner outside this process wants them inside it.
 
     The options then name their address. Prism gets them unless people say otherwise.
     """

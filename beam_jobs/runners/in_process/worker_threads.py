@@ -11,7 +11,7 @@ from apache_beam.portability.api import beam_fn_api_pb2_grpc
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 from apache_beam.utils import thread_pool_executor
 
-HOST = "127.0.0.1"
+from beam_jobs.process.loopback import HOST
 
 
 @contextlib.contextmanager

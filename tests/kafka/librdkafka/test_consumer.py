@@ -81,18 +81,18 @@ class Script:
             self.coming.pop(0)
         return taken
 
-    def assign(self, places):
-        self.asked.append(("assign", {place.partition: place.offset for place in places}))
+    def assign(self, topic_partitions):
+        self.asked.append(("assign", {tp.partition: tp.offset for tp in topic_partitions}))
 
-    def pause(self, places):
-        self.asked.append(("pause", [place.partition for place in places]))
+    def pause(self, topic_partitions):
+        self.asked.append(("pause", [tp.partition for tp in topic_partitions]))
 
-    def resume(self, places):
-        self.asked.append(("resume", [place.partition for place in places]))
+    def resume(self, topic_partitions):
+        self.asked.append(("resume", [tp.partition for tp in topic_partitions]))
 
-    def get_watermark_offsets(self, place, cached):
+    def get_watermark_offsets(self, tp, cached):
         assert cached
-        return self.ends.get(place.partition)
+        return self.ends.get(tp.partition)
 
     def close(self):
         pass
@@ -335,12 +335,14 @@ def test_a_header_name_that_is_not_utf8_ends_it_behind_what_stands_before(broker
 
 
 def test_offsets_that_are_not_told_are_not_offsets_that_are_not_there(consumer, monkeypatch):
-    def committed(self, places, timeout):
-        places[0].error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        return places
+    def committed(self, topic_partitions, timeout):
+        topic_partitions[0].error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        return topic_partitions
 
     monkeypatch.setattr(Script, "committed", committed, raising=False)
-    monkeypatch.setattr(consumer, "_places", lambda partitions: [types.SimpleNamespace(partition=0, offset=-1001)])
+    monkeypatch.setattr(
+        consumer, "_topic_partitions", lambda partitions: [types.SimpleNamespace(partition=0, offset=-1001)]
+    )
     with pytest.raises(ServiceError, match="TOPIC_AUTHORIZATION_FAILED while reading the committed offsets"):
         consumer.committed([0])
 

@@ -231,7 +231,7 @@ def test_a_filesystem_without_locks_is_refused(own, monkeypatch):
 
 
 def test_a_lock_that_is_held_is_waited_for_and_not_for_ever(own, monkeypatch):
-    monkeypatch.setattr(generations, "_TRIES", 3)
+    monkeypatch.setattr(generations, "_PATIENCE_S", 0.1)
     with locked(own.path), pytest.raises(ArtifactError, match="somebody else has been writing to it"):
         own.rollback(None, "me", "now", "")
     assert own.rollback(None, "me", "now", "").generation == 3

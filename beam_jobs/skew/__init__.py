@@ -1,0 +1,1 @@
+"""What each path made of the same raw records, and how they differ. Imports: beam_jobs.kafka, transforms, schemas."""
