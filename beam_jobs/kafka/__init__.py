@@ -1,1 +1,1 @@
-"""What every Kafka client shares: connection, records, errors, protocols. Imports: schemas."""
+"""What every Kafka client shares: where Kafka is, who we are, records, errors, protocols. Imports: schemas."""

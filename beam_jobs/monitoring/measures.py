@@ -22,10 +22,11 @@ import numpy as np
 from apache_beam.metrics import Metrics
 
 from beam_jobs.monitoring.measure_store import Kind, Measure, MeasureError, Series, Store
-from beam_jobs.runners.runners import NAMESPACE
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
+
+NAMESPACE = "onegraph"  # of our metrics in Beam
 
 STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 VARIANTS = ("champion", "challenger", "shadow")

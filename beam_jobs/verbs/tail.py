@@ -5,10 +5,10 @@ import sys
 from typing import Any, TextIO
 
 from beam_jobs.cli.settings import Tail
-from beam_jobs.cli.terminal_text import shown
 from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.records import Header, Record
 from beam_jobs.kafka.topics import contents
+from beam_jobs.reports.terminal_text import shown
 from schemas.errors import UsageError
 
 _WIDTH = 400

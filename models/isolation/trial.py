@@ -29,7 +29,7 @@ from schemas.errors import ArtifactError, OnegraphError, ServiceError
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models.isolation import trial_child as c; c.main()"
 )
-_LOOK_S, _BURY_S = 0.05, 5.0
+_LOOK_S, _END_S = 0.05, 5.0
 _WARM_AFTER_S = 10.0  # a job that has just started needs the processor itself
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
@@ -42,11 +42,11 @@ class TrialFailed(ArtifactError):
 
 
 class TrialOverLimit(TrialFailed):
-    """It took too long or too much memory, or the child left: another time, with less beside it, it may not."""
+    """It took too long or too much memory, or the child ended by itself: at another time it may not."""
 
 
 class TrialEnded(OnegraphError):
-    """Whoever asked for the trial does not want to know any more."""
+    """The verdict of the trial is no longer wanted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +57,8 @@ class TrialLimits:
     memory: int = 4 * GIB
 
 
-def _without_end() -> float:
-    """There is memory without end."""
+def _unlimited() -> float:
+    """Return that there is no limit to the memory."""
     return math.inf
 
 
@@ -67,7 +67,7 @@ class Trials:
 
     `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
     trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
-    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one that keeps
+    (bytes) that there is when it begins. A child that was not needed for `idle_s` is ended by `rest`, one that keeps
     more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `_WARM_AFTER_S`
     instead, and the next trial need not wait for its imports.
     """
@@ -80,7 +80,7 @@ class Trials:
         start_s: float = 300.0,
         kept_memory: int = GIB,
         imports: str = "models.isolation.bundle_trial",
-        left: Callable[[], float] = _without_end,
+        left: Callable[[], float] = _unlimited,
         keep_warm: bool = False,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
@@ -94,7 +94,7 @@ class Trials:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None where there is none now."""
+        """The child's process id, None if there is none now."""
         process = self._process
         return None if process is None else process.pid
 
@@ -104,8 +104,8 @@ class Trials:
         """Call `work(*arguments)` in the child, all of which is pickled; `what` names it in errors, as in "bundle X".
 
         Raises what `work` raised, an `OnegraphError` as one of its class, anything else as `ArtifactError`, but an
-        `OSError` as `ServiceError`; `TrialFailed` where the child did not survive; `ServiceError` where it cannot
-        start or was killed by somebody else; `TrialEnded` within a moment of `ended` being set.
+        `OSError` as `ServiceError`; `TrialFailed` if the child did not survive; `ServiceError` if it cannot
+        start or was killed by another process; `TrialEnded` within a moment of `ended` being set.
         """
         request = pickle.dumps((self._deadline_s, work, arguments))
         while not self._turn.acquire(timeout=_LOOK_S):
@@ -115,7 +115,7 @@ class Trials:
             for again in (True, False):
                 self._start_child()
                 self._await_ready(ended)
-                if self._told(request, ended):
+                if self._began(request, ended):
                     break
                 self._end_child()
                 if not again:
@@ -126,7 +126,7 @@ class Trials:
             self._turn.release()
 
     def rest(self) -> None:
-        """End a child that nobody needed for a while, or keep one warm; to be called now and then."""
+        """End a child that was not needed for a while, or keep one warm; to be called now and then."""
         if self._turn.acquire(blocking=False):
             idle_s = time.monotonic() - self._idle_since
             try:
@@ -152,19 +152,19 @@ class Trials:
         if self._process is not None and self._process.poll() is None:
             return
         self._end_child()
-        self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(theirs.fileno())]
+        self._channel, child_end = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(child_end.fileno())]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.
             self._process = subprocess.Popen(
-                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], start_new_session=True
+                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[child_end.fileno()], start_new_session=True
             )
         except OSError as error:
             self._channel.close()
             raise ServiceError(f"the process to try bundles in cannot start: {error.strerror}") from None
         finally:
-            theirs.close()
+            child_end.close()
         self._ready, self._started = False, time.monotonic()
 
     def _await_ready(self, ended: threading.Event | None) -> None:
@@ -174,12 +174,12 @@ class Trials:
             if answer == "ready":
                 self._ready, self._resting = True, self._memory_now()
             elif answer == "gone" or time.monotonic() - self._started > self._start_s:
-                why = f"ended {self._buried()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
+                why = f"ended {self._reaped()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
-    def _told(self, request: bytes, ended: threading.Event | None) -> bool:
-        """Say what to do; False where the child is gone or says nothing, as one that was kept may be."""
+    def _began(self, request: bytes, ended: threading.Event | None) -> bool:
+        """Send a request; return whether the child began with it. One that was kept may be gone or hang."""
         ends = time.monotonic() + self._start_s
         try:
             self._channel.send_bytes(request)
@@ -212,7 +212,7 @@ class Trials:
                 self._end_child()
                 raise
         if answer == "gone":
-            how = self._buried()
+            how = self._reaped()
             if how == "by SIGKILL":
                 raise ServiceError(f"{what}: the process that tried it was killed; see how much memory is free")
             by_its_own = how.startswith("by SIG") and how != "by SIGALRM"  # the child's own alarm
@@ -225,7 +225,7 @@ class Trials:
             raise _error(answer)
 
     def _answer(self, timeout_s: float) -> str | None:
-        """Return the child's next word, "gone" where it has ended, None where there is none yet."""
+        """Return the child's next word, "gone" if it has ended, None if there is none yet."""
         try:
             return self._channel.recv_bytes().decode() if self._channel.poll(timeout_s) else None
         except (EOFError, OSError):
@@ -239,12 +239,12 @@ class Trials:
             return 0
         return (int(pages[1]) - int(pages[2])) * _PAGE
 
-    def _buried(self) -> str:
-        """Return how a child ended that said no more."""
+    def _reaped(self) -> str:
+        """Return how a child ended that has closed its channel, and remove it."""
         if self._process is None:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_BURY_S)
+            self._process.wait(_END_S)
         code = self._process.poll()
         self._end_child()
         if code is None:

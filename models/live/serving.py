@@ -4,16 +4,22 @@ Variants of one schema stand in one lane: they share the decoding, and those of 
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from models.scoring.scorer import Lap, RowsDiffer, Scored, Scorer, unheard
+from models.scoring.scorer import RowsDiffer, Scored, Scorer
 from models.variants.shares import coordinates
 from models.variants.variants import CHALLENGER, CHAMPION, SHADOW, Variants
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
+
+Lap = Callable[[str], None]  # gets the name of a stage, `transform` or `score`, when it ends
+
+
+def untimed(stage: str) -> None:
+    """Take no time of a stage."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Lane:
         """Whether this decider is in the lane."""
         return owner in self._wanted.owners
 
-    def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = unheard) -> Iterator[Part]:
+    def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[Part]:
         """Yield a part per variant: a shadow scores every row, the others those that they decide on.
 
         One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; where

@@ -1,1 +1,4 @@
-"""Topics and contents. Imports: beam_jobs.kafka, beam_jobs.kafka.clients, beam_jobs.kafka.kafka_python, schemas."""
+"""Topics: what they must be like, made, filled, and read to their end.
+
+Imports: beam_jobs.kafka, beam_jobs.kafka.clients, beam_jobs.kafka.kafka_python, schemas.
+"""

@@ -9,7 +9,7 @@ from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE
 from beam_jobs.monitoring.metrics_endpoint import MetricsEndpoint
 from beam_jobs.process.run_files import Announced, Job, WorkerMetrics
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
 from schemas.errors import UsageError
 
@@ -46,6 +46,6 @@ def _job(settings: ScoreStream, job: str) -> Job:
         name=job,
         source_topic=settings.source_topic,
         group=settings.group,
-        registry=remote_registry.absolute(settings.registry),
+        registry=registry_address.absolute(settings.registry),
         runner=settings.runner,
     )

@@ -11,7 +11,7 @@ from beam_jobs.kafka.client import BATCH_BYTES
 from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
 from beam_jobs.stream.job import metrics
 from beam_jobs.stream.read.reader import ReadEvents
@@ -88,7 +88,7 @@ def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: 
         *event_times(settings),
     )
     return Scoring(
-        registry=remote_registry.absolute(settings.registry),
+        registry=registry_address.absolute(settings.registry),
         trusted=TrustedKeys.of(settings.trusted_keys),
         pointer_poll_s=settings.pointer_poll_ms / 1000,
         with_features=settings.with_features,

@@ -15,7 +15,8 @@ from beam_jobs.monitoring.live_watch import LIVE
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
 from beam_jobs.process import process_wide
 from beam_jobs.process.run_files import WorkerMetrics
-from beam_jobs.registries import first_loads, remote_registry
+from beam_jobs.registries import first_loads
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.bundle_check import BundleCheck
 from beam_jobs.stream.score.event_policy import EventPolicy, GuardedScoring, Judged
@@ -61,7 +62,7 @@ class Scoring:
 
 def _follow(scoring: Scoring, stop: threading.Event | None) -> LiveScorer:
     live = LiveScorer(
-        remote_registry.open_registry(scoring.registry, scoring.trusted),
+        open_registry(scoring.registry, scoring.trusted),
         scoring.pointer_poll_s,
         LIVE.changed,
         scoring.check,

@@ -19,9 +19,9 @@ from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import Outcome
+from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.rejected_records import with_stubs
 from beam_jobs.stream.step_watch import written
-from beam_jobs.stream.write.holding import Patience
 from schemas.errors import ServiceError
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow

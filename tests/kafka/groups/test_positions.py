@@ -18,11 +18,12 @@ from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.kafka.groups.takeover import wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
-from beam_jobs.process import run_files
+from beam_jobs.process import process_identity
 from beam_jobs.stream.read.source import Source, settle_first, settle_start, where_to_begin
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
+from tests.support.present import present
 
 _groups = itertools.count()
 
@@ -172,7 +173,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
         os._exit(0)
     os.waitpid(dead, 0)
     here = new_lease("job", outlives=False)
-    assert not group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=run_files.began(os.getppid())))
+    assert not group_lease.is_dead(
+        dataclasses.replace(here, pid=os.getppid(), began=process_identity.began(os.getppid()))
+    )
     assert group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=1)), "its number was given out again"
     assert group_lease.is_dead(here), "this process holds it no longer"
     group_lease.hold(here)
@@ -187,9 +190,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
 def test_a_live_process_is_not_dead_where_proc_does_not_show_it(monkeypatch, tmp_path, shown):
     """As with hidepid= and ProtectProc=, for the processes of other users."""
     here = dataclasses.replace(new_lease("job", outlives=False), pid=os.getppid())
-    here = dataclasses.replace(here, began=run_files.began(here.pid))
+    here = dataclasses.replace(here, began=present(process_identity.began(os.getppid())))
     if not shown:
-        monkeypatch.setattr(run_files, "_PROC", tmp_path)
+        monkeypatch.setattr(process_identity, "_PROC", tmp_path)
     assert not group_lease.is_dead(here)
     assert not group_lease.is_dead(dataclasses.replace(here, began=None)), "when it began is not known"
     monkeypatch.setattr(os, "kill", refuse)
@@ -206,7 +209,7 @@ def test_a_process_that_nobody_has_waited_for_has_ended(began):
     if not zombie:
         os._exit(0)
     try:
-        wait_until(lambda: run_files.began(zombie) is None, "its end")
+        wait_until(lambda: process_identity.began(zombie) is None, "its end")
         assert group_lease.is_dead(dataclasses.replace(new_lease("job", outlives=False), pid=zombie, began=began))
     finally:
         os.waitpid(zombie, 0)
