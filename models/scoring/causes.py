@@ -14,6 +14,7 @@ from collections import Counter
 _log = logging.getLogger(__name__)
 _MOST = 100  # causes that are counted apart; the others count as one
 _OTHERS = "other causes"
+_LAYERS = ("schemas", "transforms", "models", "beam_jobs")
 # What TensorFlow puts behind the text of an error, which may quote a value and is not looked at.
 _NODE = re.compile(r"\[\[(?:\{\{node )?([\w./>-]+)(?:\}\})?\]\]\s*\[Op:[^\[\]]*\]\s*\Z")
 
@@ -50,5 +51,16 @@ def where_raised(error: BaseException) -> str:
     if node:
         return f"{type(error).__name__} at node {node[1]}"
     frames = traceback.extract_tb(error.__traceback__)[-1:]
-    where = ["/".join(pathlib.Path(one.filename).parts[-2:]) + f":{one.lineno}" for one in frames]
+    where = [f"{_shown(frame.filename)}:{frame.lineno}" for frame in frames]
     return " at ".join([type(error).__name__, *where])
+
+
+def _shown(file: str) -> str:
+    """Return a file from the folder of its layer on, or else with the folder that it is in.
+
+    >>> _shown("/opt/onegraph/models/scoring/scorer.py"), _shown("/usr/lib/python3/json/decoder.py")
+    ('models/scoring/scorer.py', 'json/decoder.py')
+    """
+    *folders, name = pathlib.Path(file).parts
+    ours = [number for number, folder in enumerate(folders) if folder in _LAYERS]
+    return "/".join([*folders[ours[-1] if ours else -1 :], name])

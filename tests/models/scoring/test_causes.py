@@ -34,7 +34,7 @@ def test_a_failure_in_a_graph_is_named_by_its_node_and_never_by_what_its_text_qu
 def test_other_failures_are_named_by_file_and_line():
     with pytest.raises(ValueError, match=SECRET) as caught:
         float(SECRET)
-    assert where_raised(caught.value).startswith("ValueError at tests/models/scoring/test_causes.py:")
+    assert where_raised(caught.value).startswith("ValueError at models/scoring/test_causes.py:")
 
 
 def test_each_cause_is_told_the_1st_10th_and_100th_time(caplog):
