@@ -153,8 +153,8 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     wait_until(lambda: end_of(broker, f"{source}.p") > scored + RATE, "predictions behind it")
 
     began = time.monotonic()
-    [nursery] = children(present(cluster.pids["workers"]))
-    killed = children(nursery)
+    [fork_server] = children(present(cluster.pids["workers"]))
+    killed = children(fork_server)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert len(killed) == 2
