@@ -8,7 +8,6 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.kafka.topics.sending import send_rows
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
 
@@ -83,32 +82,6 @@ def test_the_shipped_trips_keep_every_float(taxi, trips):
                 if is_float
                 else value == row[name]
             )
-
-
-class Paced:
-    """A producer and a clock that no time passes on but by sleeping."""
-
-    delivery_s = 1.0
-
-    def __init__(self):
-        self.now, self.at = 0.0, []
-
-    def partition_count(self, topic):
-        return 1
-
-    def send(self, topic, partition, records, max_batch_bytes):
-        self.at += [self.now] * len(records)
-        return []
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-def test_events_are_spread_evenly_over_time():
-    paced = Paced()
-    sent = send_rows(paced, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
-    assert sent.count == 50
-    assert paced.at == pytest.approx([row / 100 for row in range(50)], abs=0.011)
 
 
 @pytest.mark.parametrize(
