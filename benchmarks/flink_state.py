@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     seconds = LONG_S if given.long else 40.0 if given.quick else SECONDS
     with bench(given) as made:
-        figures = {"ours": measured(made, "ours", seconds)}
+        figures: dict[str, Any] = {"ours": measured(made, "ours", seconds)}
         figures["beams_own"] = measured(made, "beams_own", seconds, beams_own_classes(made.folder))
     over = max(figures["ours"]["bytes_per_hour"], 0) / max(figures["beams_own"]["bytes_per_hour"], 1)
     figures |= {"events_per_s": RATE, "seconds": seconds, "partitions": PARTITIONS}

@@ -177,7 +177,9 @@ class Bench:
         consumer = Consumer(self.servers, topic)
         for step in read_until_end(consumer, start):
             for record in step.polled.rows(topic):
-                place = f"{topic}/{record.partition}/{record.offset}" if by_place else json.loads(record.value)["id"]
+                place = (
+                    f"{topic}/{record.partition}/{record.offset}" if by_place else json.loads(record.value or b"")["id"]
+                )
                 yield place, record.timestamp_ms
         consumer.close()
 

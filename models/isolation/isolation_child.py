@@ -41,6 +41,6 @@ def _serve(channel: Connection) -> None:
             signal.setitimer(signal.ITIMER_REAL, deadline_s + _GRACE_S)
             try:
                 probe(group)
-            except Exception:  # no crash: when the value is scored for real, it is rejected with its reason
+            except Exception:  # no crash: the stream rejects the value with its reason
                 continue
         channel.send_bytes(b"done")

@@ -29,7 +29,7 @@ from schemas.errors import ArtifactError, OnegraphError, ServiceError
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models.isolation import trial_child as c; c.main()"
 )
-_POLL_S, _EXIT_S = 0.05, 5.0
+_LOOK_S, _END_S = 0.05, 5.0
 _WARM_AFTER_S = 10.0  # a job that has just started needs the processor itself
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
@@ -46,7 +46,7 @@ class TrialOverLimit(TrialFailed):
 
 
 class TrialEnded(OnegraphError):
-    """The result of the trial is not wanted any more."""
+    """The verdict of the trial is no longer wanted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +105,10 @@ class Trials:
 
         Raises what `work` raised, an `OnegraphError` as one of its class, anything else as `ArtifactError`, but an
         `OSError` as `ServiceError`; `TrialFailed` if the child did not survive; `ServiceError` if it cannot
-        start or was killed from outside; `TrialEnded` within a moment of `ended` being set.
+        start or was killed by another process; `TrialEnded` within a moment of `ended` being set.
         """
         request = pickle.dumps((self._deadline_s, work, arguments))
-        while not self._turn.acquire(timeout=_POLL_S):
+        while not self._turn.acquire(timeout=_LOOK_S):
             self._check_wanted(ended)
         try:
             self._check_wanted(ended)
@@ -169,12 +169,12 @@ class Trials:
 
     def _await_ready(self, ended: threading.Event | None) -> None:
         while not self._ready:
-            answer = self._answer(_POLL_S)
+            answer = self._answer(_LOOK_S)
             self._check_wanted(ended)  # the child goes on, it is needed for the next one too
             if answer == "ready":
                 self._ready, self._resting = True, self._memory_now()
             elif answer == "gone" or time.monotonic() - self._started > self._start_s:
-                why = f"ended {self._exit()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
+                why = f"ended {self._reaped()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
@@ -183,7 +183,7 @@ class Trials:
         ends = time.monotonic() + self._start_s
         try:
             self._channel.send_bytes(request)
-            while (answer := self._answer(_POLL_S)) is None and time.monotonic() < ends:
+            while (answer := self._answer(_LOOK_S)) is None and time.monotonic() < ends:
                 self._check_wanted(ended)
         except OSError:
             return False
@@ -195,7 +195,7 @@ class Trials:
     def _await_answer(self, what: str, ended: threading.Event | None) -> None:
         ends = time.monotonic() + self._deadline_s
         most = min(self._memory, _SHARE * self._left())
-        while (answer := self._answer(_POLL_S)) is None:
+        while (answer := self._answer(_LOOK_S)) is None:
             taken = self._memory_now() - self._resting
             late, large = time.monotonic() > ends, taken > most
             if late or large:
@@ -212,7 +212,7 @@ class Trials:
                 self._end_child()
                 raise
         if answer == "gone":
-            how = self._exit()
+            how = self._reaped()
             if how == "by SIGKILL":
                 raise ServiceError(f"{what}: the process that tried it was killed; see how much memory is free")
             by_its_own = how.startswith("by SIG") and how != "by SIGALRM"  # the child's own alarm
@@ -239,12 +239,12 @@ class Trials:
             return 0
         return (int(pages[1]) - int(pages[2])) * _PAGE
 
-    def _exit(self) -> str:
+    def _reaped(self) -> str:
         """Return how a child ended that has closed its channel, and remove it."""
         if self._process is None:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_EXIT_S)
+            self._process.wait(_END_S)
         code = self._process.poll()
         self._end_child()
         if code is None:

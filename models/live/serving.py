@@ -15,12 +15,11 @@ from models.variants.variants import CHALLENGER, CHAMPION, SHADOW, Variants
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 
-Lap = Callable[[str], None]
-"""Is given the name of a stage, `transform` or `score`, when it ends."""
+Lap = Callable[[str], None]  # gets the name of a stage, `transform` or `score`, when it ends
 
 
 def untimed(stage: str) -> None:
-    """Do nothing at the end of a stage."""
+    """Take no time of a stage."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +41,8 @@ class Part:
     rejections: list[Rejection]
 
     def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "Part":
-        """Return the part with only the scored rows `kept` (int64); `refused` are the others, counted like them."""
-        more = [dataclasses.replace(rejection, row=int(self.rows[rejection.row])) for rejection in refused]
+        """Return the part with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
+        more = [dataclasses.replace(one, row=int(self.rows[one.row])) for one in refused]
         scored = Scored(self.scored.features[kept], self.scored.scores[kept])
         return Part(self.variant, self.rows[kept], scored, self.rejections + more)
 
@@ -68,9 +67,9 @@ class Lane:
         return owner in self._wanted.owners
 
     def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[Part]:
-        """Yield a part per variant: a shadow scores every row, the others those that they decide on (`owners`, int64).
+        """Yield a part per variant: a shadow scores every row, the others those that they decide on.
 
-        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; if
+        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; where
         a decider does, what is wrong with the whole batch is raised.
         """
         for wanted, variants in self._by_graph:
@@ -87,7 +86,7 @@ class Lane:
                 features = np.empty((0, len(variants[0].scorer.feature_names)), np.float32)
                 kept = np.empty(0, np.int64)
                 failed = [Rejection(row, Stage.SCORE, Reason.SCORE_FAILED) for row in range(len(rows))]
-            failed = [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in failed]
+            failed = [dataclasses.replace(one, row=int(rows[one.row])) for one in failed]
             lap("transform")
             for variant in variants:
                 yield _scored_by(variant, features, rows[kept], failed, owners)
@@ -113,7 +112,7 @@ def _scored_by(
         mine = owners[rows] == variant.owner
         if not mine.all():
             features, rows = features[mine], rows[mine]
-        failed = [rejection for rejection in failed if owners[rejection.row] == variant.owner]
+        failed = [one for one in failed if owners[one.row] == variant.owner]
     try:
         scored, kept, refused = variant.scorer.score_features(features)
     except RowsDiffer as error:
@@ -121,7 +120,7 @@ def _scored_by(
             raise
         variant.scorer.causes.tell("a shadow has no scores for a batch", error)
         return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
-    rejections = failed + [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in refused]
+    rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return Part(variant, rows[kept], scored, rejections)
 
 

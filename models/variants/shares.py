@@ -19,7 +19,7 @@ class Line:
 
     A key's place is the first 8 bytes of BLAKE2b (digest of 8 bytes) over name, a zero byte and key, read as a
     big-endian number, times a million, divided by 2^64, rounded down. Lines of two names have nothing to do with one
-    another. `parts_by_owner` do not overlap; the first in the list is owner 1, and owner 0 has all that is left.
+    another. `parts_by_owner` do not overlap; what no owner has is owner 0's, the first in the list is owner 1.
 
     >>> line = Line("autumn", [[(0, 100_000)], [(400_000, 500_000)]])
     >>> line.places([b"key-1", b"key-3", b"key-1"]), line.owners([b"key-1", b"key-3", b"key-1"])

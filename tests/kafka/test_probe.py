@@ -13,7 +13,7 @@ import pytest
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable
 from beam_jobs.kafka.probe import probe, wait_for_broker
-from tests.conftest import free_port
+from beam_jobs.process.loopback import free_port
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from beam_jobs.registries.copied_registry import CopiedRegistry
 from beam_jobs.registries.opening import open_registry
 from models.isolation.trial import TrialEnded
 from models.live.live import LiveScorer
@@ -59,6 +61,7 @@ def address(folder: Path) -> str:
 
 def test_the_champion_is_copied_byte_by_byte(remote):
     found = open_registry(address(remote))
+    assert isinstance(found, CopiedRegistry)
     champion = found.champion()
     assert not champion.is_relative_to(remote)
     assert FileSystems.get_scheme(address(remote)) == "kept"
@@ -199,7 +202,7 @@ def test_a_copy_is_not_written_to(remote):
         lambda: found.rollback(champion, "me", "now", ""),
         lambda: found.point_at(Variants(champion), "me", "now", ""),
         lambda: found.release(remote, "me", "now", ""),
-        lambda: found.sign(champion, None),
+        lambda: found.sign(champion, Ed25519PrivateKey.generate()),
     ):
         with pytest.raises(UsageError, match="is read through a copy here, which is not written to"):
             write()
@@ -293,7 +296,8 @@ def test_an_altered_bundle_is_not_copied_until_it_is_mended(remote, pair, place,
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_copy_that_is_not_wanted_any_more_ends_and_leaves_nothing(remote, tmp_path, signed):
-    champion, pair, calls = Registry(remote).released().champion, make_key(tmp_path), []
+    champion, pair = Registry(remote).released().champion, make_key(tmp_path)
+    calls: list[None] = []
     Registry(remote).sign(champion, load_private_key(pair.private))
 
     def still_wanted():

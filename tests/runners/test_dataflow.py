@@ -218,7 +218,7 @@ def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
     root = pathlib.Path(__file__).parents[2]
     recipe = (root / "deploy" / "dataflow" / "Dockerfile").read_text()
     (locked,) = re.findall(r"^apache-beam==(\S+)", (root / "requirements.lock").read_text(), re.MULTILINE)
-    python, beams = re.search(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE).groups()
+    (python, beams), *_ = re.findall(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE)
     assert (python, beams) == (".".join(platform.python_version_tuple()[:2]), locked)
     assert "--require-hashes" in recipe
     kept = (root / "deploy" / "dataflow" / "Dockerfile.dockerignore").read_text().split()
@@ -226,5 +226,5 @@ def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
         for one in name.split():
             assert (root / one).exists(), one
             assert f"!{one}" in kept
-    packages = re.search(r"packages=(\[.*?\])", (root / "setup.py").read_text()).group(1)
+    (packages,) = re.findall(r"packages=(\[.*?\])", (root / "setup.py").read_text())
     assert set(re.findall(r"^COPY (\w+) \w+$", recipe, re.MULTILINE)) == set(re.findall(r"\w+", packages))

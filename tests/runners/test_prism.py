@@ -3,7 +3,7 @@
 import pytest
 from apache_beam.options.pipeline_options import PrismRunnerOptions
 
-from beam_jobs.runners import runners
+from beam_jobs.runners import prism, runners
 from schemas.errors import ServiceError
 
 
@@ -19,3 +19,7 @@ def test_prism_is_found_or_its_install_is_told(tmp_path, monkeypatch):
     assert runners.pipeline_options("prism").view_as(PrismRunnerOptions).prism_location == str(binary)
     given = runners.pipeline_options("prism", ["--prism_location=/elsewhere"])
     assert given.view_as(PrismRunnerOptions).prism_location == "/elsewhere"
+
+
+def test_peoples_own_options_win():
+    assert prism.flags({"prism_location", "prism_log_level"}) == []

@@ -20,6 +20,7 @@ from beam_jobs.runners.flink.rest import FlinkRest
 from beam_jobs.services import background_process, local_flink
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from schemas.errors import ServiceError
+from tests.support.present import present
 
 NAMES = [f"events/{index}" for index in range(24)]
 
@@ -86,18 +87,18 @@ def test_a_worker_that_cannot_start_is_told_at_once(cluster):
 def test_all_that_listens_is_on_loopback(cluster):
     now = local_flink.status(cluster.folder)
     for name, pid in now.pids.items():
-        assert listening(pid) <= {"127.0.0.1"}, name
-    ports = now.ports
-    assert {ports.rest, ports.rpc} <= set(listeners(now.pids["jobmanager"]))
-    assert {ports.jobs, ports.artifacts, ports.expansion} <= set(listeners(now.pids["jobserver"]))
-    assert set(listeners(now.pids["workers"])) == {ports.workers}
+        assert listening(present(pid)) <= {"127.0.0.1"}, name
+    ports = present(now.ports)
+    assert {ports.rest, ports.rpc} <= set(listeners(present(now.pids["jobmanager"])))
+    assert {ports.jobs, ports.artifacts, ports.expansion} <= set(listeners(present(now.pids["jobserver"])))
+    assert set(listeners(present(now.pids["workers"]))) == {ports.workers}
 
 
 @pytest.mark.needs_flink
 def test_starting_again_repairs_what_was_killed(cluster):
     before = local_flink.status(cluster.folder)
     known_before = before.rest.task_managers()
-    pid = before.pids["taskmanager"]
+    pid = present(before.pids["taskmanager"])
     os.kill(pid, signal.SIGKILL)
     assert background_process.ended(pid, 10_000)
     assert not local_flink.status(cluster.folder).up

@@ -71,7 +71,5 @@ def test_a_copy_the_examples_and_json_hold_the_same_bits(
 
 
 def test_a_bundle_that_was_replaced_meanwhile_is_refused(scorer: Scorer, records: RawRecords) -> None:
-    with pytest.raises(
-        ArtifactError, match=rf"^registry: bundle other replaced {scorer.bundle_id} meanwhile; "
-    ):
+    with pytest.raises(ArtifactError, match=rf"^registry: bundle other replaced {scorer.bundle_id} meanwhile; "):
         of_predictions(predictions(scorer, records, "other"), scorer, records, "registry")

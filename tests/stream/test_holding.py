@@ -17,6 +17,7 @@ from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
@@ -24,9 +25,8 @@ from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.read.reader import ReadEvents, Source
 from beam_jobs.stream.write.writer import Sink, WriteOutcomes
-from chaos.proxy import Proxy
+from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 from tests.support.kafka_records import committed, end_of, put, read
 
 OUTAGE_S = float(os.environ.get("ONEGRAPH_TEST_OUTAGE_S", "3"))
@@ -139,9 +139,13 @@ class EchoBatches(beam.DoFn):
     def process(self, events: EventBatch):
         def records(keep, headers):
             rows = [row for row, offset in enumerate(events.offsets) if keep(offset)]
-            columns = (events.partitions, events.timestamps_ms, events.keys, events.values)
-            made = [[column[row] for row in rows] for column in columns]
-            return Records(*made, [[] for _ in rows] if headers else None)
+            return Records(
+                [events.partitions[row] for row in rows],
+                [events.timestamps_ms[row] for row in rows],
+                [events.keys[row] for row in rows],
+                [events.values[row] for row in rows],
+                [[] for _ in rows] if headers else None,
+            )
 
         good, bad = records(lambda offset: offset % 3, False), records(lambda offset: not offset % 3, True)
         yield Outcome(events.topic, good, bad, events.next_offsets)

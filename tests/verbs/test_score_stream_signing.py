@@ -19,6 +19,7 @@ from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
+from tests.support.present import present
 from tests.support.signing_keys import make_key
 from tests.verbs.test_score_stream import PATIENCE_S, end_of, wait_until
 
@@ -81,7 +82,9 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
             producer.close()
         sent.extend(values)
         wait_until(lambda: end_of(broker, settings.predictions_topic) == len(sent), "predictions")
-        return collections.Counter(json.loads(one.value)["bundle"] for one in read(broker, settings.predictions_topic))
+        return collections.Counter(
+            json.loads(present(one.value))["bundle"] for one in read(broker, settings.predictions_topic)
+        )
 
     try:
         assert answers(events[:20]) == {first: 20}

@@ -14,7 +14,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from schemas.errors import ArtifactError
-from schemas.varint import varint
 
 LABEL = "label"
 SLICE = "slice."
@@ -66,7 +65,7 @@ class ExampleEncoder:
             head = _entry_head(name, _FLOAT_LIST if kind == "float" else _INT64_LIST, numbers.shape[1])
             parts += [np.broadcast_to(np.frombuffer(head, np.uint8), (rows, len(head))), numbers]
         length = sum(part.shape[1] for part in parts)
-        start = np.frombuffer(_FEATURES + varint(length), np.uint8)
+        start = np.frombuffer(_FEATURES + _varint(length), np.uint8)
         matrix = np.concatenate([np.broadcast_to(start, (rows, len(start))), *parts], axis=1)
         width = matrix.shape[1]
         data = matrix.tobytes()
@@ -121,17 +120,26 @@ def _varint_bytes(column: np.ndarray) -> np.ndarray:
     return varints
 
 
+def _varint(number: int) -> bytes:
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
 def _field(tag: bytes, content: bytes) -> bytes:
-    return tag + varint(len(content)) + content
+    return tag + _varint(len(content)) + content
 
 
 def _entry_head(name: str, list_tag: bytes, value_bytes: int) -> bytes:
     """Return the bytes of one map entry up to its packed values of `value_bytes` bytes."""
     key = _field(_KEY, name.encode())
-    packed = b"\x0a" + varint(value_bytes)
-    values = list_tag + varint(len(packed) + value_bytes) + packed
-    value = _VALUE + varint(len(values) + value_bytes) + values
-    return _ENTRY + varint(len(key) + len(value) + value_bytes) + key + value
+    packed = b"\x0a" + _varint(value_bytes)
+    values = list_tag + _varint(len(packed) + value_bytes) + packed
+    value = _VALUE + _varint(len(values) + value_bytes) + values
+    return _ENTRY + _varint(len(key) + len(value) + value_bytes) + key + value
 
 
 def _slice_tails(name: str, column: pa.Array) -> list[bytes]:

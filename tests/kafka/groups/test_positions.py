@@ -22,6 +22,7 @@ from beam_jobs.stream.read.source import Source, settle_first, settle_start, whe
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
+from tests.support.present import present
 
 _groups = itertools.count()
 
@@ -188,7 +189,7 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
 def test_a_live_process_is_not_dead_where_proc_does_not_show_it(monkeypatch, tmp_path, shown):
     """As with hidepid= and ProtectProc=, for the processes of other users."""
     here = dataclasses.replace(new_lease("job", outlives=False), pid=os.getppid())
-    here = dataclasses.replace(here, began=process_identity.began(here.pid))
+    here = dataclasses.replace(here, began=present(process_identity.began(os.getppid())))
     if not shown:
         monkeypatch.setattr(process_identity, "_PROC", tmp_path)
     assert not group_lease.is_dead(here)

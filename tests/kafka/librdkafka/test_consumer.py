@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import types
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -107,7 +108,7 @@ def consumer(monkeypatch):
 
 
 def offsets(polled):
-    found = {}
+    found: dict[int, list[Any]] = {}
     for partition, offset in zip(polled.partitions, polled.offsets, strict=True):
         found.setdefault(partition, []).append(offset)
     return found
@@ -355,7 +356,7 @@ class Refusing:
         Refusing.made += 1
 
     def list_offsets(self, asked, **_):
-        answer = concurrent.futures.Future()
+        answer: concurrent.futures.Future[None] = concurrent.futures.Future()
         answer.set_exception(KafkaException(KafkaError(self.code, "as scripted")))
         return dict.fromkeys(asked, answer)
 

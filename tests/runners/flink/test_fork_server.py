@@ -23,7 +23,7 @@ def test_a_second_thread_forbids_a_fork_and_the_caller_is_told(never_forked):
     threading.Thread(target=ended.wait, name="holds a lock", daemon=True).start()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     life_line, other = os.pipe()
-    workers = {}
+    workers: dict[int, str] = {}
     ours.settimeout(5)
     with ours, theirs:
         fork_server.answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, life_line, workers)

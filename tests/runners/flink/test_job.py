@@ -96,7 +96,8 @@ def test_a_failure_that_flink_mends_by_itself_is_said_once(server, result):
 
 
 def test_a_cluster_that_does_not_answer_for_a_while_is_said_once(result):
-    said, stop = [], threading.Event()
+    said: list[str] = []
+    stop = threading.Event()
     with rest_server(jobs=[listed("1", "trips", "RUNNING")]) as server:
         job = FlinkJob("trips", result, server.client(), said.append)
     timer = threading.Timer(1.5, stop.set)

@@ -15,11 +15,12 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 from apache_beam.utils import thread_pool_executor
 
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners.flink.worker_processes import Worker
 from beam_jobs.services import background_process
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
-from tests.conftest import free_port
 from tests.services.test_local_flink import listeners
+from tests.support.present import present
 
 _START_S = 240  # TensorFlow is imported once, on a busy machine
 _END_MS = 30_000
@@ -147,8 +148,8 @@ def test_workers_connect_without_an_import(pool, runner):
 def test_a_worker_that_does_not_end_is_killed():
     deaf = ["sh", "-c", "trap '' TERM; echo ready; exec sleep 60"]
     with subprocess.Popen(deaf, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
-        Worker(process.pid, os.pidfd_open(process.pid), os.dup(process.stdin.fileno()), patience_s=0.2).end()
+        present(process.stdout).readline()
+        Worker(process.pid, os.pidfd_open(process.pid), os.dup(present(process.stdin).fileno()), patience_s=0.2).end()
         assert process.wait(0) == -signal.SIGKILL
 
 

@@ -203,7 +203,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 ):
     looks, asks = itertools.count(), itertools.count()
 
-    class Moody(client.consumer):
+    class Moody(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             if group is not None and next(asks) == 0:
                 raise Unavailable("away when it is opened")
@@ -237,7 +237,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monkeypatch, client):
     asked = []
 
-    class Noted(client.consumer):
+    class Noted(client.consumer):  # type: ignore[name-defined]  # of either library
         def find_partitions(self):
             asked.append("partitions")
             return super().find_partitions()
@@ -271,9 +271,9 @@ def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeyp
 
 
 def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Stuck(client.consumer):
+    class Stuck(client.consumer):  # type: ignore[name-defined]  # of either library
         def go_to(self, offsets):
             super().go_to(offsets)
             if len(made) == 1:
@@ -351,9 +351,9 @@ def test_the_stop_signal_ends_an_endless_read(broker, filled):
 
 
 def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Counted(client.consumer):
+    class Counted(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             super().__init__(servers, topic, group)
             made.append(group)

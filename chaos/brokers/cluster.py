@@ -9,11 +9,11 @@ import subprocess
 import time
 import uuid
 
+from beam_jobs.process.loopback import HOST, free_port
 from beam_jobs.services import background_process, java, local_kafka
-from chaos.disk import SmallDisk
-from chaos.proxy import HOST, Proxy
+from chaos.brokers.disk import SmallDisk
+from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 
 NODES = (1, 2, 3)
 _MAIN = "kafka.Kafka"
@@ -48,7 +48,7 @@ log.cleaner.dedupe.buffer.size=8388608
 
 
 class Cluster:
-    """As `chaos.world.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` the whole of it.
+    """As `chaos.brokers.one_broker.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` takes all.
 
     The last node has its log on a disk that can be made full.
 

@@ -1,4 +1,4 @@
-"""A small graph, training set, candidate and registry of the taxi use case, made once per test session.
+"""A small graph, training set, candidate and registry of the taxi use case, made once for all processes of a test run.
 
 What is heavy is imported when a test asks for it: tests of the schemas need no TensorFlow.
 """
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+
+from tests.support.shared import made_once, shared_folder
 
 if TYPE_CHECKING:
     from models.isolation.trial import Trials
@@ -56,12 +58,14 @@ def trip_lines() -> list[bytes]:
 @pytest.fixture(scope="session")
 def trip_files(trip_lines, tmp_path_factory) -> pathlib.Path:
     """A folder of two files, one of them with bad rows and a trip without a tip among the good."""
-    folder = tmp_path_factory.mktemp("raw")
-    (folder / "a.csv.gz").write_bytes(gzip.compress(b"\n".join(trip_lines[:1001]) + b"\n"))
-    unlabelled = trip_lines[1001].rpartition(b",")[0] + b","
-    rows = [trip_lines[0], *BAD_LINES[:2], *trip_lines[1001:1500], unlabelled, BAD_LINES[2], *trip_lines[1500:]]
-    (folder / "b.csv").write_bytes(b"\r\n".join(rows))
-    return folder
+
+    def make(folder: pathlib.Path) -> None:
+        (folder / "a.csv.gz").write_bytes(gzip.compress(b"\n".join(trip_lines[:1001]) + b"\n"))
+        unlabelled = trip_lines[1001].rpartition(b",")[0] + b","
+        rows = [trip_lines[0], *BAD_LINES[:2], *trip_lines[1001:1500], unlabelled, BAD_LINES[2], *trip_lines[1500:]]
+        (folder / "b.csv").write_bytes(b"\r\n".join(rows))
+
+    return made_once(shared_folder(tmp_path_factory), "raw", make)
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +73,11 @@ def built(trip_files, tmp_path_factory) -> pathlib.Path:
     """The training set that the verb builds of those files; read only."""
     from beam_jobs.cli.command_line import main
 
-    output = tmp_path_factory.mktemp("built") / "training_set"
-    data = str(trip_files / "*.csv*")
-    assert main(["build_training_set", "--data", data, "--output", str(output), "--rows-per-shard", "500"]) == 0
-    return output
+    def make(folder: pathlib.Path) -> None:
+        data, output = str(trip_files / "*.csv*"), str(folder / "training_set")
+        assert main(["build_training_set", "--data", data, "--output", output, "--rows-per-shard", "500"]) == 0
+
+    return made_once(shared_folder(tmp_path_factory), "built", make) / "training_set"
 
 
 @pytest.fixture(scope="session")
@@ -86,9 +91,10 @@ def small_training_set(taxi, trips, taxi_graph, tmp_path_factory) -> pathlib.Pat
     """A training set of 3,000 trips; read only."""
     from tests.support.small_artifacts import write_training_set
 
-    output = tmp_path_factory.mktemp("training_set") / "training_set"
-    write_training_set(taxi, taxi_graph, trips.slice(0, 3000), output)
-    return output
+    def make(folder: pathlib.Path) -> None:
+        write_training_set(taxi, taxi_graph, trips.slice(0, 3000), folder / "training_set")
+
+    return made_once(shared_folder(tmp_path_factory), "small", make) / "training_set"
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +102,10 @@ def candidate(taxi, small_training_set, tmp_path_factory) -> pathlib.Path:
     """An evaluated candidate that passed its gates; read only."""
     from tests.support.small_artifacts import make_candidate
 
-    path = make_candidate(taxi, small_training_set, tmp_path_factory.mktemp("candidate") / "candidate")
+    def make(folder: pathlib.Path) -> None:
+        make_candidate(taxi, small_training_set, folder / "candidate")
+
+    path = made_once(shared_folder(tmp_path_factory), "first", make) / "candidate"
     verdict = json.loads((path.with_name("candidate.evaluation") / "verdict.json").read_text())
     assert verdict["passed"], verdict
     return path
@@ -107,9 +116,10 @@ def registry(candidate, tmp_path_factory) -> pathlib.Path:
     """A registry with one released taxi bundle; read only: copy it before you release into it."""
     from models.registry.registry import Registry
 
-    path = tmp_path_factory.mktemp("registry") / "registry"
-    Registry(path).release(candidate, who="tests", when="2024-01-01T00:00:00Z", why="first")
-    return path
+    def make(folder: pathlib.Path) -> None:
+        Registry(folder / "registry").release(candidate, who="tests", when="2024-01-01T00:00:00Z", why="first")
+
+    return made_once(shared_folder(tmp_path_factory), "released", make) / "registry"
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +127,10 @@ def second_candidate(taxi, small_training_set, tmp_path_factory) -> pathlib.Path
     """Another evaluated candidate, trained with another seed; release it into a copy of the registry."""
     from tests.support.small_artifacts import make_candidate
 
-    return make_candidate(taxi, small_training_set, tmp_path_factory.mktemp("second") / "candidate", seed=2)
+    def make(folder: pathlib.Path) -> None:
+        make_candidate(taxi, small_training_set, folder / "candidate", seed=2)
+
+    return made_once(shared_folder(tmp_path_factory), "second", make) / "candidate"
 
 
 @pytest.fixture

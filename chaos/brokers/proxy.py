@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 
-HOST = "127.0.0.1"
+from beam_jobs.process.loopback import HOST
+
 _BYTES = 1 << 16
 
 

@@ -1,4 +1,4 @@
-"""The nursery of the streaming job's processes: `python -m chaos.contender`, spoken to by `chaos.local`.
+"""A fork server of the streaming job's processes: `python -m chaos.jobs.fork_server`.
 
 It imports everything once and forks a process for every start of the job: so a successor is there at once, and a kill
 costs no import. A line of standard input is one of
@@ -6,7 +6,7 @@ costs no import. A line of standard input is one of
     {"start": OPTIONS OF score_stream, "log": FILE, "temporary": FOLDER}
     {"arm": PID, "point": POINT, "count": N}     the process kills itself when it passes the point for the Nth time
 
-and a line of standard output tells what became of it: `{"pid": PID}`, `{"ended": PID, "code": CODE}`. It ends, and
+and a line of standard output says what became of it: `{"pid": PID}`, `{"ended": PID, "code": CODE}`. It ends, and
 every process with it, when its standard input does: nothing outlives the suite. The points are those of `chaos.plan`;
 the product has no hook for any of this.
 """
@@ -25,8 +25,8 @@ from typing import Any, NoReturn
 
 from chaos.plan import ACKNOWLEDGED, COMMITTED, MID_BUNDLE, SENT
 
-_ON_ITS_WAY_S = 0.005  # so long after the send the broker has the bytes, and nobody has looked at its answer
-_LOOK_S = 0.02
+_UNTIL_SENT_S = 0.005  # so long after the send the broker has the bytes, and its answer was not looked at yet
+_WAIT_S = 0.02
 
 
 class _Armed:
@@ -40,7 +40,7 @@ class _Armed:
             self.left -= 1
             if self.left <= 0:
                 if point == SENT:
-                    time.sleep(_ON_ITS_WAY_S)
+                    time.sleep(_UNTIL_SENT_S)
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -66,29 +66,31 @@ def main() -> None:
     from beam_jobs.kafka.groups import positions
     from beam_jobs.kafka.kafka_python import producer as kafka_python
     from beam_jobs.kafka.librdkafka import producer as librdkafka
+    from beam_jobs.runners import failures
     from beam_jobs.verbs import score_stream
+    from models.live import live
 
     del command_line, score_stream  # imported before the first fork
     for library in (kafka_python, librdkafka):
         _between(library.Producer, "send", MID_BUNDLE, SENT)
     _between(positions.GroupPositions, "commit", ACKNOWLEDGED, COMMITTED)
-    logging.getLogger("models.live.live").setLevel(logging.INFO)
-    logging.getLogger("beam_jobs.runners.runners").setLevel(logging.DEBUG)  # where a failure came from
-    _tell(ready=os.getpid())
+    logging.getLogger(live.__name__).setLevel(logging.INFO)
+    logging.getLogger(failures.__name__).setLevel(logging.DEBUG)  # it shows what a failure came from
+    _answer(ready=os.getpid())
     children: dict[int, int] = {}  # pid to the pipe that leads to it
     rest = b""
     while True:
-        if select.select([0], [], [], _LOOK_S)[0]:
+        if select.select([0], [], [], _WAIT_S)[0]:
             data = os.read(0, 1 << 16)
             if not data:
                 return
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                _obey(json.loads(line), children)
-        _bury(children)
+                _carry_out(json.loads(line), children)
+        _reap(children)
 
 
-def _obey(order: dict[str, Any], children: dict[int, int]) -> None:
+def _carry_out(order: dict[str, Any], children: dict[int, int]) -> None:
     if "start" in order:
         ours, to_child = os.pipe()
         pid = os.fork()
@@ -96,23 +98,23 @@ def _obey(order: dict[str, Any], children: dict[int, int]) -> None:
             os.close(to_child)
             for pipe in children.values():
                 os.close(pipe)
-            _work(order["start"], order["log"], order["temporary"], ours)
+            _run_job(order["start"], order["log"], order["temporary"], ours)
         os.close(ours)
         children[pid] = to_child
-        _tell(pid=pid)
+        _answer(pid=pid)
     elif order["arm"] in children:
         os.write(children[order["arm"]], f"{order['count']} {order['point']}\n".encode())
 
 
-def _bury(children: dict[int, int]) -> None:
+def _reap(children: dict[int, int]) -> None:
     for pid in list(children):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             os.close(children.pop(pid))
-            _tell(ended=pid, code=os.waitstatus_to_exitcode(status))
+            _answer(ended=pid, code=os.waitstatus_to_exitcode(status))
 
 
-def _work(argv: list[str], log: str, temporary: str, orders: int) -> NoReturn:
+def _run_job(argv: list[str], log: str, temporary: str, orders: int) -> NoReturn:
     from beam_jobs.cli import command_line
 
     code = 70
@@ -134,10 +136,10 @@ def _listen(orders: int) -> None:
         for line in lines:
             count, _, point = line.strip().partition(" ")
             _armed.point, _armed.left = point, int(count)
-    os._exit(9)  # the nursery is gone
+    os._exit(9)  # the fork server has ended
 
 
-def _tell(**what: Any) -> None:
+def _answer(**what: Any) -> None:
     os.write(1, json.dumps(what).encode() + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""A small disk: a tmpfs of its own that is full as soon as somebody says so, and has room again."""
+"""A small disk: a tmpfs of its own that is full as soon as it is told to be, and has room again."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import subprocess
 from schemas.errors import ServiceError
 
 _MEGABYTE = 1 << 20
-_TRIES = 100  # whoever writes meanwhile takes what was about to be the end of the disk
+_TRIES = 100  # what is written meanwhile takes what was about to be the end of the disk
 
 
 class SmallDisk:

@@ -1,4 +1,4 @@
-"""Use cases of a folder of one's own, small enough to be built, trained and released in seconds."""
+"""A use case in a folder of its own, small enough to be built, trained and released in seconds."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ MODEL = ModelSpec(
 """
 
 
-class OwnUseCase:
+class UseCaseFolder:
     """The three files of a use case `own` and its rows, and verbs run on them."""
 
     def __init__(self, folder: pathlib.Path, schema: str, transform: str, rows: Iterable[Sequence[object]]):

@@ -4,7 +4,7 @@ import os
 import time
 
 
-class FragileProbe:
+class DeadlyProbe:
     """Aborts, hangs or raises on given values; `born` gets a line for every child that starts."""
 
     def __init__(self, born=None):

@@ -63,7 +63,7 @@ class FlinkJob:
     def check(self) -> None:
         """Learn what the cluster tells only for a while; the command that watches the job may end, the job goes on."""
         if time.monotonic() > self._learned_at + CHECKPOINT_MS / 1000:
-            with contextlib.suppress(ServiceError):  # whoever would answer was killed on purpose
+            with contextlib.suppress(ServiceError):  # what would answer was killed on purpose
                 self._learn()
 
     def strike(self, what: str) -> float:
@@ -146,7 +146,7 @@ class FlinkJob:
         pool = local_flink.status(self._folder).pids["workers"]
         if pool is None:
             return []
-        workers = [worker for nursery in _children(pool) for worker in _children(nursery)]
+        workers = [worker for fork_server in _children(pool) for worker in _children(fork_server)]
         return sorted(workers, key=_cpu_ticks, reverse=True)
 
 
