@@ -1,1 +1,1 @@
-"""Raw files of any format: found, read as blocks of rows, decoded. Imports: beam_jobs.cli, transforms, schemas."""
+"""Raw files of any format: found, read as blocks of rows, decoded. Imports: cli, schemas, transforms."""

@@ -1,1 +1,4 @@
-"""What travels in the stream: events, outcomes, rejected records. Imports: monitoring, schemas, transforms."""
+"""What travels in the stream: events, outcomes, rejected records.
+
+Imports: kafka, kafka.clients, kafka.kafka_python, kafka.topics, monitoring, schemas, transforms.
+"""
