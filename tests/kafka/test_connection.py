@@ -124,7 +124,7 @@ def test_files_that_are_no_certificates():
 
 @pytest.fixture(scope="module")
 def secure(secure):
-    topics.create(secure.plain, [topics.Topic("events", 1, {})])
+    topics.create(secure.plain, [topics.Topic("events", 1, {"retention.ms": "-1"})])
     return secure
 
 
