@@ -26,7 +26,8 @@ NEEDED = {
 
 @pytest.fixture(scope="module")
 def secure(secure):
-    topics.create(secure.plain, [topics.Topic(name, 1, {"retention.ms": "-1"}) for name in ("trips", "scores", "rejected")])
+    kept = {"retention.ms": "-1"}  # the event is of 1970: a broker that looks at retention would remove it
+    topics.create(secure.plain, [topics.Topic(name, 1, kept) for name in ("trips", "scores", "rejected")])
     put(secure.plain, "trips", 0, [b"event"])
     return secure
 
