@@ -77,4 +77,4 @@ class LiveWatch:
             self._followed.clear()
 
 
-LIVE = LiveWatch()
+LIVE_WATCH = LiveWatch()

@@ -18,7 +18,7 @@ from typing import Any
 
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.job_status import Recent, status
-from beam_jobs.monitoring.live_watch import LIVE
+from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_hosts import OwnHosts
 from beam_jobs.process.run_files import LOOPBACK, Announced, WorkerMetrics
 from schemas.errors import ServiceError
@@ -96,10 +96,10 @@ class MetricsEndpoint:
     def _status(self) -> dict[str, Any]:
         now = self._clock()
         about = {"job": self._job, "pid": os.getpid(), "started": self._started, "now": now}
-        return about | status(measures.STORE, self._recent, LIVE.history(), now)
+        return about | status(measures.STORE, self._recent, LIVE_WATCH.history(), now)
 
     def _unhealthy(self) -> str:
-        blocked, polling = LIVE.blocked(), self._not_polling()
+        blocked, polling = LIVE_WATCH.blocked(), self._not_polling()
         return ", ".join(filter(None, [blocked, polling]))
 
     def _not_polling(self) -> str:
@@ -117,7 +117,7 @@ class MetricsEndpoint:
             missing.append("no bundle is loaded")
         if not measures.STORE.series("lag_events"):
             missing.append("no partitions are assigned")
-        missing += filter(None, [LIVE.late()])
+        missing += filter(None, [LIVE_WATCH.late()])
         return ", ".join(missing)
 
 

@@ -64,3 +64,16 @@ class Outcome:
     rejected: Records
     next_offsets: dict[int, int]
     shadow: Records = dataclasses.field(default_factory=lambda: Records([], [], [], []))
+
+
+def picked(records: Records, rows: Sequence[int]) -> Records:
+    """Return some of the records, in the order of these rows."""
+    return Records(
+        [records.source_partitions[row] for row in rows],
+        [records.timestamps_ms[row] for row in rows],
+        [records.keys[row] for row in rows],
+        [records.values[row] for row in rows],
+        None if records.headers is None else [records.headers[row] for row in rows],
+        records.source_topic,
+        None if records.source_offsets is None else [records.source_offsets[row] for row in rows],
+    )

@@ -38,32 +38,33 @@ Culprits = Mapping[int, Reason]  # by row
 
 @dataclasses.dataclass(frozen=True)
 class IsolationSettings:
-    """Where the markers of a job lie and how long a batch may take; plain values that travel to workers.
+    """Where the markers of a job stand and how long a batch may take; plain values that travel to workers.
 
     `folder` is the same for all workers of a job on a machine and survives them; where it is empty, it is one of the
-    user's own in the folder for temporary files, by the name of the job's group. `group` tells jobs apart.
+    user's own in the folder for temporary files, by the name of what the job reads.
     """
 
     folder: str
-    group: str
     deadline_s: float
 
-    def path(self) -> pathlib.Path:
-        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone."""
+    def path(self, reads: str) -> pathlib.Path:
+        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone.
+
+        `reads` tells the job's events and group from those of others (`StreamJob.reads`).
+        """
         if self.folder:
             return pathlib.Path(self.folder)
-        folder = user_folder("give --marker-folder") / _folder_name(self.group)
+        folder = user_folder("give --marker-folder") / _folder_name(reads)
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
 
 class IsolatedScoring:
-    """The markers of this process and the culprits that are known. Safe for threads."""
+    """The markers of this process and the culprits that are known, in the job's folder. Safe for threads."""
 
-    def __init__(self, settings: IsolationSettings):
-        self._folder = folder = settings.path()
-        self._deadline_s = settings.deadline_s
-        self._markers = BatchMarkers(folder, Watchdog(settings.deadline_s), deaths=_DEATHS)
+    def __init__(self, folder: pathlib.Path, deadline_s: float):
+        self._folder, self._deadline_s = folder, deadline_s
+        self._markers = BatchMarkers(folder, Watchdog(deadline_s), deaths=_DEATHS)
         self._known = _KnownCulprits(folder / _KNOWN)
         self._part_bytes = 0  # that a part may have since some were slow together
 
@@ -212,10 +213,10 @@ def _sha256(value: bytes | None) -> str:
     return hashlib.sha256(value or b"").hexdigest()
 
 
-def _folder_name(group: str) -> str:
-    """Return a name that is safe for a folder and differs where the groups do.
+def _folder_name(reads: str) -> str:
+    """Return a name that is safe for a folder and differs where what is read does.
 
     >>> _folder_name("team/trips")
     'team-trips-c7e7b083'
     """
-    return f"{re.sub('[^a-zA-Z0-9.-]', '-', group)[:80]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
+    return f"{re.sub('[^a-zA-Z0-9.-]', '-', reads)[:80]}-{hashlib.sha256(reads.encode()).hexdigest()[:8]}"

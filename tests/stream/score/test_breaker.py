@@ -18,8 +18,9 @@ class Clock:
         return self.now
 
 
-def breaker(clock=None, **settings):
-    return Breaker(BreakerSettings(**{"mode": "stop", "share": 0.05, "events": 1_000} | settings), clock or Clock())
+def breaker(clock=None, limit_s=300.0, **settings):
+    given = {"mode": "stop", "share": 0.05, "events": 1_000} | settings
+    return Breaker(BreakerSettings(**given), limit_s, clock or Clock())
 
 
 def test_it_trips_above_the_share_and_not_at_it():

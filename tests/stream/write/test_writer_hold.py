@@ -1,4 +1,4 @@
-"""What the writer holds, and for how long: its limits are those of its sink, and it commits while it goes on."""
+"""What the writer holds, and for how long: its limits are those of its job, and it commits while it goes on."""
 
 import dataclasses
 import time
@@ -12,10 +12,12 @@ from beam_jobs.process import process_wide
 from beam_jobs.stream import holding
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.rejected_records import with_stubs
+from beam_jobs.stream.stream_job import TopicFacts
 from beam_jobs.stream.write import writer
 from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes
 from schemas.errors import ServiceError
-from tests.stream.write.test_writer import NONE, SINK, FakeProducer, predictions
+from tests.stream.write.test_writer import JOB, NONE, FakeProducer, predictions
+from tests.support.stream_jobs import stream_job
 
 
 class Committer:
@@ -50,10 +52,10 @@ class Unanswered(FakeProducer):
 
 @pytest.fixture
 def bundle():
-    """Begin a bundle: `bundle(producer, **changes of the sink)`."""
+    """Begin a bundle: `bundle(producer, **changes of the job)`."""
 
     def begin(producer, **changes):
-        send = SendOutcomes(dataclasses.replace(SINK, **changes))
+        send = SendOutcomes(dataclasses.replace(JOB, **changes))
         send._producer, send._committer = producer, Committer()
         send.start_bundle()
         return send
@@ -65,7 +67,7 @@ def outcome(offset):
     return Outcome("t", predictions(1, b"%d" % offset), NONE, {1: offset})
 
 
-def test_a_send_without_an_answer_is_held_as_long_as_the_sink_says(bundle, monkeypatch):
+def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle, monkeypatch):
     monkeypatch.setattr(holding, "_SLICE_S", 0)
     send = bundle(Unanswered(), hold_s=0.05)
     send.process(outcome(1))
@@ -77,7 +79,7 @@ def test_a_send_without_an_answer_is_held_as_long_as_the_sink_says(bundle, monke
 def test_the_stop_signal_of_the_job_ends_the_hold(bundle, monkeypatch):
     monkeypatch.setattr(holding, "_STOP_GRACE_S", 0.05)
     process_wide.stop_signal("stopped writer").set()
-    send = bundle(Unanswered(), hold_s=1e9, job="stopped writer")
+    send = bundle(Unanswered(), hold_s=1e9, name="stopped writer")
     send.process(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and the job was told to stop"):
         send.finish_bundle()
@@ -120,7 +122,7 @@ def test_no_more_outcomes_wait_than_memory_is_meant_for(bundle):
     assert producer.log == ["waited for predictions-1"]
 
 
-def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypatch):
+def test_the_library_is_more_patient_than_the_job_and_knows_the_topics(monkeypatch):
     asked, closed = [], []
 
     class Producer(FakeProducer):
@@ -138,21 +140,20 @@ def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypa
         return Producer()
 
     monkeypatch.setattr(writer, "open_producer", opened)
-    writer._producer(dataclasses.replace(SINK, hold_s=500.0))
+    writer._producer(dataclasses.replace(JOB, hold_s=500.0))
     assert asked == [530.0, "predictions", "rejected"]
     with pytest.raises(ServiceError, match="no topic 'nowhere'"):
-        writer._producer(dataclasses.replace(SINK, rejected_topic="nowhere"))
+        writer._producer(stream_job(rejected="nowhere"))
     assert len(closed) == 1
 
 
 def test_stubs_are_counted_and_only_they():
     rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
     before = measures.STORE.value("stubs")
-    for limit, stubs in ((1_000, 2), (None, 0), (10_000, 0)):
+    for limit, stubs in ((1_000, 2), (10_000, 0)):
         producer = FakeProducer()
-        OutcomeWriter(producer, dataclasses.replace(SINK, rejected_bytes=limit)).write(
-            Outcome("t", NONE, rejected, {1: 3})
-        )
+        job = stream_job(rejected=TopicFacts("rejected", max_message_bytes=limit))
+        OutcomeWriter(producer, job).write(Outcome("t", NONE, rejected, {1: 3}))
         ((_, _, values),) = producer.sent
         assert values.count(None) == stubs
         assert measures.STORE.value("stubs") - before == 2
