@@ -86,7 +86,7 @@ def read_until_stopped(endless, count):
     def stop():
         wait_until_found(count)
         time.sleep(1)
-        process_wide.stop_signal(endless.job).set()
+        process_wide.stop_signal(endless[0].name).set()
 
     _found.clear()
     threading.Thread(target=stop).start()
@@ -173,7 +173,7 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
     endless = source(
         broker, filled, until_caught_up=False, partition_groups=groups, read_budget_s=0.2, look_s=0.3, max_batch=9
     )
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def grow():
         try:
@@ -219,7 +219,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 
     monkeypatch.setattr("beam_jobs.stream.read.group_reader.open_consumer", Moody)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2)
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def grow():
         try:
@@ -251,7 +251,7 @@ def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monke
 
     monkeypatch.setattr("beam_jobs.stream.read.group_reader.open_consumer", Noted)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.1)
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def end():
         until = time.monotonic() + 60
