@@ -1,4 +1,4 @@
-"""What is told about the bundles of this process: which serve, since when, and which generations were refused."""
+"""What is known of the bundles of this process: which serve, since when, and which generations were refused."""
 
 import collections
 import threading

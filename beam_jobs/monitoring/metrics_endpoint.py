@@ -1,7 +1,7 @@
-"""A small HTTP server that tells how the job of this process is doing; it only reads and shows no configuration.
+"""A small HTTP server that says how the job of this process is doing; it only reads and shows no configuration.
 
 `/metrics` is for Prometheus, `/healthz` (is it alive, does it poll, can it change generations) and `/readyz` (is a
-bundle loaded, are partitions assigned, is the pointer read) for whoever restarts and routes, `/status` is JSON for
+bundle loaded, are partitions assigned, is the pointer read) for what restarts and routes, `/status` is JSON for
 people. That page answers only who names this machine (`metrics_hosts.py`), not a web page that had its own name
 resolved to it.
 """

@@ -41,6 +41,6 @@ def _serve(channel: Connection) -> None:
             signal.setitimer(signal.ITIMER_REAL, deadline_s + _GRACE_S)
             try:
                 probe(group)
-            except Exception:  # no crash: whoever scores the value for real rejects it with its reason
+            except Exception:  # no crash: the stream rejects the value with its reason
                 continue
         channel.send_bytes(b"done")

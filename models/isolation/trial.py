@@ -29,7 +29,7 @@ from schemas.errors import ArtifactError, OnegraphError, ServiceError
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from models.isolation import trial_child as c; c.main()"
 )
-_LOOK_S, _BURY_S = 0.05, 5.0
+_LOOK_S, _END_S = 0.05, 5.0
 _WARM_AFTER_S = 10.0  # a job that has just started needs the processor itself
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CURE = "make it anew, or let an earlier one serve with `onegraph rollback`"
@@ -46,7 +46,7 @@ class TrialOverLimit(TrialFailed):
 
 
 class TrialEnded(OnegraphError):
-    """Whoever asked for the trial does not want to know any more."""
+    """The verdict of the trial is no longer wanted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Trials:
 
     `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
     trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
-    (bytes) that there is when it begins. A child that nobody needed for `idle_s` is ended by `rest`, one that keeps
+    (bytes) that there is when it begins. A child that was not needed for `idle_s` is ended by `rest`, one that keeps
     more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `_WARM_AFTER_S`
     instead, and the next trial need not wait for its imports.
     """
@@ -105,7 +105,7 @@ class Trials:
 
         Raises what `work` raised, an `OnegraphError` as one of its class, anything else as `ArtifactError`, but an
         `OSError` as `ServiceError`; `TrialFailed` where the child did not survive; `ServiceError` where it cannot
-        start or was killed by somebody else; `TrialEnded` within a moment of `ended` being set.
+        start or was killed by another process; `TrialEnded` within a moment of `ended` being set.
         """
         request = pickle.dumps((self._deadline_s, work, arguments))
         while not self._turn.acquire(timeout=_LOOK_S):
@@ -126,7 +126,7 @@ class Trials:
             self._turn.release()
 
     def rest(self) -> None:
-        """End a child that nobody needed for a while, or keep one warm; to be called now and then."""
+        """End a child that was not needed for a while, or keep one warm; to be called now and then."""
         if self._turn.acquire(blocking=False):
             idle_s = time.monotonic() - self._idle_since
             try:
@@ -174,7 +174,7 @@ class Trials:
             if answer == "ready":
                 self._ready, self._resting = True, self._memory_now()
             elif answer == "gone" or time.monotonic() - self._started > self._start_s:
-                why = f"ended {self._buried()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
+                why = f"ended {self._reaped()}" if answer == "gone" else f"is not ready after {self._start_s:g} s"
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
@@ -212,7 +212,7 @@ class Trials:
                 self._end_child()
                 raise
         if answer == "gone":
-            how = self._buried()
+            how = self._reaped()
             if how == "by SIGKILL":
                 raise ServiceError(f"{what}: the process that tried it was killed; see how much memory is free")
             by_its_own = how.startswith("by SIG") and how != "by SIGALRM"  # the child's own alarm
@@ -239,12 +239,12 @@ class Trials:
             return 0
         return (int(pages[1]) - int(pages[2])) * _PAGE
 
-    def _buried(self) -> str:
+    def _reaped(self) -> str:
         """Return how a child ended that said no more."""
         if self._process is None:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_BURY_S)
+            self._process.wait(_END_S)
         code = self._process.poll()
         self._end_child()
         if code is None:

@@ -39,8 +39,8 @@ _TRIES = 5
 _RETRY_S = 60.0
 _BLOCKED_S = 900.0
 _STEP_S, _STOP_S, _CLOSE_S = 0.5, 10.0, 10.0
-# Loading is Python for a good part. With the interpreter's own interval of 5 ms, whoever scores meanwhile waits that
-# long after each of its calls into a library.
+# Loading is Python for a good part. With the interpreter's own interval of 5 ms, a thread that scores meanwhile waits
+# that long after each of its calls into a library.
 _SWITCH_INTERVAL_S = 0.0002
 
 
@@ -54,7 +54,7 @@ class Change:
 
 
 def _unheard(change: Change) -> None:
-    """Nobody asks."""
+    """Do nothing with a change."""
 
 
 class LiveScorer:

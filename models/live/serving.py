@@ -59,7 +59,7 @@ class Lane:
         self._by_graph = [(_Wanted(group, deciders), group) for group in by_graph.values()]
 
     def rows(self, owners: np.ndarray) -> np.ndarray:
-        """Return the rows (int64) that somebody here scores; `owners` (int64) says by row who decides."""
+        """Return the rows (int64) that some variant here scores; `owners` (int64) says by row who decides."""
         return self._wanted.rows(owners)
 
     def decides(self, owner: int) -> bool:

@@ -19,7 +19,7 @@ class Line:
 
     A key's place is the first 8 bytes of BLAKE2b (digest of 8 bytes) over name, a zero byte and key, read as a
     big-endian number, times a million, divided by 2^64, rounded down. Lines of two names have nothing to do with one
-    another. `parts_by_owner` do not overlap; what is nobody's is owner 0's, the first in the list is owner 1.
+    another. `parts_by_owner` do not overlap; what no owner has is owner 0's, the first in the list is owner 1.
 
     >>> line = Line("autumn", [[(0, 100_000)], [(400_000, 500_000)]])
     >>> line.places([b"key-1", b"key-3", b"key-1"]), line.owners([b"key-1", b"key-3", b"key-1"])
@@ -74,7 +74,7 @@ def size(parts: Iterable[Part]) -> int:
 
 
 def resized(parts: Sequence[Part], wanted: int, taken: Iterable[Part]) -> tuple[Part, ...]:
-    """Return an owner's parts grown or cut to `wanted` millionths, growing where no part of `taken` lies.
+    """Return an owner's parts grown or cut to `wanted` millionths, growing where no part of `taken` is.
 
     Raises `ValueError` where there is not so much left.
 

@@ -139,7 +139,7 @@ def _first_start(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> 
 def first_span(job: StreamJob, settings: ReadSettings, index: int) -> Span:
     """Return what the group of that index has to read: from its committed offsets, else from the start.
 
-    Raises `OffsetsLost` where an offset lies behind the end.
+    Raises `OffsetsLost` if an offset is behind the end.
     """
     consumer = open_consumer(job.servers, job.source.name, job.group)
     try:

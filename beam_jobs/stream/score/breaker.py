@@ -21,7 +21,7 @@ _POLL_S = 0.2
 _SHOWN = 3
 
 
-Fault = tuple[str, str]  # a reason and the path of its field, empty where it is the whole record
+Fault = tuple[str, str]  # a reason and the path of its field, empty if it is the whole record
 
 
 class TooManyRejected(OnegraphError):
@@ -93,11 +93,11 @@ class Breaker:
         if self._settings.mode != "hold":
             raise why
         ends = self._clock() + self._limit_s
-        told = False
+        warned = False
         while generation() == judged:
-            if not told:
+            if not warned:
                 _log.error("holding for up to %g s: %s", self._limit_s, why)
-            told = True
+            warned = True
             measures.holding()
             if self._clock() >= ends or stop.wait(_POLL_S):
                 raise why

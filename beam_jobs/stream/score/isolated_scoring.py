@@ -29,7 +29,7 @@ from models.isolation.isolation import Probe, find_culprits
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
-_DEATHS = 2  # one may be anybody's doing: a kill, a machine without memory
+_DEATHS = 2  # one may have any cause: a kill, a machine without memory
 _KNOWN = "culprits.jsonl"
 _LEAST_PART_BYTES = 64 << 10  # below that it is not their size that makes events slow
 
@@ -104,18 +104,18 @@ class IsolatedScoring:
         )
         values = [events.values[row] for row in suspects]
         findings = find_culprits(make_probe, values, self._deadline_s, alive=measures.holding)
-        new = {suspects[place]: reason for place, reason in findings.culprits.items()}
+        new = {suspects[at]: reason for at, reason in findings.culprits.items()}
         self._known.add(events, new)
         found |= new
         parts = [part for one in findings.parts for part in _shared_out(one, shares)]
         if len(parts) < 2:
             return [0]
         _log.warning("they are scored in %d parts", len(parts))
-        if len(findings.parts) > 1:  # they were slow; those that are only halved tell nothing of the next batch
-            heaviest = max(sum(len(values[place] or b"") for place in part) for part in findings.parts)
+        if len(findings.parts) > 1:  # they were slow; those that are only halved say nothing of the next batch
+            heaviest = max(sum(len(values[at] or b"") for at in part) for part in findings.parts)
             self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
             _log.warning("batches of over %d bytes are scored in parts, too", self._part_bytes)
-        of_row = {suspects[place]: number for number, part in enumerate(parts) for place in part}
+        of_row = {suspects[at]: number for number, part in enumerate(parts) for at in part}
         rows = [row for row in range(len(events)) if row not in found]
         return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]
 
@@ -175,7 +175,7 @@ class _KnownCulprits:
                     self._keep(msgspec.json.decode(line, type=_Culprit))
 
     def rows(self, events: EventBatch) -> dict[int, Reason]:
-        """Return the rows that hold a known culprit: same place and same value."""
+        """Return the rows that hold a known culprit: same offset and same value."""
         if not self._found:
             return {}
         ranges = BatchName.of(events).ranges
@@ -184,8 +184,8 @@ class _KnownCulprits:
             first, last = ranges.get(partition, (0, -1))
             if topic != events.topic or not first <= offset <= last:
                 continue
-            for row, place in enumerate(zip(events.partitions, events.offsets, strict=True)):
-                if place == (partition, offset) and _sha256(events.values[row]) == culprit.sha256:
+            for row, position in enumerate(zip(events.partitions, events.offsets, strict=True)):
+                if position == (partition, offset) and _sha256(events.values[row]) == culprit.sha256:
                     rows[row] = culprit.reason
         return rows
 
@@ -200,8 +200,8 @@ class _KnownCulprits:
             for culprit in culprits:
                 os.write(file, msgspec.json.encode(culprit) + b"\n")
                 self._keep(culprit)
-                where = f"{culprit.topic}/{culprit.partition}/{culprit.offset}"
-                _log.warning("%s ends the process that scores it: %s", where, culprit.reason)
+                source = f"{culprit.topic}/{culprit.partition}/{culprit.offset}"
+                _log.warning("%s ends the process that scores it: %s", source, culprit.reason)
         finally:
             os.close(file)
 

@@ -73,7 +73,7 @@ class ScoreBatches(beam.DoFn):
         for part, culprits in self._parts(events):
             judged = self._guarded.scored(part, functools.partial(self._scored, culprits), self._generation)
             outcome = judged.outcome
-            self._watch.tell(len(part), judged.rejections)
+            self._watch.finish(len(part), judged.rejections)
             if dropped := len(part) - len(outcome.predictions) - len(outcome.rejected):
                 measures.count("dropped", dropped, reason="tombstone")
             yield outcome
@@ -134,5 +134,5 @@ def _worker_metrics(job: StreamJob, settings: ScoreSettings) -> WorkerMetrics | 
 
 
 def _generation(serving: Serving) -> Hashable:
-    """Return what tells it from every other: a forged pointer may have the number of a true one."""
+    """Return what no other generation has: a forged pointer may have the number of a true one."""
     return serving.generation, serving.variants

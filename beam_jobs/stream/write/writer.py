@@ -24,7 +24,7 @@ from schemas.errors import ServiceError
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
 _BATCH_BYTES = 900_000  # at most, for requests of a moderate size
-_MARGIN_S = 30.0  # of the library's own patience over ours, which says more
+_MARGIN_S = 30.0  # the library waits longer than we do: our message says more
 
 
 class OutcomeWriter:
@@ -79,7 +79,7 @@ class WriteOutcomes(beam.PTransform):
 
     Offsets are committed behind acknowledged work about once a second and at the end of every bundle, always, on every
     runner. FnApiRunner and Prism resume from them; on Flink and Dataflow, which resume from their checkpoints, they
-    only tell people how far the job is.
+    only say how far the job is.
     """
 
     def __init__(self, job: StreamJob):
