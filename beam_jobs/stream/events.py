@@ -30,7 +30,7 @@ class EventBatch:
     def cut(self, starts: Sequence[int]) -> "list[EventBatch]":
         """Return the events in parts, of which one begins at each of these rows, the first of which is 0.
 
-        Behind a part that is done reading goes on behind its events; offsets that hold no event count with the last part.
+        Once a part is done, reading goes on behind its events; offsets without events count with the last part.
         """
         parts = []
         for start, end in itertools.pairwise([*starts, len(self)]):

@@ -2,8 +2,8 @@
 
 A batch is named, by topic and offsets, in a file of a local folder before it is scored, and the name is wiped after.
 The file survives the process, not the machine: it is written to the page cache and never synced. Its owner holds a
-lock on it that the kernel lifts when the owner dies, so a file that names a batch and can be locked is a dead
-process's. Offsets are found again however they are batched next time, in whatever process. No value of a record is written.
+lock on it that the kernel lifts when the owner dies: a file that names a batch and can be locked is a dead process's.
+Offsets are found again however they are batched next time, in whatever process. No value of a record is written.
 """
 
 import contextlib
