@@ -23,7 +23,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.services import local_flink
 from beam_jobs.verbs.send import send_rows
 from benchmarks.flink import on_flink
@@ -125,14 +126,7 @@ def wait_for_a_prediction(made: Bench, job: Job) -> None:
 
 def longest_gap_ms(made: Bench, job: Job, around_ms: int) -> int:
     """Return the longest time between two predictions of which the later one came after `around_ms`."""
-    consumer = Consumer(made.servers, job.predictions)
-    ends = consumer.end_offsets(consumer.partitions)
-    consumer.go_to(consumer.beginning_offsets(consumer.partitions))
-    times = []
-    while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-        times += [one.timestamp for records in consumer.poll(1, 10_000).values() for one in records]
-    consumer.close()
-    times.sort()
+    times = sorted(record.timestamp_ms for record in read_topic(made.servers, job.predictions))
     return max(later - earlier for earlier, later in itertools.pairwise(times) if later > around_ms)
 
 

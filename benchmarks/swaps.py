@@ -27,8 +27,9 @@ import numpy as np
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.records import Record
 from beam_jobs.kafka.topics import topics
+from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
@@ -49,7 +50,7 @@ RATE, SWAPS, QUIET_S = 500, 200, 10
 POLL_MS = 20
 SENDER = """
 import sys
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.verbs.send import send_rows
 servers, topic, rate, file = sys.argv[1:]
 producer = Producer(servers)
@@ -89,7 +90,7 @@ def swap(registry: Registry, live: LiveScorer, wanted: Iterable[Variants], patie
     return took
 
 
-def recompute(source: Iterable[Any], predicted: Iterable[Any], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
+def recompute(source: Iterable[Record], predicted: Iterable[Record], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
     """Score every event again with the bundle and role that its prediction names, and compare the bytes.
 
     Both are records of Kafka; a prediction may stand there twice after a failure, here that counts as `repeated`.
@@ -126,13 +127,13 @@ def _counts(by_variant: Mapping[tuple[str, str], Mapping[str, bytes]]) -> dict[s
     return dict(counts)
 
 
-def scored_alone(scorer: Scorer, records: Sequence[Any]) -> list[bytes]:
+def scored_alone(scorer: Scorer, records: Sequence[Record]) -> list[bytes]:
     """Return the predictions of records of one topic, scored again in one call by one bundle as champion."""
     events = EventBatch(
         records[0].topic,
         [one.partition for one in records],
         [one.offset for one in records],
-        [one.timestamp for one in records],
+        [one.timestamp_ms for one in records],
         [one.key for one in records],
         [one.value for one in records],
         [[] for _ in records],
@@ -142,20 +143,6 @@ def scored_alone(scorer: Scorer, records: Sequence[Any]) -> list[bytes]:
     if rejections:
         raise SystemExit(f"swaps: {len(rejections)} events are rejected when they are scored again")
     return [value or b"" for value in outcome.predictions.values]
-
-
-def records_of(servers: str, topic: str) -> list[Any]:
-    """Return all records of a topic."""
-    consumer = Consumer(servers, topic)
-    try:
-        ends = consumer.end_offsets(consumer.partitions)
-        consumer.go_to(consumer.beginning_offsets(consumer.partitions))
-        found: list[Any] = []
-        while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-            found += [one for part in consumer.poll(1, 10_000).values() for one in part]
-        return found
-    finally:
-        consumer.close()
 
 
 def memory_mib() -> float:
@@ -240,14 +227,14 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
         stop.set()
         job.join()
         process_wide.give_back(key)
-    source, predicted, shadow = (records_of(servers, topic) for topic in ("trips", "predictions", "shadow"))
+    source, predicted, shadow = (read_topic(servers, topic) for topic in ("trips", "predictions", "shadow"))
     scorers = {bundle: Scorer.load(registry.bundle_path(bundle)) for bundle in bundles}
     found = recompute(source, predicted, scorers)
     of_shadows = recompute(source, shadow, scorers)
     if found["lost"] or found["differing"] or of_shadows["differing"]:
         raise SystemExit(f"swaps: {json.dumps(found)}, shadows {json.dumps(of_shadows)}")
-    came = {f"{one.topic}/{one.partition}/{one.offset}": one.timestamp for one in source}
-    latency = [(came[json.loads(one.value)["id"]], one.timestamp) for one in predicted]
+    came = {f"{one.topic}/{one.partition}/{one.offset}": one.timestamp_ms for one in source}
+    latency = [(came[json.loads(one.value)["id"]], one.timestamp_ms) for one in predicted]
     first_ms = min(came.values()) + 2_000
     quiet = _percentiles([end - start for start, end in latency if first_ms <= start < began_ms - 4_000])
     swapping = _percentiles([end - start for start, end in latency if began_ms <= start < ended_ms])

@@ -64,13 +64,13 @@ def main() -> None:
     """Serve until standard input ends."""
     from beam_jobs.cli import command_line
     from beam_jobs.kafka.groups import positions
-    from beam_jobs.kafka.kafka_python import client as kafka_client
-    from beam_jobs.kafka.librdkafka import client as confluent_client
+    from beam_jobs.kafka.kafka_python import producer as kafka_python
+    from beam_jobs.kafka.librdkafka import producer as librdkafka
     from beam_jobs.verbs import score_stream
 
     del command_line, score_stream  # imported before the first fork
-    for client in (kafka_client, confluent_client):
-        _between(client.Producer, "send", MID_BUNDLE, SENT)
+    for library in (kafka_python, librdkafka):
+        _between(library.Producer, "send", MID_BUNDLE, SENT)
     _between(positions.GroupPositions, "commit", ACKNOWLEDGED, COMMITTED)
     logging.getLogger("models.live.live").setLevel(logging.INFO)
     logging.getLogger("beam_jobs.runners.runners").setLevel(logging.DEBUG)  # where a failure came from

@@ -13,8 +13,10 @@ from typing import Any
 from unittest import mock
 
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python import client
-from beam_jobs.kafka.kafka_python.client import Consumer, Delivery, Producer
+from beam_jobs.kafka.kafka_python import consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.kafka_python.delivery import Delivery
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read import gathering
 from beam_jobs.stream.score import event_scoring
@@ -154,12 +156,12 @@ def _sends_not_awaited(suffix: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _readers_with(**options: Any) -> Iterator[None]:
     """Give every consumer of the job other options of the library."""
-    connect = client.connect
+    connect = consumer.connect
 
     def other(*arguments: Any, **given: Any) -> Any:
         return connect(*arguments, **(given | options if "auto_offset_reset" in given else given))
 
-    with mock.patch.object(client, "connect", other):
+    with mock.patch.object(consumer, "connect", other):
         yield
 
 

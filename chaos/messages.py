@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 
 NUMBER = "chaos.number"
@@ -140,7 +141,7 @@ class Sender:
     def _send(self, producer: Producer, part: Sequence[Message]) -> None:
         by_partition: dict[int, list[Message]] = {}
         for message in part:
-            by_partition.setdefault(partition_of(message.key, self.partitions), []).append(message)
+            by_partition.setdefault(partition_of_key(message.key, self.partitions), []).append(message)
         deliveries = []
         for partition, of_it in by_partition.items():
             now = int(time.time() * 1000)
@@ -153,4 +154,4 @@ class Sender:
             )
             deliveries += producer.send(self._topic, partition, records, _BATCH_BYTES)
         for delivery in deliveries:
-            delivery.wait(Producer.DELIVERY_S)
+            delivery.wait(producer.delivery_s)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.services import background_process, local_kafka

@@ -79,9 +79,9 @@ def observe(source: Sequence[Any], predictions: Sequence[Any]) -> Observed:
     """Join the records of both topics by source coordinates; the first prediction of an event counts.
 
     >>> import types
-    >>> event = types.SimpleNamespace(partition=0, offset=7, key=b"3", timestamp=1000)
+    >>> event = types.SimpleNamespace(partition=0, offset=7, key=b"3", timestamp_ms=1000)
     >>> value = b'{"id": "trips/0/7", "score": 0.5, "bundle": "abc"}'
-    >>> seen = observe([event], [types.SimpleNamespace(value=value, timestamp=1004)])
+    >>> seen = observe([event], [types.SimpleNamespace(value=value, timestamp_ms=1004)])
     >>> seen.rows.tolist(), seen.milliseconds.tolist()
     ([3], [4.0])
     """
@@ -91,7 +91,7 @@ def observe(source: Sequence[Any], predictions: Sequence[Any]) -> Observed:
         prediction = json.loads(record.value)
         _, partition, offset = prediction["id"].rsplit("/", 2)
         event = sent[int(partition), int(offset)]
-        waited = record.timestamp - event.timestamp
+        waited = record.timestamp_ms - event.timestamp_ms
         found.setdefault(int(event.key), (prediction["score"], prediction["bundle"], waited))
     rows = np.array(sorted(found), np.int64)
     return Observed(

@@ -71,6 +71,14 @@ def refused_records(where: str, first: str, last: str, why: str) -> ServiceError
     )
 
 
+def not_acknowledged(where: str, timeout_s: float) -> ServiceError:
+    """The error for a batch of which the broker has said nothing in time."""
+    return ServiceError(
+        f"{where} did not acknowledge a batch within {timeout_s:g} s; nothing behind it was committed, start again "
+        "once the broker is well"
+    )
+
+
 def refused_login(connection: Connection, why: str) -> ServiceError:
     """The error for a login that the broker did not take."""
     who = f" of {connection.sasl_username!r}" if connection.sasl_username else ""
@@ -78,6 +86,14 @@ def refused_login(connection: Connection, why: str) -> ServiceError:
     return ServiceError(
         f"{connection}: the broker refused the {connection.sasl_mechanism} login{who} ({why or 'no reason given'}); "
         f"check user, mechanism and what is kept in {kept or connection.sasl_token_command}"
+    )
+
+
+def unreachable(connection: Connection, connect_s: float, why: str) -> Unavailable:
+    """The error for servers of which none took a connection in time."""
+    return Unavailable(
+        f"no Kafka broker answers at {connection} within {connect_s:g} s ({why}); start it or give the right "
+        "--bootstrap-servers"
     )
 
 

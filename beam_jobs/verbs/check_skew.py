@@ -22,7 +22,7 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.batch.intake_steps import RawRowsDecoder
 from beam_jobs.batch.raw_files import find_files, read_file
 from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.registries.remote_registry import open_registry
@@ -201,7 +201,9 @@ def _stream(
             )
         )
         found = [
-            (numbers[record.key.decode()], json.loads(record.value)) for record in read_topic(servers, predictions)
+            (numbers[str(record.key, "utf-8")], json.loads(record.value))
+            for record in read_topic(servers, predictions)
+            if record.key is not None and record.value is not None
         ]
     finally:
         topics.delete(servers, names)

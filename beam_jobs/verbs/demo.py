@@ -17,9 +17,9 @@ from beam_jobs.cli.options import words
 from beam_jobs.demo import flink
 from beam_jobs.demo.replay import HeldOut, held_out, observe
 from beam_jobs.demo.report import Numbers, write_report
-from beam_jobs.kafka.clients.clients import open_consumer, open_producer
+from beam_jobs.kafka.client import Producer
+from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import Producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.stream.job.process import StreamProcess

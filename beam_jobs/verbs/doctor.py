@@ -133,12 +133,12 @@ def _prism() -> Finding:
 
 def _broker(where: Connection | str) -> Finding:
     try:
-        from beam_jobs.kafka.connecting import reach
+        from beam_jobs.kafka.probe import wait_for_broker
         from beam_jobs.kafka.topics.topics import describe as ask
     except ImportError:
         return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
     try:
-        reach(Connection.of(where), _BROKER_S)
+        wait_for_broker(Connection.of(where), _BROKER_S)
         ask(where, [])
     except ServiceError as error:
         local = f"{where} does not answer: `onegraph services up` starts a local one"

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from beam_jobs.cli.settings import ReplayRejected
-from beam_jobs.kafka.clients.clients import open_consumer, open_producer
+from beam_jobs.kafka.client import BATCH_BYTES, Producer
+from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.groups.positions import one_at_a_time
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer, partition_of
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.partitions import partition_of_answer
+from beam_jobs.kafka.records import Header, Record, Records
 from beam_jobs.kafka.topics import topics
+from beam_jobs.kafka.topics.contents import read_until_end
 from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, RejectedRecord, record_bytes
 from schemas.errors import UsageError
 from schemas.rejection import Reason
 
 _CHUNK = 1_000
-_POLL_S = 0.5
-_BATCH_BYTES = 900_000
 # Why a record is not sent; the words of the result.
 _REASON, _DONE, _ATTEMPTS, _STUB = "another reason", "replayed before", "attempts used up", "stub"
 _FOREIGN, _TOPIC, _LARGE = "no headers of ours", "another source topic", "too large for the topic"
@@ -57,18 +58,12 @@ def _replayed(settings: ReplayRejected) -> dict[str, Any]:
     sent: Counter[str] = Counter()
     left: Counter[str] = Counter()
     try:
-        ends = consumer.end_offsets(consumer.partitions)
-        at = consumer.beginning_offsets(consumer.partitions)
-        consumer.go_to(at)
-        while any(at[partition] < end for partition, end in ends.items()):
+        for polled, next_offsets in read_until_end(consumer, max_records=_CHUNK):
             step = _Step(source, settings)
-            for partition, records in consumer.poll(_POLL_S, _CHUNK).items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        step.look_at(record, progress)
-            at.update(consumer.positions())
+            for record in polled.rows(settings.rejected_topic):
+                step.look_at(record, progress)
             step.send(producer)
-            progress.commit({partition: min(offset, ends[partition]) for partition, offset in at.items()}, step.reasons)
+            progress.commit(next_offsets, step.reasons)
             sent += step.sent
             left += step.left
     finally:
@@ -99,7 +94,7 @@ class _Step:
         self.left: Counter[str] = Counter()
         self.reasons: set[Reason] = set()
 
-    def look_at(self, record: Any, progress: "_Progress") -> None:
+    def look_at(self, record: Record, progress: "_Progress") -> None:
         found = RejectedRecord.read(record.headers)
         if found is None:
             self.left[_FOREIGN] += 1
@@ -117,20 +112,21 @@ class _Step:
             self.left[why] += 1
             return
         self.sent[found.reason.value] += 1
-        self._add(self._partition(found, record.key), record, headers)
+        partition = partition_of_answer(found.partition, record.key, self._source.partitions)
+        self._add(partition, record, headers)
 
     def send(self, producer: Producer) -> None:
         """Send and wait until all of it is acknowledged."""
-        limit = min(_BATCH_BYTES, self._source.max_message_bytes - RECORD_OVERHEAD)
+        limit = min(BATCH_BYTES, self._source.max_message_bytes - RECORD_OVERHEAD)
         deliveries = [
             delivery
             for partition, records in self._records.items()
             for delivery in producer.send(self._source.name, partition, records, limit)
         ]
         for delivery in deliveries:
-            delivery.wait(producer.DELIVERY_S)
+            delivery.wait(producer.delivery_s)
 
-    def _why_not(self, found: RejectedRecord, record: Any, headers: Sequence[Header]) -> str:
+    def _why_not(self, found: RejectedRecord, record: Record, headers: Sequence[Header]) -> str:
         if found.topic != self._source.name:
             return _TOPIC
         if found.is_stub:
@@ -140,15 +136,10 @@ class _Step:
         large = record_bytes(record.key, record.value, headers) > self._source.max_message_bytes
         return _LARGE if large else ""
 
-    def _partition(self, found: RejectedRecord, key: bytes | None) -> int:
-        if found.partition < self._source.partitions:
-            return found.partition
-        return found.partition % self._source.partitions if key is None else partition_of(key, self._source.partitions)
-
-    def _add(self, partition: int, record: Any, headers: list[Header]) -> None:
+    def _add(self, partition: int, record: Record, headers: list[Header]) -> None:
         records = self._records.setdefault(partition, Records([], [], [], [], []))
         records.source_partitions.append(partition)
-        records.timestamps_ms.append(record.timestamp)
+        records.timestamps_ms.append(record.timestamp_ms)
         records.keys.append(record.key)
         records.values.append(record.value)
         assert records.headers is not None

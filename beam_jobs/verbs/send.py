@@ -9,8 +9,9 @@ from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
-from beam_jobs.kafka.clients.clients import open_producer
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.client import BATCH_BYTES, Producer
+from beam_jobs.kafka.clients.choice import open_producer
+from beam_jobs.kafka.partitions import partition_of_event
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from models import use_case
@@ -19,7 +20,6 @@ from schemas.schema import SERVING
 
 _CHUNK = 1_000
 _MAX_WAITING = 100
-_BATCH_BYTES = 900_000
 _TICK_S = 0.005  # a request per event would take most of a core at 1,000 events/s
 
 
@@ -101,16 +101,16 @@ def send_rows(
         due = _CHUNK if rate is None else int((clock() - begin) * rate + 1e-6) + 1 - count
         chunk = [event for _, event in zip(range(min(due, _CHUNK)), source, strict=False)]
         for partition, part in _by_partition(chunk, partitions, count).items():
-            waiting += producer.send(topic, partition, part, _BATCH_BYTES)
+            waiting += producer.send(topic, partition, part, BATCH_BYTES)
         count += len(chunk)
         while waiting and (waiting[0].done or len(waiting) > _MAX_WAITING):
-            waiting.popleft().wait(producer.DELIVERY_S)
+            waiting.popleft().wait(producer.delivery_s)
         if len(chunk) < min(due, _CHUNK):
             break
         if rate is not None:
             sleep(max(begin + count / rate - clock(), _TICK_S))
     for delivery in waiting:
-        delivery.wait(producer.DELIVERY_S)
+        delivery.wait(producer.delivery_s)
     return Sent(count, clock() - begin)
 
 
@@ -120,7 +120,7 @@ def _by_partition(
     now_ms = int(time.time() * 1000)
     found: dict[int, Records] = {}
     for number, (key, value) in enumerate(chunk, first):
-        partition = number % partitions if key is None else partition_of(key, partitions)
+        partition = partition_of_event(key, number, partitions)
         records = found.setdefault(partition, Records([], [], [], []))
         records.source_partitions.append(partition)
         records.timestamps_ms.append(now_ms)

@@ -7,7 +7,7 @@ from beam_jobs.cli.settings import SkipTo
 from beam_jobs.kafka.groups.lease import latest
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.positions import one_at_a_time, wait_for_group
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from schemas.errors import InputError, UsageError
 
 

@@ -10,8 +10,8 @@ import cloudpickle
 import pytest
 
 from beam_jobs.cli import options, settings
-from beam_jobs.kafka.connecting import connect
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.kafka_python.opening import connect
 from beam_jobs.kafka.topics import topics
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read.reader import ReadEvents

@@ -9,9 +9,10 @@ import time
 import apache_beam as beam
 import pytest
 
+from beam_jobs.kafka.client import BATCH_BYTES
+from beam_jobs.kafka.clients.choice import open_producer
+from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
@@ -194,14 +195,14 @@ def closing_port(port):
         closing.join()
 
 
-@pytest.mark.parametrize("library", [kafka_client, confluent_client], ids=["kafka-python", "confluent"])
-def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, proxy, library, request):
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, proxy, client, request):
     servers, topic = f"127.0.0.1:{own_broker[1]}", f"lost-{request.node.callspec.id}"
     topics.create(servers, [topics.Topic(topic, 1, {})])
-    producer = library.Producer(f"127.0.0.1:{proxy.port}")
+    producer = open_producer(Connection(servers=f"127.0.0.1:{proxy.port}", kafka_client=client))
 
     def send(value):
-        [delivery] = producer.send(topic, 0, Records([0], [0], [None], [value]), 900_000)
+        [delivery] = producer.send(topic, 0, Records([0], [0], [None], [value]), BATCH_BYTES)
         return delivery
 
     try:

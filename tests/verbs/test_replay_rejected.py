@@ -40,7 +40,7 @@ def test_events_come_back_as_they_were_with_one_attempt_more(broker, pair, capsy
     code, result, err = replay(broker, pair, capsys)
     assert (code, result["sent"], result["left"]) == (0, 2, {})
     assert "sent 2 events" in err
-    found = [(one.partition, one.key, one.value, one.timestamp, one.headers) for one in read(broker, source)]
+    found = [(one.partition, one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, source)]
     assert found == [
         (0, None, None, -1, [("x", b"1"), ("onegraph.attempt", b"3")]),
         (2, b"k", b'{"fare": "1"}', 1_400_000_000_000, [*THEIRS, ("onegraph.attempt", b"2")]),

@@ -13,7 +13,7 @@ from beam_jobs.batch.intake_steps import RawRowsDecoder
 from beam_jobs.batch.raw_files import find_files, read_file
 from beam_jobs.cli.command_line import main
 from beam_jobs.demo.replay import observe
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.verbs.send import send_rows
 from models.registry.registry import Registry
 from models.scoring.explanation import BIAS

@@ -17,7 +17,7 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.monitoring import measures
 from beam_jobs.verbs import score_stream
 from beam_jobs.verbs.send import send_rows

@@ -9,7 +9,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.groups.position_note import Note
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.services import local_kafka
 from tests.conftest import free_port
 from tests.support.kafka_records import commit, committed, end_of, make_anew, put, read

@@ -7,7 +7,7 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.verbs.send import send_rows
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
@@ -51,7 +51,7 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
         "company": 'Say "Taxi", Inc.',
         "trip_seconds": 600,
     }
-    assert found[b"2"].partition == partition_of(b"2", 3)
+    assert found[b"2"].partition == partition_of_key(b"2", 3)
 
 
 def test_json_lines_go_as_they_are(broker, topic, tmp_path):
@@ -88,7 +88,7 @@ def test_the_shipped_trips_keep_every_float(taxi, trips):
 class Paced:
     """A producer and a clock that no time passes on but by sleeping."""
 
-    DELIVERY_S = 1.0
+    delivery_s = 1.0
 
     def __init__(self):
         self.now, self.at = 0.0, []

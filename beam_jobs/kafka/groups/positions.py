@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from beam_jobs.kafka.connecting import CONNECT_S
+from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable, topic_made_anew
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.lease import TakenOver
 from beam_jobs.kafka.groups.position_note import Lease, Note
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError, ServiceError
 

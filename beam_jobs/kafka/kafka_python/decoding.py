@@ -5,6 +5,7 @@ say which batch it was. `install` puts our batch class in the place of the libra
 """
 
 import contextlib
+import functools
 import io
 import struct
 import zlib
@@ -193,8 +194,9 @@ def _within(found: bytes, left: int) -> bytes:
     return found
 
 
+@functools.cache
 def install() -> None:
-    """Put batch class and decompression in the place of the library's."""
+    """Put batch class and decompression in the place of the library's, once in the process."""
     memory_records.DefaultRecordBatch = Batch
     for module in (default_records, legacy_records):
         for name, ours in (

@@ -19,6 +19,7 @@ _connect = KafkaNetSocket.sock_connect
 _close = KafkaTCPTransport.close
 
 
+@functools.cache
 def install() -> None:
     """Have every client of the process wait before it connects again, and close the socket of every connection.
 

@@ -7,10 +7,12 @@ import kafka
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka.connecting import CONNECT_S, connect, one_line
+from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import missing_topic, not_allowed, unusable_topic
 from beam_jobs.kafka.kafka_python.commits import known_id
+from beam_jobs.kafka.kafka_python.opening import connect
+from beam_jobs.kafka.kafka_python.translation import one_line
 from schemas.errors import ServiceError
 
 DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said

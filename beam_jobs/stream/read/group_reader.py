@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.client import Consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
-from beam_jobs.kafka.kafka_python.client import Consumer
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer

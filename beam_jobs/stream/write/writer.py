@@ -8,9 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.client import BATCH_BYTES, Producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.partitions import partition_of_answer
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
@@ -23,7 +24,6 @@ from schemas.errors import ServiceError
 
 _MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
-_BATCH_BYTES = 900_000  # at most, for requests of a moderate size
 _MARGIN_S = 30.0  # the library waits longer than we do: our message says more
 
 
@@ -157,17 +157,11 @@ def _producer(job: StreamJob) -> Producer:
 
 def _batch_bytes(job: StreamJob) -> int:
     """Return how large a batch of records may be: no larger than the smallest topic takes."""
-    return min(_BATCH_BYTES, *(topic.max_message_bytes - RECORD_OVERHEAD for topic in job.written))
+    return min(BATCH_BYTES, *(topic.max_message_bytes - RECORD_OVERHEAD for topic in job.written))
 
 
 def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
-        rows.setdefault(_partition(source, key, count), []).append(row)
+        rows.setdefault(partition_of_answer(source, key, count), []).append(row)
     return rows
-
-
-def _partition(source: int, key: bytes | None, count: int) -> int:
-    if source < count or key is None:
-        return source % count
-    return partition_of(key, count)

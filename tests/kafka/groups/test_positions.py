@@ -16,7 +16,7 @@ from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.lease import TakenOver, new_lease
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.positions import GroupPositions, wait_for_group
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.process import run_files
 from beam_jobs.stream.read.source import ReadSettings, settle_first, settle_start, where_to_begin
 from beam_jobs.verbs import skip_to

@@ -2,7 +2,7 @@
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.stream.read.gathering import EventGatherer
 from tests.support.kafka_records import put
@@ -33,7 +33,7 @@ def polls(consumer, ends, *limits):
     consumer.go_to(consumer.beginning_offsets(consumer.partitions))
     while any(consumer.positions()[partition] < end for partition, end in ends.items()):
         if found := consumer.poll(1, *limits):
-            yield [record for records in found.values() for record in records]
+            yield found.rows("t")
 
 
 @pytest.mark.parametrize("what", ["values", "keys", "headers"])

@@ -2,16 +2,14 @@
 
 import dataclasses
 
-from kafka.consumer.fetcher import ConsumerRecord
-
+from beam_jobs.kafka.records import Polled
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from beam_jobs.stream.read.watermark import GroupWatermark
 
 
 def record(partition, offset, timestamp=0):
-    value = b"%d/%d" % (partition, offset)
-    return ConsumerRecord("t", partition, 0, offset, timestamp, 0, None, value, [], None, -1, 3, -1)
+    return partition, offset, timestamp, None, b"%d/%d" % (partition, offset), []
 
 
 @dataclasses.dataclass
@@ -42,11 +40,9 @@ class FakeConsumer:
         now, later = records[:max_records], records[max_records:]
         if later:
             self.polls.insert(0, (0, later))
-        found = {}
-        for one in now:
-            found.setdefault(one.partition, []).append(one)
-            self.at[one.partition] = self.gaps.get(one.offset, one.offset + 1)
-        return found
+        for partition, offset, *_ in now:
+            self.at[partition] = self.gaps.get(offset, offset + 1)
+        return Polled(*map(list, zip(*now, strict=True)))
 
     def positions(self):
         return dict(self.at)

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import GrowthWatch, partition_of
+from beam_jobs.kafka.partitions import GrowthWatch, partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter
@@ -50,7 +50,7 @@ def test_a_partition_that_was_added_to_all_topics_is_written_to_and_the_others_s
 
 
 def test_a_partition_that_only_the_source_has_goes_by_its_keys_and_the_others_stay(job, broker):
-    key = next(key for key in (b"%d" % number for number in range(9)) if partition_of(key, 2) == 1)
+    key = next(key for key in (b"%d" % number for number in range(9)) if partition_of_key(key, 2) == 1)
     producer = open_producer(job.servers)
     try:
         write(producer, job, (0, key, b"0"), (2, key, b"1"), (1, None, b"2"), (2, None, b"3"))

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beam_jobs.kafka.clients.choice import library
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.librdkafka import client as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
@@ -33,9 +32,9 @@ _jobs = itertools.count()
 
 @pytest.fixture(params=["kafka-python", "confluent"], autouse=True)
 def client(request, monkeypatch):
-    """The client library; every test here runs over each."""
+    """The clients of one library; every test here runs over each."""
     monkeypatch.setattr(sys.modules[__name__], "_client", request.param)
-    return {"kafka-python": kafka_client, "confluent": confluent_client}[request.param]
+    return library(Connection(servers="", kafka_client=request.param))
 
 
 _client = "kafka-python"
@@ -193,7 +192,7 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
 
 
 def test_a_client_that_found_new_partitions_knows_their_ends(broker, filled, client):
-    reading = client.Consumer(broker, filled)
+    reading = client.consumer(broker, filled)
     assert reading.end_offsets(reading.partitions) == {0: 40, 1: 0, 2: 7}
     add_partitions(broker, filled, 5)
     put(broker, filled, 4, [b"late"] * 20)
@@ -206,7 +205,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 ):
     looks, asks = itertools.count(), itertools.count()
 
-    class Moody(client.Consumer):
+    class Moody(client.consumer):
         def __init__(self, servers, topic, group=None):
             if group is not None and next(asks) == 0:
                 raise Unavailable("away when it is opened")
@@ -240,7 +239,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monkeypatch, client):
     asked = []
 
-    class Noted(client.Consumer):
+    class Noted(client.consumer):
         def find_partitions(self):
             asked.append("partitions")
             return super().find_partitions()
@@ -268,7 +267,7 @@ def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeyp
     def refused(self):
         raise ServiceError("this user may not do that")
 
-    monkeypatch.setattr(client.Consumer, "find_partitions", refused)
+    monkeypatch.setattr(client.consumer, "find_partitions", refused)
     with pytest.raises(ServiceError, match="this user may not do that"):
         read_all(source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2))
 
@@ -276,7 +275,7 @@ def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeyp
 def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
     made = []
 
-    class Stuck(client.Consumer):
+    class Stuck(client.consumer):
         def go_to(self, offsets):
             super().go_to(offsets)
             if len(made) == 1:
@@ -356,7 +355,7 @@ def test_the_stop_signal_ends_an_endless_read(broker, filled):
 def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
     made = []
 
-    class Counted(client.Consumer):
+    class Counted(client.consumer):
         def __init__(self, servers, topic, group=None):
             super().__init__(servers, topic, group)
             made.append(group)

@@ -7,9 +7,10 @@ import apache_beam as beam
 import kafka
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.client import BATCH_BYTES
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
@@ -77,7 +78,7 @@ def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_i
     assert producer.sent[:2] == [("predictions", 2, [b"1", b"3"]), ("predictions", 0, [b"2"])]
     by_number = {partition: values for topic, partition, values in producer.sent[2:]}
     assert b"5" in by_number[1]
-    assert b"4" in by_number[partition_of(b"a", 3)]
+    assert b"4" in by_number[partition_of_key(b"a", 3)]
     assert producer.asked == {"predictions": 3, "rejected": 4}, "a topic is asked for what the records need"
     assert b"6" in by_number[3 % 3]
 
@@ -186,7 +187,7 @@ def test_all_of_it_on_a_real_broker(broker, three):
         (1, None, b"2"),
         (1, b"k", b"3"),
     ]
-    assert [(one.key, one.value, one.timestamp, one.headers) for one in read(broker, bad)] == [
+    assert [(one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, bad)] == [
         (None, None, -1, headers),
         (b"", b"\x00", 1_400_000_000_000, []),
     ]
@@ -212,7 +213,7 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
     run([outcome], to(broker, good, TopicFacts(small, max_message_bytes=1_000), source, "stubs"))
     stub, whole = read(broker, small)
     sha256 = hashlib.sha256(values[0]).hexdigest().encode()
-    assert (stub.key, stub.value, stub.timestamp) == (b"k", None, 5)
+    assert (stub.key, stub.value, stub.timestamp_ms) == (b"k", None, 5)
     assert stub.headers == [*ours, ("onegraph.value_sha256", sha256), ("onegraph.value_bytes", b"2000")]
     assert (whole.value, whole.headers) == (b"fits", [("theirs", b"y"), *ours])
     assert committed(broker, source, "stubs") == {1: 5}
@@ -229,7 +230,7 @@ def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
     theirs = kafka.KafkaProducer(bootstrap_servers=broker)
     for number in range(20):
         key = b"key-%d" % number
-        assert theirs.send(topic, b"", key=key).get(10).partition == partition_of(key, 5)
+        assert theirs.send(topic, b"", key=key).get(10).partition == partition_of_key(key, 5)
     theirs.close()
 
 
@@ -237,7 +238,7 @@ def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
 def refusal(request, broker):
     """Sends and returns what the refusal says, with its client."""
 
-    def send(topic, records, max_batch_bytes=900_000):
+    def send(topic, records, max_batch_bytes=BATCH_BYTES):
         producer = open_producer(Connection(servers=broker, kafka_client=request.param))
         try:
             for delivery in producer.send(topic, 0, records, max_batch_bytes):

@@ -1,10 +1,8 @@
-"""The same small Kafka client over confluent-kafka (librdkafka), which fetches and decodes outside Python's lock.
+"""Reading over confluent-kafka (librdkafka), which fetches and decodes outside Python's lock.
 
-Every lossy default is off, every delivery is waited for, and an error that librdkafka would only log is raised. Here
-is the reading half; the writing half stands in `confluent_producer.py`.
+Every lossy default is off, and an error that librdkafka would only log is raised.
 """
 
-import functools
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,18 +12,14 @@ from confluent_kafka import Consumer as Reading
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from kafka import errors
-from kafka.consumer.fetcher import ConsumerRecord
 
-from beam_jobs.kafka.connecting import CONNECT_S
+from beam_jobs.kafka import client
+from beam_jobs.kafka.client import CONNECT_S, FETCH_BYTES, FETCH_BYTES_PER_PARTITION, POLL_BYTES
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable, offsets_lost, undecodable, unusable_topic
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES, POLL_BYTES
-from beam_jobs.kafka.kafka_python.client import FETCH_BYTES_PER_PARTITION as FETCH_PARTITION
 from beam_jobs.kafka.librdkafka.options import shared_options
-from beam_jobs.kafka.librdkafka.producer import Delivery, Producer
+from beam_jobs.kafka.records import Polled
 from schemas.errors import ServiceError
-
-__all__ = ["Consumer", "Delivery", "Producer"]
 
 _PASSING = (
     KafkaError._ALL_BROKERS_DOWN,
@@ -50,11 +44,10 @@ _FORGET = 0.9  # how slowly the size of the largest ones is forgotten, with each
 
 # A header name that is not UTF-8 comes back as a result and an error; how Python looks depends on how it calls.
 _headers = operator.methodcaller("headers")
-_record = functools.partial(tuple.__new__, ConsumerRecord)  # half the time of its own constructor
 
 
-class Consumer:
-    """Reads assigned partitions of one topic and a group's committed offsets, moves none; never joins the group."""
+class Consumer(client.Consumer):
+    """A consumer over librdkafka; it moves no committed offsets."""
 
     def __init__(self, servers: Connection | str, topic: str, group: str | None = None, connect_s: float = CONNECT_S):
         self._servers, self._topic, self._group = Connection.of(servers), topic, group
@@ -62,7 +55,7 @@ class Consumer:
         self._admin: Any = None
         self._at: dict[int, int] = {}
         self._paused: set[int] = set()
-        self.full = False  # whether the last poll ended at one of its limits
+        self.full = False
         self._usual, self._together = 1.0, 1  # bytes of a message; how many are taken at once, more with each taking
         self._broken: dict[int, Any] = {}  # what cannot be read, raised once the records before it are handed out
         self._consumer = Reading(
@@ -75,7 +68,7 @@ class Consumer:
                 "isolation.level": "read_committed",
                 "check.crcs": True,
                 "enable.partition.eof": True,
-                "fetch.message.max.bytes": FETCH_PARTITION,
+                "fetch.message.max.bytes": FETCH_BYTES_PER_PARTITION,
                 "fetch.max.bytes": FETCH_BYTES,
                 "queued.max.messages.kbytes": FETCH_BYTES >> 10,
                 "fetch.queue.backoff.ms": 10,
@@ -89,28 +82,18 @@ class Consumer:
             raise
 
     def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
-        """Return the first offset that each partition still has."""
         return self._list("asking for first offsets", partitions, OffsetSpec.earliest())
 
     def end_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
-        """Return the offset behind the last committed record of each partition."""
         return self._list("asking for end offsets", partitions, OffsetSpec.latest())
 
-    def offsets_at(self, partitions: Sequence[int], time_ms: int) -> dict[int, int]:
-        """Return the first offset of each partition whose record is not older than that, its end where none is."""
-        found = self._list("asking for offsets by time", partitions, OffsetSpec.for_timestamp(time_ms))
-        late = [partition for partition, offset in found.items() if offset < 0]
-        return found | (self.end_offsets(late) if late else {})
-
     def find_partitions(self) -> tuple[int, ...]:
-        """Ask the broker which partitions the topic has by now, and remember them in `partitions`."""
         known, self.partitions = self.partitions, self._ask_partitions()
         if self.partitions != known:
             self._admin = None  # it would go on without the new ones, by what it once learned of the topic
         return self.partitions
 
     def committed(self, partitions: Sequence[int]) -> dict[int, int]:
-        """Return the group's committed offsets, without the partitions that have none."""
         doing = f"reading the committed offsets of group {self._group!r}"
         if not partitions:
             return {}
@@ -135,7 +118,6 @@ class Consumer:
         return found
 
     def go_to(self, offsets: Mapping[int, int]) -> None:
-        """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
         if dict(offsets) != self._at:
             places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
             self._call("going to offsets", lambda: self._consumer.assign(places))
@@ -145,38 +127,32 @@ class Consumer:
             self._call("going on", lambda: self._consumer.resume(self._places(sorted(self._paused))))
         self._paused.clear()
 
-    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> dict[int, list[Any]]:
-        """Return records by partition, as soon as there are any; raises `OffsetsLost` where the log lost the place.
-
-        The records among which `max_bytes` are reached are the last ones: those that are taken together, 64 at most.
-        """
-        found: dict[int, list[Any]] = {}
+    def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
+        polled = Polled()
         self.full = False
         if self._broken:
             self._raise(self._broken.pop(next(iter(self._broken))))
         first = self._call("reading", lambda: self._consumer.poll(timeout_s))
         if first is None:
-            return found
+            return polled
         messages, left, wanted = [first], max_bytes, max_records - 1
         while messages:
-            left -= self._take(messages, found)
+            left -= self._take(messages, polled)
             asked = min(wanted, self._together, max(int(left / self._usual), 1)) if left > 0 else 0
             messages = self._here(asked) if asked else []
             wanted -= len(messages)
             if len(messages) < asked:  # that was all
-                left -= self._take(messages, found)
+                left -= self._take(messages, polled)
                 break
         self.full = left <= 0 or not wanted
-        if self._broken and not found:
+        if self._broken and not len(polled):
             self._raise(self._broken.pop(next(iter(self._broken))))
-        return found
+        return polled
 
     def positions(self) -> dict[int, int]:
-        """Return the next offset of every assigned partition; it moves past control records at the end too."""
         return dict(self._at)
 
     def high_waters(self) -> dict[int, int]:
-        """Return the end of every partition as the last answer of the broker told it."""
         found = {}
         for place in self._places(sorted(self._at)):
             ends = self._consumer.get_watermark_offsets(place, cached=True)
@@ -185,46 +161,47 @@ class Consumer:
         return found
 
     def pause(self, partition: int) -> None:
-        """Stop fetching a partition until the next `go_to`."""
         self._paused.add(partition)
         self._consumer.pause(self._places([partition]))
 
     def close(self) -> None:
-        """Close the connections; commits nothing."""
         self._consumer.close()
 
     def _here(self, count: int) -> list[Any]:
         """Return up to so many messages that are here already; with a timeout it would wait for all of them."""
         return self._call("reading", lambda: self._consumer.consume(count, 0))
 
-    def _take(self, messages: Sequence[Any], found: dict[int, list[Any]]) -> int:
-        """Put messages to the records of their partitions; return the bytes of their keys, values and headers."""
-        at, size, count = self._at, 0, 0
-        for one in messages:
-            if one.error() is not None:
-                self._take_error(one)
+    def _take(self, messages: Sequence[Any], polled: Polled) -> int:
+        """Put messages behind what was polled; return the bytes of their keys, values and headers."""
+        at, size, before = self._at, 0, len(polled)
+        add_partition, add_offset = polled.partitions.append, polled.offsets.append
+        add_timestamp, add_key = polled.timestamps_ms.append, polled.keys.append
+        add_value, add_headers = polled.values.append, polled.headers.append
+        for message in messages:
+            if message.error() is not None:
+                self._take_error(message)
                 continue
-            if one.partition() in self._broken:  # librdkafka goes on behind what it could not read; we do not
+            partition = message.partition()
+            if partition in self._broken:  # librdkafka goes on behind what it could not read; we do not
                 continue
-            partition, offset, key, value = one.partition(), one.offset(), one.key(), one.value()
-            kind, timestamp = one.timestamp()
             try:
-                headers = _headers(one) or []
+                headers = _headers(message) or []
             except (UnicodeDecodeError, SystemError):
-                self._broken[partition] = one
+                self._broken[partition] = message
                 continue
+            offset, key, value = message.offset(), message.key(), message.value()
+            kind, timestamp = message.timestamp()
             at[partition] = offset + 1
-            when = (timestamp if kind else -1, int(kind == 2))
-            record = _record((self._topic, partition, -1, offset, *when, key, value, headers, None, -1, -1, -1))
-            rows = found.get(partition)
-            if rows is None:
-                found[partition] = [record]
-            else:
-                rows.append(record)
-            count += 1
+            add_partition(partition)
+            add_offset(offset)
+            add_timestamp(timestamp if kind else -1)
+            add_key(key)
+            add_value(value)
+            add_headers(headers)
             size += len(value or b"") + len(key or b"")
             for name, content in headers:
                 size += len(name) + len(content or b"")
+        count = len(polled) - before
         if count:  # the end of a partition says nothing of sizes
             self._usual = max(self._usual * _FORGET, size / count, 1.0)
             self._together = min(2 * self._together, _TOGETHER)
