@@ -22,7 +22,7 @@ from beam_jobs.stream.step_watch import written
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 
-_MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
+MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
 _MARGIN_S = 30.0  # the library waits longer than we do: our message says more
 
@@ -74,6 +74,40 @@ class OutcomeWriter:
             yield outcome
 
 
+class WrittenBundle:
+    """Writes the outcomes of one bundle, and commits behind what is acknowledged. Knows nothing of Beam.
+
+    `committed` moves the group's offsets: `GroupPositions`, or anything with its `commit`.
+    """
+
+    def __init__(self, producer: Any, committed: Any, job: StreamJob, clock: Callable[[], float] = time.monotonic):
+        self._writer, self._committed, self._clock = OutcomeWriter(producer, job), committed, clock
+        self._patience = Patience(job.hold_s, process_wide.stop_signal(job.name))
+        self._done: dict[int, int] = {}
+        self._committed_at = clock()
+
+    def write(self, outcome: Outcome) -> None:
+        """Send one outcome; waits where too many are not acknowledged, commits where that was a while ago."""
+        self._writer.write(outcome)
+        self._take(MAX_WAITING)
+        if self._done and self._clock() - self._committed_at > _COMMIT_EVERY_S:
+            self._commit()
+
+    def finish(self) -> None:
+        """Wait until all is acknowledged, and commit."""
+        self._take(0)
+        if self._done:
+            self._commit()
+
+    def _take(self, at_most_waiting: int) -> None:
+        for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):
+            self._done.update(outcome.next_offsets)
+
+    def _commit(self) -> None:
+        self._patience.retry("offsets are not committed", lambda: self._committed.commit(self._done))
+        self._done, self._committed_at = {}, self._clock()
+
+
 class WriteOutcomes(beam.PTransform):
     """Send every outcome; a bundle ends only when all of it is acknowledged, and then the offsets are committed.
 
@@ -100,37 +134,21 @@ class SendOutcomes(beam.DoFn):
         job = self._job
         with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
             key = "producer", job.servers, job.hold_s
-            self._producer = process_wide.borrow_until(borrowed, key, lambda: _producer(job))
-            self._committer = process_wide.borrow_until(borrowed, positions_key(job), lambda: positions(job))
+            self._producer = process_wide.borrow_until(borrowed, key, lambda: producer_of(job))
+            self._positions = process_wide.borrow_until(borrowed, positions_key(job), lambda: positions(job))
             self._borrowed = borrowed.pop_all()
 
     def start_bundle(self) -> None:
-        self._writer = OutcomeWriter(self._producer, self._job)
-        self._patience = Patience(self._job.hold_s, process_wide.stop_signal(self._job.name))
-        self._done: dict[int, int] = {}
-        self._committed_at = time.monotonic()
+        self._bundle = WrittenBundle(self._producer, self._positions, self._job)
 
     def process(self, outcome: Outcome) -> None:
-        self._writer.write(outcome)
-        self._take(_MAX_WAITING)
-        if self._done and time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
-            self._commit()
+        self._bundle.write(outcome)
 
     def finish_bundle(self) -> None:
-        self._take(0)
-        if self._done:
-            self._commit()
+        self._bundle.finish()
 
     def teardown(self) -> None:
         self._borrowed.close()
-
-    def _take(self, at_most_waiting: int) -> None:
-        for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):
-            self._done.update(outcome.next_offsets)
-
-    def _commit(self) -> None:
-        self._patience.retry("offsets are not committed", lambda: self._committer.commit(self._done))
-        self._done, self._committed_at = {}, time.monotonic()
 
 
 def positions_key(job: StreamJob) -> tuple[Any, ...]:
@@ -143,9 +161,9 @@ def positions(job: StreamJob) -> GroupPositions:
     return GroupPositions(job.servers, job.source.name, job.group, job.source.id, job.lease)
 
 
-def _producer(job: StreamJob) -> Producer:
+def producer_of(job: StreamJob, opened: Callable[..., Producer] = open_producer) -> Producer:
     """Make a producer that knows the topics of every job: they are looked up while the broker answers."""
-    producer = open_producer(job.servers, delivery_s=job.hold_s + _MARGIN_S)
+    producer = opened(job.servers, delivery_s=job.hold_s + _MARGIN_S)
     try:
         for topic in (job.predictions, job.rejected):
             producer.partition_count(topic.name)

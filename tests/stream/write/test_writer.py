@@ -16,7 +16,7 @@ from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.stream_job import TopicFacts
-from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes, WriteOutcomes
+from beam_jobs.stream.write.writer import OutcomeWriter, WriteOutcomes, WrittenBundle
 from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, put, read
 from tests.support.stream_jobs import stream_job
@@ -128,22 +128,20 @@ def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fails):
+def test_offsets_are_committed_behind_the_sends_only(producer, fails):
     class Committer:
         def commit(self, offsets):
             producer.log.append(f"committed {offsets}")
 
-    send = SendOutcomes(JOB)
-    send._producer, send._committer = producer, Committer()
-    send.start_bundle()
-    send.process(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
+    bundle = WrittenBundle(producer, Committer(), JOB)
+    bundle.write(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
     producer.deliveries[1].fails = fails
     if fails:
         with pytest.raises(ServiceError, match="rejected-1 refused"):
-            send.finish_bundle()
+            bundle.finish()
         assert producer.log == ["waited for predictions-1", "waited for rejected-1"]
     else:
-        send.finish_bundle()
+        bundle.finish()
         assert producer.log == ["waited for predictions-1", "waited for rejected-1", "committed {1: 2}"]
 
 
@@ -152,12 +150,10 @@ def test_a_commit_that_fails_fails_the_bundle(producer):
         def commit(self, offsets):
             raise ServiceError("the group has members")
 
-    send = SendOutcomes(JOB)
-    send._producer, send._committer = producer, Committer()
-    send.start_bundle()
-    send.process(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
+    bundle = WrittenBundle(producer, Committer(), JOB)
+    bundle.write(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
     with pytest.raises(ServiceError, match="has members"):
-        send.finish_bundle()
+        bundle.finish()
 
 
 def to(servers, good, bad, source, group):
