@@ -25,8 +25,9 @@ from typing import Any
 
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_flink
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from benchmarks.flink import on_flink
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Job, arguments, bench
@@ -40,7 +41,7 @@ def main() -> None:
     with bench(given) as made:
         folder = made.folder / "flink"
         try:
-            pool = local_flink.start(folder).pids["workers"] or 0
+            pool = local_flink.start(folder, worker_modules=WORKER_MODULES).pids["workers"] or 0
             wait_until_calm(pool)
             idle = megabytes(pool)
             rounds = [one_round(made, pool, number) for number in range(1 if given.quick else ROUNDS)]

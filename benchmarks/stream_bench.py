@@ -30,8 +30,8 @@ from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_until_end
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_kafka
-from beam_jobs.verbs.send import send_rows
 from models.use_case import find
 from schemas.schema import SERVING
 
@@ -42,7 +42,7 @@ PATIENCE_S = 300
 SENDER = """
 import sys
 from beam_jobs.kafka.kafka_python.producer import Producer
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.topics.sending import send_rows
 servers, topic, rate, file = sys.argv[1:]
 values = open(file, "rb").read().split(b"\\n")
 send_rows(Producer(servers), topic, ((b"%d" % row, value) for row, value in enumerate(values)), float(rate))
@@ -177,7 +177,9 @@ class Bench:
         consumer = Consumer(self.servers, topic)
         for step in read_until_end(consumer, start):
             for record in step.polled.rows(topic):
-                place = f"{topic}/{record.partition}/{record.offset}" if by_place else json.loads(record.value)["id"]
+                place = (
+                    f"{topic}/{record.partition}/{record.offset}" if by_place else json.loads(record.value or b"")["id"]
+                )
                 yield place, record.timestamp_ms
         consumer.close()
 

@@ -100,7 +100,13 @@ class Sender:
         self._allowed = min(max(self._allowed, count), len(self._made))
 
     @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return len(self._made)
+
+    @property
     def allowed(self) -> int:
+        """How many may go by now."""
         return self._allowed
 
     def finish(self, timeout_s: float) -> None:

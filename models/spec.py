@@ -9,6 +9,7 @@ from schemas.errors import InputError
 
 TASKS = ("binary",)
 FAMILIES = ("xgboost",)
+"""Names of families; what each of them can do is in `families/`."""
 SPLITS = ("train", "eval", "test")
 BEST_F1 = "best_f1"
 

@@ -6,7 +6,7 @@ import importlib.util
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +25,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclasses.dataclass(frozen=True)
 class UseCase:
-    """One prediction problem: its schema, its graph's function, its label, its windows and its model."""
+    """One prediction problem: its schema, its graph's function, its label, its windows and its model.
+
+    `label` makes one number per row of a raw batch: float32 [rows].
+    """
 
     name: str
     schema: Schema
@@ -38,7 +41,8 @@ class UseCase:
 def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
     """Load a use case from our packages, or from `folder` with schemas/NAME.pbtxt, transforms/NAME.py, models/NAME.py.
 
-    Raises `InputError` naming the file or the name in it that is missing.
+    Raises `InputError` naming the file or the name in it that is missing. A use case in our packages cannot have the
+    name of a package inside them; one in a folder can have any.
     """
     schema = find_schema(name, folder)
     files = _files(name, folder)
@@ -70,6 +74,8 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
     if not _NAME.fullmatch(name):
         raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
     files = _files(name, folder)
+    if folder is None:
+        _check_no_package(name, files)
     for file in files:
         if not file.is_file():
             raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
@@ -84,10 +90,19 @@ def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:
     return [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
 
 
+def _check_no_package(name: str, files: Sequence[pathlib.Path]) -> None:
+    for file in files:
+        if (file.with_suffix("") / "__init__.py").is_file():
+            raise InputError(
+                f"use case {name!r}: onegraph has a package {file.parent.name}.{name} of its own, so none of its use "
+                "cases has this name; rename it, or give the folder that it is in with --use-case-path"
+            )
+
+
 def _module(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleType:
     if ours:
         return importlib.import_module(f"{package}.{name}")
-    # A name of its own, so that a user's `transforms/taxi.py` is not taken for ours, or ours for it.
+    # A name of its own: a user's `transforms/taxi.py` or `graph.py` and ours are never taken for one another.
     full_name = f"use_case_{name}_{package}"
     spec = importlib.util.spec_from_file_location(full_name, file)
     if spec is None or spec.loader is None:

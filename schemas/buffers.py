@@ -1,4 +1,4 @@
-"""Views of Arrow arrays as NumPy sees them, made from their buffers: 1 us where `to_numpy` and `fill_null` take 10."""
+"""Views of Arrow arrays as NumPy sees them, made from their buffers: 1 us `to_numpy` and `fill_null` take 10."""
 
 import numpy as np
 import pyarrow as pa

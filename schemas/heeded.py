@@ -1,7 +1,7 @@
 """Which fields of a schema count: those that make a use case unusable here, and those that are passed over.
 
 What counts means what it means to TensorFlow Data Validation. What it would check and nothing here does is said by
-name, so that nobody relies on it.
+name, so that no one relies on it.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Plain files: reading what others may have written, and writing so that nobody sees half a file.
+"""Plain files: reading what others may have written, and writing so that no reader sees half a file.
 
-What stands in a registry, or beside an artifact's manifest, may be a pipe, a link into the blue, a file without end or
-no text at all. It is read as a plain file up to a size, opened without waiting for anybody, or not at all.
+What stands in a registry, or beside an artifact's manifest, may be a pipe, a link to nothing, a file without end or
+no text at all. It is read as a plain file up to a size, opened without waiting, or not at all.
 """
 
 import errno
@@ -24,8 +24,8 @@ _MOST_DIGITS = 40
 def open_plain(path: str | pathlib.Path) -> BufferedReader:
     """Open a plain file for reading; a link to one is one.
 
-    Raises `FileNotFoundError` where there is nothing, `ArtifactError` for a pipe, folder, device, socket or a link in a
-    circle, and `OSError` where the machine cannot read it.
+    Raises `FileNotFoundError` if there is nothing, `ArtifactError` for a pipe, folder, device, socket or a link in a
+    circle, and `OSError` if the machine cannot read it.
     """
     try:
         if stat.S_ISREG(os.stat(path).st_mode):

@@ -50,7 +50,7 @@ class Rejection:
     """One rejected row.
 
     `row` counts from 0 in the input of the function that returned it; `path` is a JSON pointer to the field
-    (`/fare`), to the feature (`/features/fare_per_mile`) where that is what is wrong, empty where the whole record is
+    (`/fare`), to the feature (`/features/fare_per_mile`) if that is what is wrong, empty if the whole record is
     at fault.
     """
 

@@ -103,6 +103,7 @@ class Schema:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     def environment(self, name: str) -> "Schema":
@@ -124,7 +125,7 @@ class Schema:
 
     @functools.cached_property
     def event_time(self) -> tuple[str, int] | None:
-        """The event time column and how many milliseconds its unit has, or None where no column has the role."""
+        """The event time column and how many milliseconds its unit has, or None if no column has the role."""
         return roles.event_time(self.columns)
 
     def text(self) -> str:

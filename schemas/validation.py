@@ -27,7 +27,7 @@ _NUMBERS: dict[Kind, tuple[type, float, float]] = {
 
 @dataclasses.dataclass(frozen=True)
 class _Bounds:
-    """What `_is_clean` compares with: required columns, and per kind the places of columns and their limits.
+    """What `_is_clean` compares with: required columns, and per kind the indices of columns and their limits.
 
     `booleans` are float columns that hold 0 or 1; an integer's limits say that already.
     """
@@ -41,36 +41,36 @@ class _Bounds:
 def _bounds(schema: Schema) -> _Bounds:
     of_kind: list[tuple[type, tuple[int, ...], np.ndarray, np.ndarray]] = []
     for kind, (dtype, least, most) in _NUMBERS.items():
-        places = tuple(place for place, column in enumerate(schema.columns) if column.kind is kind)
-        columns = [schema.columns[place] for place in places]
+        indices = tuple(index for index, column in enumerate(schema.columns) if column.kind is kind)
+        columns = [schema.columns[index] for index in indices]
         lows = [least if column.minimum is None else max(column.minimum, least) for column in columns]
         highs = [most if column.maximum is None else min(column.maximum, most) for column in columns]
         if kind is Kind.INT:
             lows, highs = list(map(math.ceil, lows)), list(map(math.floor, highs))
-        if places:
+        if indices:
             low: np.ndarray = np.array(lows, dtype).reshape(-1, 1)
             high: np.ndarray = np.array(highs, dtype).reshape(-1, 1)
-            of_kind.append((dtype, places, low, high))
-    required = tuple(place for place, column in enumerate(schema.columns) if column.required)
-    floats = [place for place, column in enumerate(schema.columns) if column.kind is Kind.FLOAT]
-    booleans = tuple(place for place in floats if schema.columns[place].boolean)
+            of_kind.append((dtype, indices, low, high))
+    required = tuple(index for index, column in enumerate(schema.columns) if column.required)
+    floats = [index for index, column in enumerate(schema.columns) if column.kind is Kind.FLOAT]
+    booleans = tuple(index for index in floats if schema.columns[index].boolean)
     return _Bounds(required, booleans, tuple(of_kind))
 
 
 def _is_clean(arrays: Sequence[pa.Array], bounds: _Bounds) -> bool:
     """Say whether nothing at all is wrong: all columns of a kind are compared at once, which is what a poll costs."""
-    if any(arrays[place].null_count for place in bounds.required):
+    if any(arrays[index].null_count for index in bounds.required):
         return False
-    if bounds.booleans and any(_between_0_and_1(arrays[place]).any() for place in bounds.booleans):
+    if bounds.booleans and any(_between_0_and_1(arrays[index]).any() for index in bounds.booleans):
         return False
-    for dtype, places, low, high in bounds.of_kind:
-        values = np.stack([values_of(arrays[place], dtype) for place in places])
+    for dtype, indices, low, high in bounds.of_kind:
+        values = np.stack([values_of(arrays[index], dtype) for index in indices])
         bad = ~((values >= low) & (values <= high))  # so that what is not a number is bad
         if not bad.any():
             continue
-        for row, place in enumerate(places):
-            if arrays[place].null_count:
-                bad[row] &= validity_of(arrays[place])
+        for row, index in enumerate(indices):
+            if arrays[index].null_count:
+                bad[row] &= validity_of(arrays[index])
         if bad.any():
             return False
     return True
@@ -88,7 +88,7 @@ class Validated:
 def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
     """Check presence, finiteness and ranges; the first fault in schema order is the row's reason.
 
-    Where nothing is wrong, the same batch comes back. Raises `InputError` where the batch lacks a column.
+    If nothing is wrong, the same batch comes back. Raises `InputError` if the batch lacks a column.
 
     >>> schema = Schema.from_text('feature { name: "hour" type: INT int_domain { min: 0 max: 23 } }')
     >>> validated = validate(pa.RecordBatch.from_pydict({"hour": [5, 24, None]}), schema)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def fill(column: tf.SparseTensor, default: float | int | str) -> tf.Tensor:
-    """Return the column as a dense tensor of shape [rows], `default` where the record has no value.
+    """Return the column as a dense tensor of shape [rows], `default` if the record has no value.
 
     Do arithmetic on the filled column, never on `column.values`: how many values there are depends on the batch,
     and the vector kernels of log, exp and others give other last bits at another length.

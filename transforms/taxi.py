@@ -49,7 +49,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tens
 
 
 def label(batch: pa.RecordBatch) -> np.ndarray:
-    """Return 1 where the tip is over 20 % of the fare, in float32 as TFX counts it; NaN where either is missing.
+    """Return 1 if the tip is over 20 % of the fare, in float32 as TFX counts it; NaN if either is missing.
 
     >>> trips = pa.record_batch({"tips": pa.array([3.0, 1.0, None], pa.float32()),
     ...                          "fare": pa.array([10.0, 10.0, 10.0], pa.float32())})

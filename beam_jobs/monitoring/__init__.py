@@ -1,0 +1,1 @@
+"""What jobs tell: measures, endpoint, status. Imports: cli, models, process, schemas."""

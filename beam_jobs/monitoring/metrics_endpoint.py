@@ -20,7 +20,8 @@ from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.job_status import Recent, status
 from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_hosts import OwnHosts
-from beam_jobs.process.run_files import LOOPBACK, Announced, WorkerMetrics
+from beam_jobs.process.loopback import HOST
+from beam_jobs.process.run_files import Announced, WorkerMetrics
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class MetricsEndpoint:
     def __init__(
         self,
         job: str,
-        host: str = LOOPBACK,
+        host: str = HOST,
         port: int = 0,
         poll_within_s: float = 60,
         first_poll_within_s: float | None = 300,

@@ -1,0 +1,1 @@
+"""Where pipelines run: which runner, its options, its failures. Imports: monitoring, schemas."""

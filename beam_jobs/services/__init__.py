@@ -1,0 +1,1 @@
+"""Kafka and Flink on this machine. Imports: process, runners.flink, schemas."""

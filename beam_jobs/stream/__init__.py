@@ -1,0 +1,1 @@
+"""What travels in the stream: events, outcomes, rejected records. Imports: monitoring, schemas, transforms."""

@@ -5,22 +5,22 @@ from typing import Any
 
 from beam_jobs.cli.settings import Evaluate
 from models.evaluation.evaluation import evaluate_candidate, evaluation_path
-from models.training.training import KIND
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import GateRefusal, InputError
 
 
 def check(settings: Evaluate) -> None:
     """Raise where the candidate or the training set is not whole, is another use case's, or was evaluated already."""
-    candidate = artifact.open_artifact(settings.candidate, KIND)
+    candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
     TrainingSet.open(settings.training_set)
     if candidate.manifest["use_case"] != settings.use_case:
         raise InputError(
             f"{settings.candidate}: a candidate of use case {candidate.manifest['use_case']!r}, "
             f"wanted {settings.use_case!r}"
         )
-    artifact.check_free(evaluation_path(settings.candidate), "evaluation")
+    artifact.check_free(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
 
 
 def run(settings: Evaluate) -> dict[str, Any]:

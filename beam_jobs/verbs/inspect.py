@@ -7,11 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from beam_jobs.cli.settings import Inspect, RegistryVerb
-from beam_jobs.verbs import registry as registry_verb
-from models.families import xgb
-from models.registry.registry import LIVE, describe_bundle
+from beam_jobs.cli.settings import Inspect
+from beam_jobs.registries.bundle_text import bundle_text
+from beam_jobs.registries.listing import listing, listing_text
+from models.families.family import family_of
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import describe_bundle
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError, UsageError
 from transforms.examples.tfrecord import read_shard
 
@@ -32,8 +35,8 @@ def run(settings: Inspect) -> dict[str, Any]:
         path = path.parent
     if path.is_file():
         return _examples(path, settings.limit)
-    if (path / LIVE).exists() or (path / "bundles").is_dir():
-        return {"kind": "registry", **registry_verb.run(RegistryVerb(action="list", registry=str(path)))}
+    if (path / LIVE_FILE).exists() or (path / "bundles").is_dir():
+        return {"kind": "registry", **listing(str(path))}
     kind = _kind(path)
     opened = artifact.open_artifact(path, kind)
     return {"kind": kind, "path": str(path), **_ABOUT[kind](opened)}
@@ -42,9 +45,9 @@ def run(settings: Inspect) -> dict[str, Any]:
 def describe(result: dict[str, Any]) -> str:
     """Return it for people."""
     if result["kind"] == "registry":
-        return registry_verb.describe(result)
+        return listing_text(result)
     if result["kind"] == "bundle":
-        return registry_verb.bundle_text(result)
+        return bundle_text(result)
     if result["kind"] == "tfrecord":
         return _examples_text(result)
     lines = [f"{result['path']}: {result['kind']}"]
@@ -101,15 +104,15 @@ def _picked(*names: str) -> Callable[[artifact.Artifact], dict[str, Any]]:
 
 def _about_candidate(opened: artifact.Artifact) -> dict[str, Any]:
     facts = _picked("use_case", "feature_names", "training_set_fingerprint", "rounds", "model")(opened)
-    return {**facts, **xgb.describe(opened.path / "model")}
+    return {**facts, **family_of(opened.manifest["model"]["family"]).describe(opened.path / "model")}
 
 
 _TRAINING_SET = ("use_case", "rows", "label_mean", "rejected_by_reason", "shards", "feature_names", "slices")
 _ABOUT: dict[str, Callable[[artifact.Artifact], dict[str, Any]]] = {
-    "training_set": _picked(*_TRAINING_SET, "compression", "fingerprint"),
-    "candidate": _about_candidate,
-    "evaluation": _picked("use_case", "passed", "metrics"),
-    "bundle": lambda opened: describe_bundle(opened.path),
+    ArtifactKind.TRAINING_SET: _picked(*_TRAINING_SET, "compression", "fingerprint"),
+    ArtifactKind.CANDIDATE: _about_candidate,
+    ArtifactKind.EVALUATION: _picked("use_case", "passed", "metrics"),
+    ArtifactKind.BUNDLE: lambda opened: describe_bundle(opened.path),
 }
 
 

@@ -14,8 +14,9 @@ from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.runners import dataflow, runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.job import flink, group, metrics
 from beam_jobs.stream.job.pipeline import (
     event_times,
@@ -64,7 +65,7 @@ def check(settings: ScoreStream) -> None:
     _ = settings.trial_limits  # raises where they make no sense
     event_times(settings)
     values = formats(settings).values
-    registry = remote_registry.open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
@@ -100,7 +101,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
             summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
             stopped = not (ended_well and settings.until_caught_up)
             return summary | {"stopped": stopped, "group": settings.group, "flink": became}
-        result = runners.run_pipeline(pipeline(settings, held.job))
+        result = run_pipeline(pipeline(settings, held.job))
     return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
 
 

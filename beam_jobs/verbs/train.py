@@ -4,12 +4,12 @@ from typing import Any
 
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
-from models.families.xgb_parameters import check_parameters
-from models.training.training import check as check_fits
-from models.training.training import overridden, train_candidate
+from models.families.family import family_of
+from models.training.training import check_fits, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase, find
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 
 
@@ -45,8 +45,9 @@ def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
     use_case = find(settings.use_case, settings.use_case_path)
     training_set = TrainingSet.open(settings.training_set)
     check_fits(use_case, training_set)
-    check_parameters(overridden(use_case.model, **changes), len(training_set.feature_names))
-    artifact.check_free(settings.output, "candidate")
+    spec = overridden(use_case.model, **changes)
+    family_of(spec.family).check_parameters(spec, len(training_set.feature_names))
+    artifact.check_free(settings.output, ArtifactKind.CANDIDATE)
     return use_case, training_set
 
 

@@ -10,17 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluation import metrics
-from models.families import xgb
+from models.families.family import Model, Split, family_of
 from models.spec import BEST_F1, ModelSpec
 from models.training import labels
-from models.training.training import KIND as CANDIDATE
-from models.training.training import MODEL, spec_from_json
-from models.training.training_set import Split, TrainingSet
+from models.training.training import MODEL_FOLDER, spec_from_json
+from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
-from schemas.errors import ArtifactError, InputError
+from schemas.artifacts.artifact import ArtifactKind
+from schemas.errors import ArtifactError
 
-KIND = "evaluation"
 _VALUES_PER_SLICE = 50
 
 
@@ -35,7 +34,7 @@ class Evaluation:
 
 
 def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
-    """Return where the evaluation of a candidate stands: beside it, since a candidate is complete and never changes."""
+    """Return the path of a candidate's evaluation: beside it, since a candidate is complete and never changes."""
     path = pathlib.Path(candidate)
     return path.with_name(path.name + ".evaluation")
 
@@ -43,20 +42,20 @@ def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
 def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet) -> artifact.Artifact:
     """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
 
-    Raises `ArtifactError` where the candidate is not whole or was trained on another training set, `InputError` for a
+    Raises `ArtifactError` if the candidate is not whole or was trained on another training set, `InputError` for a
     test split without both labels. A gate that says no is no error here: read `verdict.json`.
     """
-    opened = artifact.open_artifact(candidate, CANDIDATE)
+    opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
     if opened.manifest["training_set_fingerprint"] != training_set.fingerprint:
         raise ArtifactError(
             f"{candidate}: trained on training set {opened.manifest['training_set_fingerprint'][:12]}, "
             f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
         )
-    model = xgb.XGBoostModel.load(opened.path / MODEL)
     spec = spec_from_json(opened.manifest["model"])
+    model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
     found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
-    path = artifact.create(evaluation_path(candidate), KIND)
+    path = artifact.create(evaluation_path(candidate), ArtifactKind.EVALUATION)
     for name in ("metrics", "slices", "curves", "verdict"):
         text = json.dumps(getattr(found, name), indent=1, sort_keys=True, allow_nan=False)
         (path / f"{name}.json").write_text(text + "\n")
@@ -66,15 +65,13 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
         "metrics": found.metrics,
         "passed": found.verdict["passed"],
     }
-    return artifact.complete(path, KIND, facts)
+    return artifact.complete(path, ArtifactKind.EVALUATION, facts)
 
 
-def evaluate(model: xgb.XGBoostModel, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
+def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
     """Choose the threshold on `eval_split`, measure everything on `test_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
         labels.check_split(split.label, name)
-        if len(np.unique(split.label)) < 2:
-            raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
     if spec.threshold == BEST_F1:
         threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features))
     else:

@@ -14,6 +14,8 @@ _SMALLEST = 1e-7  # float32 scores of exactly 0 or 1 would make the log loss inf
 def of_scores(label: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, Any]:
     """Return rows, AUC, average precision, log loss, and the confusion matrix and what follows from it.
 
+    `label` is float32 [rows], 0 or 1; `scores` float32 [rows]; one at and above the threshold counts as positive.
+
     >>> found = of_scores(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), 0.5)
     >>> found["auc"], found["confusion"]
     (0.75, {'true_positive': 1, 'false_positive': 1, 'true_negative': 1, 'false_negative': 1})
@@ -50,6 +52,8 @@ def of_scores(label: np.ndarray, scores: np.ndarray, threshold: float) -> dict[s
 def best_f1_threshold(label: np.ndarray, scores: np.ndarray) -> float:
     """Return the score at and above which calling rows positive gives the best F1; the lowest of equals.
 
+    Takes what `curves` does.
+
     >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.125, 0.5, 0.25, 0.75], np.float32))
     0.25
     """
@@ -60,7 +64,10 @@ def best_f1_threshold(label: np.ndarray, scores: np.ndarray) -> float:
 
 
 def curves(label: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """Return ROC, precision-recall, calibration (rows in tenths of the scores' order) and the score histogram."""
+    """Return ROC, precision-recall, calibration (rows in tenths of the scores' order) and the score histogram.
+
+    `label` is float32 [rows], 0 and 1, both of them; `scores` float32 [rows].
+    """
     false_rate, true_rate, _ = sk.roc_curve(label, scores)
     precision, recall, _ = sk.precision_recall_curve(label, scores)
     edges = np.linspace(0.0, 1.0, _BINS + 1)
@@ -86,8 +93,8 @@ def _calibration(label: np.ndarray, scores: np.ndarray) -> dict[str, list[float]
 def _thinned(**columns: np.ndarray) -> dict[str, list[float]]:
     """Return at most `_CURVE_POINTS` points of a curve, its ends included."""
     length = len(next(iter(columns.values())))
-    places = np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(int))
-    return {name: [float(value) for value in column[places]] for name, column in columns.items()}
+    indices = np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(int))
+    return {name: [float(value) for value in column[indices]] for name, column in columns.items()}
 
 
 def _log_loss(label: np.ndarray, scores: np.ndarray) -> float | None:

@@ -23,7 +23,7 @@ class ColumnSkew:
     """One column of one path against the reference path.
 
     `compared` rows were found in both paths, `different` of them differ in a bit, `unpaired` were found in one path
-    only or twice; `largest` is the largest absolute difference, `first_row` the first raw record concerned, -1 where
+    only or twice; `largest` is the largest absolute difference, `first_row` the first raw record concerned, -1 if
     there is none.
     """
 
@@ -37,6 +37,7 @@ class ColumnSkew:
 
     @property
     def equal(self) -> bool:
+        """Whether every row was found in both paths with the same bits."""
         return self.different == 0 and self.unpaired == 0
 
 

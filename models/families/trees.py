@@ -18,7 +18,7 @@ _DEEPEST = 1_000  # far beyond what is trained; what explains a score calls itse
 
 
 def check_model(data: bytes) -> None:
-    """Raise `ValueError`, in a few words, where a model in XGBoost's binary JSON is none that can be used."""
+    """Raise `ValueError`, in a few words, if a model in XGBoost's binary JSON is none that can be used."""
     learner = _named(ubjson.parse(data), "learner", dict)
     shape = _named(learner, "learner_model_param", dict)
     features, classes = _number(shape, "num_feature"), _number(shape, "num_class")

@@ -10,11 +10,22 @@ import numpy as np
 import xgboost
 
 from models.families import trees
+from models.families.family import Split
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.spec import ModelSpec
-from models.training import labels
-from models.training.training_set import Split
 from schemas.errors import ArtifactError, InputError
+
+__all__ = [
+    "FILE",
+    "TrainedBooster",
+    "XGBoostModel",
+    "check_parameters",
+    "describe",
+    "load",
+    "names_in_model",
+    "train",
+    "versions",
+]
 
 FILE = "model.ubj"
 
@@ -23,13 +34,18 @@ _ESCAPES: dict[str, str | int | None] = {"[": "%5B", "]": "%5D", "<": "%3C"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainedBooster:
     """A booster cut to its best round, and how it came about; `history` has eval metrics per round."""
 
     booster: xgboost.Booster
     rounds: int
     history: Mapping[str, Sequence[float]]
     parameters: Mapping[str, Any]
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Write `model.ubj`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.booster.save_model(folder / FILE)
 
 
 class XGBoostModel:
@@ -40,32 +56,29 @@ class XGBoostModel:
         self._booster = booster
         self.feature_names = tuple(booster.feature_names or ())
 
-    @classmethod
-    def load(cls, folder: pathlib.Path) -> "XGBoostModel":
-        """Read `model.ubj` of a directory; raises `ArtifactError` where it does not load."""
-        return cls(_booster(folder / FILE))
-
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the probability of label 1 for every row of float32 [rows, features]; NaN is a missing value."""
+        """Return the probability of label 1, float32 [rows], of features float32 [rows, features]; NaN is missing."""
         return self._booster.inplace_predict(features, validate_features=False)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
+        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1].
+
+        `features` are float32 [rows, features].
+        """
         matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
-        return self._booster.predict(matrix, pred_contribs=True).reshape(len(features), -1)
+        return self._booster.predict(matrix, pred_contribs=True).reshape(len(features), features.shape[1] + 1)
 
 
-def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> Trained:
+def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> TrainedBooster:
     """Train until the weighted log loss on `eval_split` has not improved for `early_stopping_rounds`.
 
     The rarer label weighs as much as the other one, in training and in the metric that stops it; afterwards the
     weight is taken out of the base score again, so that scores are probabilities. The same data, parameters and
-    number of threads give the same bytes. Raises `InputError` for a label with one class and for what
-    `check_parameters` raises it.
+    number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and for names of
+    features that XGBoost cannot tell apart.
     """
     check_parameters(spec, len(feature_names))
-    weight = _weight_of_positives(train_split, "train")
-    _weight_of_positives(eval_split, "eval")
+    weight = _weight_of_positives(train_split.label)
     parameters = all_parameters(spec)
     history: dict[str, dict[str, list[float]]] = {}
     try:
@@ -84,7 +97,9 @@ def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eva
     best = booster[: booster.best_iteration + 1]
     best.set_param({"base_score": 1.0 / (1.0 + weight)})
     best.set_attr(best_iteration=None, best_score=None)
-    return Trained(best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight})
+    return TrainedBooster(
+        best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight}
+    )
 
 
 def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -96,10 +111,14 @@ def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.translate(str.maketrans(_ESCAPES)) for name in feature_names)
 
 
-def save(booster: xgboost.Booster, folder: pathlib.Path) -> None:
-    """Write `model.ubj`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    booster.save_model(folder / FILE)
+def load(folder: pathlib.Path) -> XGBoostModel:
+    """Read `model.ubj` of a folder; raises `ArtifactError` if it does not load."""
+    return XGBoostModel(_booster(folder / FILE))
+
+
+def versions() -> dict[str, str]:
+    """Return the version of XGBoost."""
+    return {"xgboost": xgboost.__version__}
 
 
 def describe(folder: pathlib.Path) -> dict[str, Any]:
@@ -136,14 +155,9 @@ def _booster(path: pathlib.Path) -> xgboost.Booster:
         raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
 
 
-def _weight_of_positives(split: Split, name: str) -> float:
-    labels.check_split(split.label, name)
-    positives = float(split.label.sum(dtype=np.float64))
-    negatives = len(split.label) - positives
-    if not positives or not negatives:
-        only = "no rows" if not len(split.label) else f"only label {int(split.label[0])} in {len(split.label)} rows"
-        raise InputError(f"{name} split: {only}, wanted both labels; use more data or another label")
-    return negatives / positives
+def _weight_of_positives(label: np.ndarray) -> float:
+    positives = float(label.sum(dtype=np.float64))
+    return (len(label) - positives) / positives
 
 
 def _matrix(split: Split, weight: float, feature_names: Sequence[str]) -> xgboost.DMatrix:

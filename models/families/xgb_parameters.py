@@ -55,13 +55,13 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
     values = np.arange(_ROWS * features, dtype=np.float32).reshape(_ROWS, features) % 7
     rows = xgboost.DMatrix(values, label=np.arange(_ROWS) % 2)
     parameters = {**all_parameters(spec), "verbosity": 1, "validate_parameters": True}
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             probe = xgboost.train(parameters, rows, 1)
         except xgboost.core.XGBoostError as error:
             raise InputError(f"model: xgboost: {reason(error)}; look at the parameters") from None
-    unused = re.findall(r"Parameters: \{(.*)\} are not used", "\n".join(str(one.message) for one in told))
+    unused = re.findall(r"Parameters: \{(.*)\} are not used", "\n".join(str(one.message) for one in warned))
     for name in re.findall(r'"([^"]*)"', " ".join(unused)):
         near = difflib.get_close_matches(name, _known(json.loads(probe.save_config())), n=1)
         meant = f", did you mean {near[0]}?" if near and near[0] != name else "; remove it"
@@ -74,8 +74,8 @@ def reason(error: Exception) -> str:
     >>> reason(ValueError("[17:07:18] /src/tree.cc:20: Unknown tree updater x\\nStack trace:\\n  [bt] (0) lib.so"))
     'Unknown tree updater x'
     """
-    told = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
-    lines = [_SOURCE.sub("", line.strip()) for line in told]
+    text = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
+    lines = [_SOURCE.sub("", line.strip()) for line in text]
     checks = [line for line in lines if "Check failed" in line]
     return checks[0] if checks else " ".join(lines)
 

@@ -12,7 +12,7 @@ from schemas.errors import ArtifactError
 from transforms.graph.finite import infinite_rows, kept_rows
 from transforms.graph.graph import TransformGraph
 
-# Given a bundle, its golden rows and what it makes of them; raises where it cannot be used.
+# Given a bundle, its golden rows and what it makes of them; raises if it cannot be used.
 Check = Callable[[Scorer, pa.RecordBatch, Scored], None]
 
 _MOST_GRAPHS = 2
@@ -20,7 +20,7 @@ _graphs: dict[str, TransformGraph] = {}  # of the child: bundles often share one
 
 
 def unchecked(scorer: Scorer, rows: pa.RecordBatch, scored: Scored) -> None:
-    """Nothing more is asked of a bundle."""
+    """Ask nothing more of a bundle."""
 
 
 def try_bundle(path: str | pathlib.Path, bundle_id: str, check: Check = unchecked) -> None:

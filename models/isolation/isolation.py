@@ -53,8 +53,8 @@ def find_culprits(
     `make_probe` is pickled and called in the child, within `start_s`; the probe that it returns does with values what
     this process would do, within `deadline_s` for the batch and for each single value. What a probe raises does not
     count: that is no crash. Values that are too slow only together come in parts that take half of `deadline_s` at
-    most, or are single. `alive` is called again and again meanwhile. Raises `OnegraphError` where the child cannot
-    start, and where more than `most` values are culprits: then it is not the records.
+    most, or are single. `alive` is called again and again meanwhile. Raises `OnegraphError` if the child cannot
+    start, and if more than `most` values are culprits: then it is not the records.
     """
     with _Children(make_probe, start_s, deadline_s, alive) as children:
         together = children.try_together(values, deadline_s)
@@ -63,9 +63,9 @@ def find_culprits(
         culprits: dict[int, Reason] = {}
         left = list(range(len(values)))
         while left and (found := children.try_one_by_one([values[row] for row in left])):
-            place, reason = found
-            culprits[left[place]] = reason
-            left = left[place + 1 :]
+            index, reason = found
+            culprits[left[index]] = reason
+            left = left[index + 1 :]
             _check_number(culprits, values, most)
         rest = [row for row in range(len(values)) if row not in culprits]
         parts: list[list[int]] = []
@@ -95,7 +95,7 @@ def _halves(group: list[int]) -> list[list[int]]:
 
 
 def _deadly_group(children: "_Children", values: Sequence[bytes | None], group: list[int]) -> list[int]:
-    """Return a small part of a group that crashes together; none where the group does not do it again."""
+    """Return a small part of a group that crashes together; none if the group does not do it again."""
     deadly: list[int] = []
     waiting = [group]
     while waiting:
@@ -140,14 +140,14 @@ class _Children:
         return answer
 
     def try_one_by_one(self, values: Sequence[bytes | None]) -> tuple[int, Reason] | None:
-        """Return the place of the first value that the child did not survive and why, None if it survived all."""
+        """Return the index of the first value that the child did not survive and why, None if it survived all."""
         self._ask([[value] for value in values])
-        place = 0
+        index = 0
         while not isinstance(answer := self._answer(self.deadline_s), Reason):
             if answer == "done":
                 return None
-            place = int(answer)
-        return place, answer
+            index = int(answer)
+        return index, answer
 
     def _ask(self, groups: list[list[bytes | None]]) -> None:
         if self._process is None:
@@ -156,14 +156,14 @@ class _Children:
             self._channel.send_bytes(pickle.dumps(groups))
 
     def _start(self) -> None:
-        self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(theirs.fileno())]
+        self._channel, child_end = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(child_end.fileno())]
         # What native code prints before it aborts may quote a record.
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], close_fds=True
+            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[child_end.fileno()], close_fds=True
         )
-        theirs.close()
+        child_end.close()
         with contextlib.suppress(OSError):
             self._channel.send_bytes(self._setup)
         answer = self._answer(self._start_s)

@@ -42,7 +42,7 @@ class TrialFailed(ArtifactError):
 
 
 class TrialOverLimit(TrialFailed):
-    """It took too long or too much memory, or the child left: another time, with less beside it, it may not."""
+    """It took too long or too much memory, or the child ended by itself: at another time it may not."""
 
 
 class TrialEnded(OnegraphError):
@@ -57,8 +57,8 @@ class TrialLimits:
     memory: int = 4 * GIB
 
 
-def _without_end() -> float:
-    """There is memory without end."""
+def _unlimited() -> float:
+    """Return that there is no limit to the memory."""
     return math.inf
 
 
@@ -80,7 +80,7 @@ class Trials:
         start_s: float = 300.0,
         kept_memory: int = GIB,
         imports: str = "models.isolation.bundle_trial",
-        left: Callable[[], float] = _without_end,
+        left: Callable[[], float] = _unlimited,
         keep_warm: bool = False,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
@@ -94,7 +94,7 @@ class Trials:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None where there is none now."""
+        """The child's process id, None if there is none now."""
         process = self._process
         return None if process is None else process.pid
 
@@ -104,7 +104,7 @@ class Trials:
         """Call `work(*arguments)` in the child, all of which is pickled; `what` names it in errors, as in "bundle X".
 
         Raises what `work` raised, an `OnegraphError` as one of its class, anything else as `ArtifactError`, but an
-        `OSError` as `ServiceError`; `TrialFailed` where the child did not survive; `ServiceError` where it cannot
+        `OSError` as `ServiceError`; `TrialFailed` if the child did not survive; `ServiceError` if it cannot
         start or was killed by another process; `TrialEnded` within a moment of `ended` being set.
         """
         request = pickle.dumps((self._deadline_s, work, arguments))
@@ -115,7 +115,7 @@ class Trials:
             for again in (True, False):
                 self._start_child()
                 self._await_ready(ended)
-                if self._told(request, ended):
+                if self._began(request, ended):
                     break
                 self._end_child()
                 if not again:
@@ -152,19 +152,19 @@ class Trials:
         if self._process is not None and self._process.poll() is None:
             return
         self._end_child()
-        self._channel, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(theirs.fileno())]
+        self._channel, child_end = multiprocessing.Pipe()
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(child_end.fileno())]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.
             self._process = subprocess.Popen(
-                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[theirs.fileno()], start_new_session=True
+                command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[child_end.fileno()], start_new_session=True
             )
         except OSError as error:
             self._channel.close()
             raise ServiceError(f"the process to try bundles in cannot start: {error.strerror}") from None
         finally:
-            theirs.close()
+            child_end.close()
         self._ready, self._started = False, time.monotonic()
 
     def _await_ready(self, ended: threading.Event | None) -> None:
@@ -178,8 +178,8 @@ class Trials:
                 self._end_child()
                 raise ServiceError(f"the process to try bundles in {why}; see how much memory is free")
 
-    def _told(self, request: bytes, ended: threading.Event | None) -> bool:
-        """Say what to do; False where the child is gone or says nothing, as one that was kept may be."""
+    def _began(self, request: bytes, ended: threading.Event | None) -> bool:
+        """Send a request; return whether the child began with it. One that was kept may be gone or hang."""
         ends = time.monotonic() + self._start_s
         try:
             self._channel.send_bytes(request)
@@ -225,7 +225,7 @@ class Trials:
             raise _error(answer)
 
     def _answer(self, timeout_s: float) -> str | None:
-        """Return the child's next word, "gone" where it has ended, None where there is none yet."""
+        """Return the child's next word, "gone" if it has ended, None if there is none yet."""
         try:
             return self._channel.recv_bytes().decode() if self._channel.poll(timeout_s) else None
         except (EOFError, OSError):
@@ -240,7 +240,7 @@ class Trials:
         return (int(pages[1]) - int(pages[2])) * _PAGE
 
     def _reaped(self) -> str:
-        """Return how a child ended that said no more."""
+        """Return how a child ended that has closed its channel, and remove it."""
         if self._process is None:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -27,7 +27,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # to all of a service, and no fault of what is tried
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")  # where memory runs out, this process goes first
+        score.write("1000")  # if memory runs out, this process goes first
     channel: Connection = Connection(int(sys.argv[-1]))
     threading.Thread(target=_end_with_parent, args=(channel.fileno(),), daemon=True).start()
     importlib.import_module(sys.argv[2])  # so that it is no part of a trial's time

@@ -6,32 +6,29 @@ find that it was done.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import pickle
 import platform
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy
 import pyarrow
 import tensorflow as tf
-import xgboost
 
+from models.families.family import family_of
 from schemas import fingerprint
+from schemas.file_lock import lock_within
 
-_LOOK_S, _PATIENCE_S = 0.1, 120.0
+_PATIENCE_S = 120.0
 _LOCK = ".lock"
-_VERSIONS = [
-    platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__, xgboost.__version__,
-]  # fmt: skip
+_VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__]
 
 
 class TriedBundles:
-    """What was tried and survived; in a folder that is this user's alone, or where there is none, in memory."""
+    """What was tried and survived; in a folder that is this user's alone, or if there is none, in memory."""
 
     def __init__(self, folder: pathlib.Path | None = None):
         self._folder = folder
@@ -41,7 +38,7 @@ class TriedBundles:
         return name in self._names or (self._folder is not None and (self._folder / name).exists())
 
     def add(self, name: str) -> None:
-        """Remember it; where the folder cannot be written to, for as long as this process lives."""
+        """Remember it; if the folder cannot be written to, for as long as this process lives."""
         self._names.add(name)
         if self._folder is not None:
             with contextlib.suppress(OSError):
@@ -60,23 +57,17 @@ class TriedBundles:
             try:
                 lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 held.callback(os.close, lock)
-                until = time.monotonic() + _PATIENCE_S
-                while not ended.is_set() and not _locked(lock) and time.monotonic() < until:
-                    ended.wait(_LOOK_S)
+                lock_within(lock, _PATIENCE_S, ended)
             except OSError:
                 pass  # then each for itself
             yield
 
 
-def name_of(manifest: Mapping[str, Any], check: Any) -> str:
-    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries."""
+def name_of(manifest: Mapping[str, Any], family: str, check: Any) -> str:
+    """Return what names a bundle of this manifest, and so of these bytes, tried with a check and these libraries.
+
+    Those of the model's family are among the libraries.
+    """
     checked = fingerprint.of_bytes(pickle.dumps(check))
-    return fingerprint.of_json([fingerprint.of_json(manifest), checked, _VERSIONS])
-
-
-def _locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    versions = [*_VERSIONS, *family_of(family).versions().values()]
+    return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from models.live.trouble import trouble_text
-from models.registry.pointer import CURE
-from models.registry.registry import LIVE, Pointer, Registry
+from models.registry.pointer import CURE, LIVE_FILE, Pointer
+from models.registry.registry import Registry
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _CLOSE_S = 5.0
 
 
 def _nothing() -> None:
-    """Nothing is done at a poll."""
+    """Do nothing at a poll."""
 
 
 class PointerWatch:
@@ -53,14 +53,14 @@ class PointerWatch:
         self._thread.start()
 
     def late(self) -> str:
-        """Say why the pointer was not found for some polls, nothing where it was."""
+        """Say why the pointer was not found for some polls, nothing if it was."""
         ago = time.monotonic() - self._found
         if ago <= self._late_s or self._stop.is_set():
             return ""
         return f"the registry's pointer was last read {ago:.0f} s ago: {self._trouble or 'a look goes on'}"
 
     def blocked(self) -> str:
-        """Say why no pointer can be found any more without another process, nothing where one may be."""
+        """Say why no pointer can be found any more without another process, nothing if one may be."""
         if self._stop.is_set():
             return ""
         if not self._thread.is_alive():
@@ -95,21 +95,21 @@ class PointerWatch:
             if time.monotonic() > ends:
                 self._patience_s = min(2 * self._patience_s, _MOST_PATIENCE_S)
                 self._tell(
-                    f"{self._registry.name}: the look at {LIVE} does not come back; see what stands in its place"
+                    f"{self._registry.name}: the look at {LIVE_FILE} does not come back; see what stands in its place"
                 )
                 return
         self._came_back, self._patience_s = time.monotonic(), _PATIENCE_S
         if isinstance(found, BaseException):
             self._tell(self._said(found))
         elif found is None:
-            self._tell(f"{self._registry.name}: {LIVE} is missing; {CURE}")
+            self._tell(f"{self._registry.name}: {LIVE_FILE} is missing; {CURE}")
         else:
             self._found, self._trouble = time.monotonic(), ""
             self._on_pointer(found)
 
     def _said(self, error: BaseException) -> str:
         text = trouble_text(error)
-        return text if LIVE in text else f"{self._registry.name}: {LIVE} cannot be read: {text}"
+        return text if LIVE_FILE in text else f"{self._registry.name}: {LIVE_FILE} cannot be read: {text}"
 
     def _tell(self, trouble: str) -> None:
         if trouble == self._trouble:
@@ -118,7 +118,7 @@ class PointerWatch:
         try:
             self._on_trouble(trouble)
         except Exception:
-            _log.exception("what is told of the pointer is not heard")
+            _log.exception("the listener to troubles of the pointer failed")
 
 
 def _ask(registry: Registry, answer: "queue.SimpleQueue[Pointer | BaseException | None]") -> None:

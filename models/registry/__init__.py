@@ -1,0 +1,4 @@
+"""Bundles, and the pointer that says which of them are live.
+
+Imports: evaluation, families, schemas, scoring, training, variants.
+"""

@@ -10,15 +10,14 @@ import uuid
 import numpy
 import pyarrow
 import tensorflow as tf
-import xgboost
 
-from models.evaluation.evaluation import KIND as EVALUATION
 from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
+from models.families.family import family_of
 from models.scoring import golden
-from models.scoring.scorer import KIND, Scorer
-from models.training.training import KIND as CANDIDATE
+from models.scoring.scorer import Scorer
 from models.training.training_set import check_names
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, GateRefusal
 from schemas.plain_files import read_plain, sync
 
@@ -29,15 +28,15 @@ _COPIED = ("model", "graph", "statistics", "schema.pbtxt", "training.json")
 def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, artifact.Artifact]:
     """Return a candidate and its evaluation, both verified.
 
-    Raises `ArtifactError` where it was not evaluated, or something else was; `GateRefusal` where a gate said no.
+    Raises `ArtifactError` if it was not evaluated, or something else was; `GateRefusal` if a gate said no.
     """
-    opened = artifact.open_artifact(candidate, CANDIDATE)
+    opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
     check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
     path = evaluation_path(candidate)
     if not path.exists():
         raise ArtifactError(f"{candidate}: not evaluated (no {path}); run `onegraph evaluate` first")
-    evaluation = artifact.open_artifact(path, EVALUATION)
+    evaluation = artifact.open_artifact(path, ArtifactKind.EVALUATION)
     evaluation.verify()
     if evaluation.manifest["candidate"] != manifest_fingerprint(opened.path):
         raise ArtifactError(f"{path}: evaluates another candidate than {candidate}; remove it and evaluate again")
@@ -47,7 +46,7 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
 
 
 def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> str:
-    """Write the bundle of an evaluated candidate below `bundles`; return its id. Writes nothing where it is there.
+    """Write the bundle of an evaluated candidate below `bundles`; return its id. Writes nothing if it is there.
 
     The bundle gets its name last, by a rename: a crash leaves only a directory that starts with a dot.
     """
@@ -64,7 +63,7 @@ def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> 
         except OSError:
             if not target.exists():
                 raise
-            artifact.open_artifact(target, KIND).verify()
+            artifact.open_artifact(target, ArtifactKind.BUNDLE).verify()
         sync(bundles)
         return bundle_id
     finally:
@@ -85,7 +84,7 @@ def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathli
     scorer = Scorer.of_parts(path, _facts(opened, evaluation))
     rows = golden.choose_rows(scorer, read_plain(path / "statistics" / "train.pb", _MOST_STATISTICS))
     golden.write_golden(scorer, rows, path / "golden")
-    return artifact.complete(path, KIND, _facts(opened, evaluation))
+    return artifact.complete(path, ArtifactKind.BUNDLE, _facts(opened, evaluation))
 
 
 def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
@@ -104,6 +103,6 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
             "numpy": numpy.__version__,
             "pyarrow": pyarrow.__version__,
             "tensorflow": tf.__version__,
-            "xgboost": xgboost.__version__,
+            **family_of(manifest["model"]["family"]).versions(),
         },
     }

@@ -1,24 +1,23 @@
-"""The generations of a registry: one file each, made whole and once, and the lock of whoever writes the next one."""
+"""The generations of a registry: one file each, made whole and once, and the lock of the writer of the next one."""
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
 import re
 import stat
-import time
 from collections.abc import Iterator
 
-from models.registry.pointer import LAST_GENERATION, LIVE, Pointer, read_pointer
+from models.registry.pointer import LAST_GENERATION, LIVE_FILE, Pointer, read_pointer
 from schemas.errors import ArtifactError
+from schemas.file_lock import lock_within
 from schemas.plain_files import sync, write_beside
 
 FOLDER = "history"
 
 _LOCK = ".lock"
 _NAME = re.compile(r"0*([1-9][0-9]{0,8})\.json")
-_TRIES, _PAUSE_S = 1200, 0.05
+_PATIENCE_S = 60
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -59,13 +58,13 @@ class Generations:
     def write(self, pointer: Pointer) -> None:
         """Make this generation and let it be the live one, under `locked`.
 
-        Whoever stops it, wherever, leaves a registry that can be read and written: nothing of it, or the generation
-        in the history and the old one live, or all of it. Raises `ArtifactError` where the generation is there already.
+        Stopped at any point, it leaves a registry that can be read and written: nothing of it, or the generation
+        in the history and the old one live, or all of it. Raises `ArtifactError` if the generation is there already.
         """
         self._folder.mkdir(exist_ok=True)
         data = pointer.text().encode()
         path = self._folder / f"{pointer.generation:06d}.json"
-        live = write_beside(self._registry / LIVE, data)  # a disk that is full says so before anything is made
+        live = write_beside(self._registry / LIVE_FILE, data)  # a disk that is full says so before anything is made
         try:
             _make(path, data)
         except OSError as error:
@@ -76,9 +75,9 @@ class Generations:
                 f"{self._registry}: generation {pointer.generation} was written by somebody else just now; run it again"
             ) from None
         sync(self._folder)
-        if (self._registry / LIVE).is_dir() and not (self._registry / LIVE).is_symlink():
-            (self._registry / LIVE).rename(live.with_name(f"{live.name}-folder-{pointer.generation}"))
-        os.replace(live, self._registry / LIVE)
+        if (self._registry / LIVE_FILE).is_dir() and not (self._registry / LIVE_FILE).is_symlink():
+            (self._registry / LIVE_FILE).rename(live.with_name(f"{live.name}-folder-{pointer.generation}"))
+        os.replace(live, self._registry / LIVE_FILE)
         sync(self._registry)
 
 
@@ -86,7 +85,7 @@ class Generations:
 def locked(registry: pathlib.Path) -> Iterator[None]:
     """Hold the lock of a registry; others on this machine, and over NFS on others, wait.
 
-    Raises `ArtifactError` where its filesystem has no locks, or somebody holds it for a minute.
+    Raises `ArtifactError` if its filesystem has no locks, or somebody holds it for a minute.
     """
     path = registry / _LOCK
     try:
@@ -105,24 +104,19 @@ def locked(registry: pathlib.Path) -> Iterator[None]:
 
 
 def _lock(handle: int, registry: pathlib.Path) -> None:
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        if lock_within(handle, _PATIENCE_S):
             return
-        except BlockingIOError:
-            time.sleep(_PAUSE_S)
-        except OSError as error:
-            raise ArtifactError(
-                f"{registry}: cannot be locked ({error.strerror}), so two writers could undo one another; write to a "
-                "registry on a disk and copy it here"
-            ) from None
-    raise ArtifactError(
-        f"{registry}: somebody else has been writing to it for {_TRIES * _PAUSE_S:.0f} s; run it again later"
-    )
+    except OSError as error:
+        raise ArtifactError(
+            f"{registry}: cannot be locked ({error.strerror}), so two writers could undo one another; write to a "
+            "registry on a disk and copy it here"
+        ) from None
+    raise ArtifactError(f"{registry}: somebody else has been writing to it for {_PATIENCE_S:.0f} s; run it again later")
 
 
 def _make(path: pathlib.Path, data: bytes) -> None:
-    """Make a file that is not there, whole or not at all; raises `FileExistsError` where it is."""
+    """Make a file that is not there, whole or not at all; raises `FileExistsError` if it is."""
     unfinished = write_beside(path, data)
     try:
         os.link(unfinished, path)

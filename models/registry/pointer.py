@@ -9,7 +9,7 @@ from models.variants.variants import Variants
 from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import parse_json, read_plain
 
-LIVE = "live.json"
+LIVE_FILE = "live.json"
 LARGEST = 1024 * 1024
 """Bytes that a pointer may have."""
 LAST_GENERATION = 999_999_999
@@ -20,7 +20,7 @@ CURE = "`onegraph rollback --to CHAMPION` writes the same again, `onegraph rollb
 class Pointer:
     """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
 
-    `after` is the generation that served before it; None where nothing did, or an older version wrote it.
+    `after` is the generation that served before it; None if nothing did, or an older version wrote it.
     """
 
     generation: int
@@ -75,7 +75,7 @@ def _parsed(text: bytes | str) -> Pointer:
 
 
 def check_readable(pointer: Pointer) -> None:
-    """Raise `InputError` where a pointer, written, could not be read again."""
+    """Raise `InputError` if a pointer, written, could not be read again."""
     try:
         _parsed(pointer.text())
     except ValueError as error:
@@ -83,12 +83,12 @@ def check_readable(pointer: Pointer) -> None:
 
 
 def read_live(registry: pathlib.Path) -> Pointer | None:
-    """Return a registry's live pointer, None where there is none; raises `ArtifactError` for one that is no pointer."""
-    return read_pointer(registry / LIVE)
+    """Return a registry's live pointer, None if there is none; raises `ArtifactError` for one that is no pointer."""
+    return read_pointer(registry / LIVE_FILE)
 
 
 def read_pointer(path: pathlib.Path) -> Pointer | None:
-    """Return the pointer in a file, None where there is no file; raises `ArtifactError` for anything else in it."""
+    """Return the pointer in a file, None if there is no file; raises `ArtifactError` for anything else in it."""
     try:
         return Pointer.from_text(read_plain(path, LARGEST), str(path))
     except FileNotFoundError:

@@ -18,15 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.registry.bundle import write_bundle
 from models.registry.generations import Generations, locked
-from models.registry.pointer import LIVE, Pointer, check_readable, read_live
+from models.registry.pointer import LIVE_FILE, Pointer, check_readable, read_live
 from models.scoring.manifest import check_manifest
-from models.scoring.scorer import KIND
 from models.variants.variants import CHAMPION, Variants
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, InputError
-
-__all__ = ["LIVE", "Pointer", "Registry", "Standing", "describe_bundle"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ _log = logging.getLogger(__name__)
 class Standing:
     """How a registry stands: the pointer to go on from, every generation that can be read, and what cannot be.
 
-    The pointer is the live one (`live`) or, where that is missing or cannot be read, the newest of the history.
+    The pointer is the live one (`live`) or, if that is missing or cannot be read, the newest of the history.
     """
 
     registry: str
@@ -45,7 +43,7 @@ class Standing:
     troubles: list[str]
 
     def base(self) -> Pointer:
-        """Return the pointer to go on from; raises `ArtifactError` where nothing was ever released."""
+        """Return the pointer to go on from; raises `ArtifactError` if nothing was ever released."""
         if self.pointer is None:
             raise _nothing_released(self.registry, self.troubles)
         return self.pointer
@@ -63,11 +61,11 @@ class Registry:
         self._trusted = trusted
 
     def live(self) -> Pointer | None:
-        """Return the live pointer, or None where there is none; raises `ArtifactError` where it cannot be read."""
+        """Return the live pointer, or None if there is none; raises `ArtifactError` if it cannot be read."""
         return read_live(self.path)
 
     def standing(self) -> Standing:
-        """Return how the registry stands, whatever lies in it; raises `OSError` where the machine cannot look."""
+        """Return how the registry stands, whatever is in it; raises `OSError` if the machine cannot look."""
         history, troubles = Generations(self.path).read()
         trouble = ""
         try:
@@ -79,30 +77,30 @@ class Registry:
         if not history:
             return Standing(self.name, None, False, [], [trouble, *troubles] if trouble else troubles)
         newest = history[-1]
-        said = trouble or f"{self.path / LIVE}: missing"
+        said = trouble or f"{self.path / LIVE_FILE}: missing"
         said += f"; generation {newest.generation}, the newest of the history, stands for it"
         return Standing(self.name, newest, False, history, [said, *troubles])
 
     def released(self) -> Pointer:
-        """Return the live pointer; raises `ArtifactError` where nothing was released."""
+        """Return the live pointer; raises `ArtifactError` if nothing was released."""
         pointer = self.live()
         if pointer is None:
             raise _nothing_released(self.name)
         return pointer
 
     def champion(self) -> pathlib.Path:
-        """Return the champion's directory; raises `ArtifactError` where nothing was released."""
+        """Return the champion's directory; raises `ArtifactError` if nothing was released."""
         return self.bundle_path(self.released().champion)
 
     def bundle_path(self, bundle_id: str, still_wanted: Callable[[], object] | None = None) -> pathlib.Path:
-        """Return a bundle's directory; raises `ArtifactError` where it is missing, altered or not signed as wanted.
+        """Return a bundle's directory; raises `ArtifactError` if it is missing, altered or not signed as wanted.
 
-        `still_wanted` is called now and then where this takes long, so that what it raises ends it.
+        `still_wanted` is called now and then if this takes long, so that what it raises ends it.
         """
         path = self.path / "bundles" / bundle_id
         if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
             raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
-        found = artifact.content_id(artifact.open_artifact(path, KIND, self._trusted).manifest)
+        found = artifact.content_id(artifact.open_artifact(path, ArtifactKind.BUNDLE, self._trusted).manifest)
         if found != bundle_id:
             raise ArtifactError(f"{path}: its content is that of bundle {found}; copy the registry again")
         return path
@@ -145,27 +143,27 @@ class Registry:
         """Add a key's signature to a bundle, every byte of which is compared before; its id stays."""
         path = self.bundle_path(bundle_id)
         with locked(self.path):
-            artifact.sign(path, KIND, bundle_id, key)
+            artifact.sign(path, ArtifactKind.BUNDLE, bundle_id, key)
 
     def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
         """Let the variants of an earlier generation serve again, whole.
 
         Without `to` those of the newest generation before the live one that had others than it; with it those of the
-        newest one with this champion, or this bundle alone where it never was champion. Where the live pointer cannot
+        newest one with this champion, or this bundle alone if it never was champion. If the live pointer cannot
         be read, the newest generation of the history stands for it, and may be named by its champion too.
         """
         return self.change(lambda now: _back(now, to), who, when, why)
 
     def point_at(self, variants: Variants, who: str, when: str, why: str) -> Pointer:
-        """Write the next generation with these variants, whoever serves now; raises what `change` does."""
+        """Write the next generation with these variants, whichever serve now; raises what `change` does."""
         return self.change(lambda _: variants, who, when, why)
 
     def change(self, changed: Callable[[Standing], Variants], who: str, when: str, why: str) -> Pointer:
         """Write the next generation, with the variants that `changed` makes of how the registry stands.
 
-        Nobody else writes in between: several changes at once are made one after the other, each on top of the one
+        No other writer comes in between: several changes at once are made one after the other, each on top of the one
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
-        where the registry cannot be locked, and what `changed` raises.
+        if the registry cannot be locked, and what `changed` raises.
         """
         if not self.path.is_dir():
             raise _nothing_released(self.name)
@@ -186,7 +184,7 @@ class Registry:
     def _check(self, variants: Variants) -> None:
         use_cases = {}
         for bundle in variants.bundles:
-            opened = artifact.open_artifact(self.bundle_path(bundle), KIND)
+            opened = artifact.open_artifact(self.bundle_path(bundle), ArtifactKind.BUNDLE)
             check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
@@ -229,13 +227,13 @@ def _served_before(live: Pointer, history: Sequence[Pointer]) -> Iterator[Pointe
 
 
 def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:
-    why = "; ".join(troubles) or f"no {LIVE}"
+    why = "; ".join(troubles) or f"no {LIVE_FILE}"
     return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
     """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
-    manifest = artifact.open_artifact(path, KIND).manifest
+    manifest = artifact.open_artifact(path, ArtifactKind.BUNDLE).manifest
     check_manifest(manifest, str(path))
     shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
     facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}

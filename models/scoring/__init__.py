@@ -1,0 +1,4 @@
+"""Raw batch in, scores out: scorer, golden rows, predictions, explanations.
+
+Imports: families, models, schemas, transforms, variants.
+"""

@@ -1,6 +1,6 @@
-"""Why rows could not be scored, for the log: the kind of the failure and its place, never its text.
+"""Why rows could not be scored, for the log: the kind of the failure and where it was raised, never its text.
 
-The text of an exception may quote a value. Each cause is told the 1st, 10th, 100th ... time, so that a bad producer
+The text of an exception may quote a value. Each cause is logged the 1st, 10th, 100th ... time, so that a bad producer
 does not fill the log.
 """
 
@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 
 _log = logging.getLogger(__name__)
-_MOST = 100  # causes that are told apart; the others count as one
+_MOST = 100  # causes that are counted apart; the others count as one
 _OTHERS = "other causes"
 # What TensorFlow puts behind the text of an error, which may quote a value and is not looked at.
 _NODE = re.compile(r"\[\[(?:\{\{node )?([\w./>-]+)(?:\}\})?\]\]\s*\[Op:[^\[\]]*\]\s*\Z")
@@ -26,8 +26,8 @@ class Causes:
         self._times: Counter[tuple[str, str]] = Counter()
 
     def tell(self, what: str, error: BaseException) -> None:
-        """Count a failure, and log it where it is the 1st, 10th ... of its kind; `what` says what failed, in words."""
-        cause = what, place(error)
+        """Count a failure, and log it if it is the 1st, 10th ... of its kind; `what` says what failed, in words."""
+        cause = what, where_raised(error)
         with self._lock:
             if cause not in self._times and len(self._times) >= _MOST:
                 cause = what, _OTHERS
@@ -37,14 +37,14 @@ class Causes:
             _log.warning("bundle %s: %s: %s, time %d", self._whose, what, cause[1], times)
 
 
-def place(error: BaseException) -> str:
+def where_raised(error: BaseException) -> str:
     """Return the type of an exception, and the node of the graph or else the file and line where it was raised.
 
     >>> try:
     ...     int("secret")
     ... except ValueError as error:
-    ...     print(place(error).split(":")[0])
-    ValueError at <doctest models.scoring.causes.place[0]>
+    ...     print(where_raised(error).split(":")[0])
+    ValueError at <doctest models.scoring.causes.where_raised[0]>
     """
     node = _NODE.search(str(error)) if type(error).__module__.startswith("tensorflow.") else None
     if node:

@@ -66,7 +66,10 @@ class Explanation:
         return np.flatnonzero(found)
 
     def texts(self, scorer: Scorer, features: np.ndarray) -> list[str]:
-        """Return a JSON object per row of features: the largest contributions, what the others add up to, the bias."""
+        """Return a JSON object per row: the largest contributions, what the others add up to, the bias.
+
+        `features` are float32 [rows, features].
+        """
         contributions = scorer.model.contributions(features)
         names, sums = by_origin(contributions[:, :-1], scorer.graph.feature_columns)
         rows = []
@@ -89,18 +92,18 @@ def by_origin(values: np.ndarray, columns: Sequence[Sequence[str]]) -> tuple[lis
     >>> by_origin(np.float32([[1, 2, 4, 8]]), [["a"], ["b"], ["a"], ["a", "b"]])
     (['a', 'b', 'a+b'], array([[5., 2., 8.]]))
     """
-    origin = [JOIN.join(map(_told, one)) or CONSTANT for one in columns]
+    origin = [JOIN.join(map(_unmistakable, one)) or CONSTANT for one in columns]
     names = list(dict.fromkeys(origin))
     sums = np.zeros((len(values), len(names)))
-    for place, name in enumerate(origin):
-        sums[:, names.index(name)] += values[:, place]
+    for feature, name in enumerate(origin):
+        sums[:, names.index(name)] += values[:, feature]
     return names, sums
 
 
-def _told(column: str) -> str:
+def _unmistakable(column: str) -> str:
     r"""Return a column's name as contributions have it.
 
-    >>> _told("fare"), _told("(bias)"), _told("a+b")
+    >>> _unmistakable("fare"), _unmistakable("(bias)"), _unmistakable("a+b")
     ('fare', '"(bias)"', '"a+b"')
     """
     return json.dumps(column, ensure_ascii=False) if JOIN in column or column[:1] in ("(", '"') else column

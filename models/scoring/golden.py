@@ -37,7 +37,7 @@ def choose_rows(scorer: Scorer, statistics: bytes, seed: int = 1) -> pa.RecordBa
     """Return `ROWS` raw rows that a bundle's scorer scores; the same bundle and statistics give the same rows.
 
     `statistics` is a serialized `DatasetFeatureStatisticsList`; what it does not have, and every personal column, is
-    drawn from the schema alone. Raises `ArtifactError` where the scorer rejects nearly all rows that are like the data.
+    drawn from the schema alone. Raises `ArtifactError` if the scorer rejects nearly all rows that are like the data.
     """
     parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics)
     known = {_name(feature): feature for dataset in parsed.datasets for feature in dataset.features}
@@ -45,7 +45,7 @@ def choose_rows(scorer: Scorer, statistics: bytes, seed: int = 1) -> pa.RecordBa
     values = [GoldenValues.of(column, schema, known.get(column.name)) for column in schema.columns]
     like_the_data = _batch([one.draw(_TRIED, random) for one in values], schema)
     found = [like_the_data.slice(0, 0)]
-    waiting = [(place, edge) for place, one in enumerate(values) for edge in one.edges]
+    waiting = [(column, edge) for column, one in enumerate(values) for edge in one.edges]
     legal = validate(_with_edges(values, waiting, len(waiting), schema, random), schema).rows
     waiting = [waiting[number] for number in legal]
     for _ in range(_TURNS):  # a row may be rejected for what else is in it
@@ -68,7 +68,7 @@ def choose_rows(scorer: Scorer, statistics: bytes, seed: int = 1) -> pa.RecordBa
 
 
 def write_golden(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> None:
-    """Write rows with their features and scores; raises `ArtifactError` where they depend on the batch size."""
+    """Write rows with their features and scores; raises `ArtifactError` if they depend on the batch size."""
     scored = scorer.compute(rows)
     for size in _SMALL_BATCHES:
         parts = [scorer.compute(rows.slice(start, size)) for start in range(0, rows.num_rows, size)]
@@ -87,7 +87,7 @@ def read_golden(folder: pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
     try:
         with pa.OSFile(str(folder / FILE), "rb") as file:
             table = pa.ipc.open_file(file).read_all().combine_chunks()
-        # By place: a raw column may have any name.
+        # By number: a raw column may have any name.
         *raw, features, score = (column.chunk(0) for column in table.columns)
         wanted = features.flatten().to_numpy().reshape(len(features), -1)
         scores = score.to_numpy()
@@ -103,7 +103,7 @@ def read_golden(folder: pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
 def replay_golden(scorer: Scorer, folder: str | pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
     """Score the golden rows again and return both; raises `ArtifactError` naming the first feature that differs.
 
-    It differs where any bit does. There must be as many rows as the manifest says, and at least `FEWEST`.
+    It differs if any bit does. There must be as many rows as the manifest says, and at least `FEWEST`.
     """
     folder = pathlib.Path(folder)
     rows, wanted = read_golden(folder)
@@ -148,10 +148,10 @@ def _with_edges(
     schema: Schema,
     random: np.random.Generator,
 ) -> pa.RecordBatch:
-    """Draw rows and put into them edges, (place of the column, value), from the first row on and round again."""
+    """Draw rows and put into them edges, (number of the column, value), from the first row on and round again."""
     columns = [one.draw(rows, random) for one in values]
-    for number, (place, edge) in enumerate(edges):
-        columns[place][number % rows] = edge
+    for number, (column, edge) in enumerate(edges):
+        columns[column][number % rows] = edge
     return _batch(columns, schema)
 
 

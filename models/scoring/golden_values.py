@@ -55,7 +55,7 @@ class GoldenValues:
         """Return values over the whole of what was seen, in random order, some missing."""
         values = self.like_the_data(rows)
         gone = random.random(rows) < self.missing
-        return [None if gone[at] else values[place] for at, place in enumerate(random.permutation(rows).tolist())]
+        return [None if gone[at] else values[drawn] for at, drawn in enumerate(random.permutation(rows).tolist())]
 
 
 def _float32(value: float) -> float:
@@ -114,7 +114,7 @@ def _ends(column: Column) -> tuple[float, float]:
 
 
 def _recent(column: Column, milliseconds: int) -> tuple[float, float]:
-    """Return times of this century, in the column's unit, or its own limits where these lie elsewhere."""
+    """Return times of this century, in the column's unit, or its own limits if these are elsewhere."""
     least, most = (time / milliseconds for time in _TIMES)
     lowest, highest = _ends(column)
     if least > highest or most < lowest:

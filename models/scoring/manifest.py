@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from models.spec import FAMILIES
 from schemas.errors import ArtifactError
 
 _KINDS = ("int", "float")
+_LONGEST = 40  # letters of a text that is shown
 _METRICS = ("auc", "average_precision", "log_loss")
 
 
@@ -32,13 +34,17 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
 
 def _said(value: Any) -> str:
     """Return what a value is, for people."""
-    if type(value) in (int, float):
+    if type(value) in (int, float) or (isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST):
         return repr(value)
     return "null" if value is None else f"a {type(value).__name__}"
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_family(value: Any) -> bool:
+    return _is_text(value) and value in FAMILIES
 
 
 def _is_number(value: Any) -> bool:
@@ -77,7 +83,7 @@ _TEXT = _is_text, "text"
 _FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "use_case": _TEXT,
     "task": _TEXT,
-    "family": _TEXT,
+    "family": (_is_family, f"one of {', '.join(FAMILIES)}"),
     "threshold": (_is_share, "a number from 0 to 1"),
     "feature_names": (_are_names, "a list of names"),
     "feature_kinds": (_are_kinds, f"a list of {' and '.join(_KINDS)}"),

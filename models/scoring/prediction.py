@@ -30,7 +30,7 @@ class PredictionEncoder:
 
     Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
     in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
-    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, where the
+    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, if the
     schema has an event time), `features` on request, and `contributions` in the predictions that `explanation` chooses.
     No clock reading.
     """
@@ -56,6 +56,8 @@ class PredictionEncoder:
         variant: str = CHAMPION,
     ) -> list[bytes]:
         """Return one UTF-8 JSON object per row; `ids` are like `topic/partition/offset`. All have as many rows.
+
+        `scores` are float32 [rows], `features` float32 [rows, features].
 
         Raises for the whole batch what is wrong with one row, as `columns` does.
 
@@ -91,7 +93,7 @@ class PredictionEncoder:
     ) -> pa.RecordBatch:
         """Return the same fields as typed columns, for files of columns: also `features.<name>` and `ids.<name>`.
 
-        `contributions` is JSON, null where a row has none.
+        Takes what `encode` takes. `contributions` is JSON, null where a row has none.
         """
         _check_lengths(batch, scores, features, ids)
         rows = batch.num_rows
@@ -103,8 +105,8 @@ class PredictionEncoder:
         columns["variant"] = pa.array([variant] * rows, pa.string())
         if self._event_time is not None:
             (columns["event_time"],) = self._event_times(batch)
-        for place, name in enumerate(self._feature_names):
-            columns[_FEATURES + name] = pa.array(np.ascontiguousarray(features[:, place]))
+        for index, name in enumerate(self._feature_names):
+            columns[_FEATURES + name] = pa.array(np.ascontiguousarray(features[:, index]))
         if self._explanation is not None:
             explained = self._explained(scores, features, ids)
             columns["contributions"] = pa.array([explained.get(row) for row in range(rows)], pa.string())
@@ -118,13 +120,13 @@ class PredictionEncoder:
         return self._row_by_row(self.encode, scored)
 
     def column_rows(self, *scored: Any) -> tuple[list[pa.RecordBatch], np.ndarray, list[Rejection]]:
-        """Return as columns what can be, in one or more batches; otherwise what `encode_rows` takes and returns."""
+        """Return as columns what can be, in one or more batches; otherwise as `encode_rows`, kept rows int64."""
         return self._row_by_row(lambda *part: [self.columns(*part)], scored)
 
     def _row_by_row(
         self, encode: Callable[..., list], scored: Sequence[Any]
     ) -> tuple[list, np.ndarray, list[Rejection]]:
-        """Encode a batch (the batch, scores, features, ids, maybe the variant); where it fails, halve it."""
+        """Encode a batch (the batch, scores, features, ids, maybe the variant); if it fails, halve it."""
         _check_lengths(*scored[:4])
         try:
             return encode(*scored), np.arange(len(scored[1])), []
@@ -223,7 +225,7 @@ def _in_columns(arrays: Sequence[pa.Array]) -> list[list[str]]:
 
 
 def _numbers(values: pa.Array) -> pa.Array:
-    """Return numbers as JSON text, `null` where missing or not finite."""
+    """Return numbers as JSON text, `null` if missing or not finite."""
     if not pa.types.is_floating(values.type):
         texts = values.cast(pa.string())
         return texts.fill_null("null") if texts.null_count else texts

@@ -2,37 +2,30 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from models.families import xgb
+from models.families.family import Model, family_of
 from models.scoring.causes import Causes
 from models.scoring.manifest import check_manifest
 from schemas import roles
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError, OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import SERVING, Schema
 from transforms.graph.finite import infinite_rows, kept_rows
 from transforms.graph.graph import TransformGraph, graph_fingerprint
 
-KIND = "bundle"
-
 _NO_ROWS = np.empty(0, np.int64)
 _NO_GRAPHS: Mapping[str, TransformGraph] = {}
 
-Lap = Callable[[str], None]  # told the name of a stage when it ends: `transform`, `score`
-
-
-def unheard(stage: str) -> None:
-    """Nobody asks how long a stage took."""
-
 
 class RowsDiffer(OnegraphError):
-    """Graph or model gave another number of rows than it got: which score is whose is unknown, so nobody goes on."""
+    """Graph or model gave another number of rows than it got, so which score is whose is unknown; scoring stops."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Scored:
 class Scorer:
     """One loaded bundle. Safe to call from several threads; never changes, a new bundle is a new Scorer."""
 
-    def __init__(self, opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel):
+    def __init__(self, opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: Model):
         self.path = opened.path
         self.manifest = opened.manifest
         self.bundle_id = artifact.content_id(opened.manifest)
@@ -65,9 +58,9 @@ class Scorer:
         """Load a bundle directory; `verify` compares every byte with the manifest first.
 
         A graph that is in `graphs`, loaded ones by fingerprint, is taken from there: it holds most of the loading.
-        Raises `ArtifactError` where the bundle is incomplete, altered, or its parts do not belong together.
+        Raises `ArtifactError` if the bundle is incomplete, altered, or its parts do not belong together.
         """
-        opened = artifact.open_artifact(path, KIND)
+        opened = artifact.open_artifact(path, ArtifactKind.BUNDLE)
         if verify:
             opened.verify()
         return cls.of_parts(opened.path, opened.manifest, graphs)
@@ -81,13 +74,10 @@ class Scorer:
         Raises as `load` does, and for a manifest that does not say what is used of it.
         """
         check_manifest(manifest, str(path))
-        opened = artifact.Artifact(path, manifest)
-        schema = Schema.load(path / "schema.pbtxt")
-        graph = graphs.get(graph_fingerprint(path / "graph")) if graphs else None
-        graph = graph or TransformGraph.load(path / "graph")
-        model = xgb.XGBoostModel.load(path / "model")
-        _check_parts(opened, schema, graph, model)
-        return cls(opened, schema.environment(SERVING), graph, model)
+        schema = _loaded_schema(path, manifest)
+        graph = _loaded_graph(path, manifest, schema, graphs)
+        model = _loaded_model(path, manifest)
+        return cls(artifact.Artifact(path, manifest), schema, graph, model)
 
     def score(self, batch: pa.RecordBatch) -> Scored:
         """Score a raw batch in one call of graph and model; every row or an exception.
@@ -107,7 +97,7 @@ class Scorer:
         features = self._features(batch)
         return Scored(features, self._scores(features))
 
-    def score_rows(self, batch: pa.RecordBatch, lap: Lap = unheard) -> tuple[Scored, np.ndarray, list[Rejection]]:
+    def score_rows(self, batch: pa.RecordBatch) -> tuple[Scored, np.ndarray, list[Rejection]]:
         """Score what can be scored: return it, the indices of its rows (int64), and a rejection per other row.
 
         A batch that fails is halved until the bad rows stand alone (`SCORE_FAILED`); an infinite feature is
@@ -115,12 +105,10 @@ class Scorer:
         size, such as a missing column, is raised, and so is another number of rows out than in (`RowsDiffer`).
         """
         features, rows, failed = self.feature_rows(batch)
-        lap("transform")
         scored, kept, refused = self.score_features(features)
-        lap("score")
         if not failed and not refused:
             return scored, rows, []
-        rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
+        rejections = failed + [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in refused]
         return scored, rows[kept], sorted(rejections, key=lambda rejection: rejection.row)
 
     def feature_rows(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[Rejection]]:
@@ -141,12 +129,12 @@ class Scorer:
         rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         if infinite := infinite_rows(features, self.feature_names):
             kept = kept_rows(len(rows), infinite)
-            rejections += [dataclasses.replace(one, row=int(rows[one.row])) for one in infinite]
+            rejections += [dataclasses.replace(rejection, row=int(rows[rejection.row])) for rejection in infinite]
             features, rows = features[kept], rows[kept]
         return features, rows, rejections
 
     def score_features(self, features: np.ndarray) -> tuple[Scored, np.ndarray, list[Rejection]]:
-        """Score what can be scored of rows of features; returns what `score_rows` does."""
+        """Score what can be scored of features, float32 [rows, features]; returns what `score_rows` does."""
         scores, rows, failed = halved(
             len(features),
             lambda start, end: self._scores(features[start:end]),
@@ -180,7 +168,7 @@ class Scorer:
 def halved(
     rows: int, call: Callable[[int, int], np.ndarray], tell: Callable[[Exception], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Call for all rows at once; where that fails, halve until the bad rows stand alone; tell why of each.
+    """Call for all rows at once; if that fails, halve until the bad rows stand alone; tell why of each.
 
     Returns what the calls gave, the rows that it is of and the rows that failed (int64).
     """
@@ -208,25 +196,47 @@ def halved(
     return whole, np.concatenate(kept), np.array(failed, np.int64)
 
 
-def _check_parts(opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: xgb.XGBoostModel) -> None:
-    """Graph, model and schema change together or not at all; times can be read."""
-    manifest, path = opened.manifest, opened.path
-    roles.event_time(schema.environment(SERVING).columns, str(path / "schema.pbtxt"))
+def _loaded_schema(path: pathlib.Path, manifest: Mapping[str, Any]) -> Schema:
+    """Return the schema of the raw batches; its times can be read, and it is the one that the manifest names."""
+    schema = Schema.load(path / "schema.pbtxt")
+    serving = schema.environment(SERVING)
+    roles.event_time(serving.columns, str(path / "schema.pbtxt"))
     if schema.fingerprint != manifest["schema_fingerprint"]:
         raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
-    if graph.schema.fingerprint != schema.environment(SERVING).fingerprint:
+    return serving
+
+
+def _loaded_graph(
+    path: pathlib.Path, manifest: Mapping[str, Any], schema: Schema, graphs: Mapping[str, TransformGraph]
+) -> TransformGraph:
+    """Return the graph that the manifest names, from `graphs` if it is there; it was built for the schema."""
+    graph = graphs.get(graph_fingerprint(path / "graph")) if graphs else None
+    graph = graph or TransformGraph.load(path / "graph")
+    if graph.schema.fingerprint != schema.fingerprint:
         raise ArtifactError(
             f"{path / 'graph'}: built for another schema than {path / 'schema.pbtxt'}; build, train and release again"
         )
     if graph.fingerprint != manifest["graph_fingerprint"]:
         raise ArtifactError(f"{path / 'graph'}: not the graph that the manifest names; release again")
     wanted = manifest["feature_names"]
-    for part, names, known in (
-        ("graph", graph.feature_names, tuple(wanted)),
-        ("model", model.feature_names, xgb.names_in_model(wanted)),
-    ):
-        if names != known:
-            raise ArtifactError(
-                f"{path / part}: its features are {', '.join(names)}; the manifest has "
-                f"{', '.join(wanted)}; train and release again"
-            )
+    _check_features(path / "graph", graph.feature_names, tuple(wanted), wanted)
+    return graph
+
+
+def _loaded_model(path: pathlib.Path, manifest: Mapping[str, Any]) -> Model:
+    """Return the model, which takes the features that the manifest names."""
+    family = family_of(manifest["family"])
+    model = family.load(path / "model")
+    wanted = manifest["feature_names"]
+    _check_features(path / "model", model.feature_names, family.names_in_model(wanted), wanted)
+    return model
+
+
+def _check_features(
+    path: pathlib.Path, names: Sequence[str], known_as: Sequence[str], manifest_names: Sequence[str]
+) -> None:
+    if names != known_as:
+        raise ArtifactError(
+            f"{path}: its features are {', '.join(names)}; the manifest has "
+            f"{', '.join(manifest_names)}; train and release again"
+        )

@@ -1,4 +1,4 @@
-"""Labels: what a use case's `label` may give, one number per row, and what is said where it gives something else.
+"""Labels: what a use case's `label` may give, one number per row, and what is said if it gives something else.
 
 A binary label is 0 or 1; NaN says that a row has none. No value is quoted: values are counted by kind.
 """
@@ -15,13 +15,13 @@ from schemas.errors import InputError
 
 _NUMBERS = "fiub"
 _NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
-WANTED = "0, 1 or, where a row has no label, NaN"
+WANTED = "0, 1 or, if a row has no label, NaN"
 
 
 def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
     """Return what `label` gives for a raw batch, float32 [rows]; its values are not checked here.
 
-    Raises `InputError`, naming file and line, where it fails or gives anything but one number per row.
+    Raises `InputError`, naming file and line, if it fails or gives anything but one number per row.
     """
     where = f"transforms/{use_case.name}.py"
     try:
@@ -47,7 +47,7 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
 
 
 def wrong(label: np.ndarray) -> np.ndarray:
-    """Return which labels are neither 0 nor 1 nor NaN (bool).
+    """Return which labels (float32 [rows]) are neither 0 nor 1 nor NaN: bool [rows].
 
     >>> wrong(np.array([0, 1, 2, 0.5, np.nan], np.float32)).tolist()
     [False, False, True, True, False]
@@ -56,7 +56,7 @@ def wrong(label: np.ndarray) -> np.ndarray:
 
 
 def kinds_of(label: np.ndarray) -> collections.Counter[str]:
-    """Count wrong labels by kind.
+    """Count wrong labels (float32 [rows]) by kind.
 
     >>> dict(kinds_of(np.array([2, -1, 0.5, np.inf], np.float32)))
     {'whole numbers': 2, 'fractions': 1, 'infinite': 1}
@@ -83,7 +83,13 @@ def in_words(kinds: Mapping[str, int]) -> str:
 
 
 def check_split(label: np.ndarray, split: str) -> None:
-    """Raise `InputError` for a split, made before builds refused such labels, whose label is not 0 or 1."""
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) that is not of 0 and 1, both of them.
+
+    Builds refuse other values today; a training set of before may have them.
+    """
     bad = wrong(label) | np.isnan(label)
     if bad.any():
         raise InputError(f"{split} split: its label has {in_words(kinds_of(label[bad]))}; mend label() and build again")
+    if not (label == 0).any() or not (label == 1).any():
+        only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
+        raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")

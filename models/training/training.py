@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import xgboost
 
-from models.families import xgb
+from models.families.family import Split, family_of
 from models.spec import Gate, ModelSpec
+from models.training import labels
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import InputError
 
 _log = logging.getLogger(__name__)
 
-KIND = "candidate"
-MODEL = "model"
+MODEL_FOLDER = "model"
 
 
 def train_candidate(
@@ -36,16 +36,17 @@ def train_candidate(
     """Train on the `train` split, stop early on `eval`, write a candidate at `output`.
 
     The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
-    reading is in it, so the same training set and spec give the same bytes. Raises `InputError` where the training
-    set is another use case's or its label has one class.
+    reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
+    another use case's, or if its label has one class in a split.
     """
-    check(use_case, training_set)
+    check_fits(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
-    train_split = training_set.load("train")
-    _tell_missing(training_set, train_split.features)
-    trained = xgb.train(spec, training_set.feature_names, train_split, training_set.load("eval"))
-    path = artifact.create(output, KIND)
-    xgb.save(trained.booster, path / MODEL)
+    train_split = _labelled(training_set, "train")
+    _warn_of_missing(training_set, train_split.features)
+    family = family_of(spec.family)
+    trained = family.train(spec, training_set.feature_names, train_split, _labelled(training_set, "eval"))
+    path = artifact.create(output, ArtifactKind.CANDIDATE)
+    trained.save(path / MODEL_FOLDER)
     shutil.copytree(training_set.graph, path / "graph")
     shutil.copy(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
     (path / "statistics").mkdir()
@@ -63,24 +64,30 @@ def train_candidate(
         "graph_fingerprint": training_set.manifest["graph_fingerprint"],
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
-        "versions": {"xgboost": xgboost.__version__},
+        "versions": family.versions(),
     }
-    return artifact.complete(path, KIND, facts)
+    return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
 
 
-def _tell_missing(training_set: TrainingSet, features: np.ndarray) -> None:
+def _labelled(training_set: TrainingSet, split: str) -> Split:
+    loaded = training_set.load(split)
+    labels.check_split(loaded.label, split)
+    return loaded
+
+
+def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
     """Warn of features that no row has: one infinite value is enough for an analyzer to make NaN of all."""
-    for place in np.flatnonzero(np.isnan(features).all(axis=0)).tolist():
+    for column in np.flatnonzero(np.isnan(features).all(axis=0)).tolist():
         _log.warning(
             "%s: feature %r is missing in every row of split train; does a division in preprocessing_fn give infinity "
             "before it is scaled?",
             training_set.path,
-            training_set.feature_names[place],
+            training_set.feature_names[column],
         )
 
 
-def check(use_case: UseCase, training_set: TrainingSet) -> None:
-    """Raise `InputError` where a training set is not this use case's."""
+def check_fits(use_case: UseCase, training_set: TrainingSet) -> None:
+    """Raise `InputError` if a training set is not this use case's."""
     found = training_set.manifest["use_case"]
     if found != use_case.name:
         raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {use_case.name!r}")

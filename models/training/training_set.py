@@ -1,31 +1,22 @@
 """Read a training set: its manifest, and a split as matrices."""
 
-import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from models.families.family import Split
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import SERVING, Schema
 from transforms.examples.examples import TEXTS, ExampleDecoder, stored_name
 from transforms.examples.tfrecord import read_shard
 from transforms.graph.finite import infinite_rows
 
-KIND = "training_set"
 # 1 knew no names of its own in examples (`examples.stored_name`); sets of before have no number at all.
 FORMAT = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Features float32 [rows, features], label float32 [rows], and the slices: strings, null where missing."""
-
-    features: np.ndarray
-    label: np.ndarray
-    slices: Mapping[str, pa.DictionaryArray]
 
 
 class TrainingSet:
@@ -42,11 +33,12 @@ class TrainingSet:
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "TrainingSet":
-        """Open a directory; raises `ArtifactError` where it is no completed training set."""
-        return cls(artifact.open_artifact(path, KIND))
+        """Open a directory; raises `ArtifactError` if it is no completed training set."""
+        return cls(artifact.open_artifact(path, ArtifactKind.TRAINING_SET))
 
     @property
     def graph(self) -> pathlib.Path:
+        """The directory of the graph that made the features."""
         return self.path / "graph"
 
     @property
@@ -56,6 +48,7 @@ class TrainingSet:
 
     @property
     def fingerprint(self) -> str:
+        """The sha256 of what the training set holds; candidates and bundles name it."""
         return self.manifest["fingerprint"]
 
     def load(self, split: str) -> Split:

@@ -1,0 +1,1 @@
+"""Champion, challengers, shadows: who decides on which keys. Imports: schemas."""

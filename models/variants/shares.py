@@ -1,7 +1,7 @@
-"""Shares of keys: a key's place in a line of a million, and who has which parts of the line.
+"""Shares of keys: a key's place in a line of a million, and which owner has which parts of the line.
 
 A share is a number of millionths, and an owner keeps its parts of the line when another's share changes: a key moves
-only where its own owner gives a part away or takes one.
+only if its own owner gives a part away or takes one.
 """
 
 from bisect import bisect_right
@@ -10,12 +10,12 @@ from hashlib import blake2b
 
 MILLION = 1_000_000
 
-Part = tuple[int, int]
-"""From and up to, in millionths; the end is not in it."""
+Interval = tuple[int, int]
+"""A part of the line: from and up to, in millionths; the end is not in it."""
 
 
 class Line:
-    """The line called `name`, 0 to a million, and whose every place is.
+    """The line called `name`, 0 to a million, and the owner of every place on it.
 
     A key's place is the first 8 bytes of BLAKE2b (digest of 8 bytes) over name, a zero byte and key, read as a
     big-endian number, times a million, divided by 2^64, rounded down. Lines of two names have nothing to do with one
@@ -26,7 +26,7 @@ class Line:
     ([49602, 134001, 49602], [1, 0, 1])
     """
 
-    def __init__(self, name: str, parts_by_owner: Sequence[Sequence[Part]] = ()):
+    def __init__(self, name: str, parts_by_owner: Sequence[Sequence[Interval]] = ()):
         self._start = blake2b(name.encode() + b"\0", digest_size=8)
         self._edges: list[bytes] = []
         self._owners = [0]
@@ -47,7 +47,7 @@ class Line:
         return [int.from_bytes(digest) * MILLION >> 64 for digest in self._digests(keys)]
 
     def owners(self, keys: Iterable[bytes]) -> list[int]:
-        """Return whose every key is."""
+        """Return the owner of every key."""
         edges, owners = self._edges, self._owners
         return [owners[bisect_right(edges, digest)] for digest in self._digests(keys)]
 
@@ -68,22 +68,22 @@ def coordinates(topic: str, partition: int, offset: int) -> bytes:
     return f"{topic}/{partition}/{offset}".encode()
 
 
-def size(parts: Iterable[Part]) -> int:
+def size(parts: Iterable[Interval]) -> int:
     """Return how many millionths the parts are together."""
     return sum(end - start for start, end in parts)
 
 
-def resized(parts: Sequence[Part], wanted: int, taken: Iterable[Part]) -> tuple[Part, ...]:
+def resized(parts: Sequence[Interval], wanted: int, taken: Iterable[Interval]) -> tuple[Interval, ...]:
     """Return an owner's parts grown or cut to `wanted` millionths, growing where no part of `taken` is.
 
-    Raises `ValueError` where there is not so much left.
+    Raises `ValueError` if there is not so much left.
 
     >>> resized([(0, 100)], 250, taken=[(100, 200)])
     ((0, 100), (200, 350))
     >>> resized([(0, 100), (200, 350)], 120, taken=[])
     ((0, 100), (200, 220))
     """
-    kept: list[Part] = []
+    kept: list[Interval] = []
     for start, end in sorted(parts):
         end = min(end, start + wanted - size(kept))
         if end > start:
@@ -103,8 +103,8 @@ def _first_digest(place: int) -> bytes:
     return (-(-(place << 64) // MILLION)).to_bytes(8)
 
 
-def _joined(parts: Iterable[Part]) -> tuple[Part, ...]:
-    joined: list[Part] = []
+def _joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
+    joined: list[Interval] = []
     for start, end in sorted(parts):
         if joined and joined[-1][1] == start:
             joined[-1] = (joined[-1][0], end)

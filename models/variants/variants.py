@@ -1,7 +1,7 @@
 """Variants: the bundles that serve together, and which of them decides on a key.
 
 The champion decides on every key that is no challenger's. A challenger has parts of the line of keys
-(`shares.py`) as large as its weight; where one weight changes, keys move between that challenger and the
+(`shares.py`) as large as its weight; if one weight changes, keys move between that challenger and the
 champion and nowhere else. Shadows score everything and decide nothing.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.variants import shares
-from models.variants.shares import MILLION, Part
+from models.variants.shares import MILLION, Interval
 from schemas.errors import InputError
 
 CHAMPION, CHALLENGER, SHADOW = ROLES = ("champion", "challenger", "shadow")
@@ -30,7 +30,7 @@ class Challenger:
     """A bundle and the parts of the line of keys that are its own, in millionths."""
 
     bundle: str
-    parts: tuple[Part, ...]
+    parts: tuple[Interval, ...]
 
     @property
     def weight(self) -> float:
@@ -76,7 +76,7 @@ class Variants:
         return (self.champion, *(challenger.bundle for challenger in self.challengers), *self.shadows)
 
     def role(self, bundle: str) -> str:
-        """Return what a bundle is here; raises `InputError` where it does not serve."""
+        """Return what a bundle is here; raises `InputError` if it does not serve."""
         if bundle == self.champion:
             return CHAMPION
         if bundle in self.shadows:
@@ -98,14 +98,14 @@ class Variants:
         return self.with_champion(bundle) if role == CHAMPION else self.with_shadow(bundle)
 
     def with_champion(self, bundle: str) -> "Variants":
-        """Let this bundle be champion in the present one's place; whatever else it was, it is no longer."""
-        others = tuple(one for one in self.challengers if one.bundle != bundle)
-        shadows = tuple(one for one in self.shadows if one != bundle)
+        """Let this bundle be champion instead of the present one; whatever else it was, it is no longer."""
+        others = tuple(challenger for challenger in self.challengers if challenger.bundle != bundle)
+        shadows = tuple(shadow for shadow in self.shadows if shadow != bundle)
         return dataclasses.replace(self, champion=bundle, challengers=others, shadows=shadows)
 
     def with_challenger(self, bundle: str, weight: float) -> "Variants":
         """Give a bundle, which may be a shadow so far, this share of the champion's keys."""
-        shadows = tuple(one for one in self.shadows if one != bundle)
+        shadows = tuple(shadow for shadow in self.shadows if shadow != bundle)
         added = (*self.challengers, Challenger(bundle, ()))
         return dataclasses.replace(self, challengers=added, shadows=shadows).with_weight(bundle, weight)
 
@@ -120,13 +120,16 @@ class Variants:
         wanted = round(weight * MILLION) if 0 < weight <= 1 else 0  # not a number is not between them either
         if not wanted:
             raise InputError(f"weight is {weight}, wanted a share of keys of at least 0.000001 and at most 1")
-        taken = [part for one in self.challengers if one.bundle != bundle for part in one.parts]
+        others = [challenger for challenger in self.challengers if challenger.bundle != bundle]
+        taken = [part for challenger in others for part in challenger.parts]
         if shares.size(taken) + wanted > MILLION:
             left = (MILLION - shares.size(taken)) / MILLION
             raise InputError(f"weight is {weight}, the other challengers leave {left:g}; lower theirs first")
         resized = [
-            Challenger(bundle, shares.resized(one.parts, wanted, taken)) if one.bundle == bundle else one
-            for one in self.challengers
+            challenger
+            if challenger.bundle != bundle
+            else Challenger(bundle, shares.resized(challenger.parts, wanted, taken))
+            for challenger in self.challengers
         ]
         return dataclasses.replace(self, challengers=tuple(resized))
 
@@ -148,7 +151,10 @@ class Variants:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the pointer's file says of it."""
-        challengers = [{"bundle": one.bundle, "weight": one.weight, "parts": one.parts} for one in self.challengers]
+        challengers = [
+            {"bundle": challenger.bundle, "weight": challenger.weight, "parts": challenger.parts}
+            for challenger in self.challengers
+        ]
         described = {"champion": self.champion, "challengers": challengers}
         return {**described, "shadows": self.shadows, "experiment": self.experiment}
 
@@ -163,13 +169,13 @@ class Variants:
         if 1 + len(listed) + len(shadowing) > MOST:  # before anything is done for each of them
             raise InputError(f"more than {MOST} bundles, the most that may serve together; remove some")
         found = cls(_bundle(value["champion"]), experiment=_text(value.get("experiment", "")))
-        with_parts = [Challenger(_bundle(one["bundle"]), _parts(one["parts"])) for one in listed if "parts" in one]
+        with_parts = [Challenger(_bundle(said["bundle"]), _parts(said["parts"])) for said in listed if "parts" in said]
         found = dataclasses.replace(found, challengers=tuple(with_parts))
-        for one in listed:
-            if "parts" not in one:
-                found = found.with_challenger(_bundle(one["bundle"]), _weight(one["weight"]))
-        order = [one["bundle"] for one in listed]
-        challengers = tuple(sorted(found.challengers, key=lambda one: order.index(one.bundle)))
+        for said in listed:
+            if "parts" not in said:
+                found = found.with_challenger(_bundle(said["bundle"]), _weight(said["weight"]))
+        order = [said["bundle"] for said in listed]
+        challengers = tuple(sorted(found.challengers, key=lambda challenger: order.index(challenger.bundle)))
         shadows = tuple(_bundle(bundle) for bundle in shadowing)
         return dataclasses.replace(found, challengers=challengers, shadows=shadows)
 
@@ -193,7 +199,7 @@ def _weight(value: Any) -> float:
     return value
 
 
-def _parts(value: Iterable[Any]) -> tuple[Part, ...]:
+def _parts(value: Iterable[Any]) -> tuple[Interval, ...]:
     parts = tuple((start, end) for start, end in value)
     if not parts or any(type(edge) is not int for part in parts for edge in part):
         raise TypeError

@@ -1,0 +1,1 @@
+"""Directories that are written once: manifest, marker, signatures. Imports: schemas."""

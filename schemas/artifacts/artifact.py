@@ -6,6 +6,7 @@ be added at any time after: their file is the only one that the manifest does no
 """
 
 import dataclasses
+import enum
 import hashlib
 import json
 import os
@@ -35,8 +36,18 @@ _DEEPEST = 32  # folders in one another
 _BLOCK = 1024 * 1024
 
 
-def _nothing() -> None:
-    """Whoever asked still wants to know."""
+class ArtifactKind(enum.StrEnum):
+    """What an artifact may be, as its manifest has it."""
+
+    TRAINING_SET = "training_set"
+    CANDIDATE = "candidate"
+    EVALUATION = "evaluation"
+    BUNDLE = "bundle"
+    PREDICTIONS = "predictions"
+
+
+def _always_wanted() -> None:
+    """Let a comparison of files go on to its end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Artifact:
     path: pathlib.Path
     manifest: Mapping[str, Any]
 
-    def verify(self, still_wanted: Callable[[], object] = _nothing) -> None:
+    def verify(self, still_wanted: Callable[[], object] = _always_wanted) -> None:
         """Compare every file with the manifest; raises `ArtifactError` for the first missing, extra or altered one.
 
         `still_wanted` is called before every file and block, so that what it raises ends this.
@@ -64,14 +75,14 @@ class Artifact:
 
 
 def create(path: str | pathlib.Path, kind: str) -> pathlib.Path:
-    """Make the directory of a new artifact; raises `ArtifactError` where a completed one or any file already is."""
+    """Make the directory of a new artifact; raises `ArtifactError` if a completed one or any file already is."""
     path = check_free(path, kind)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def check_free(path: str | pathlib.Path, kind: str) -> pathlib.Path:
-    """Raise `ArtifactError` where `create` would; make nothing."""
+    """Raise `ArtifactError` if `create` would; make nothing."""
     path = pathlib.Path(path)
     if path.exists() and not path.is_dir():
         raise ArtifactError(f"{path}: a file, wanted a directory for the new {kind}; choose another name")
@@ -190,7 +201,7 @@ def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) ->
 
 
 def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Signer, ...]:
-    """Return who signed an artifact, nobody where it is not signed; those who are `trusted` have names.
+    """Return who signed an artifact, nobody if it is not signed; those who are `trusted` have names.
 
     Raises `ArtifactError` for a signature that does not fit the manifest.
     """
@@ -198,7 +209,7 @@ def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Sig
 
 
 def signatures_of(path: pathlib.Path) -> bytes:
-    """Return the content of an artifact's file of signatures, empty where it has none."""
+    """Return the content of an artifact's file of signatures, empty if it has none."""
     if (path / SIGNATURES).is_symlink():
         raise ArtifactError(f"{path / SIGNATURES}: no plain file; remove it and sign again")
     try:
@@ -247,7 +258,7 @@ def _is(path: pathlib.Path, entry: Mapping[str, Any], still_wanted: Callable[[],
         return os.fstat(file.fileno()).st_size == entry["size"] and _sha256(file, still_wanted) == entry["sha256"]
 
 
-def _sha256(file: BufferedReader, still_wanted: Callable[[], object] = _nothing) -> str:
+def _sha256(file: BufferedReader, still_wanted: Callable[[], object] = _always_wanted) -> str:
     still_wanted()
     digest = hashlib.sha256()
     while block := file.read(_BLOCK):

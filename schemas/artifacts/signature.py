@@ -1,8 +1,9 @@
-"""Signatures: who stands for an artifact. Ed25519, over the bytes of its manifest, which has the sha256 of every file.
+"""Signatures: whose keys vouch for an artifact.
 
-They lie beside the manifest in a file of their own that is no part of the content, so signing changes no id. Each is
-one line: `ed25519`, the public key and the signature, both in base64. A key's fingerprint is the sha256 of its DER
-form, what `openssl pkey -pubin -outform DER | sha256sum` prints.
+They are Ed25519, over the bytes of the manifest, which has the sha256 of every file. They are beside the manifest in a
+file of their own that is no part of the content, so signing changes no id. Each is one line: `ed25519`, the public key
+and the signature, both in base64. A key's fingerprint is the sha256 of its DER form, what `openssl pkey -pubin -outform
+DER | sha256sum` prints.
 """
 
 import base64
@@ -56,7 +57,7 @@ def with_signature(signatures: bytes, manifest: bytes, key: Ed25519PrivateKey) -
 
 @dataclasses.dataclass(frozen=True)
 class Signer:
-    """A key that signed, by its fingerprint; `name` is that of its file where it is a trusted one."""
+    """A key that signed, by its fingerprint; `name` is that of its file if it is a trusted one."""
 
     key: str
     name: str | None = None
@@ -90,22 +91,22 @@ class TrustedKeys:
     keys: tuple[tuple[str, bytes], ...]
 
     @classmethod
-    def of(cls, place: str | pathlib.Path | None) -> "TrustedKeys | None":
+    def of(cls, keys: str | pathlib.Path | None) -> "TrustedKeys | None":
         """Read a PEM file, or all `*.pem` of a folder; None for None.
 
-        Raises `InputError` for a place without keys, and for any key but a public Ed25519 key.
+        Raises `InputError` for a path without keys, and for any key but a public Ed25519 key.
         """
-        if place is None:
+        if keys is None:
             return None
-        path = pathlib.Path(place)
+        path = pathlib.Path(keys)
         files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
-        keys = tuple((file.name, key) for file in files for key in _public_keys(file))
-        if not keys:
-            raise InputError(f"{place}: no public key in it; wanted PEM files of those who may sign")
-        return cls(keys)
+        found = tuple((file.name, key) for file in files for key in _public_keys(file))
+        if not found:
+            raise InputError(f"{keys}: no public key in it; wanted PEM files of those who may sign")
+        return cls(found)
 
     def check(self, signatures: bytes, manifest: bytes, where: str) -> Signer:
-        """Return who of them signed a manifest; raises `ArtifactError` naming `where` where nobody did."""
+        """Return who of them signed a manifest; raises `ArtifactError` naming `where` if none did."""
         names = {raw: name for name, raw in self.keys}
         wanted = f"wanted a signature by one of {', '.join(sorted(set(names.values())))}"
         if not signatures:

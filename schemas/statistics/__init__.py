@@ -1,0 +1,1 @@
+"""What a training set's values are like: statistics per column, quantiles, anomalies. Imports: schemas."""

@@ -22,7 +22,7 @@ class Quantiles:
         self._skips: list[int] = []
 
     def add(self, values: np.ndarray) -> None:
-        """Take in finite numbers."""
+        """Take in finite numbers, [rows] of any type."""
         self._push(0, np.asarray(values, np.float64))
 
     def merge(self, other: "Quantiles") -> None:
@@ -31,7 +31,7 @@ class Quantiles:
             self._push(level, values)
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return sampled values, sorted, and how many rows each stands for."""
+        """Return sampled values, sorted, and how many rows each stands for: float64 [samples] both."""
         if not self._levels:
             return np.empty(0), np.empty(0)
         values = np.concatenate(self._levels)
@@ -40,11 +40,11 @@ class Quantiles:
         return values[order], weights[order]
 
     def at(self, ranks: list[float] | np.ndarray) -> np.ndarray:
-        """Return the values below which these shares of the rows lie; there must be rows."""
+        """Return the values, float64 [ranks], below which these shares of the rows are; there must be rows."""
         values, weights = self.samples()
         ends = np.cumsum(weights)
-        places = np.searchsorted(ends, np.asarray(ranks) * ends[-1], side="left")
-        return values[np.minimum(places, len(values) - 1)]
+        indices = np.searchsorted(ends, np.asarray(ranks) * ends[-1], side="left")
+        return values[np.minimum(indices, len(values) - 1)]
 
     def _push(self, level: int, values: np.ndarray) -> None:
         while len(self._levels) <= level:

@@ -12,9 +12,7 @@ from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 from tests.support.kafka_records import commit, committed, end_of, put
-from tests.support.secure_broker import secure_broker
 
 READ, WRITE, DESCRIBE = ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE
 SETTINGS = ACLOperation.DESCRIBE_CONFIGS
@@ -27,11 +25,10 @@ NEEDED = {
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory):
-    with secure_broker(tmp_path_factory.mktemp("access"), [free_port() for _ in range(5)]) as there:
-        topics.create(there.plain, [topics.Topic(name, 1, {}) for name in ("trips", "scores", "rejected")])
-        put(there.plain, "trips", 0, [b"event"])
-        yield there
+def secure(secure):
+    topics.create(secure.plain, [topics.Topic(name, 1, {}) for name in ("trips", "scores", "rejected")])
+    put(secure.plain, "trips", 0, [b"event"])
+    return secure
 
 
 @pytest.fixture

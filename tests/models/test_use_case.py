@@ -47,6 +47,29 @@ def test_folder_does_not_shadow_ours(folder, taxi):
     assert use_case.find("taxi").label is taxi.label
 
 
+ROOMS = ("graph", "split", "metrics", "registry", "statistics", "families", "decode", "scorer", "spec")
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_in_a_folder_of_ones_own_it_may_be_called_as_anything_of_ours(folder, name):
+    for layer, suffix in (("schemas", "pbtxt"), ("transforms", "py"), ("models", "py")):
+        (folder / layer / f"mine.{suffix}").rename(folder / layer / f"{name}.{suffix}")
+    found = use_case.find(name, folder)
+    assert (found.name, found.model.seed, found.schema.names) == (name, 5, ("x",))
+    assert found.preprocessing_fn.__module__ == f"use_case_{name}_transforms"
+
+
+@pytest.mark.parametrize("name", ["graph", "registry", "statistics"])
+def test_ours_never_have_the_name_of_a_package(name):
+    for find in (use_case.find, use_case.find_schema):
+        with pytest.raises(
+            InputError, match=rf"use case '{name}': onegraph has a package \w+\.{name} of its own"
+        ) as raised:
+            find(name)
+        assert "\n" not in str(raised.value)
+        assert "--use-case-path" in str(raised.value)
+
+
 @pytest.mark.parametrize("missing", ["schemas/mine.pbtxt", "transforms/mine.py", "models/mine.py"])
 def test_missing_file_is_named(folder, missing):
     (folder / missing).unlink()

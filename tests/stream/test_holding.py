@@ -17,16 +17,17 @@ from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
 from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.holding import Patience
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import ReadSettings
 from beam_jobs.stream.write.writer import WriteOutcomes
-from chaos.proxy import Proxy
+from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 from tests.support.kafka_records import committed, end_of, put, read
 from tests.support.stream_jobs import stream_job
 
@@ -140,9 +141,13 @@ class EchoBatches(beam.DoFn):
     def process(self, events: EventBatch):
         def records(keep, headers):
             rows = [row for row, offset in enumerate(events.offsets) if keep(offset)]
-            columns = (events.partitions, events.timestamps_ms, events.keys, events.values)
-            made = [[column[row] for row in rows] for column in columns]
-            return Records(*made, [[] for _ in rows] if headers else None)
+            return Records(
+                [events.partitions[row] for row in rows],
+                [events.timestamps_ms[row] for row in rows],
+                [events.keys[row] for row in rows],
+                [events.values[row] for row in rows],
+                [[] for _ in rows] if headers else None,
+            )
 
         good, bad = records(lambda offset: offset % 3, False), records(lambda offset: not offset % 3, True)
         yield Outcome(events.topic, good, bad, events.next_offsets)
@@ -229,14 +234,14 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
     names = "trips", "predictions", "rejected"
     topics.create(servers, topics.for_scoring(*names, 2, topics.DEFAULT_MESSAGE_BYTES))
     stop, failed = process_wide.stop_signal("hold test"), []
-    job = stream_job(servers, name="hold test", hold_s=120.0)
+    known = stream_job(servers, name="hold test", hold_s=120.0)
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
-    read_events, write = ReadEvents(job, ReadSettings(read_budget_s=1.0)), WriteOutcomes(job)
+    read_events, write = ReadEvents(known, ReadSettings(read_budget_s=1.0)), WriteOutcomes(known)
     _ = steps | read_events | beam.ParDo(EchoBatches()).with_output_types(Outcome) | write
 
     def run():
         try:
-            runners.run_pipeline(steps)
+            run_pipeline(steps)
         except ServiceError as error:
             failed.append(error)
 
@@ -298,5 +303,5 @@ def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
     _ = steps | beam.Create([outcome], reshuffle=False) | beam.ParDo(TakeAway()).with_output_types(Outcome) | write
     begin = time.monotonic()
     with pytest.raises(ServiceError, match=r"is not acknowledged after 1\d s and the job was told to stop; nothing"):
-        runners.run_pipeline(steps)
+        run_pipeline(steps)
     assert time.monotonic() - begin < 60

@@ -64,7 +64,7 @@ def test_unseen_categories_and_unknown_fields_are_counted_without_their_values(s
 
 def batch_of(timestamps_ms):
     count = len(timestamps_ms)
-    empty = [None] * count
+    empty: list[bytes | None] = [None] * count
     return EventBatch("t", [0] * count, list(range(count)), timestamps_ms, empty, empty, [[]] * count, {0: count})
 
 

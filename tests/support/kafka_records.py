@@ -5,13 +5,16 @@ import time
 import kafka
 
 from beam_jobs.kafka.client import BATCH_BYTES
+from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.records import Record, Records
 from beam_jobs.kafka.topics.contents import read_topic
 
 
-def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None) -> None:
+def put(
+    servers: str | Connection, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None
+) -> None:
     """Send to one partition and wait."""
     count = len(values)
     records = Records([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
@@ -23,7 +26,7 @@ def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_
         producer.close()
 
 
-def read(servers: str, topic: str) -> list[Record]:
+def read(servers: str | Connection, topic: str) -> list[Record]:
     """Return all records that the topic has now, by partition, in order."""
     return read_topic(servers, topic)
 

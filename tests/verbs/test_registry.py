@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from beam_jobs.cli.command_line import main
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from schemas.artifacts import artifact
 from tests.support.signing_keys import make_key
 
@@ -158,7 +159,7 @@ def test_where_the_pointer_is_lost_the_verbs_go_by_the_history(registry, second_
     first = own.released().champion
     second = own.release(second_candidate, "me", "now", "", "challenger", 0.1).variants.newest("challenger")
     verb = ["registry", "--registry", str(own.path)]
-    lose(own.path / LIVE)
+    lose(own.path / LIVE_FILE)
     assert main([*verb, "list", "--json"]) == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)
@@ -170,9 +171,9 @@ def test_where_the_pointer_is_lost_the_verbs_go_by_the_history(registry, second_
     assert main([*verb, "weigh", second, "--weight", "0.5"]) == 0
     assert "stands for it" in capsys.readouterr().err
     assert (own.released().generation, own.released().variants.challengers[0].weight) == (3, 0.5)
-    lose(own.path / LIVE)
+    lose(own.path / LIVE_FILE)
     assert main([*verb, "promote", second]) == 0
-    lose(own.path / LIVE)
+    lose(own.path / LIVE_FILE)
     assert main(["rollback", "--registry", str(own.path)]) == 0
     assert (own.released().generation, own.released().champion) == (5, first)
     assert "Traceback" not in capsys.readouterr().err

@@ -13,12 +13,14 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from models.registry.registry import LIVE, Registry
+from beam_jobs.process.loopback import free_port
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.schema import SERVING
-from tests.conftest import free_port
 from tests.support.hostile_bundles import POINTERS, graph_that_never_ends, spoiled, threshold_of, trees_in_a_circle
 from tests.support.kafka_records import end_of, put, read
+from tests.support.present import present
 from tests.verbs.test_score_stream import MAIN, wait_until
 
 LATE_S = 5  # without a look that found a pointer
@@ -86,9 +88,9 @@ def job(broker, topics, own, jobs, taxi, trips, tmp_path):
 
 def write(own, text):
     (own.path / "next").write_text(text)
-    if (own.path / LIVE).is_dir():
-        (own.path / LIVE).rmdir()
-    os.replace(own.path / "next", own.path / LIVE)
+    if (own.path / LIVE_FILE).is_dir():
+        (own.path / LIVE_FILE).rmdir()
+    os.replace(own.path / "next", own.path / LIVE_FILE)
 
 
 @pytest.mark.needs_time
@@ -104,7 +106,7 @@ def test_pointers(job, own):
         job.scores_on()
         wait_until(lambda: job.page("readyz")[0] == 503, f"{name}: ready")
         assert "the registry's pointer was last read" in job.page("readyz")[1]
-        assert LIVE in job.page("readyz")[1]
+        assert LIVE_FILE in job.page("readyz")[1]
         assert job.page("healthz") == (200, "ok\n")
         write(own, good.text())
         wait_until(lambda: job.page("readyz")[0] == 200, f"{name}: not ready")
@@ -142,7 +144,7 @@ def test_bundles(job, own, second_candidate):
     job.scores_on()
     job.process.signal(signal.SIGTERM)
     assert job.process.wait(USUAL_S) == 0
-    made = [json.loads(record.value)["bundle"] for record in read(job.servers, f"{job.source}.p")]
+    made = [json.loads(present(record.value))["bundle"] for record in read(job.servers, f"{job.source}.p")]
     assert len(made) == job.sent
     assert set(made) == {first.champion, pointer.champion}
 

@@ -11,14 +11,15 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
+from tests.support.present import present
 from tests.support.signing_keys import make_key
 from tests.verbs.test_score_stream import PATIENCE_S, end_of, wait_until
 
@@ -81,7 +82,9 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
             producer.close()
         sent.extend(values)
         wait_until(lambda: end_of(broker, settings.predictions_topic) == len(sent), "predictions")
-        return collections.Counter(json.loads(one.value)["bundle"] for one in read(broker, settings.predictions_topic))
+        return collections.Counter(
+            json.loads(present(one.value))["bundle"] for one in read(broker, settings.predictions_topic)
+        )
 
     try:
         assert answers(events[:20]) == {first: 20}

@@ -14,17 +14,18 @@ from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.records import Record
 from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.process import process_wide
 from beam_jobs.stream.value_format import ValueFormat
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from benchmarks.swaps import generations, recompute, scored_alone, swap
 from models.live.live import LiveScorer
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.schema import SERVING
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.kafka_records import end_of
-from tests.support.models import another_bundle
+from tests.support.present import present
 
 SWAPS = 12
 POLL_MS = 20
@@ -96,7 +97,7 @@ def test_twelve_generations_under_load(broker, names, registry, second_candidate
     assert set(found["by_variant"]) == {"champion", "challenger"}
     of_shadows = recompute(sent, [one._replace(value=without_contributions(one.value)) for one in beside], scorers)
     assert (of_shadows["differing"], set(of_shadows["by_variant"])) == (0, {"shadow"})
-    assert 0.02 < sum(b"contributions" in one.value for one in predicted) / len(predicted) < 0.3
+    assert 0.02 < sum(b"contributions" in present(one.value) for one in predicted) / len(predicted) < 0.3
     assert results[0]["by_variant"] == {**found["by_variant"], "shadow": len(beside)}
     assert sum(results[0]["shadowed"].values()) == len(beside)
 

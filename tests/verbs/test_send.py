@@ -2,15 +2,17 @@
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.topics.sending import send_rows
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
+from tests.support.present import present
 
 HEADER = (
     "pickup_community_area,fare,trip_start_month,trip_start_hour,trip_start_day,trip_start_timestamp,pickup_latitude,"
@@ -37,9 +39,9 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert {**json.loads(out), "seconds": 0} == {"topic": topic, "sent": 2, "unreadable": 1, "seconds": 0}
     assert "1 rows do not fit the schema and were not sent" in err
-    found = {record.key: record for record in read(broker, topic)}
+    found = {present(record.key): record for record in read(broker, topic)}
     assert sorted(found) == [b"0", b"2"]
-    assert json.loads(found[b"0"].value) == {
+    assert json.loads(present(found[b"0"].value)) == {
         "pickup_community_area": 8,
         "fare": 12.45,
         "trip_start_month": 5,
@@ -106,7 +108,8 @@ class Paced:
 
 def test_events_are_spread_evenly_over_time():
     paced = Paced()
-    sent = send_rows(paced, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
+    producer: Any = paced
+    sent = send_rows(producer, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
     assert sent.count == 50
     assert paced.at == pytest.approx([row / 100 for row in range(50)], abs=0.011)
 

@@ -1,0 +1,1 @@
+"""Bytes to columns: CSV, JSON and Avro, strictly and alike. Imports: schemas."""

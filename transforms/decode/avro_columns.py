@@ -1,7 +1,7 @@
 """From a writer's Avro schema to the function that reads one record's cells in the order of ours.
 
-The function is put together once per schema: one small reader per field, which knows the field's place, what it
-may hold and what path to name where it does not.
+The function is put together once per schema: one small reader per field, which knows the field's column, what it
+may hold and what path to name if it does not.
 """
 
 import json
@@ -32,7 +32,7 @@ class WriterSchema:
     """A writer's schema, checked against ours; `where` names it in messages.
 
     `fingerprint` is its CRC-64-AVRO, 8 bytes as they stand in a single-object header; `unknown` the fields that our
-    schema does not name; `vectors` reads many records at once, None where it cannot. Raises `InputError` for text that
+    schema does not name; `vectors` reads many records at once, None if it cannot. Raises `InputError` for text that
     is not an Avro record's schema, and for fields that cannot become our columns.
     """
 
@@ -54,10 +54,10 @@ class WriterSchema:
         self.vectors = AvroVectors.of(fields, schema)
         self.unknown = tuple(name for name in fields if name not in schema)
         self._width = len(schema.columns)
-        places = {name: place for place, name in enumerate(schema.names)}
+        indices = {name: index for index, name in enumerate(schema.names)}
         skips = Skips(named, limits.max_depth)
         self._readers = [
-            (places[name], _column_reader(schema[name], avro_type, named, skips))
+            (indices[name], _column_reader(schema[name], avro_type, named, skips))
             if name in schema
             else (self._width, _skipped(skips, avro_type))
             for name, avro_type in fields.items()
@@ -66,12 +66,12 @@ class WriterSchema:
     def read(self, value: bytes, at: int) -> list[Any]:
         """Return the cells of the record from `at` to the end in our schema's order, and one more cell to ignore.
 
-        Raises `Refused`, also where the record ends before the value does; or `IndexError` and `struct.error` where
+        Raises `Refused`, also if the record ends before the value does; or `IndexError` and `struct.error` if
         the value ends before the record does.
         """
         cells = [None] * (self._width + 1)
-        for place, read in self._readers:
-            cells[place], at = read(value, at)
+        for index, read in self._readers:
+            cells[index], at = read(value, at)
         if at != len(value):
             raise Refused(Reason.AVRO_FRAME)
         return cells

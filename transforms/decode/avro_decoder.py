@@ -76,7 +76,7 @@ class AvroDecoder:
         return (self._many(values) if len(values) >= _MANY else None) or self._each(values)
 
     def _many(self, values: Sequence[bytes | None]) -> Decoded | None:
-        """Decode values of one frequent kind; None where that is not what they are."""
+        """Decode values of one frequent kind; None if that is not what they are."""
         header = next((value[: self._body] for value in values if value), b"")
         writer = self._writers.get(header)
         if writer is None or writer.vectors is None:
@@ -94,7 +94,7 @@ class AvroDecoder:
         if columns is None or len(decided.rows):
             return None
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema.arrow_schema)
-        rejections = [dataclasses.replace(one, row=others[one.row]) for one in decided.rejections]
+        rejections = [dataclasses.replace(rejection, row=others[rejection.row]) for rejection in decided.rejections]
         return Decoded(batch, np.array(usual, np.int64), rejections, self._unknown({header: len(usual)}))
 
     def _each(self, values: Sequence[bytes | None]) -> Decoded:

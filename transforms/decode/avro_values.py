@@ -1,4 +1,4 @@
-"""Avro's binary encoding, read from bytes that nobody vouches for.
+"""Avro's binary encoding, read from bytes that may be anything.
 
 Every function takes a value's bytes and a position and returns the position behind what it read. Nothing is read
 behind the end (`IndexError` and `struct.error` mean that the value is cut short), no length or count in the bytes
@@ -17,7 +17,7 @@ _LONGEST_VARINT = 10
 
 
 def long_at(value: bytes, at: int) -> tuple[int, int]:
-    """Return the zigzag integer at a position and where it ends; raises `Refused` where it has over 64 bits.
+    """Return the zigzag integer at a position and where it ends; raises `Refused` if it has over 64 bits.
 
     >>> long_at(bytes([3]), 0), long_at(bytes([128, 1]), 0)
     ((-2, 1), (64, 2))
@@ -26,11 +26,11 @@ def long_at(value: bytes, at: int) -> tuple[int, int]:
     if byte < 128:
         return (byte >> 1) ^ -(byte & 1), at + 1
     number, shift = byte & 127, 7
-    for place in range(at + 1, at + _LONGEST_VARINT):
-        byte = value[place]
+    for index in range(at + 1, at + _LONGEST_VARINT):
+        byte = value[index]
         number |= (byte & 127) << shift
         if byte < 128 and number < 1 << 64:
-            return (number >> 1) ^ -(number & 1), place + 1
+            return (number >> 1) ^ -(number & 1), index + 1
         shift += 7
     raise Refused(Reason.AVRO_FRAME)
 

@@ -27,7 +27,7 @@ class _Field:
 
     name: str
     kind: Kind | None
-    place: int
+    index: int
     null: int | None
 
 
@@ -40,8 +40,8 @@ class AvroVectors:
     @classmethod
     def of(cls, fields: Mapping[str, Any], schema: Schema) -> "AvroVectors | None":
         """Plan for a record's fields, name -> parsed Avro type."""
-        places = {column.name: (column.kind, place) for place, column in enumerate(schema.columns)}
-        planned = [_plan(avro_type, *places.get(name, (None, -1))) for name, avro_type in fields.items()]
+        indices = {column.name: (column.kind, index) for index, column in enumerate(schema.columns)}
+        planned = [_plan(avro_type, *indices.get(name, (None, -1))) for name, avro_type in fields.items()]
         return cls(schema, [one for one in planned if one]) if all(planned) else None
 
     def read(self, values: Sequence[bytes], body: int) -> tuple[list[pa.Array] | None, np.ndarray]:
@@ -55,7 +55,7 @@ class AvroVectors:
             present = rows.branches(field.null) if field.null is not None else np.ones(len(rows.at), bool)
             cells = _read(rows, field, present)
             if field.kind is not None and cells is not None:
-                columns[field.place] = cells
+                columns[field.index] = cells
             if rows.marked.all():
                 break
         rows.marked |= rows.at != rows.end
@@ -67,7 +67,7 @@ class _Rows:
 
     def __init__(self, values: Sequence[bytes], body: int):
         self.bytes = np.frombuffer(b"".join([*values, bytes(_MARGIN)]), np.uint8)
-        self._last = len(self.bytes) - _MARGIN + 1  # behind the end of every row: whoever gets there has read too far
+        self._last = len(self.bytes) - _MARGIN + 1  # behind the end of every row: a position there has gone too far
         lengths = np.fromiter(map(len, values), np.int64, len(values))
         self.end = np.cumsum(lengths)
         self.at = self.end - lengths + body
@@ -117,7 +117,7 @@ class _Rows:
         self.at = np.minimum(self.at + by, self._last)
 
 
-def _plan(avro_type: Any, kind: Kind | None, place: int) -> _Field | None:
+def _plan(avro_type: Any, kind: Kind | None, index: int) -> _Field | None:
     avro_type, null = plain(avro_type), None
     if isinstance(avro_type, list):
         names = [type_name(plain(branch)) for branch in avro_type]
@@ -126,7 +126,7 @@ def _plan(avro_type: Any, kind: Kind | None, place: int) -> _Field | None:
         null = names.index("null")
         avro_type = plain(avro_type[1 - null])
     name = type_name(avro_type)
-    return _Field(name, kind, place, null) if name in (*_REALS, *_INTEGERS, "string", "bytes") else None
+    return _Field(name, kind, index, null) if name in (*_REALS, *_INTEGERS, "string", "bytes") else None
 
 
 def _read(rows: _Rows, field: _Field, present: np.ndarray) -> pa.Array | None:

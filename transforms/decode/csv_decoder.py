@@ -80,14 +80,14 @@ class CsvDecoder:
             rows = rows[[row not in faults for row in range(len(values))]]
             values = [values[row] for row in rows.tolist()]
         texts, misfits = self._read(values)  # type: ignore[arg-type]
-        for place in misfits:
-            faults.add(int(rows[place]), Reason.CSV_SYNTAX)
+        for index in misfits:
+            faults.add(int(rows[index]), Reason.CSV_SYNTAX)
         rows = np.delete(rows, misfits)
         arrays = []
         for column, text in zip(self.schema.columns, texts, strict=True):
             array, bad = _cast(column, text)
-            for place, reason in bad:
-                faults.add(int(rows[place]), reason, pointer(column.name))
+            for index, reason in bad:
+                faults.add(int(rows[index]), reason, pointer(column.name))
             arrays.append(array)
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema.arrow_schema)
         unknown = dict.fromkeys(self._others, len(rows)) if len(rows) else {}
@@ -128,22 +128,22 @@ class CsvDecoder:
             misfits.append(row.number - 1)
             return "skip"
 
-        # Arrow knows the names by place, since a file may have the name of an ignored column twice.
-        places = [str(place) for place in range(len(self.header))]
+        # Arrow knows the names by number, since a file may have the name of an ignored column twice.
+        numbers = [str(index) for index in range(len(self.header))]
         wanted = [str(self.header.index(name)) for name in self.schema.names]
         if not lines:
             return [pa.array([], pa.string()) for _ in wanted], []
         data = b"\n".join(lines) + b"\n"
         table = pa.csv.read_csv(
             pa.BufferReader(data),
-            pa.csv.ReadOptions(use_threads=False, column_names=places, block_size=len(data) + 1),
+            pa.csv.ReadOptions(use_threads=False, column_names=numbers, block_size=len(data) + 1),
             pa.csv.ParseOptions(
                 newlines_in_values=data.count(b"\n") > len(lines) or b"\r" in data,
                 ignore_empty_lines=False,
                 invalid_row_handler=skip,
             ),
             pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(places, pa.string()),
+                column_types=dict.fromkeys(numbers, pa.string()),
                 include_columns=wanted,
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -156,7 +156,7 @@ class CsvDecoder:
 
 
 def _cast(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Reason]]]:
-    """Return the typed cells and, by place, what is wrong with those that are not of the column's type."""
+    """Return the typed cells and, by index, what is wrong with those that are not of the column's type."""
     if column.kind is Kind.BYTES:
         return text, []
     try:
@@ -173,23 +173,23 @@ def _cast(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Rea
     reals = to_float32(parsed)
     finite = np.isfinite(np.asarray(reals.fill_null(0.0)))
     if not finite.all():
-        bad += [(int(place), Reason.NUM_NONFINITE) for place in np.flatnonzero(~finite)]
+        bad += [(int(index), Reason.NUM_NONFINITE) for index in np.flatnonzero(~finite)]
     return reals, bad
 
 
 def _cells(kind: Kind, text: pa.Array, bad: list[tuple[int, Reason]]) -> Iterator[int | float | None]:
     pattern = _INTEGER if kind is Kind.INT else _REAL
-    for place, cell in enumerate(text.to_pylist()):
+    for index, cell in enumerate(text.to_pylist()):
         value: int | float | None = None
         if cell is not None:
             if not pattern.fullmatch(cell):
-                bad.append((place, Reason.TYPE))
+                bad.append((index, Reason.TYPE))
             elif kind is Kind.FLOAT:
                 value = float(cell)
             else:
                 value = parse_integer(cell)
                 if value is None:
-                    bad.append((place, Reason.INT_RANGE))
+                    bad.append((index, Reason.INT_RANGE))
         yield value
 
 

@@ -52,20 +52,20 @@ def _split_quoted(block: bytes, final: bool) -> tuple[list[bytes], bytes]:
     if not len(odd):
         lines, begin = _cut(block, starts[:-1], ends), int(starts[-1])
         return (lines, block[begin:])
-    lines, line, place = [], 0, 0
-    while place < len(odd):
-        first = int(odd[place])
+    lines, line, at = [], 0, 0
+    while at < len(odd):
+        first = int(odd[at])
         lines += _cut(block, starts[line:first], ends[line:first])
-        last = int(odd[place + 1]) if place + 1 < len(odd) else None
+        last = int(odd[at + 1]) if at + 1 < len(odd) else None
         begin = int(starts[first])
         if last is None and not final and len(block) - begin < _QUOTED_RECORD_BYTES:
             return lines, block[begin:]
         if last is not None and _joins(block[begin : int(ends[last])]):
             lines.append(block[begin : int(ends[last])])
-            line, place = last + 1, place + 2
+            line, at = last + 1, at + 2
         else:
             lines.append(block[begin : int(ends[first])])
-            line, place = first + 1, place + 1
+            line, at = first + 1, at + 1
     lines += _cut(block, starts[line:-1], ends[line:])
     return lines, block[int(starts[-1]) :]
 

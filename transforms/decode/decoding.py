@@ -85,11 +85,6 @@ def to_float32(parsed: pa.Array) -> pa.Array:
         return pa.array((values + 0.0).astype(np.float32), mask=missing)
 
 
-def empty_columns(schema: Schema) -> list[pa.Array]:
-    """Return one empty array per column."""
-    return [pa.array([], column.kind.value) for column in schema.columns]
-
-
 def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None.
 
@@ -98,16 +93,16 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     rows = len(parsed[0]) if parsed else 0
     arrays: dict[int, pa.Array] = {}
     for kind in Kind:
-        places = [place for place, column in enumerate(schema.columns) if column.kind is kind]
-        if not places:
+        indices = [index for index, column in enumerate(schema.columns) if column.kind is kind]
+        if not indices:
             continue
-        cells = list(itertools.chain.from_iterable(parsed[place] for place in places))
+        cells = list(itertools.chain.from_iterable(parsed[index] for index in indices))
         joined = to_float32(pa.array(cells, pa.float64())) if kind is Kind.FLOAT else pa.array(cells, kind.value)
-        for at, place in enumerate(places):
-            arrays[place] = joined.slice(at * rows, rows)
+        for at, index in enumerate(indices):
+            arrays[index] = joined.slice(at * rows, rows)
             if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
-                arrays[place] = arrays[place].combine_chunks()
-    return pa.RecordBatch.from_arrays([arrays[place] for place in range(len(parsed))], schema=schema.arrow_schema)
+                arrays[index] = arrays[index].combine_chunks()
+    return pa.RecordBatch.from_arrays([arrays[index] for index in range(len(parsed))], schema=schema.arrow_schema)
 
 
 def unknown_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 The fast path decodes with msgspec into a struct made from the schema. msgspec keeps the last of two equal keys and
 skips unknown fields unread, so a record counts as read only when its colons prove that it has no other key than those
-decoded: where no escape stands for a colon, every colon is either inside a decoded string or belongs to one key.
+decoded: if no escape stands for a colon, every colon is either inside a decoded string or belongs to one key.
 Everything else takes the strict path, which alone decides what is rejected and why.
 """
 
@@ -113,7 +113,7 @@ class JsonDecoder:
                 continue
             colons = value.count(b":") - (width - row.count(_UNSET))
             if colons:
-                colons -= sum([row[place].count(":") for place in self._text if row[place].__class__ is str])
+                colons -= sum([row[column].count(":") for column in self._text if row[column].__class__ is str])
             if colons or (b"\\" in value and _HARD_ESCAPE.search(value)):
                 rows[index] = None
         return rows
@@ -129,7 +129,7 @@ class JsonDecoder:
         more = np.count_nonzero(np.frombuffer(joined, np.uint8) == ord(":")) - len(rows) * len(columns)
         more += sum([column.count(_UNSET) for column in columns])
         if more:
-            texts = [[cell for cell in columns[place] if cell.__class__ is str] for place in self._text]
+            texts = [[cell for cell in columns[index] if cell.__class__ is str] for index in self._text]
             more -= sum(["".join(cells).count(":") for cells in texts])
         return not more
 
@@ -153,14 +153,14 @@ class JsonDecoder:
     def _make_fast_path(self) -> None:
         types = [_TYPES[column.kind] for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
         names = (*self.schema.names, *self._learned)
-        fields = [(f"c{place}", kind, _UNSET) for place, kind in enumerate(types)]
-        rename = {f"c{place}": name for place, name in enumerate(names)}
+        fields = [(f"c{index}", kind, _UNSET) for index, kind in enumerate(types)]
+        rename = {f"c{index}": name for index, name in enumerate(names)}
         record = msgspec.defstruct("Record", fields, rename=rename, gc=False)
         self._decode = msgspec.json.Decoder(record).decode
         required = [(name, kind) for name, kind, _ in fields]
         complete = msgspec.defstruct("CompleteRecord", required, rename=rename, gc=False)
         self._decode_complete = msgspec.json.Decoder(complete).decode
-        strings = [place for place, column in enumerate(self.schema.columns) if column.kind is Kind.BYTES]
+        strings = [index for index, column in enumerate(self.schema.columns) if column.kind is Kind.BYTES]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
 
 
@@ -176,8 +176,8 @@ class _Unknown:
             self._count(unknown_name(name), 1)
 
     def add_learned(self, learned: tuple[str, ...], rows: list[tuple[Any, ...]], offset: int) -> None:
-        for place, name in enumerate(learned, start=offset):
-            present = sum([row[place] is not _UNSET for row in rows])
+        for index, name in enumerate(learned, start=offset):
+            present = sum([row[index] is not _UNSET for row in rows])
             if present:
                 self._count(unknown_name(name), present)
 

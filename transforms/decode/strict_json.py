@@ -16,7 +16,7 @@ from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 _INT64 = range(-(2**63), 2**63)
 _INT64_DIGITS = 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Always matches from a quote on, also where the string never ends, so that its cost is linear.
+# Always matches from a quote on, also if the string never ends, so that its cost is linear.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = np.zeros(256, np.int8)
 _BRACKETS[list(b"[{")] = 1
@@ -65,7 +65,7 @@ class StrictJson:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
         cells = [_cell(column, record.get(column.name)) for column in self._columns]
         unknown = ((name, value) for name, value in record.items() if name not in self._names)
-        # A batch may have a lot of values that nobody wants: none is kept.
+        # A batch may have a lot of values of unknown fields: none is kept.
         return cells, {name: not isinstance(value, (list, dict)) for name, value in unknown}
 
     def _parse(self, value: bytes | None) -> Any:
@@ -116,7 +116,7 @@ def depth(value: bytes) -> int:
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the value of an integer literal, None where it does not fit into 64 bits."""
+    """Return the value of an integer literal, None if it does not fit into 64 bits."""
     digits = text.lstrip("+-0")
     if len(digits) > _INT64_DIGITS:
         return None

@@ -93,12 +93,12 @@ class ExampleDecoder:
     def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
         """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
 
-        Raises `ArtifactError` where an example lacks a feature or the label.
+        Raises `ArtifactError` if an example lacks a feature or the label.
         """
         batch = self._decoder.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
-        for place, name in enumerate(self._stored):
-            features[:, place] = _one_per_row(batch, name)
+        for index, name in enumerate(self._stored):
+            features[:, index] = _one_per_row(batch, name)
         slices = {name: _texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices
 
@@ -114,8 +114,8 @@ def _varint_bytes(column: np.ndarray) -> np.ndarray:
     width = _NEGATIVE_VARINT_BYTES if negative else _SHORT_VARINT_BYTES
     bits = integers.view(np.uint64)
     varints = np.empty((len(integers), width), np.uint8)
-    for place in range(width):
-        varints[:, place] = (bits >> np.uint64(7 * place)) & np.uint64(0x7F)
+    for byte in range(width):
+        varints[:, byte] = (bits >> np.uint64(7 * byte)) & np.uint64(0x7F)
     varints[:, :-1] |= 0x80
     return varints
 

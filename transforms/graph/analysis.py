@@ -43,6 +43,7 @@ class AnalyzeGraph(beam.PTransform):
     temp: str
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
+        """Wire the analysis and the writing of the graph."""
         unpublished = f"{self.temp.rstrip('/')}/unpublished"
         with tft_beam.Context(temp_dir=self.temp):
             lists = batches | "Turn Columns Into Lists" >> beam.Map(columns_as_lists, self.schema)
@@ -77,7 +78,7 @@ class OneNumberPerRow:
 
 
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
-    """Return the schema's columns as lists of one value, or of none where it is missing: tf.Transform's input form."""
+    """Return the schema's columns as lists of one value, or of none if it is missing: tf.Transform's input form."""
     arrays = []
     for column in schema.columns:
         array = batch.column(column.name)

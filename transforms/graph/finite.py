@@ -22,7 +22,7 @@ def infinite_rows(features: np.ndarray, names: Sequence[str]) -> list[Rejection]
     """Return a rejection for every row with an infinite feature, with the first such feature as its path.
 
     >>> found = infinite_rows(np.float32([[1, 2], [np.nan, np.inf]]), ["fare", "a/b"])
-    >>> [(one.row, one.reason.value, one.path) for one in found]
+    >>> [(rejection.row, rejection.reason.value, rejection.path) for rejection in found]
     [(1, 'FEATURE_NONFINITE', '/features/a~1b')]
     """
     if not has_infinite(features):
@@ -31,13 +31,13 @@ def infinite_rows(features: np.ndarray, names: Sequence[str]) -> list[Rejection]
     rows = np.flatnonzero(infinite.any(axis=1))
     first = infinite[rows].argmax(axis=1)
     return [
-        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, _FEATURES + pointer(names[place]))
-        for row, place in zip(rows.tolist(), first.tolist(), strict=True)
+        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, _FEATURES + pointer(names[index]))
+        for row, index in zip(rows.tolist(), first.tolist(), strict=True)
     ]
 
 
 def kept_rows(rows: int, rejections: Sequence[Rejection]) -> np.ndarray:
     """Return the rows, of so many, that are not rejected (int64)."""
     keep = np.ones(rows, np.bool_)
-    keep[[one.row for one in rejections]] = False
+    keep[[rejection.row for rejection in rejections]] = False
     return np.flatnonzero(keep)

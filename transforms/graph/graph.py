@@ -49,8 +49,8 @@ class TransformGraph:
         self.input_names = schema.names
         self.fingerprint = graph_fingerprint(path)
         self._packed = PackedColumns(schema)
-        self._ints = [place for place, (_, kind) in enumerate(features) if kind == "int"]
-        self._floats = [place for place, (_, kind) in enumerate(features) if kind != "int"]
+        self._ints = [index for index, (_, kind) in enumerate(features) if kind == "int"]
+        self._floats = [index for index, (_, kind) in enumerate(features) if kind != "int"]
         check_saved_model(path / SAVED_MODEL)
         self._saved_model = tf.saved_model.load(str(path / SAVED_MODEL))
         self._function, self.feature_columns = self._traced()
@@ -58,7 +58,7 @@ class TransformGraph:
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "TransformGraph":
-        """Load a graph directory; raises `ArtifactError` where it is not one, is incomplete or may not be run."""
+        """Load a graph directory; raises `ArtifactError` if it is not one, is incomplete or may not be run."""
         path = pathlib.Path(path)
         _use_one_thread()
         try:
@@ -118,7 +118,7 @@ class TransformGraph:
         )
 
     def pack(self, batch: pa.RecordBatch) -> list[np.ndarray]:
-        """Pack a raw batch as the graph takes it, padded with rows that have no values."""
+        """Pack a raw batch as the graph takes it (`PackedColumns`), padded with rows that have no values."""
         return self._packed.pack(batch, -(-batch.num_rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE)
 
     def _traced(self) -> tuple[tf.types.experimental.ConcreteFunction, tuple[tuple[str, ...], ...]]:
@@ -131,8 +131,8 @@ class TransformGraph:
             columns.update({part.name: name for name, x in inputs.items() for part in (x.indices, x.values)})
             made[:] = [outputs[name].name for name in self.feature_names]
             rows = tf.shape(packed[0])[1]
-            return _stacked([outputs[self.feature_names[place]] for place in self._floats], tf.float32, rows), _stacked(
-                [outputs[self.feature_names[place]] for place in self._ints], tf.int64, rows
+            return _stacked([outputs[self.feature_names[index]] for index in self._floats], tf.float32, rows), _stacked(
+                [outputs[self.feature_names[index]] for index in self._ints], tf.int64, rows
             )
 
         function = tf.function(features_of).get_concrete_function(*self._packed.signature)
@@ -152,7 +152,7 @@ def _stacked(features: Sequence[tf.Tensor], dtype: tf.DType, rows: tf.Tensor) ->
 
 def _use_one_thread() -> None:
     # One core is what a Beam worker or a consumer has per batch; more threads only add jumps to the latency.
-    # TensorFlow refuses the setting after its first operation: then whoever ran that has chosen.
+    # TensorFlow refuses the setting after its first operation: then the program that ran it has chosen.
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -59,7 +59,7 @@ def check_saved_model(folder: pathlib.Path) -> None:
 
 
 def forbidden(graph: graph_pb2.GraphDef) -> str | None:
-    """Return the name of an operation, of a graph that is being made, that it may not have; None where all may be."""
+    """Return the name of an operation, of a graph that is being made, that it may not have; None if all may be."""
     known = allowed() | _READ_AN_ASSET.keys() | {function.signature.name for function in graph.library.function}
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     return next((f"operation {node.op} ({node.name}); {_INSTEAD}" for node in nodes if node.op not in known), None)
@@ -103,7 +103,7 @@ class _Checked:
                     self._check_asset(function, _data_inputs(node)[_READ_AN_ASSET[node.op]], node)
 
     def _named_by_objects(self) -> set[str]:
-        """Return the functions that loading makes objects of: it calls some, and whoever loaded may call all.
+        """Return the functions that loading makes objects of: it calls some, and any of them may be called later.
 
         TensorFlow may put one that implements an interface in the place of another that does.
         """
@@ -152,9 +152,9 @@ class _Checked:
         if name in self._roots:  # its last arguments are bound to objects, those before are whatever a caller gives
             known = name in self._objects.concrete_functions
             bound = self._objects.concrete_functions[name].bound_inputs if known else []
-            place = at - (len(arguments) - len(bound))
+            index = at - (len(arguments) - len(bound))
             objects = self._objects.nodes
-            if place < 0 or not 0 <= bound[place] < len(objects) or not objects[bound[place]].HasField("asset"):
+            if index < 0 or not 0 <= bound[index] < len(objects) or not objects[bound[index]].HasField("asset"):
                 raise _of_no_asset(function, reader)
             sources += 1
         for caller, node in self._callers.get(name, []):

@@ -27,10 +27,10 @@ class PackedColumns:
     def __init__(self, schema: Schema):
         self._columns = schema.columns
         self._expected = schema.arrow_schema
-        self._places = {
-            kind: [place for place, column in enumerate(schema.columns) if column.kind is kind] for kind in _KINDS
+        self._indices = {
+            kind: [index for index, column in enumerate(schema.columns) if column.kind is kind] for kind in _KINDS
         }
-        numbers, integers, texts = (len(self._places[kind]) for kind in _KINDS)
+        numbers, integers, texts = (len(self._indices[kind]) for kind in _KINDS)
         self.signature = (
             tf.TensorSpec([numbers, None], tf.float32),
             tf.TensorSpec([integers, None], tf.int64),
@@ -40,29 +40,29 @@ class PackedColumns:
         )
 
     def pack(self, batch: pa.RecordBatch, padded: int) -> list[np.ndarray]:
-        """Pack a raw batch, with rows that have no values up to `padded`; raises what `check` does."""
+        """Return the arrays of a raw batch, with rows that have no values up to `padded`; raises what `check` does."""
         arrays = self._picked(batch)
         rows = batch.num_rows
-        floats, ints, texts = (self._places[kind] for kind in _KINDS)
+        floats, ints, texts = (self._indices[kind] for kind in _KINDS)
         numbers = np.zeros((len(floats), padded), np.float32)
         integers = np.zeros((len(ints), padded), np.int64)
         present = np.zeros((len(floats) + len(ints), padded), np.bool_)
         present[:, :rows] = True
-        for row, place in enumerate(floats):
-            numbers[row, :rows] = values_of(arrays[place], np.float32)
-        for row, place in enumerate(ints):
-            integers[row, :rows] = values_of(arrays[place], np.int64)
-        for row, place in enumerate(floats + ints):
-            if arrays[place].null_count:
-                present[row, :rows] = validity_of(arrays[place])
-        codes, strings = _encoded([arrays[place] for place in texts], padded)
+        for row, index in enumerate(floats):
+            numbers[row, :rows] = values_of(arrays[index], np.float32)
+        for row, index in enumerate(ints):
+            integers[row, :rows] = values_of(arrays[index], np.int64)
+        for row, index in enumerate(floats + ints):
+            if arrays[index].null_count:
+                present[row, :rows] = validity_of(arrays[index])
+        codes, strings = _encoded([arrays[index] for index in texts], padded)
         return [numbers, integers, codes, present, strings]
 
     def unpack(
         self, numbers: tf.Tensor, integers: tf.Tensor, codes: tf.Tensor, present: tf.Tensor, strings: tf.Tensor
     ) -> dict[str, tf.SparseTensor]:
         """Return every column, by name, as a sparse tensor of shape [rows, 1]."""
-        floats, ints, texts = (self._places[kind] for kind in _KINDS)
+        floats, ints, texts = (self._indices[kind] for kind in _KINDS)
         known = codes > 0
         everywhere = tf.concat([present, known], 0)
         counts = tf.reduce_sum(tf.cast(everywhere, tf.int32), 1)
@@ -79,8 +79,8 @@ class PackedColumns:
         shape = tf.stack([tf.shape(everywhere, tf.int64)[1], tf.constant(1, tf.int64)])
         indices = tf.split(rows, counts, num=len(values))
         return {
-            self._columns[place].name: tf.SparseTensor(where, found, shape)
-            for place, where, found in zip(floats + ints + texts, indices, values, strict=True)
+            self._columns[index].name: tf.SparseTensor(where, found, shape)
+            for index, where, found in zip(floats + ints + texts, indices, values, strict=True)
         }
 
     def check(self, batch: pa.RecordBatch) -> None:
@@ -90,14 +90,14 @@ class PackedColumns:
     def _picked(self, batch: pa.RecordBatch) -> Sequence[pa.Array]:
         if batch.schema.equals(self._expected):
             return batch.columns
-        places: Mapping[str, int] = {name: at for at, name in reversed(list(enumerate(batch.schema.names)))}
-        return [_pick(batch, places, column) for column in self._columns]
+        indices: Mapping[str, int] = {name: at for at, name in reversed(list(enumerate(batch.schema.names)))}
+        return [_pick(batch, indices, column) for column in self._columns]
 
 
-def _pick(batch: pa.RecordBatch, places: Mapping[str, int], column: Column) -> pa.Array:
-    if column.name not in places:
-        raise InputError(f"raw batch: column {column.name!r} is missing, the graph takes it; got {', '.join(places)}")
-    array = batch.column(places[column.name])
+def _pick(batch: pa.RecordBatch, indices: Mapping[str, int], column: Column) -> pa.Array:
+    if column.name not in indices:
+        raise InputError(f"raw batch: column {column.name!r} is missing, the graph takes it; got {', '.join(indices)}")
+    array = batch.column(indices[column.name])
     if array.type != column.kind.value:
         raise InputError(f"raw batch: column {column.name!r} is {array.type}, the graph takes {column.kind.value}")
     return array

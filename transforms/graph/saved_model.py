@@ -55,7 +55,7 @@ def _number_functions(model: saved_model_pb2.SavedModel) -> None:
         return text
 
     _rewrite(model, collect)
-    rank = {number: place for place, number in enumerate(sorted(numbers))}
+    rank = {number: index for index, number in enumerate(sorted(numbers))}
 
     def renumber(text: str | bytes) -> str | bytes:
         if isinstance(text, bytes):

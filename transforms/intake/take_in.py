@@ -37,8 +37,8 @@ def take_in(values: Sequence[bytes | None], decoder: Decoder, schema: Schema) ->
     """
     decoded = decoder(values)
     validated = validate(decoded.batch, schema)
-    found = [dataclasses.replace(one, row=int(decoded.rows[one.row])) for one in validated.rejections]
-    rejections = sorted([*decoded.rejections, *found], key=lambda one: one.row)
+    found = [dataclasses.replace(rejection, row=int(decoded.rows[rejection.row])) for rejection in validated.rejections]
+    rejections = sorted([*decoded.rejections, *found], key=lambda rejection: rejection.row)
     rows = decoded.rows[validated.rows]
     if len(rows) + len(rejections) != len(values):
         raise AssertionError(f"{len(values)} values in, {len(rows)} rows and {len(rejections)} rejections out")

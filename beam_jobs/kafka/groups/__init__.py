@@ -1,0 +1,4 @@
+"""Consumer groups: committed offsets, the lease beside them.
+
+Imports: kafka, kafka.kafka_python, process, schemas, stream.write.
+"""

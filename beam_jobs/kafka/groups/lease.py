@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterable
 
 from beam_jobs.kafka.groups.position_note import Lease
-from beam_jobs.process import run_files
+from beam_jobs.process import process_identity
 from schemas.errors import ServiceError
 
 STILL_S = 7.0  # a lease that did not move for so long, three renewals and a bit, is nobody's
@@ -27,7 +27,7 @@ class TakenOver(ServiceError):
 
 def new_lease(job: str, outlives: bool) -> Lease:
     """Return a lease of this process's that holds nothing yet; `outlives`: the job goes on when this process ends."""
-    pid, began = (None, None) if outlives else (os.getpid(), run_files.began(os.getpid()))
+    pid, began = (None, None) if outlives else (os.getpid(), process_identity.began(os.getpid()))
     host = socket.gethostname()
     token = secrets.token_hex(8)
     return Lease(token=token, number=0, job=job, host=host, machine=machine(), pid=pid, began=began)
@@ -51,7 +51,7 @@ def is_dead(lease: Lease) -> bool:
         return False
     if lease.pid == os.getpid() and lease.token not in _held:
         return True
-    return run_files.has_ended(lease.pid, lease.began)
+    return process_identity.has_ended(lease.pid, lease.began)
 
 
 def latest(leases: Iterable[Lease | None]) -> Lease | None:

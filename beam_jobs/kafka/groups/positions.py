@@ -8,7 +8,6 @@ client reads: librdkafka cannot say how long an offset is to be kept, and knows 
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import logging
 import os
@@ -25,6 +24,7 @@ from beam_jobs.kafka.groups.position_note import Lease, Note
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError, ServiceError
+from schemas.file_lock import lock_within
 
 _log = logging.getLogger(__name__)
 
@@ -229,20 +229,11 @@ def one_at_a_time(
     except OSError as error:
         raise OnegraphError(f"{path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}") from None
     try:
-        otherwise = f"another job on this machine is taking group {group!r} of topic {topic!r}"
-        _lock_within(lock, _LOCK_S, otherwise, stop or threading.Event())
+        if not lock_within(lock, _LOCK_S, stop):
+            other = f"another job on this machine is taking group {group!r} of topic {topic!r}"
+            if stop is not None and stop.is_set():
+                raise ServiceError(f"{other}, and this one was told to stop; it has not begun")
+            raise ServiceError(f"{other} and has not done so within {_LOCK_S:g} s")
         yield
     finally:
         os.close(lock)
-
-
-def _lock_within(lock: int, seconds: float, otherwise: str, stop: threading.Event) -> None:
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > ends:
-                raise ServiceError(f"{otherwise} and has not done so within {seconds:g} s") from None
-            if stop.wait(0.1):
-                raise ServiceError(f"{otherwise}, and this one was told to stop; it has not begun") from None

@@ -54,23 +54,25 @@ class Consumer(client.Consumer):
 
     def beginning_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
         with self._errors("asking for first offsets"):
-            found = self._consumer.beginning_offsets(self._places(partitions), timeout_ms=milliseconds(CONNECT_S))
-        return {place.partition: offset for place, offset in found.items()}
+            found = self._consumer.beginning_offsets(
+                self._topic_partitions(partitions), timeout_ms=milliseconds(CONNECT_S)
+            )
+        return {tp.partition: offset for tp, offset in found.items()}
 
     def end_offsets(self, partitions: Sequence[int]) -> dict[int, int]:
         with self._errors("asking for end offsets"):
-            found = self._consumer.end_offsets(self._places(partitions), timeout_ms=milliseconds(CONNECT_S))
-        return {place.partition: offset for place, offset in found.items()}
+            found = self._consumer.end_offsets(self._topic_partitions(partitions), timeout_ms=milliseconds(CONNECT_S))
+        return {tp.partition: offset for tp, offset in found.items()}
 
     def offsets_at(self, partitions: Sequence[int], time_ms: int) -> dict[int, int]:
         """Return the first offset of each partition whose record is not older than that, its end if there is none."""
         with self._errors("asking for offsets by time"):
             found = self._consumer.offsets_for_times(
-                dict.fromkeys(self._places(partitions), time_ms), timeout_ms=milliseconds(CONNECT_S)
+                dict.fromkeys(self._topic_partitions(partitions), time_ms), timeout_ms=milliseconds(CONNECT_S)
             )
-        late = [place.partition for place, answer in found.items() if answer is None]
+        late = [tp.partition for tp, answer in found.items() if answer is None]
         ends = self.end_offsets(late) if late else {}
-        return ends | {place.partition: answer.offset for place, answer in found.items() if answer is not None}
+        return ends | {tp.partition: answer.offset for tp, answer in found.items() if answer is not None}
 
     def find_partitions(self) -> tuple[int, ...]:
         with self._errors("asking for partitions"):
@@ -85,10 +87,12 @@ class Consumer(client.Consumer):
     def committed_notes(self, partitions: Sequence[int], timeout_s: float = CONNECT_S) -> dict[int, tuple[int, str]]:
         """Return the group's committed offsets with the text that is kept beside each."""
         with self._errors(f"reading the committed offsets of group {self._group!r}"):
-            places = self._places(partitions)
-            self._consumer._coordinator._offset_fetch_futures.clear()  # an answer that came too late would be old
-            found = self._consumer._coordinator.fetch_committed_offsets(places, timeout_ms=milliseconds(timeout_s))
-        return {place.partition: (answer.offset, answer.metadata or "") for place, answer in found.items()}
+            coordinator = self._consumer._coordinator
+            coordinator._offset_fetch_futures.clear()  # an answer that came too late would be old
+            found = coordinator.fetch_committed_offsets(
+                self._topic_partitions(partitions), timeout_ms=milliseconds(timeout_s)
+            )
+        return {tp.partition: (answer.offset, answer.metadata or "") for tp, answer in found.items()}
 
     def commit(self, offsets: Mapping[int, int], note: str = "", timeout_s: float = CONNECT_S) -> None:
         """Move the group's committed offsets, with a text beside each, and wait for the broker's answer."""
@@ -105,14 +109,14 @@ class Consumer(client.Consumer):
             return commits.topic_id(self._consumer, self._topic, timeout_s)
 
     def go_to(self, offsets: Mapping[int, int]) -> None:
-        places = self._places(sorted(offsets))
-        if set(places) != self._consumer.assignment():
-            self._consumer.assign(places)
-        self._consumer.resume(*places)
+        topic_partitions = self._topic_partitions(sorted(offsets))
+        if set(topic_partitions) != self._consumer.assignment():
+            self._consumer.assign(topic_partitions)
+        self._consumer.resume(*topic_partitions)
         now = self.positions()
-        for place in places:
-            if now.get(place.partition) != offsets[place.partition]:
-                self._consumer.seek(place, offsets[place.partition])
+        for tp in topic_partitions:
+            if now.get(tp.partition) != offsets[tp.partition]:
+                self._consumer.seek(tp, offsets[tp.partition])
 
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
         self._budget.left = max_bytes
@@ -131,10 +135,10 @@ class Consumer(client.Consumer):
 
     def positions(self) -> dict[int, int]:
         state = self._consumer._subscription.assignment  # `position()` would ask the broker if none is known
-        return {place.partition: at.position.offset for place, at in state.items() if at.position is not None}
+        return {tp.partition: at.position.offset for tp, at in state.items() if at.position is not None}
 
     def high_waters(self) -> dict[int, int]:
-        found = {place.partition: self._consumer.highwater(place) for place in self._consumer.assignment()}
+        found = {tp.partition: self._consumer.highwater(tp) for tp in self._consumer.assignment()}
         return {partition: offset for partition, offset in found.items() if offset is not None}
 
     def pause(self, partition: int) -> None:
@@ -143,7 +147,7 @@ class Consumer(client.Consumer):
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=2_000)
 
-    def _places(self, partitions: Sequence[int]) -> list[kafka.TopicPartition]:
+    def _topic_partitions(self, partitions: Sequence[int]) -> list[kafka.TopicPartition]:
         return [kafka.TopicPartition(self._topic, partition) for partition in partitions]
 
     def _errors(self, doing: str) -> contextlib.AbstractContextManager[None]:
@@ -155,16 +159,16 @@ class Consumer(client.Consumer):
         return undecodable(self._servers, self._topic, partition, error.first, error.last, error.why)
 
     def _lost(self, error: errors.OffsetOutOfRangeError) -> OffsetsLost:
-        place, wanted = next(iter(error.args[0].items()))
-        first = self.beginning_offsets([place.partition])[place.partition]
-        end = self.end_offsets([place.partition])[place.partition]
-        return offsets_lost(self._servers, self._topic, place.partition, wanted, first, end)
+        tp, wanted = next(iter(error.args[0].items()))
+        first = self.beginning_offsets([tp.partition])[tp.partition]
+        end = self.end_offsets([tp.partition])[tp.partition]
+        return offsets_lost(self._servers, self._topic, tp.partition, wanted, first, end)
 
     def _truncated(self, error: errors.LogTruncationError) -> OffsetsLost:
-        place = next(iter(error.divergent_offsets))
-        end = self.end_offsets([place.partition])[place.partition]
-        wanted = self.positions().get(place.partition, end)
-        return offsets_lost(self._servers, self._topic, place.partition, wanted, 0, end)
+        tp = next(iter(error.divergent_offsets))
+        end = self.end_offsets([tp.partition])[tp.partition]
+        wanted = self.positions().get(tp.partition, end)
+        return offsets_lost(self._servers, self._topic, tp.partition, wanted, 0, end)
 
 
 def _polled(runs: Iterable[Sequence[Any]]) -> Polled:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import kafka
 from kafka import errors
 
+from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable, refused_login, unusable_topic
 from beam_jobs.kafka.kafka_python.opening import connect
@@ -32,12 +33,21 @@ def one_line(servers: Connection | str, doing: str) -> Iterator[None]:
         raise kind(f"{servers}: {type(error).__name__} while {doing}: {error}") from None
 
 
-def why_unusable(servers: Connection | str, topic: str) -> ServiceError:
-    """Ask for this one topic: an answer about all topics leaves out those that this user may not see."""
-    admin = connect(kafka.KafkaAdminClient, servers)
+@contextlib.contextmanager
+def admin_client(
+    servers: Connection | str, doing: str, connect_s: float = CONNECT_S
+) -> Iterator[kafka.KafkaAdminClient]:
+    """Open kafka-python's admin client for the block, and turn what it raises there into a `ServiceError`."""
+    admin = connect(kafka.KafkaAdminClient, servers, connect_s)
     try:
-        with one_line(servers, f"describing topic {topic!r}"):
-            [found] = admin.describe_topics([topic])
+        with one_line(servers, doing):
+            yield admin
     finally:
         admin.close()
+
+
+def why_unusable(servers: Connection | str, topic: str) -> ServiceError:
+    """Ask for this one topic: an answer about all topics leaves out those that this user may not see."""
+    with admin_client(servers, f"describing topic {topic!r}") as admin:
+        [found] = admin.describe_topics([topic])
     return unusable_topic(servers, topic, found["error_code"])

@@ -1,0 +1,1 @@
+"""The client over librdkafka. Imports: kafka, kafka.kafka_python, schemas, stream, stream.write."""

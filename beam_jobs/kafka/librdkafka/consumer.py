@@ -108,23 +108,25 @@ class Consumer(client.Consumer):
                     raise
             time.sleep(_PAUSE_S)
             turn_s = min(2 * turn_s, CONNECT_S)
-        return {place.partition: place.offset for place in found if place.offset >= 0}
+        return {tp.partition: tp.offset for tp in found if tp.offset >= 0}
 
     def _committed(self, doing: str, partitions: Sequence[int], timeout_s: float) -> list[TopicPartition]:
-        found = self._call(doing, lambda: self._consumer.committed(self._places(partitions), timeout=timeout_s))
-        for place in found:
-            if place.error is not None:  # else it would look like a partition of which nothing is committed
-                raise self._error(doing, place.error)
+        found = self._call(
+            doing, lambda: self._consumer.committed(self._topic_partitions(partitions), timeout=timeout_s)
+        )
+        for tp in found:
+            if tp.error is not None:  # else it would look like a partition of which nothing is committed
+                raise self._error(doing, tp.error)
         return found
 
     def go_to(self, offsets: Mapping[int, int]) -> None:
         if dict(offsets) != self._at:
-            places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
-            self._call("going to offsets", lambda: self._consumer.assign(places))
+            topic_partitions = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+            self._call("going to offsets", lambda: self._consumer.assign(topic_partitions))
             self._at = dict(offsets)
             self._broken.clear()
         elif self._paused:
-            self._call("going on", lambda: self._consumer.resume(self._places(sorted(self._paused))))
+            self._call("going on", lambda: self._consumer.resume(self._topic_partitions(sorted(self._paused))))
         self._paused.clear()
 
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
@@ -154,15 +156,15 @@ class Consumer(client.Consumer):
 
     def high_waters(self) -> dict[int, int]:
         found = {}
-        for place in self._places(sorted(self._at)):
-            ends = self._consumer.get_watermark_offsets(place, cached=True)
+        for tp in self._topic_partitions(sorted(self._at)):
+            ends = self._consumer.get_watermark_offsets(tp, cached=True)
             if ends is not None and ends[1] >= 0:
-                found[place.partition] = ends[1]
+                found[tp.partition] = ends[1]
         return found
 
     def pause(self, partition: int) -> None:
         self._paused.add(partition)
-        self._consumer.pause(self._places([partition]))
+        self._consumer.pause(self._topic_partitions([partition]))
 
     def close(self) -> None:
         self._consumer.close()
@@ -245,12 +247,12 @@ class Consumer(client.Consumer):
         if self._admin is None:
             self._admin = AdminClient(self._shared)
         asked = self._admin.list_offsets(
-            dict.fromkeys(self._places(partitions), spec),
+            dict.fromkeys(self._topic_partitions(partitions), spec),
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=CONNECT_S,
         )
         try:
-            return {place.partition: answer.result(CONNECT_S + 5).offset for place, answer in asked.items()}
+            return {tp.partition: answer.result(CONNECT_S + 5).offset for tp, answer in asked.items()}
         except KafkaException as error:
             self._admin = None  # it would go on by what it once learned
             raise self._error(doing, error.args[0], _OUTDATED) from None
@@ -262,7 +264,7 @@ class Consumer(client.Consumer):
         if error is not None and error.code() in _DENIED:
             raise self._error(doing, error)
 
-    def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
+    def _topic_partitions(self, partitions: Sequence[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
 
     def _call(self, doing: str, do: Callable[[], Any]) -> Any:

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import kafka
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -11,8 +10,7 @@ from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import missing_topic, not_allowed, unusable_topic
 from beam_jobs.kafka.kafka_python.commits import known_id
-from beam_jobs.kafka.kafka_python.opening import connect
-from beam_jobs.kafka.kafka_python.translation import one_line
+from beam_jobs.kafka.kafka_python.translation import admin_client
 from schemas.errors import ServiceError
 
 DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
@@ -58,25 +56,21 @@ class Topic:
 
 def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
     """Return the topics of these names that exist."""
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
-    try:
-        with one_line(servers, "describing topics"):
-            found, ids = {}, {}
-            for topic in admin.describe_topics(list(names)):
-                if topic["error_code"] == 0:
-                    found[topic["name"]] = len(topic["partitions"])
-                    ids[topic["name"]] = known_id(topic.get("topic_id"))
-                elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
-                    raise unusable_topic(servers, topic["name"], topic["error_code"])
-            if not found:
-                return {}
-            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
-            settings = admin.describe_configs(resources, config_filter="all")["topic"]
-    finally:
-        admin.close()
+    with admin_client(servers, "describing topics", CONNECT_S) as admin:
+        counts, ids = {}, {}
+        for topic in admin.describe_topics(list(names)):
+            if topic["error_code"] == 0:
+                counts[topic["name"]] = len(topic["partitions"])
+                ids[topic["name"]] = known_id(topic.get("topic_id"))
+            elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
+                raise unusable_topic(servers, topic["name"], topic["error_code"])
+        if not counts:
+            return {}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in counts]
+        settings = admin.describe_configs(resources, config_filter="all")["topic"]
     return {
         name: Topic(name, count, {key: entry["value"] for key, entry in settings[name].items()}, ids[name])
-        for name, count in found.items()
+        for name, count in counts.items()
     }
 
 
@@ -163,15 +157,12 @@ def create(servers: Connection | str, wanted: Sequence[Topic]) -> list[str]:
     }
     if not new:
         return []
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
     try:
-        with one_line(servers, f"creating topics {', '.join(new)}"):
+        with admin_client(servers, f"creating topics {', '.join(new)}", CONNECT_S) as admin:
             admin.create_topics(new, wait_for_metadata=True)
     except ServiceError:
         if not set(new) <= set(describe(servers, list(new))):  # else another job was faster
             raise
-    finally:
-        admin.close()
     return list(new)
 
 
@@ -180,9 +171,5 @@ def delete(servers: Connection | str, names: Sequence[str]) -> None:
     there = list(describe(servers, names))
     if not there:
         return
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
-    try:
-        with one_line(servers, f"deleting topics {', '.join(there)}"):
-            admin.delete_topics(there)
-    finally:
-        admin.close()
+    with admin_client(servers, f"deleting topics {', '.join(there)}", CONNECT_S) as admin:
+        admin.delete_topics(there)

@@ -1,0 +1,1 @@
+"""What of Beam's classes is changed, each by a call. Imports: nothing of ours."""

@@ -9,7 +9,7 @@ import apache_beam as beam
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import TIMESTAMP, ReadSettings, milliseconds
@@ -47,7 +47,7 @@ def stream_job(settings: ScoreStream, name: str, there: Mapping[str, Topic]) -> 
         predictions=TopicFacts.of(there[settings.predictions_topic]),
         rejected=TopicFacts.of(there[settings.rejected_topic]),
         shadow=None if settings.shadow_topic is None else TopicFacts.of(there[settings.shadow_topic]),
-        registry=remote_registry.absolute(settings.registry),
+        registry=registry_address.absolute(settings.registry),
         runner=settings.runner,
         hold_s=settings.hold_ms / 1000,
     )

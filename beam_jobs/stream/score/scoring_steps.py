@@ -14,7 +14,8 @@ from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
 from beam_jobs.process import process_wide
 from beam_jobs.process.run_files import WorkerMetrics
-from beam_jobs.registries import first_loads, remote_registry
+from beam_jobs.registries import first_loads
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.event_scoring import EventScorer
 from beam_jobs.stream.score.guarded_scoring import GuardedScoring, Judged
@@ -114,7 +115,7 @@ class ScoreBatches(beam.DoFn):
 
 def _follow(registry: str, settings: ScoreSettings, stop: threading.Event) -> LiveScorer:
     live = LiveScorer(
-        remote_registry.open_registry(registry, settings.trusted),
+        open_registry(registry, settings.trusted),
         settings.pointer_poll_s,
         LIVE_WATCH.changed,
         settings.check,

@@ -17,11 +17,13 @@ from beam_jobs.kafka.groups.lease import TakenOver, new_lease
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.positions import GroupPositions, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
-from beam_jobs.process import run_files
+from beam_jobs.process import process_identity
 from beam_jobs.stream.read.source import ReadSettings, settle_first, settle_start, where_to_begin
+from beam_jobs.stream.stream_job import StreamJob
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
+from tests.support.present import present
 from tests.support.stream_jobs import stream_job
 
 _groups = itertools.count()
@@ -34,7 +36,7 @@ class Group:
         self.broker, self.topic, self.name = broker, topic, f"group-{next(_groups)}"
         self._open = []
 
-    def source(self, **changes):
+    def source(self, **changes) -> tuple[StreamJob, ReadSettings]:
         return stream_job(self.broker, self.topic, group=self.name), ReadSettings(**changes)
 
     def job(self, at_once=False, **changes):
@@ -172,7 +174,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
         os._exit(0)
     os.waitpid(dead, 0)
     here = new_lease("job", outlives=False)
-    assert not group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=run_files.began(os.getppid())))
+    assert not group_lease.is_dead(
+        dataclasses.replace(here, pid=os.getppid(), began=process_identity.began(os.getppid()))
+    )
     assert group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=1)), "its number was given out again"
     assert group_lease.is_dead(here), "this process holds it no longer"
     group_lease.hold(here)
@@ -187,9 +191,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
 def test_a_live_process_is_not_dead_where_proc_does_not_show_it(monkeypatch, tmp_path, shown):
     """As with hidepid= and ProtectProc=, for the processes of other users."""
     here = dataclasses.replace(new_lease("job", outlives=False), pid=os.getppid())
-    here = dataclasses.replace(here, began=run_files.began(here.pid))
+    here = dataclasses.replace(here, began=present(process_identity.began(os.getppid())))
     if not shown:
-        monkeypatch.setattr(run_files, "_PROC", tmp_path)
+        monkeypatch.setattr(process_identity, "_PROC", tmp_path)
     assert not group_lease.is_dead(here)
     assert not group_lease.is_dead(dataclasses.replace(here, began=None)), "when it began is not known"
     monkeypatch.setattr(os, "kill", refuse)
@@ -206,7 +210,7 @@ def test_a_process_that_nobody_has_waited_for_has_ended(began):
     if not zombie:
         os._exit(0)
     try:
-        wait_until(lambda: run_files.began(zombie) is None, "its end")
+        wait_until(lambda: process_identity.began(zombie) is None, "its end")
         assert group_lease.is_dead(dataclasses.replace(new_lease("job", outlives=False), pid=zombie, began=began))
     finally:
         os.waitpid(zombie, 0)
@@ -342,7 +346,8 @@ def test_an_offset_that_is_gone_of_a_partition_that_the_group_knew(group, admin)
 
 def test_offsets_without_a_note_are_taken_as_they_are(group):
     commit(group.broker, group.topic, group.name, {0: 7})
-    assert where_to_begin(*group.source(start="latest"), group.consumer()) == {0: 7, 1: 0}
+    job, settings = group.source(start="latest")
+    assert where_to_begin(job, settings, group.consumer()) == {0: 7, 1: 0}
     group.job()
     assert group.offsets() == {0: 7, 1: 0}
 

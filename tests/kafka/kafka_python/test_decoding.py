@@ -22,6 +22,7 @@ from schemas.errors import ServiceError
 from tests.kafka.kafka_python.test_batches import encoded
 from tests.stream.read.test_reader import read_all, source
 from tests.support.kafka_records import commit, committed, put, read
+from tests.support.present import present
 
 _HEADER_BYTES = 61  # of a batch; its records follow, all of one size here
 
@@ -118,7 +119,7 @@ def stops_at(broker, topic, *says):
     for words in (f"topic '{topic}' partition 0: the batch of offsets 2 to 2 cannot be decoded", *says):
         assert words in str(stopped.value)
     found = re.search(r"onegraph (skip_to .* --offset \d+)", str(stopped.value))
-    return found.group(1).replace("GROUP", f"{topic}-group").split()
+    return present(found).group(1).replace("GROUP", f"{topic}-group").split()
 
 
 def test_a_job_stops_at_what_it_cannot_decode_until_told_to_step_over(broker, topics, monkeypatch, capsys):

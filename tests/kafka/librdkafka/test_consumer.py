@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import types
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -81,18 +82,18 @@ class Script:
             self.coming.pop(0)
         return taken
 
-    def assign(self, places):
-        self.asked.append(("assign", {place.partition: place.offset for place in places}))
+    def assign(self, topic_partitions):
+        self.asked.append(("assign", {tp.partition: tp.offset for tp in topic_partitions}))
 
-    def pause(self, places):
-        self.asked.append(("pause", [place.partition for place in places]))
+    def pause(self, topic_partitions):
+        self.asked.append(("pause", [tp.partition for tp in topic_partitions]))
 
-    def resume(self, places):
-        self.asked.append(("resume", [place.partition for place in places]))
+    def resume(self, topic_partitions):
+        self.asked.append(("resume", [tp.partition for tp in topic_partitions]))
 
-    def get_watermark_offsets(self, place, cached):
+    def get_watermark_offsets(self, tp, cached):
         assert cached
-        return self.ends.get(place.partition)
+        return self.ends.get(tp.partition)
 
     def close(self):
         pass
@@ -108,7 +109,7 @@ def consumer(monkeypatch):
 
 
 def offsets(polled):
-    found = {}
+    found: dict[int, list[Any]] = {}
     for partition, offset in zip(polled.partitions, polled.offsets, strict=True):
         found.setdefault(partition, []).append(offset)
     return found
@@ -335,12 +336,14 @@ def test_a_header_name_that_is_not_utf8_ends_it_behind_what_stands_before(broker
 
 
 def test_offsets_that_are_not_told_are_not_offsets_that_are_not_there(consumer, monkeypatch):
-    def committed(self, places, timeout):
-        places[0].error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        return places
+    def committed(self, topic_partitions, timeout):
+        topic_partitions[0].error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        return topic_partitions
 
     monkeypatch.setattr(Script, "committed", committed, raising=False)
-    monkeypatch.setattr(consumer, "_places", lambda partitions: [types.SimpleNamespace(partition=0, offset=-1001)])
+    monkeypatch.setattr(
+        consumer, "_topic_partitions", lambda partitions: [types.SimpleNamespace(partition=0, offset=-1001)]
+    )
     with pytest.raises(ServiceError, match="TOPIC_AUTHORIZATION_FAILED while reading the committed offsets"):
         consumer.committed([0])
 
@@ -354,7 +357,7 @@ class Refusing:
         Refusing.made += 1
 
     def list_offsets(self, asked, **_):
-        answer = concurrent.futures.Future()
+        answer: concurrent.futures.Future[None] = concurrent.futures.Future()
         answer.set_exception(KafkaException(KafkaError(self.code, "as scripted")))
         return dict.fromkeys(asked, answer)
 

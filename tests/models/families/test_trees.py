@@ -118,7 +118,7 @@ def test_what_is_no_tree_is_refused(model, change, said, tmp_path):
     change(spoiled)
     (tmp_path / xgb.FILE).write_bytes(binary(spoiled))
     with pytest.raises(ArtifactError, match=f"not an XGBoost model: .*({said})") as raised:
-        xgb.XGBoostModel.load(tmp_path)
+        xgb.load(tmp_path)
     assert "\n" not in str(raised.value)
 
 

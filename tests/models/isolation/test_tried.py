@@ -6,7 +6,7 @@ import pytest
 
 from models.isolation import tried
 from models.isolation.tried import TriedBundles, name_of
-from tests.support.fragile_work import CheckOf
+from tests.support.deadly_work import CheckOf
 
 
 def test_what_was_tried_is_known_to_the_next(tmp_path):
@@ -63,6 +63,7 @@ def test_one_that_was_stopped_is_not_waited_for(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("other", [({"a": 2}, CheckOf("", "abort")), ({"a": 1}, CheckOf("", "hang"))])
 def test_another_content_or_check_is_another_name(other):
-    ours = name_of({"a": 1}, CheckOf("", "abort"))
-    assert ours == name_of({"a": 1}, CheckOf("", "abort"))
-    assert ours != name_of(*other)
+    ours = name_of({"a": 1}, "xgboost", CheckOf("", "abort"))
+    assert ours == name_of({"a": 1}, "xgboost", CheckOf("", "abort"))
+    content, check = other
+    assert ours != name_of(content, "xgboost", check)

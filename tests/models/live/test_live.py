@@ -6,31 +6,41 @@ import gc
 import json
 import logging
 import os
+import pathlib
 import re
 import shutil
 import sys
 import threading
+import time
 import weakref
 
 import pytest
 
 from models.families import xgb
-from models.live import live
 from models.live.live import LiveScorer
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import TrustedKeys, load_private_key
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from tests.support.fragile_work import CheckOfOthers
+from tests.support.artifact_fixtures import another_bundle
+from tests.support.deadly_work import CheckOfOthers
 from tests.support.hostile_bundles import split_out_of_range, spoiled
-from tests.support.models import another_bundle
 from tests.support.signing_keys import make_key
 from transforms.graph.graph import TransformGraph, graph_fingerprint
 
 SOON_S = 30
+
+
+def until(holds):
+    ends = time.monotonic() + SOON_S
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -71,7 +81,7 @@ def test_old_scorer_still_scores_after_the_switch(following, own, second_bundle,
 def point(own: Registry, text: str) -> None:
     """Replace the pointer in one step, as a release does."""
     (own.path / "next").write_text(text)
-    os.replace(own.path / "next", own.path / LIVE)
+    os.replace(own.path / "next", own.path / LIVE_FILE)
 
 
 def spoil_byte(bundle):
@@ -109,7 +119,7 @@ def test_goes_on_after_a_refusal(own, second_bundle, following):
     first = own.released()
     point(own, json.dumps({**json.loads(first.text()), "generation": 2, "champion": "0" * 12}))
     assert following.wait_for(2, SOON_S)
-    shutil.copy(own.path / LIVE, own.path / "history" / "000002.json")
+    shutil.copy(own.path / LIVE_FILE, own.path / "history" / "000002.json")
     pointer = second_bundle(own.path)
     assert following.wait_for(3, SOON_S)
     assert following.current().champion.bundle_id == pointer.champion
@@ -118,8 +128,7 @@ def test_goes_on_after_a_refusal(own, second_bundle, following):
 
 def test_pointer_that_is_none_is_refused(own, following):
     point(own, "no pointer")
-    with following._changed:
-        assert following._changed.wait_for(lambda: following.refused == 1, SOON_S)
+    until(lambda: following.refused == 1)
     assert following.generation == 1
 
 
@@ -131,7 +140,7 @@ def test_golden_difference_at_the_start_is_an_error(own, second_candidate, trial
     spoiled = artifact.complete(bundle, "bundle", facts)
     other = artifact.content_id(spoiled.manifest)
     bundle.rename(bundle.with_name(other))
-    (own.path / LIVE).write_text(own.released().text().replace(own.released().champion, other))
+    (own.path / LIVE_FILE).write_text(own.released().text().replace(own.released().champion, other))
     with pytest.raises(ArtifactError, match="the score differs in"):
         LiveScorer(own.path, poll_s=1, trials=trials)
 
@@ -168,8 +177,13 @@ def released_as(own: Registry, candidate, role, weight=0.0):
 @pytest.fixture
 def loads(monkeypatch):
     """Which bundles were loaded since."""
-    seen, real = [], live.Scorer.load
-    monkeypatch.setattr(live.Scorer, "load", lambda path, **more: seen.append(path.name) or real(path, **more))
+    seen, real = [], Scorer.load
+
+    def load(path, **more):
+        seen.append(path.name)
+        return real(path, **more)
+
+    monkeypatch.setattr(Scorer, "load", load)
     return seen
 
 
@@ -262,7 +276,12 @@ def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
     (copy / "graph" / "note.txt").write_text("another graph")
     other = another_bundle(copy, graph_fingerprint=graph_fingerprint(copy / "graph"))
     real, seen = TransformGraph.load, []
-    monkeypatch.setattr(TransformGraph, "load", lambda path: seen.append(path) or real(path))
+
+    def load(path):
+        seen.append(path)
+        return real(path)
+
+    monkeypatch.setattr(TransformGraph, "load", load)
     own.point_at(Variants(other), "tests", "now", "")
     assert following.wait_for(2, SOON_S)
     assert following.current().champion.graph is not first.graph
@@ -274,18 +293,21 @@ def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
 
 def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch, trials):
     served = threading.Event()
-    following = LiveScorer(
-        own.path, poll_s=0.02, on_change=lambda change: change.served and served.set(), retry_s=0.02, trials=trials
-    )
+
+    def changed(change):
+        if change.served:
+            served.set()
+
+    following = LiveScorer(own.path, poll_s=0.02, on_change=changed, retry_s=0.02, trials=trials)
     try:
-        troubles, real = [OSError("stale file handle")] * 3, live.Scorer.load
+        troubles, real = [OSError("stale file handle")] * 3, Scorer.load
 
         def load(path, **more):
             if troubles:
                 raise troubles.pop()
             return real(path, **more)
 
-        monkeypatch.setattr(live.Scorer, "load", load)
+        monkeypatch.setattr(Scorer, "load", load)
         second_bundle(own.path)
         assert following.wait_for(2, SOON_S)
         assert (following.generation, following.refused, troubles) == (2, 0, [])
@@ -303,16 +325,16 @@ def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch
 def test_a_pointer_that_changed_ends_the_wait_for_the_one_before(own, second_candidate, monkeypatch, trials):
     following = LiveScorer(own.path, poll_s=0.02, retry_s=3600, trials=trials)
     try:
-        tried, real = threading.Event(), live.Scorer.load
+        tried, real = threading.Event(), Scorer.load
 
         def load(path, **more):
             tried.set()
             raise OSError("stale file handle")
 
-        monkeypatch.setattr(live.Scorer, "load", load)
+        monkeypatch.setattr(Scorer, "load", load)
         released_as(own, second_candidate, "shadow")
         assert tried.wait(SOON_S)
-        monkeypatch.setattr(live.Scorer, "load", real)
+        monkeypatch.setattr(Scorer, "load", real)
         pointer = own.rollback(None, "tests", "now", "")
         assert following.wait_for(pointer, SOON_S)
         assert (following.generation, following.refused) == (3, 0)
@@ -350,10 +372,17 @@ def pair(tmp_path):
 @pytest.fixture
 def parsed(monkeypatch):
     """What parsers of a bundle's files were given since."""
-    seen = []
-    for owner in (Schema, TransformGraph, xgb.XGBoostModel):
-        real = owner.load
-        monkeypatch.setattr(owner, "load", lambda path, *more, real=real: seen.append(path) or real(path, *more))
+    seen: list[pathlib.Path] = []
+
+    def noting(real):
+        def load(path, *more):
+            seen.append(path)
+            return real(path, *more)
+
+        return load
+
+    for owner in (Schema, TransformGraph, xgb):
+        monkeypatch.setattr(owner, "load", noting(owner.load))
     return seen
 
 
@@ -427,19 +456,3 @@ def test_signatures_are_nobodys_business_without_trusted_keys(own, following, pa
     own.rollback(None, "tests", "now", "")
     assert following.wait_for(3, SOON_S)
     assert following.refused == 0
-
-
-def test_two_load_at_once_and_the_last_gives_the_interval_back():
-    before, inside = sys.getswitchinterval(), threading.Event()
-
-    def load():
-        with live._short_turns:
-            inside.set()
-
-    other = threading.Thread(target=load, daemon=True)
-    with live._short_turns:
-        other.start()
-        assert inside.wait(SOON_S), "one waits until the other has loaded"
-        other.join()
-        assert sys.getswitchinterval() < before
-    assert sys.getswitchinterval() == before

@@ -14,11 +14,13 @@ import pytest
 from models.isolation.trial import Trials
 from models.live import pointer_watch
 from models.live.live import LiveScorer
-from models.registry.registry import LIVE, Registry
+from models.registry.pointer import LIVE_FILE
+from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
-from tests.support.fragile_work import CheckOf, nothing
+from tests.support.deadly_work import CheckOf, nothing
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
+from tests.support.present import present
 
 SOON_S = 60
 
@@ -62,7 +64,7 @@ def point_at(own, *bundles, generation=None):
     variants = Variants(bundles[0], shadows=bundles[1:])
     forged = dataclasses.replace(live, generation=generation or live.generation + 1, variants=variants)
     (own.path / "next").write_text(forged.text())
-    os.replace(own.path / "next", own.path / LIVE)
+    os.replace(own.path / "next", own.path / LIVE_FILE)
     return forged
 
 
@@ -71,7 +73,7 @@ def test_a_hostile_pointer_is_counted_and_logged_once(own, follow, second_candid
     """And the next one is taken."""
     caplog.set_level(logging.WARNING, "models")
     following = follow(own)
-    old, text = following.current(), (own.path / LIVE).read_text()
+    old, text = following.current(), (own.path / LIVE_FILE).read_text()
     POINTERS[name](own.path)
     until(lambda: following.refused == 1, "it is not refused")
     until(lambda: following.late() != "", "nobody says that the pointer is not read")
@@ -81,10 +83,10 @@ def test_a_hostile_pointer_is_counted_and_logged_once(own, follow, second_candid
     assert "pointer cannot be followed" in line
     assert "\n" not in line
     own_again = Registry(own.path)
-    if (own.path / LIVE).is_dir():
-        (own.path / LIVE).rmdir()
+    if (own.path / LIVE_FILE).is_dir():
+        (own.path / LIVE_FILE).rmdir()
     (own.path / "next").write_text(text)
-    os.replace(own.path / "next", own.path / LIVE)
+    os.replace(own.path / "next", own.path / LIVE_FILE)
     pointer = own_again.release(second_candidate, "tests", "now", "")
     assert following.wait_for(pointer, SOON_S)
     assert following.generation == pointer.generation
@@ -129,7 +131,7 @@ def test_whoever_hears_of_a_change_and_fails_ends_nothing(own, follow, second_bu
     following = follow(own, on_change=fail)
     POINTERS["empty"](own.path)
     until(lambda: following.refused == 1, "it is not refused")
-    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE)
+    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE_FILE)
     assert following.wait_for(second_bundle(own.path), SOON_S)
 
 
@@ -144,7 +146,7 @@ def test_a_hostile_bundle_is_refused_in_every_role_and_the_next_is_taken(own, fo
     assert following.refused == 2
     assert following.current() is old
     assert all("generation " in line and "\n" not in line for line in caplog.messages)
-    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE)
+    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE_FILE)
     pointer = own.release(second_candidate, "tests", "now", "")
     assert following.wait_for(pointer, SOON_S)
     assert following.generation == pointer.generation
@@ -163,7 +165,7 @@ def test_a_bundle_that_hangs_does_not_keep_a_rollback_waiting(own, follow, secon
         bad = spoiled(own.champion(), graph_that_never_ends)
         child = own_trials.pid
         point_at(own, bad)
-        until(lambda: following._trying == bad or following.refused, "it is not tried")
+        until(lambda: following.loader.trying == bad or following.refused, "it is not tried")
         pointer = second_bundle(own.path)
         assert following.wait_for(pointer, SOON_S)
         assert following.generation == pointer.generation
@@ -215,8 +217,8 @@ def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bu
         killed = threading.Event()
 
         def kill():
-            until(lambda: own_trials.pid is not None and following._trying, "it is not tried")
-            os.kill(own_trials.pid, signal.SIGKILL)
+            until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
+            os.kill(present(own_trials.pid), signal.SIGKILL)
             killed.set()
 
         killer = threading.Thread(target=kill)
@@ -236,7 +238,7 @@ def test_a_forged_pointer_that_took_the_next_number_does_not_hide_the_true_one(o
     forged = point_at(own, "0123456789ab")
     assert following.wait_for(forged, SOON_S)
     assert (following.generation, following.refused) == (1, 1)
-    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE)
+    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE_FILE)
     pointer = second_bundle(own.path)
     assert pointer.generation == forged.generation
     assert following.wait_for(pointer, SOON_S)
@@ -258,7 +260,7 @@ def test_what_was_tried_before_is_not_tried_again(own, follow, second_bundle):
 def test_a_pointer_that_changes_while_its_first_bundle_is_tried_ends_the_second(own, follow, second_bundle, tmp_path):
     """The first is of use to it, and is tried to the end; the second cannot be read, and nobody asks for it."""
     new = second_bundle(own.path).champion
-    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE)
+    shutil.copy(own.path / "history" / "000001.json", own.path / LIVE_FILE)
     begun, unreadable, real = tmp_path / "begun", "0123456789ab", own.bundle_path
 
     def bundle_path(bundle, *more):
@@ -325,7 +327,7 @@ def test_what_was_loaded_for_a_refused_generation_is_not_kept(own, follow, secon
     new = second_bundle(own.path).champion
     forged = point_at(own, new, "0123456789ab", generation=9)
     assert following.wait_for(forged, SOON_S)
-    assert following._fresh == {}
+    assert following.loader.kept == ()
 
 
 def test_a_child_that_nobody_needs_rests_while_there_is_no_pointer_too(own, follow):

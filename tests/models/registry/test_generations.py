@@ -12,11 +12,12 @@ import pytest
 
 from models.registry import generations
 from models.registry.generations import Generations, locked
-from models.registry.pointer import LIVE, Pointer
+from models.registry.pointer import LIVE_FILE, Pointer
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
+from tests.support.present import present
 from tests.support.small_artifacts import make_candidate
 
 PATIENCE_S = 120
@@ -94,7 +95,7 @@ def live_folder(path):
 
 def live_circle(path):
     path.unlink()
-    path.symlink_to(LIVE)
+    path.symlink_to(LIVE_FILE)
 
 
 LIVE_LOST = [live_missing, live_empty, live_bytes, live_deep, live_pipe, live_folder, live_circle]
@@ -103,10 +104,10 @@ LIVE_LOST = [live_missing, live_empty, live_bytes, live_deep, live_pipe, live_fo
 @pytest.mark.parametrize("lose", LIVE_LOST)
 def test_where_the_pointer_is_lost_the_history_stands_for_it(own, lose, caplog):
     first, second = own.history()
-    lose(own.path / LIVE)
+    lose(own.path / LIVE_FILE)
     stands = own.standing()
     assert (stands.pointer, stands.live) == (second, False)
-    assert f"{LIVE}: " in stands.troubles[0]
+    assert f"{LIVE_FILE}: " in stands.troubles[0]
     assert "generation 2, the newest of the history, stands for it" in stands.troubles[0]
     back = own.rollback(None, "me", "now", "cure")
     assert (back.generation, back.variants, own.live()) == (3, first.variants, back)
@@ -116,7 +117,7 @@ def test_where_the_pointer_is_lost_the_history_stands_for_it(own, lose, caplog):
 
 def test_the_same_variants_may_be_had_again_where_the_pointer_is_lost(own):
     second = own.released()
-    live_bytes(own.path / LIVE)
+    live_bytes(own.path / LIVE_FILE)
     again = own.rollback(second.champion, "me", "now", "")
     assert (again.generation, again.variants) == (3, second.variants)
 
@@ -124,7 +125,7 @@ def test_the_same_variants_may_be_had_again_where_the_pointer_is_lost(own):
 @pytest.mark.parametrize("lose", LIVE_LOST)
 def test_a_release_where_the_pointer_is_lost(own, second_candidate, lose):
     own.rollback(None, "me", "now", "")
-    lose(own.path / LIVE)
+    lose(own.path / LIVE_FILE)
     pointer = own.release(second_candidate, "me", "now", "", "shadow")
     assert (pointer.generation, pointer.champion) == (4, own.history()[0].champion)
     assert own.live() == pointer
@@ -132,7 +133,7 @@ def test_a_release_where_the_pointer_is_lost(own, second_candidate, lose):
 
 def test_nothing_that_can_be_read(own):
     for path in own.path.rglob("*.json"):
-        if path.parent.name == "history" or path.name == LIVE:
+        if path.parent.name == "history" or path.name == LIVE_FILE:
             path.write_bytes(b"")
     with pytest.raises(ArtifactError, match=r"no bundle is released here \(.*live.json: .*000001.json: .*000002.json"):
         own.rollback(None, "me", "now", "")
@@ -143,10 +144,10 @@ def test_nothing_that_can_be_read(own):
 def test_a_forged_pointer_does_not_give_its_number_again(own):
     first, second = own.history()
     forged = Pointer(7, Variants("0" * 12), "x", "now", "")
-    (own.path / LIVE).write_text(forged.text())
+    (own.path / LIVE_FILE).write_text(forged.text())
     back = own.rollback(None, "me", "now", "")
     assert (back.generation, back.variants) == (8, second.variants)
-    (own.path / LIVE).write_text(Pointer(999_999_999, Variants("0" * 12), "x", "now", "").text())
+    (own.path / LIVE_FILE).write_text(Pointer(999_999_999, Variants("0" * 12), "x", "now", "").text())
     assert own.rollback(first.champion, "me", "now", "").generation == 9
 
 
@@ -169,14 +170,15 @@ def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
         killed = Registry(path)
         stands = killed.standing()
         assert (stands.live, stands.troubles) == (True, [])
-        seen.add((stands.pointer.generation, len(stands.history)))
-        assert stands.pointer.variants == (second if stands.pointer.generation == 2 else first).variants
+        pointer = present(stands.pointer)
+        seen.add((pointer.generation, len(stands.history)))
+        assert pointer.variants == (second if pointer.generation == 2 else first).variants
         assert killed.bundles() == own.bundles()
         then = killed.rollback(None, "me", "now", "")
         assert then.generation == len(stands.history) + 1
-        assert then.variants == (first if stands.pointer.generation == 2 else second).variants
+        assert then.variants == (first if pointer.generation == 2 else second).variants
         assert [one.generation for one in killed.history()] == list(range(1, then.generation + 1))
-        assert [one.name for one in path.iterdir() if one.name.startswith(f".{LIVE}")] == []
+        assert [one.name for one in path.iterdir() if one.name.startswith(f".{LIVE_FILE}")] == []
         if code == 0:
             break
         assert code == -signal.SIGKILL
@@ -229,7 +231,7 @@ def test_a_filesystem_without_locks_is_refused(own, monkeypatch):
 
 
 def test_a_lock_that_is_held_is_waited_for_and_not_for_ever(own, monkeypatch):
-    monkeypatch.setattr(generations, "_TRIES", 3)
+    monkeypatch.setattr(generations, "_PATIENCE_S", 0.1)
     with locked(own.path), pytest.raises(ArtifactError, match="somebody else has been writing to it"):
         own.rollback(None, "me", "now", "")
     assert own.rollback(None, "me", "now", "").generation == 3

@@ -2,11 +2,14 @@
 
 import json
 import os
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
 
-from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE, Pointer, check_readable, read_live
+from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE_FILE, Pointer, check_readable, read_live
 from models.variants.variants import MOST, Variants
 from schemas.errors import ArtifactError, InputError
 
@@ -17,7 +20,7 @@ def text(**changed: object) -> str:
     return json.dumps(GOOD | changed)
 
 
-HOSTILE = {
+HOSTILE: dict[str, bytes | str] = {
     "not UTF-8": b"\xff",
     "nested deep": b"[" * 100_000,
     "a key twice": text()[:-1] + ', "champion": "b"}',
@@ -73,9 +76,9 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile(what, tmp_path):
     data = HOSTILE[what]
-    (tmp_path / LIVE).write_bytes(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
+    (tmp_path / LIVE_FILE).write_bytes(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
     start = time.process_time()
-    with pytest.raises(ArtifactError, match=LIVE) as caught:
+    with pytest.raises(ArtifactError, match=LIVE_FILE) as caught:
         read_live(tmp_path)
     assert time.process_time() - start < 1
     assert "\n" not in str(caught.value)
@@ -83,15 +86,28 @@ def test_hostile(what, tmp_path):
 
 
 def test_a_pipe_in_its_place(tmp_path):
-    os.mkfifo(tmp_path / LIVE)
+    os.mkfifo(tmp_path / LIVE_FILE)
     with pytest.raises(ArtifactError, match="no plain file"):
         read_live(tmp_path)
 
 
 def test_none_and_one(tmp_path):
     assert read_live(tmp_path) is None
-    (tmp_path / LIVE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
+    (tmp_path / LIVE_FILE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
     assert read_live(tmp_path) == Pointer(LAST_GENERATION, Variants("a"), "me", "2024-01-01T00:00:00Z", "")
+
+
+def test_reading_one_loads_nothing_heavy(tmp_path):
+    (tmp_path / LIVE_FILE).write_text(text())
+    program = (
+        "import pathlib, sys; from models.registry.pointer import read_live\n"
+        "found = read_live(pathlib.Path(sys.argv[1]))\n"
+        "heavy = {'tensorflow', 'xgboost', 'apache_beam', 'numpy', 'pyarrow'} & set(sys.modules)\n"
+        "sys.exit(','.join(heavy) or (found.champion != 'a'))"
+    )
+    root = pathlib.Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_as_many_as_may_serve(tmp_path):

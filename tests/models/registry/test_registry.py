@@ -7,12 +7,13 @@ import threading
 import pytest
 
 from models.registry.generations import Generations
-from models.registry.registry import LIVE, Pointer, Registry
+from models.registry.pointer import LIVE_FILE, Pointer
+from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import key_fingerprint, load_private_key
 from schemas.errors import ArtifactError, InputError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.signing_keys import make_key
 
 OLD = """{"challengers": %s, "champion": "a", "generation": 1, "shadows": [], "when": "", "who": "", "why": ""}"""
@@ -46,7 +47,7 @@ def test_release_and_rollback_write_the_next_generation(own, second_bundle):
         first.champion,
         second.champion,
     ]
-    assert json.loads((own.path / LIVE).read_text()) == json.loads((own.path / "history/000004.json").read_text())
+    assert json.loads((own.path / LIVE_FILE).read_text()) == json.loads((own.path / "history/000004.json").read_text())
 
 
 def test_nothing_released(tmp_path):
@@ -93,7 +94,7 @@ def test_altered_bundle_is_not_pointed_at(own, second_bundle):
     ["", "{}", "[1]", '{"generation": "1"}', "\x00", OLD % '{"b": 0.1}', OLD % '[{"bundle": "b"}]', OLD % '["b"]'],
 )
 def test_pointer_that_is_none(own, text):
-    (own.path / LIVE).write_text(text)
+    (own.path / LIVE_FILE).write_text(text)
     with pytest.raises(ArtifactError, match="not a registry pointer"):
         own.live()
 
@@ -121,7 +122,7 @@ def test_rollback_does_not_go_to_a_generation_that_never_served(own, second_bund
 
 def test_rollback_goes_by_the_order_where_an_older_version_wrote_the_history(own, second_bundle):
     first, second = own.released(), second_bundle(own.path)
-    for path in [own.path / LIVE, *(own.path / "history").iterdir()]:
+    for path in [own.path / LIVE_FILE, *(own.path / "history").iterdir()]:
         said = json.loads(path.read_text())
         said.pop("after", None)
         path.write_text(json.dumps(said))
@@ -129,7 +130,7 @@ def test_rollback_goes_by_the_order_where_an_older_version_wrote_the_history(own
     third = own.point_at(Variants(second.champion, experiment="new"), "me", "now", "")
     assert third.after == 2
     assert own.rollback(None, "me", "now", "").variants == second.variants
-    (own.path / LIVE).write_text((own.path / "history" / "000002.json").read_text())
+    (own.path / LIVE_FILE).write_text((own.path / "history" / "000002.json").read_text())
     assert own.rollback(None, "me", "now", "").variants == first.variants
 
 

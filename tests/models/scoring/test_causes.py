@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from models.live.serving import Serving
 from models.registry.registry import Registry
-from models.scoring.causes import Causes, place
+from models.scoring.causes import Causes, where_raised
 from models.scoring.scorer import RowsDiffer, Scorer
 from models.variants.variants import Variants
 
@@ -28,13 +28,13 @@ def failing_graph(batch):
 def test_a_failure_in_a_graph_is_named_by_its_node_and_never_by_what_its_text_quotes():
     with pytest.raises(tf.errors.InvalidArgumentError, match=SECRET) as caught:
         failing_graph(None)
-    assert place(caught.value) == "InvalidArgumentError at node amount_of"
+    assert where_raised(caught.value) == "InvalidArgumentError at node amount_of"
 
 
 def test_other_failures_are_named_by_file_and_line():
     with pytest.raises(ValueError, match=SECRET) as caught:
         float(SECRET)
-    assert place(caught.value).startswith("ValueError at tests/models/scoring/test_causes.py:")
+    assert where_raised(caught.value).startswith("ValueError at tests/models/scoring/test_causes.py:")
 
 
 def test_each_cause_is_told_the_1st_10th_and_100th_time(caplog):

@@ -79,3 +79,16 @@ def test_a_split_of_a_build_before_this_rule(values, message):
     with pytest.raises(InputError, match=f"train split: its label has {message}; mend"):
         labels.check_split(np.array(values, np.float32), "train")
     labels.check_split(np.array([0, 1], np.float32), "train")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "train split: no rows, wanted both labels"),
+        ([0, 0], "train split: only label 0 in 2 rows, wanted both labels"),
+        ([1], "train split: only label 1 in 1 rows, wanted both labels"),
+    ],
+)
+def test_a_split_without_both_labels(values: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        labels.check_split(np.array(values, np.float32), "train")

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,9 +37,15 @@ def master() -> Iterator[str]:
     thread.join()
 
 
-def settings(*beam_args: str, **changes) -> ScoreStream:
-    given = {"bootstrap_servers": "broker:9092", "registry": "registry", "source_topic": "trips", "runner": "flink"}
-    given |= {"predictions_topic": "predictions", "rejected_topic": "rejected", "beam_args": beam_args}
+def settings(*beam_args: str, **changes: Any) -> ScoreStream:
+    given: dict[str, Any] = {
+        "bootstrap_servers": "broker:9092",
+        "registry": "registry",
+        "source_topic": "trips",
+        "runner": "flink",
+    }
+    given |= {"source_topic": "trips", "predictions_topic": "predictions", "rejected_topic": "rejected"}
+    given["beam_args"] = beam_args
     return ScoreStream(**given | changes)
 
 
@@ -49,6 +56,7 @@ def test_flinks_defaults_are_added_behind_what_people_gave(master):
     assert {"--max_bundle_time_mills=1", "--checkpointing_interval=5000"} <= set(prepared.beam_args)
     assert not any(arg.startswith("--parallelism=") for arg in prepared.beam_args[2:])
     assert prepared.read_budget_ms == 1_000, "a checkpoint waits for it"
+    assert cluster.rest is not None
     assert cluster.rest.address == master
 
 

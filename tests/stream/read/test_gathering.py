@@ -1,8 +1,9 @@
 """Gathering polls into batches, with a consumer and a clock that the test holds."""
 
 import dataclasses
+from typing import Any
 
-from beam_jobs.kafka.records import Polled
+from beam_jobs.kafka.records import Header, Polled
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from beam_jobs.stream.read.watermark import GroupWatermark
@@ -56,7 +57,8 @@ class FakeConsumer:
 
 def gatherer(polls, offsets, max_batch=100, gaps=None):
     clock = Clock()
-    made = EventGatherer(FakeConsumer(clock, polls, gaps), "t", max_batch)
+    consumer: Any = FakeConsumer(clock, polls, gaps)  # as much of one as a gatherer asks for
+    made = EventGatherer(consumer, "t", max_batch)
     made.go_to(offsets)
     return made, clock
 
@@ -97,8 +99,9 @@ def test_nothing_behind_the_stop():
 
 def batch_of(*rows):
     partitions, timestamps = zip(*rows, strict=True) if rows else ((), ())
-    blank = [None] * len(rows)
-    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, blank, {})
+    blank: list[bytes | None] = [None] * len(rows)
+    headers: list[list[Header]] = [[] for _ in rows]
+    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, headers, {})
 
 
 def test_the_watermark_waits_for_the_slowest_partition_that_lags():

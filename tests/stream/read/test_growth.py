@@ -6,7 +6,7 @@ import pytest
 
 from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.partitions import GrowthWatch, partition_of_key
+from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter
@@ -57,9 +57,3 @@ def test_a_partition_that_only_the_source_has_goes_by_its_keys_and_the_others_st
     finally:
         producer.close()
     assert where(broker, job.predictions.name) == {b"0": 0, b"1": 1, b"2": 1, b"3": 0}
-
-
-def test_a_topic_is_asked_for_at_once_and_then_now_and_then():
-    watch = GrowthWatch(period_s=3600)
-    assert [watch.due("a"), watch.due("a"), watch.due("b")] == [True, False, True]
-    assert [GrowthWatch(period_s=0).due("a") for _ in range(2)] == [True, True]

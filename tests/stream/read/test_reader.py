@@ -19,10 +19,12 @@ from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import ReadSettings, first_span, milliseconds, settle_start
 from beam_jobs.stream.read.tracker import Span
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError
 from tests.support.kafka_records import add_partitions, commit, put
 from tests.support.stream_jobs import stream_job
@@ -40,7 +42,7 @@ def client(request, monkeypatch):
 _client = "kafka-python"
 
 
-def source(broker, topic, **changes):
+def source(broker, topic, **changes) -> tuple[StreamJob, ReadSettings]:
     """What `ReadEvents` takes: a job, and how it reads with these changes."""
     where = Connection(servers=broker, kafka_client=_client)
     job = stream_job(where, topic, group=f"{topic}-group", name=f"read-{next(_jobs)}")
@@ -60,7 +62,7 @@ def read_all(events):
     settle(events)
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | ReadEvents(*events) | beam.Map(keep)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
     return list(_found)
 
 
@@ -205,7 +207,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 ):
     looks, asks = itertools.count(), itertools.count()
 
-    class Moody(client.consumer):
+    class Moody(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             if group is not None and next(asks) == 0:
                 raise Unavailable("away when it is opened")
@@ -239,7 +241,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monkeypatch, client):
     asked = []
 
-    class Noted(client.consumer):
+    class Noted(client.consumer):  # type: ignore[name-defined]  # of either library
         def find_partitions(self):
             asked.append("partitions")
             return super().find_partitions()
@@ -273,9 +275,9 @@ def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeyp
 
 
 def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Stuck(client.consumer):
+    class Stuck(client.consumer):  # type: ignore[name-defined]  # of either library
         def go_to(self, offsets):
             super().go_to(offsets)
             if len(made) == 1:
@@ -353,9 +355,9 @@ def test_the_stop_signal_ends_an_endless_read(broker, filled):
 
 
 def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Counted(client.consumer):
+    class Counted(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             super().__init__(servers, topic, group)
             made.append(group)

@@ -1,5 +1,6 @@
 """The breaker trips on a share of enough events within its window, and closes for another generation."""
 
+import dataclasses
 import threading
 import time
 
@@ -19,8 +20,8 @@ class Clock:
 
 
 def breaker(clock=None, limit_s=300.0, **settings):
-    given = {"mode": "stop", "share": 0.05, "events": 1_000} | settings
-    return Breaker(BreakerSettings(**given), limit_s, clock or Clock())
+    standard = BreakerSettings(mode="stop", share=0.05, events=1_000)
+    return Breaker(dataclasses.replace(standard, **settings), limit_s, clock or Clock())
 
 
 def test_it_trips_above_the_share_and_not_at_it():

@@ -51,7 +51,7 @@ def test_a_held_batch_is_scored_anew_by_the_next_generation(guarded):
 
     def score(events):
         tries.append(events)
-        return Judged("good", [], 2) if len(tries) == 2 else Judged("bad", BAD, 1)
+        return judging("good", [], 2)(events) if len(tries) == 2 else judging("bad", BAD)(events)
 
     assert guarded("hold").scored(EVENTS, score, lambda: next(serves)).outcome == "good"
     assert tries == [EVENTS, EVENTS]
@@ -61,7 +61,7 @@ def test_a_rollback_between_the_scoring_and_the_hold_is_seen(guarded):
     serves = [1]
 
     def score(events):
-        judged = Judged("good", [], 2) if serves == [2] else Judged("bad", BAD, 1)
+        judged = judging("good", [], 2)(events) if serves == [2] else judging("bad", BAD)(events)
         serves[0] = 2  # the pointer moves after the batch was judged, before the breaker has heard of it
         return judged
 

@@ -43,8 +43,16 @@ def started():
 def events(values, next_offsets=None):
     count = len(values)
     rows = list(range(count))
-    columns = [0] * count, rows, [1_000] * count, [b"k"] * count, list(values), [[] for _ in rows]
-    return EventBatch("trips", *columns, next_offsets or {0: count})
+    return EventBatch(
+        topic="trips",
+        partitions=[0] * count,
+        offsets=rows,
+        timestamps_ms=[1_000] * count,
+        keys=[b"k"] * count,
+        values=list(values),
+        headers=[[] for _ in rows],
+        next_offsets=next_offsets or {0: count},
+    )
 
 
 def test_a_batch_comes_out_as_one_outcome_and_is_counted(started, registry, values):
@@ -96,7 +104,7 @@ def test_a_new_generation_takes_over_between_two_batches(started, registry, seco
     step = started(stream_job(registry=str(own), name="swap"), ScoreSettings(pointer_poll_s=0.05))
     (before,) = step.process(events(values))
     wanted = second_bundle(own).champion
-    ends, bundles = time.monotonic() + 120, set()
+    ends, bundles = time.monotonic() + 120, set[str]()
     while bundles != {wanted}:
         assert time.monotonic() < ends
         (after,) = step.process(events(values))

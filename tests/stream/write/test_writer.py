@@ -14,6 +14,7 @@ from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.stream_job import TopicFacts
 from beam_jobs.stream.write.writer import OutcomeWriter, WriteOutcomes, WrittenBundle
@@ -163,7 +164,7 @@ def to(servers, good, bad, source, group):
 def run(outcomes, job):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(job)
-    runners.run_pipeline(pipeline)
+    run_pipeline(pipeline)
 
 
 @pytest.fixture
@@ -203,12 +204,13 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
     source, good, _ = three
     small = topics("rejected", partitions=2, max_message_bytes=1_000)
     ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
-    values = [b"x" * 2_000, b"fits"]
+    large = b"x" * 2_000
+    values: list[bytes | None] = [large, b"fits"]
     rejected = Records([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
     outcome = Outcome(source, predictions(1, b"1"), rejected, {1: 5})
     run([outcome], to(broker, good, TopicFacts(small, max_message_bytes=1_000), source, "stubs"))
     stub, whole = read(broker, small)
-    sha256 = hashlib.sha256(values[0]).hexdigest().encode()
+    sha256 = hashlib.sha256(large).hexdigest().encode()
     assert (stub.key, stub.value, stub.timestamp_ms) == (b"k", None, 5)
     assert stub.headers == [*ours, ("onegraph.value_sha256", sha256), ("onegraph.value_bytes", b"2000")]
     assert (whole.value, whole.headers) == (b"fits", [("theirs", b"y"), *ours])

@@ -1,0 +1,104 @@
+"""The family: what trains, loads and describes one kind of model, behind one protocol.
+
+Nothing else in models or jobs names a family: they ask `family_of` for the one that a spec or a manifest names. A
+family is a module whose functions are those of `Family`. It is imported only when it is asked for, so that its library
+is not loaded for the sake of its name.
+"""
+
+import dataclasses
+import importlib
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+import pyarrow as pa
+
+from models.spec import FAMILIES, ModelSpec
+from schemas.errors import InputError
+
+_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The rows of one split of a training set, as a family trains on them.
+
+    Features float32 [rows, features], where NaN is a missing value; label float32 [rows]; and by name the slices,
+    strings [rows], null where missing.
+    """
+
+    features: np.ndarray
+    label: np.ndarray
+    slices: Mapping[str, pa.DictionaryArray]
+
+
+class Model(Protocol):
+    """A loaded model; safe to call from several threads."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features in the order of the columns, by the names that `Family.names_in_model` gives them."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the probability of label 1, float32 [rows], of features float32 [rows, features]."""
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
+
+
+class Trained(Protocol):
+    """A model that was just trained, and how it came about."""
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of training are in the model."""
+
+    @property
+    def history(self) -> Mapping[str, Sequence[float]]:
+        """The metrics on the eval split, by name, one value per round that was trained."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All parameters that the model was trained with, as plain JSON values."""
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Write the model into a folder, from which `Family.load` reads it; the same model gives the same bytes."""
+
+
+class Family(Protocol):
+    """What a family can do. Its functions read nothing but their arguments."""
+
+    def check_parameters(self, spec: ModelSpec, features: int, /) -> None:
+        """Raise `InputError` for parameters of a spec that training on so many features would not take or use."""
+
+    def names_in_model(self, feature_names: Sequence[str], /) -> tuple[str, ...]:
+        """Return the names by which a model knows features, for libraries that do not take every name."""
+
+    def train(self, spec: ModelSpec, feature_names: Sequence[str], train: Split, evaluation: Split, /) -> Trained:
+        """Train on one split and stop by the other; raises what `check_parameters` raises.
+
+        The caller has looked at the labels: 0 and 1, both in either split. The same splits and spec give the same
+        model.
+        """
+
+    def load(self, folder: pathlib.Path, /) -> Model:
+        """Read what `Trained.save` wrote; raises `ArtifactError` for anything that is not a model to score with."""
+
+    def describe(self, folder: pathlib.Path, /) -> dict[str, Any]:
+        """Return what a person asks of a model in a folder, as plain JSON values; raises as `load` does."""
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the libraries that decide what a model trains to and scores, by their names."""
+
+
+def family_of(name: str) -> Family:
+    """Return the family of that name, whose library is imported now; raises `InputError` if there is none.
+
+    >>> family_of("forest")
+    Traceback (most recent call last):
+    schemas.errors.InputError: model: family is 'forest', wanted one of xgboost
+    """
+    if name not in _MODULES:
+        raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")
+    return cast(Family, importlib.import_module(_MODULES[name]))
