@@ -1,1 +1,4 @@
-"""What travels in the stream: events, outcomes, rejected records. Imports: monitoring, schemas, transforms."""
+"""What the stream's steps share: the job, events, rejected records, measuring, holding.
+
+Imports: kafka, kafka.groups, kafka.topics, monitoring, process, schemas, transforms.
+"""
