@@ -1,1 +1,1 @@
-"""What jobs tell: measures, endpoint, status. Imports: cli, models, process, schemas."""
+"""What jobs measure of themselves: measures, endpoint, status. Imports: process, reports, models, schemas."""

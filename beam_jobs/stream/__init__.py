@@ -1,4 +1,4 @@
-"""What travels in the stream: events, outcomes, rejected records.
+"""What the stream's steps share: the job, events, rejected records, measuring, holding.
 
-Imports: kafka, kafka.clients, kafka.kafka_python, kafka.topics, monitoring, schemas, transforms.
+Imports: kafka, kafka.groups, kafka.topics, monitoring, process, schemas, transforms.
 """

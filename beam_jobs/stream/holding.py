@@ -1,6 +1,6 @@
 """Holding: a broker or topic that is down is waited for, up to a limit; then the job ends, and nothing is dropped.
 
-The client library tries a send again by itself, in order; here is only how long anybody waits for it. A commit is tried
+The client library tries a send again by itself, in order; here is only how long the job waits for it. A commit is tried
 again after 1 s, then after twice as long each time, up to 30 s. A stop signal ends the wait after a short while.
 """
 
@@ -16,7 +16,7 @@ from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 _SLICE_S = 0.1
-_TELL_AFTER_S = 5.0
+_WARN_AFTER_S = 5.0
 _STOP_GRACE_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
@@ -29,20 +29,20 @@ class Patience:
 
     def wait_for(self, delivery: Any) -> None:
         """Return once a delivery is acknowledged; raises `ServiceError` where it was refused or time is up."""
-        begin, told, stopped_at = self._clock(), False, None
+        begin, warned, stopped_at = self._clock(), False, None
         while not delivery.settled(_SLICE_S):
             now = self._clock()
             if self._stop.is_set() and stopped_at is None:
                 stopped_at = now
             if now - begin > self._limit_s or (stopped_at is not None and now - stopped_at > _STOP_GRACE_S):
                 raise self._over(f"{delivery} is not acknowledged", now - begin)
-            if now - begin > _TELL_AFTER_S:
+            if now - begin > _WARN_AFTER_S:
                 measures.holding()
-                if not told:
+                if not warned:
                     _log.warning("%s is not acknowledged yet, holding for up to %g s", delivery, self._limit_s)
-                told = True
+                warned = True
         delivery.wait(0)
-        if told:
+        if warned:
             _log.warning("%s is acknowledged, going on", delivery)
 
     def retry(self, doing: str, do: Callable[[], None]) -> None:

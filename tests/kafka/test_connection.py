@@ -16,11 +16,11 @@ from beam_jobs.kafka.kafka_python.opening import connect
 from beam_jobs.kafka.topics import topics
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import Source
-from beam_jobs.stream.write.writer import Sink, WriteOutcomes
+from beam_jobs.stream.write.writer import WriteOutcomes
 from schemas.errors import ServiceError, UsageError
 from tests.support.kafka_records import put, read
 from tests.support.secure_broker import PASSWORD, SecureBroker
+from tests.support.stream_jobs import stream_job
 
 SCRAM = {
     "security_protocol": "SASL_SSL",
@@ -224,10 +224,8 @@ def test_what_travels_holds_names_only(secure, monkeypatch):
         connection = identity(secure, name)
         connection.password() if "token" not in str(connection.sasl_token_file) else connection.token()
         steps = beam.Pipeline()
-        events = steps | ReadEvents(Source(servers=connection, topic="events", group="g", job="j"))
-        write = WriteOutcomes(
-            Sink(servers=connection, predictions_topic="p", rejected_topic="r", source_topic="events", group="g")
-        )
+        job = stream_job(connection)
+        events, write = steps | ReadEvents(job), WriteOutcomes(job)
         _ = events | beam.Map(len).with_output_types(Outcome) | write
         travels = [
             pickle.dumps(connection),

@@ -46,7 +46,8 @@ def stream(broker, topics):
 
 
 def graph(settings: ScoreStream) -> beam.Pipeline:
-    return score_stream.pipeline(settings, "score_stream-7-1", score_stream.topics_there(settings))
+    job = score_stream.stream_job(settings, "score_stream-7-1", score_stream.topics_there(settings))
+    return score_stream.pipeline(settings, job)
 
 
 def check_graph(name: str, pipeline: beam.Pipeline) -> None:

@@ -23,11 +23,13 @@ from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.services import local_kafka
 from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.holding import Patience
-from beam_jobs.stream.read.reader import ReadEvents, Source
-from beam_jobs.stream.write.writer import Sink, WriteOutcomes
+from beam_jobs.stream.read.reader import ReadEvents
+from beam_jobs.stream.read.source import ReadSettings
+from beam_jobs.stream.write.writer import WriteOutcomes
 from chaos.brokers.proxy import Proxy
 from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, end_of, put, read
+from tests.support.stream_jobs import stream_job
 
 OUTAGE_S = float(os.environ.get("ONEGRAPH_TEST_OUTAGE_S", "3"))
 
@@ -232,21 +234,10 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
     names = "trips", "predictions", "rejected"
     topics.create(servers, topics.for_scoring(*names, 2, topics.DEFAULT_MESSAGE_BYTES))
     stop, failed = process_wide.stop_signal("hold test"), []
-    source = Source(servers=servers, topic="trips", group="group", job="hold test", read_budget_s=1.0)
+    known = stream_job(servers, name="hold test", hold_s=120.0)
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
-    write = WriteOutcomes(
-        Sink(
-            servers=servers,
-            predictions_topic="predictions",
-            rejected_topic="rejected",
-            source_topic="trips",
-            group="group",
-            rejected_bytes=10**6,
-            hold_s=120.0,
-            job="hold test",
-        )
-    )
-    _ = steps | ReadEvents(source) | beam.ParDo(EchoBatches()).with_output_types(Outcome) | write
+    read_events, write = ReadEvents(known, ReadSettings(read_budget_s=1.0)), WriteOutcomes(known)
+    _ = steps | read_events | beam.ParDo(EchoBatches()).with_output_types(Outcome) | write
 
     def run():
         try:
@@ -306,17 +297,8 @@ def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
             yield outcome
 
     outcome = Outcome("trips2", Records([0], [0], [None], [b"1"]), Records([], [], [], [], []), {0: 1})
-    write = WriteOutcomes(
-        Sink(
-            servers=servers,
-            predictions_topic="predictions2",
-            rejected_topic="rejected2",
-            source_topic="trips2",
-            group="group",
-            hold_s=99,
-            job="stopped in a hold",
-        )
-    )
+    names = {"predictions": "predictions2", "rejected": "rejected2", "name": "stopped in a hold"}
+    write = WriteOutcomes(stream_job(servers, "trips2", **names, hold_s=99))
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
     _ = steps | beam.Create([outcome], reshuffle=False) | beam.ParDo(TakeAway()).with_output_types(Outcome) | write
     begin = time.monotonic()

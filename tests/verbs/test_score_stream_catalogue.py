@@ -14,8 +14,9 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.breaker import BreakerSettings, TooManyRejected
-from beam_jobs.stream.score.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.stream.score.event_scoring import EventScorer
+from beam_jobs.stream.score.formats import Formats
+from beam_jobs.stream.score.guarded_scoring import GuardedScoring, Judged
 from beam_jobs.stream.value_format import ValueFormat
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
@@ -23,6 +24,7 @@ from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 from schemas.schema import SERVING, Kind
 from tests.support.present import present
+from tests.support.stream_jobs import stream_job
 
 CANARY = "Canary-4711"
 PASS = "PASS"
@@ -144,7 +146,7 @@ def test_m13_avro_frames(scorer, tmp_path):
     ):
         values = [head + nothing, *(one + nothing for one in bad if one), head + nothing + b"\0", head[:-1]]
         file = f"17={writer}" if name == "avro-confluent" else str(writer)
-        _, rejections = EventScorer(scorer, values=ValueFormat(name, (file,))).score(batch(values))
+        _, rejections = EventScorer(scorer, formats=Formats(values=ValueFormat(name, (file,)))).score(batch(values))
         assert rejections[0].reason is Reason.REQUIRED, "read, and found to have no field"
         assert [one.reason for one in rejections[1:]] == [Reason.AVRO_FRAME] * (len(values) - 1)
 
@@ -219,8 +221,8 @@ def test_no_value_of_a_record_is_in_our_headers_or_the_log_or_an_error(scorer, g
         changed(good, company=CANARY),
     ]
     keys = [text] * len(values)
-    policy = EventPolicy(breaker=BreakerSettings("stop", 0.05, 10), prediction_bytes=50)
-    one, guarded = EventScorer(scorer, policy=policy), GuardedScoring(policy)
+    one = EventScorer(scorer, prediction_bytes=50)
+    guarded = GuardedScoring(stream_job(), BreakerSettings("stop", 0.05, 10))
     events = batch(values, keys=keys)
     outcome, rejections = one.score(events, {10: Reason.NATIVE_CRASH})
     assert len(rejections) == len(values)

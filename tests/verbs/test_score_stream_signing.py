@@ -13,7 +13,7 @@ from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
-from beam_jobs.monitoring.live_watch import LIVE
+from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.verbs import score_stream
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
@@ -68,7 +68,7 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
     first = own.released().champion
     own.sign(first, key)
     measures.STORE.clear()
-    LIVE.clear()
+    LIVE_WATCH.clear()
     stop, results, sent = threading.Event(), [], []
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     job.start()
@@ -91,7 +91,7 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
         second = second_bundle(own.path).champion
         wait_until(lambda: measures.STORE.value("refused_generations") == 1, "the refusal")
         assert answers(events[20:40]) == {first: 40}
-        (refusal,) = [one for one in LIVE.history() if not one["served"]]
+        (refusal,) = [one for one in LIVE_WATCH.history() if not one["served"]]
         assert (refusal["generation"], refusal["bundle"]) == (2, second)
         assert f"{second}: not signed, wanted a signature by one of release.pem" in refusal["why"]
         assert own.release(second_candidate, "me", "now", "signed now", sign_key=key).champion == second

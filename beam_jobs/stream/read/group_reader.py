@@ -12,7 +12,8 @@ from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
-from beam_jobs.stream.read.source import Source
+from beam_jobs.stream.read.source import ReadSettings
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -48,13 +49,13 @@ class StallWatch:
 class GroupReader:
     """Reads a group's partitions for one bundle at a time; after any failure the consumer is made anew."""
 
-    def __init__(self, source: Source, index: int):
-        self._source, self._index = source, index
+    def __init__(self, job: StreamJob, settings: ReadSettings, index: int):
+        self._job, self._settings, self._index = job, settings, index
         self._lock = threading.Lock()
         self._consumer: Consumer | None = None
         self._looked = time.monotonic()
         self._pulsed = -_PULSE_S
-        self._watch = StallWatch(source.stall_s)
+        self._watch = StallWatch(settings.stall_s)
         self._busy = False
 
     @contextlib.contextmanager
@@ -62,7 +63,7 @@ class GroupReader:
         """Hold the consumer, put at these offsets, while the block runs."""
         if not self._lock.acquire(timeout=_LEASE_S):
             raise ServiceError(
-                f"another bundle has read topic {self._source.topic!r} for {_LEASE_S:g} s; restart this worker"
+                f"another bundle has read topic {self._job.source.name!r} for {_LEASE_S:g} s; restart this worker"
             )
         try:
             self.go_to(at)
@@ -76,9 +77,10 @@ class GroupReader:
     def go_to(self, at: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on."""
         if self._consumer is None:
-            self._consumer = open_consumer(self._source.servers, self._source.topic)
-        source = self._source
-        self._gatherer = EventGatherer(self._consumer, source.topic, source.max_batch, source.max_batch_bytes)
+            self._consumer = open_consumer(self._job.servers, self._job.source.name)
+        settings = self._settings
+        topic = self._job.source.name
+        self._gatherer = EventGatherer(self._consumer, topic, settings.max_batch, settings.max_batch_bytes)
         self._gatherer.go_to(at)
 
     def next_batch(self, timeout_s: float, stop: Mapping[int, int] | None) -> EventBatch:
@@ -86,7 +88,7 @@ class GroupReader:
         try:
             batch = self._gatherer.next_batch(timeout_s, stop)
         except OffsetsLost as lost:
-            if not self._source.accept_lost_offsets or lost.goes_on_at is None:
+            if not self._settings.accept_lost_offsets or lost.goes_on_at is None:
                 raise
             _log.warning("%s; accepted, going on at %d", lost, lost.goes_on_at)
             measures.count("dropped", lost.goes_on_at - lost.wanted, reason="offsets_lost")
@@ -112,7 +114,7 @@ class GroupReader:
 
     def look_due(self) -> bool:
         """Return whether it is time to look for new partitions and for some that stand still."""
-        return time.monotonic() - self._looked >= min(self._source.look_s, self._source.stall_s / 2)
+        return time.monotonic() - self._looked >= min(self._settings.look_s, self._settings.stall_s / 2)
 
     def look_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
         """Open the consumer again if a partition stalls; return where to begin in partitions that are new.
@@ -135,18 +137,20 @@ class GroupReader:
         stalled = self._watch.stalled(at, ends, self._busy, self._looked)
         self._busy = False
         if stalled:
-            _log.warning("topic %r: partitions %s stand still behind their end: read anew", self._source.topic, stalled)
+            _log.warning(
+                "topic %r: partitions %s stand still behind their end: read anew", self._job.source.name, stalled
+            )
             measures.count("reopens")
-            fresh = open_consumer(self._source.servers, self._source.topic)  # before the old one is closed
+            fresh = open_consumer(self._job.servers, self._job.source.name)  # before the old one is closed
             self.close()
             self._consumer = fresh
             self.go_to(at)
         if stop is not None:
             return {}
-        new = [p for p in partitions if p % self._source.partition_groups == self._index and p not in at]
+        new = [p for p in partitions if p % self._settings.partition_groups == self._index and p not in at]
         if not new:
             return {}
-        asking = open_consumer(self._source.servers, self._source.topic, self._source.group)
+        asking = open_consumer(self._job.servers, self._job.source.name, self._job.group)
         try:
             return asking.beginning_offsets(new) | asking.committed(new)
         finally:

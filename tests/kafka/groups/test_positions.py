@@ -19,11 +19,13 @@ from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.kafka.groups.takeover import wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.process import process_identity
-from beam_jobs.stream.read.source import Source, settle_first, settle_start, where_to_begin
+from beam_jobs.stream.read.source import ReadSettings, settle_first, settle_start, where_to_begin
+from beam_jobs.stream.stream_job import StreamJob
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
 from tests.support.present import present
+from tests.support.stream_jobs import stream_job
 
 _groups = itertools.count()
 
@@ -35,13 +37,13 @@ class Group:
         self.broker, self.topic, self.name = broker, topic, f"group-{next(_groups)}"
         self._open = []
 
-    def source(self, **changes):
-        return Source(servers=self.broker, topic=self.topic, group=self.name, job="j", **changes)
+    def source(self, **changes) -> tuple[StreamJob, ReadSettings]:
+        return stream_job(self.broker, self.topic, group=self.name), ReadSettings(**changes)
 
     def job(self, at_once=False, **changes):
         """Begin as a job of another machine does; returns its positions."""
         elsewhere = dataclasses.replace(new_lease(f"job-{len(self._open)}", outlives=True), machine="elsewhere")
-        lease = settle_start(self.source(**changes), elsewhere, at_once)
+        lease = settle_start(*self.source(**changes), elsewhere, at_once)
         self._open.append(GroupPositions(self.broker, self.topic, self.name, self.topic_id(), lease))
         return self._open[-1]
 
@@ -95,11 +97,11 @@ def test_every_start_commits_where_all_partitions_begin(group, start):
 
 
 def test_a_template_says_where_a_new_group_begins_and_takes_none(group):
-    settle_first(group.source(start="latest"))
+    settle_first(*group.source(start="latest"))
     assert group.offsets() == {0: 40, 1: 0}
     assert {note.lease for note in group.notes().values()} == {None}
     put(group.broker, group.topic, 0, [b"later"])
-    settle_first(group.source(start="latest"))
+    settle_first(*group.source(start="latest"))
     assert group.offsets() == {0: 40, 1: 0}, "it has begun"
 
 
@@ -345,7 +347,8 @@ def test_an_offset_that_is_gone_of_a_partition_that_the_group_knew(group, admin)
 
 def test_offsets_without_a_note_are_taken_as_they_are(group):
     commit(group.broker, group.topic, group.name, {0: 7})
-    assert where_to_begin(group.source(start="latest"), group.consumer()) == {0: 7, 1: 0}
+    job, settings = group.source(start="latest")
+    assert where_to_begin(job, settings, group.consumer()) == {0: 7, 1: 0}
     group.job()
     assert group.offsets() == {0: 7, 1: 0}
 

@@ -21,10 +21,11 @@ from beam_jobs.kafka.librdkafka.consumer import Consumer
 from beam_jobs.kafka.librdkafka.producer import Producer
 from beam_jobs.kafka.records import Records
 from beam_jobs.stream.events import Outcome
-from beam_jobs.stream.write.writer import Sink
+from beam_jobs.stream.stream_job import TopicFacts
 from schemas.errors import ServiceError
 from tests.stream.write.test_writer import NONE, predictions, run
 from tests.support.kafka_records import add_partitions, committed, put, read
+from tests.support.stream_jobs import stream_job
 
 Topic = collections.namedtuple("Topic", "error partitions")
 Listed = collections.namedtuple("Listed", "topics")
@@ -291,8 +292,8 @@ def test_outcomes_over_a_real_broker(broker, topics):
     headers = [("a", None), ("a", b"\xff"), ("onegraph.reason", b"TYPE")]
     rejected = Records([1, 1], [5, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
     where = Connection(servers=broker, kafka_client="confluent")
-    sink = Sink(servers=where, predictions_topic=good, rejected_topic=bad, source_topic=source, group="confluent")
-    run([Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})], sink)
+    job = stream_job(where, source, predictions=good, rejected=bad, group="confluent")
+    run([Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})], job)
     assert [(one.partition, one.key, one.value) for one in read(broker, good)] == [
         (1, b"k", b"1"),
         (1, None, b"2"),
@@ -309,15 +310,15 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
     source, good = (topics(name, partitions=2) for name in ("source", "predictions"))
     small = topics("rejected", partitions=2, max_message_bytes=500)
     where = Connection(servers=broker, kafka_client="confluent")
-    sink = Sink(servers=where, predictions_topic=good, rejected_topic=small, source_topic=source, group="refused")
+    job = stream_job(where, source, predictions=good, rejected=small, group="refused")
     rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
     with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused .*: MSG_SIZE_TOO_LARGE"):
-        run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], sink)
+        run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], job)
     assert committed(broker, source, "refused") == {}
     with pytest.raises(ServiceError, match="no topic 'nowhere'"):
         run(
             [Outcome(source, predictions(1, b"1"), NONE, {1: 5})],
-            dataclasses.replace(sink, predictions_topic="nowhere"),
+            dataclasses.replace(job, predictions=TopicFacts("nowhere")),
         )
 
 

@@ -19,9 +19,9 @@ class Clock:
         return self.now
 
 
-def breaker(clock=None, **settings):
+def breaker(clock=None, limit_s=300.0, **settings):
     standard = BreakerSettings(mode="stop", share=0.05, events=1_000)
-    return Breaker(dataclasses.replace(standard, **settings), clock or Clock())
+    return Breaker(dataclasses.replace(standard, **settings), limit_s, clock or Clock())
 
 
 def test_it_trips_above_the_share_and_not_at_it():

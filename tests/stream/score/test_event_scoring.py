@@ -1,6 +1,5 @@
 """Every event ends exactly once, as prediction or as rejected record; no bytes are lost on the way."""
 
-import dataclasses
 import json
 import re
 
@@ -11,7 +10,9 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score import event_scoring
 from beam_jobs.stream.score.event_policy import EventPolicy
-from beam_jobs.stream.score.event_scoring import EventScorer, _check_complete
+from beam_jobs.stream.score.event_scoring import EventScorer
+from beam_jobs.stream.score.formats import Formats
+from beam_jobs.stream.score.predicted import check_complete
 from beam_jobs.stream.step_watch import Unwatched
 from models.live.serving import Serving
 from models.registry.registry import Registry
@@ -69,9 +70,10 @@ def test_predictions_get_the_named_headers_and_no_others(scorer, good):
     assert passed[0] == [("traceparent", b"00-\xff"), ("traceparent", None)]
     assert passed[1:] == [[] for _ in good[1:]]
     assert EventScorer(scorer).score(events)[0].predictions.headers is None
-    large = dataclasses.replace(policy, prediction_bytes=1_000)
     headers[3] = [("baggage", b"x" * 2_000)]
-    outcome, rejections = EventScorer(scorer, policy=large).score(batch_of(good, headers=headers))
+    outcome, rejections = EventScorer(scorer, policy=policy, prediction_bytes=1_000).score(
+        batch_of(good, headers=headers)
+    )
     assert [(one.row, one.reason) for one in rejections] == [(3, Reason.OUT_TOO_LARGE)]
     assert len(present(outcome.predictions.headers)) == len(outcome.predictions) == 11
 
@@ -120,13 +122,13 @@ def test_what_fails_after_scoring_costs_its_own_event(scorer, good, trips, monke
         return real(features)
 
     monkeypatch.setattr(scorer.model, "contributions", contributions)
-    outcome, rejections = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    outcome, rejections = EventScorer(scorer, formats=Formats(explanation=Explanation(2))).score(batch_of(good))
     assert [(one.row, one.stage, one.reason) for one in rejections] == [
         (row, Stage.WRITE, Reason.BAD_OUTPUT) for row in bad
     ]
     assert outcome.rejected.values == [good[row] for row in bad]
     monkeypatch.undo()
-    whole, _ = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    whole, _ = EventScorer(scorer, formats=Formats(explanation=Explanation(2))).score(batch_of(good))
     assert outcome.predictions.values == [whole.predictions.values[row] for row in range(12) if row not in bad]
 
 
@@ -200,7 +202,7 @@ def test_tombstones_are_dropped_on_request_and_only_they(scorer, good):
 def test_a_prediction_too_large_for_its_topic_is_rejected_with_its_event(scorer, good):
     keys = [b"x" * 5_000 if row in (3, 11) else b"%d" % row for row in range(12)]
     values = [b"{" if row == 7 else value for row, value in enumerate(good)]
-    outcome, rejections = EventScorer(scorer, policy=EventPolicy(prediction_bytes=5_000)).score(batch_of(values, keys))
+    outcome, rejections = EventScorer(scorer, prediction_bytes=5_000).score(batch_of(values, keys))
     assert [(one.row, one.stage, one.reason) for one in rejections] == [
         (3, "write", Reason.OUT_TOO_LARGE),
         (7, "decode", Reason.JSON_SYNTAX),
@@ -218,7 +220,7 @@ def test_only_bad_events(scorer):
 
 
 def test_features_on_request(scorer, good):
-    outcome, _ = EventScorer(scorer, with_features=True).score(batch_of(good))
+    outcome, _ = EventScorer(scorer, formats=Formats(with_features=True)).score(batch_of(good))
     assert list(json.loads(present(outcome.predictions.values[0]))["features"]) == list(scorer.feature_names)
 
 
@@ -229,7 +231,7 @@ def test_features_on_request(scorer, good):
 )
 def test_an_event_that_does_not_end_once_stops_the_job(scored, predictions, rejected):
     with pytest.raises(OnegraphError, match="every event must end exactly once"):
-        _check_complete(3, scored, predictions, rejected)
+        check_complete(3, scored, predictions, rejected)
 
 
 class Compared(Unwatched):

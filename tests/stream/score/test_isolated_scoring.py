@@ -19,12 +19,12 @@ from tests.support.deadly_probe import DeadlyProbe
 
 ROOT = pathlib.Path(__file__).parents[3]
 WORKER = """
-import os, sys
-from beam_jobs.stream.score.isolated_scoring import IsolatedScoring, IsolationSettings
+import os, pathlib, sys
+from beam_jobs.stream.score.isolated_scoring import IsolatedScoring
 from tests.stream.score.test_isolated_scoring import batch
 
 values = [word.encode() for word in sys.argv[2:]] or [b"a", b"abort", b"b"]
-scoring = IsolatedScoring(IsolationSettings(sys.argv[1], "group", 20.0))
+scoring = IsolatedScoring(pathlib.Path(sys.argv[1]), 20.0)
 assert scoring.parts(batch([b"x"], first=0), None) == [(batch([b"x"], first=0), {})]
 with scoring.naming(batch(values)):
     os.abort()
@@ -56,7 +56,7 @@ def scoring(tmp_path):
     made = []
 
     def make(deadline_s=20.0):
-        made.append(IsolatedScoring(IsolationSettings(str(tmp_path), "group", deadline_s)))
+        made.append(IsolatedScoring(tmp_path, deadline_s))
         return made[-1]
 
     yield make
@@ -161,26 +161,25 @@ def test_culprits_and_events_of_others_are_in_the_parts_where_they_stand(tmp_pat
 
 def test_the_default_folder_is_of_the_user_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    settings = IsolationSettings("", "broker/trips/group", 20.0)
-    path = settings.path()
+    settings = IsolationSettings("", 20.0)
+    path = settings.path("broker/trips/group")
     assert path.parent == tmp_path / f"onegraph-{os.getuid()}"
     assert [one.stat().st_mode & 0o777 for one in (path, path.parent)] == [0o700, 0o700]
-    assert IsolationSettings("", "broker/trips/other", 20.0).path() != path
+    assert settings.path("broker/trips/other") != path
     path.parent.chmod(0o755)
     with pytest.raises(OnegraphError, match="is not a folder of this user alone; remove it or give --marker-folder"):
-        settings.path()
+        settings.path("broker/trips/group")
     for one in path.parent.iterdir():
         one.rmdir()
     path.parent.rmdir()
     path.parent.symlink_to(tmp_path)
     with pytest.raises(OnegraphError, match="not a folder of this user alone"):
-        settings.path()
+        settings.path("broker/trips/group")
 
 
 def test_a_job_that_ends_well_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    settings = IsolationSettings("", "group", 20.0)
-    scoring = IsolatedScoring(settings)
+    scoring = IsolatedScoring(IsolationSettings("", 20.0).path("group"), 20.0)
     with scoring.naming(batch([b"a"])):
         pass
     scoring.close()
