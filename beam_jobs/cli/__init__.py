@@ -1,4 +1,1 @@
-"""The command line and the settings of every verb: options, config files, progress, logs.
-
-Imports: kafka, models, reports, schemas.
-"""
+"""The command line: options, config files, settings, progress, logs. Imports: kafka, models, reports, schemas."""

@@ -1,4 +1,4 @@
-"""The demo: what it replays, how it plays it through a job, its report.
+"""The demo: its steps, replay and report.
 
 Imports: batch, cli, kafka, kafka.clients, kafka.topics, models, raw_files, reports, runners.flink, schemas, services,
 stream.job, transforms.

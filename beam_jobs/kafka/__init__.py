@@ -1,1 +1,1 @@
-"""What every Kafka client shares: where Kafka is, who we are, records, errors, protocols. Imports: schemas."""
+"""Kafka as the jobs need it, without Beam: connection, records, errors, clients' protocol. Imports: schemas."""

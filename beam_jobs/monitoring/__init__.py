@@ -1,1 +1,1 @@
-"""What jobs measure of themselves: measures, endpoint, status. Imports: process, reports, models, schemas."""
+"""What jobs tell: measures, endpoint, status. Imports: models, process, reports, schemas."""

@@ -1,1 +1,1 @@
-"""What processes need: folders, things shared by their threads, identities, ports, watchdogs. Imports: schemas."""
+"""What processes share: files, folders, locks, watchdogs. Imports: schemas."""

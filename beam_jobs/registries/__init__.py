@@ -1,1 +1,1 @@
-"""Registries as jobs and verbs open, follow and show them. Imports: models, process, schemas."""
+"""Registries as jobs follow them. Imports: models, process, schemas."""

@@ -1,1 +1,1 @@
-"""Pages and text for people: charts, tables, templates, what a terminal may show. Imports: nothing of ours."""
+"""Pages: charts, tables, templates. Imports: nothing of ours."""

@@ -1,1 +1,1 @@
-"""Where pipelines run: which runner, its options, its failures. Imports: monitoring, schemas."""
+"""Where pipelines run: this process, Prism, Flink, Dataflow. Imports: monitoring, schemas."""

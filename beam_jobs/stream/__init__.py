@@ -1,4 +1,5 @@
-"""What the stream's steps share: the job, events, rejected records, measuring, holding.
+"""What travels in the stream: events, outcomes, rejected records.
 
-Imports: kafka, kafka.groups, kafka.topics, monitoring, process, schemas, transforms.
+Imports: kafka, kafka.clients, kafka.groups, kafka.kafka_python, kafka.topics, monitoring, process, schemas,
+transforms.
 """

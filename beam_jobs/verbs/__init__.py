@@ -1,4 +1,4 @@
-"""One module per verb of the command line, which wires and is no library.
+"""One module per verb of the command line; each only wires.
 
 Imports: batch, cli, demo, kafka, kafka.clients, kafka.groups, kafka.kafka_python, kafka.topics, models, monitoring,
 process, raw_files, registries, reports, runners, runners.flink, runners.in_process, schemas, services, skew, stream,

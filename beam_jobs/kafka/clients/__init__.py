@@ -1,4 +1,1 @@
-"""The clients of the library that a connection names.
-
-Imports: beam_jobs.kafka, beam_jobs.kafka.kafka_python, beam_jobs.kafka.librdkafka, schemas.
-"""
+"""The client that a connection asks for. Imports: kafka, kafka.kafka_python, kafka.librdkafka, schemas."""

@@ -1,1 +1,1 @@
-"""Clients over kafka-python. Imports: beam_jobs.kafka, schemas."""
+"""The client over kafka-python. Imports: kafka, schemas."""

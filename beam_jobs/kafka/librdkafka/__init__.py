@@ -1,1 +1,1 @@
-"""Clients over librdkafka. Imports: beam_jobs.kafka, schemas."""
+"""The client over librdkafka. Imports: kafka, schemas."""

@@ -1,4 +1,4 @@
-"""Topics: what they must be like, made, filled, and read to their end.
+"""Topics: what they must be like, making them, reading all of one.
 
-Imports: beam_jobs.kafka, beam_jobs.kafka.clients, beam_jobs.kafka.kafka_python, schemas.
+Imports: kafka, kafka.clients, kafka.kafka_python, schemas.
 """

@@ -1,4 +1,1 @@
-"""Jobs on Flink: which cluster, its REST interface, its Python workers.
-
-Imports: cli, process, runners, runners.patches, schemas.
-"""
+"""Jobs on Flink: cluster, REST interface, Python workers. Imports: cli, process, runners, runners.patches, schemas."""
