@@ -26,7 +26,9 @@ NEEDED = {
 
 @pytest.fixture(scope="module")
 def secure(secure):
-    topics.create(secure.plain, [topics.Topic(name, 1, {"retention.ms": "-1"}) for name in ("trips", "scores", "rejected")])
+    topics.create(
+        secure.plain, [topics.Topic(name, 1, {"retention.ms": "-1"}) for name in ("trips", "scores", "rejected")]
+    )
     put(secure.plain, "trips", 0, [b"event"])
     return secure
 
