@@ -258,6 +258,7 @@ def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, ca
     assert TransformGraph.load(tmp_path / "out" / "graph").input_names == ("trip", "fare", "town")
 
 
+@pytest.mark.needs_time
 def test_the_same_data_at_any_path_is_the_same_bundle(small, tmp_path, monkeypatch):
     named, folder = small
     monkeypatch.chdir(tmp_path)

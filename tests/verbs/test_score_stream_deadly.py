@@ -13,6 +13,7 @@ from tests.support.kafka_records import committed, put, read
 from tests.support.present import present
 
 
+@pytest.mark.needs_time
 def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_scored(
     broker, topics, registry, taxi, trips, jobs, tmp_path
 ):
@@ -92,6 +93,7 @@ def test_what_is_slow_only_together_is_scored_in_parts_each_event_once_and_in_or
     assert committed(broker, source, source) == {0: 30, 1: 30}
 
 
+@pytest.mark.needs_time
 def test_large_records_that_nobody_wants_are_rejected_batch_by_batch(broker, topics, run, taxi, trips):
     source = topics("large", partitions=1)
     good = json_events(trips.slice(0, 20).select(taxi.schema.environment(SERVING).names))

@@ -124,6 +124,7 @@ def test_pointers(job, own):
     assert len(read(job.servers, f"{job.source}.p")) == job.sent
 
 
+@pytest.mark.needs_time
 def test_bundles(job, own, second_candidate):
     """Each is refused, even one that never ends; nothing is lost, and what is released next is taken."""
     first = own.released()

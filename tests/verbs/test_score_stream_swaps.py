@@ -60,6 +60,7 @@ def without_contributions(value):
     return re.sub(rb',"contributions":{[^}]*}', b"", value)
 
 
+@pytest.mark.needs_time
 def test_twelve_generations_under_load(broker, names, registry, second_candidate, taxi, trips, tmp_path):
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     first = own.released().champion

@@ -157,6 +157,7 @@ def test_a_hostile_bundle_is_refused_in_every_role_and_the_next_is_taken(own, fo
         follow(own)
 
 
+@pytest.mark.needs_time
 def test_a_bundle_that_hangs_does_not_keep_a_rollback_waiting(own, follow, second_bundle):
     """Its graph loops for ever in the golden replay; a look at the pointer ends the trial."""
     own_trials = Trials()
@@ -209,6 +210,7 @@ def test_a_bundle_that_ends_its_process_is_refused_and_not_loaded_here(own, foll
         own_trials.close()
 
 
+@pytest.mark.needs_time
 def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bundle):
     """The machine may have no memory left; the bundle is tried again, and the follower waits for it."""
     own_trials = Trials()

@@ -274,6 +274,7 @@ def test_changes_at_once_are_made_on_top_of_one_another(own):
     assert [one.generation for one in own.history()] == list(range(1, before + 21))
 
 
+@pytest.mark.needs_time
 def test_releases_at_once_by_real_processes(own, candidates, jobs):
     """Five shadows, or a refusal: never one that is lost."""
     given = [[str(own.path), str(candidate)] for candidate in candidates]

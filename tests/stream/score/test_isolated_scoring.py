@@ -99,6 +99,7 @@ def test_a_torn_line_of_the_known_ones_is_passed_over(tmp_path, scoring):
 SLOW = [b"first", *[b"sleep 0.6" + b" " * 60_000] * 6, b"last"]
 
 
+@pytest.mark.needs_time
 def test_what_is_slow_only_together_is_scored_in_parts_and_so_is_what_comes_behind_it(tmp_path, scoring):
     events = dataclasses.replace(batch(SLOW), next_offsets={0: 15})
     for _ in range(2):
@@ -120,6 +121,7 @@ def test_what_is_slow_only_together_is_scored_in_parts_and_so_is_what_comes_behi
     assert [value for part, _ in parts for value in part.values] == behind.values
 
 
+@pytest.mark.needs_time
 def test_what_moved_without_events_is_done_with_the_last_part(tmp_path, scoring):
     events = dataclasses.replace(batch(SLOW), next_offsets={0: 19, 1: 4})
     for _ in range(2):
@@ -146,6 +148,7 @@ def test_only_the_batch_that_processes_died_with_is_halved(tmp_path, scoring):
     assert one.parts(behind, None) == [(behind, {})]
 
 
+@pytest.mark.needs_time
 def test_culprits_and_events_of_others_are_in_the_parts_where_they_stand(tmp_path, scoring):
     suspects = [b"sleep 0.6", b"sleep 0.6", b"abort", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6", b"sleep 0.6"]
     for _ in range(2):

@@ -81,6 +81,7 @@ def test_the_list_has_operations_that_exist_and_keep_to_themselves():
     assert len(allowed()) > 450
 
 
+@pytest.mark.needs_time
 def test_a_wide_graph_is_built_loaded_and_called(taxi, trips, tmp_path, monkeypatch):
     serving = taxi.schema.environment(SERVING)
     graph = TransformGraph.load(build_graph(wide, serving, [trips.slice(0, 200)], tmp_path / "graph"))
