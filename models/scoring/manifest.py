@@ -23,7 +23,7 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
         if name not in manifest:
             raise ArtifactError(f"{where}: its manifest has no {name!r}, wanted {wanted}; release again")
         if not fits(manifest[name]):
-            got = _said(manifest[name])
+            got = _said(manifest[name], fits is _is_family)
             raise ArtifactError(f"{where}: its manifest has {name!r} {got}, wanted {wanted}; release again")
     if len(manifest["feature_kinds"]) != len(manifest["feature_names"]):
         raise ArtifactError(
@@ -32,9 +32,10 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _said(value: Any) -> str:
-    """Return what a value is, for people."""
-    if type(value) in (int, float) or (isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST):
+def _said(value: Any, is_name: bool) -> str:
+    """Return what a value is, for people; of texts only a short name is shown."""
+    shown = is_name and isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST
+    if type(value) in (int, float) or shown:
         return repr(value)
     return "null" if value is None else f"a {type(value).__name__}"
 
