@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable
 
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.verbs import score_stream
 from benchmarks.rivals import handwritten_loop, handwritten_loop_confluent, per_event_loop
 from benchmarks.stream_bench import Contender, Job

@@ -24,6 +24,7 @@ import numpy as np
 
 from beam_jobs.process import run_files
 from beam_jobs.services import local_flink
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from beam_jobs.verbs import score_stream
 from benchmarks import contenders
 from benchmarks.latency import mean_ms, typical_ms
@@ -40,7 +41,7 @@ def main() -> None:
     given = arguments(__doc__).parse_args()
     with bench(given) as made:
         try:
-            local_flink.start(made.folder / "flink")
+            local_flink.start(made.folder / "flink", worker_modules=WORKER_MODULES)
             who = {OURS: on_flink(made.folder), LOOP: contenders.ALL[LOOP]}
             print(json.dumps(measured(made, who, given.quick)))
         finally:

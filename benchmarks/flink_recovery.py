@@ -23,9 +23,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_flink
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from benchmarks.flink import on_flink
 from benchmarks.machine import machine
 from benchmarks.stream_bench import PARTITIONS, Bench, Job, arguments, bench
@@ -39,7 +41,7 @@ def main() -> None:
     with bench(given) as made:
         folder = made.folder / "flink"
         try:
-            pool = local_flink.start(folder).pids["workers"] or 0
+            pool = local_flink.start(folder, worker_modules=WORKER_MODULES).pids["workers"] or 0
             wait_until_calm(pool)
             idle = megabytes(pool)
             rounds = [one_round(made, pool, number) for number in range(1 if given.quick else ROUNDS)]
@@ -125,14 +127,7 @@ def wait_for_a_prediction(made: Bench, job: Job) -> None:
 
 def longest_gap_ms(made: Bench, job: Job, around_ms: int) -> int:
     """Return the longest time between two predictions of which the later one came after `around_ms`."""
-    consumer = Consumer(made.servers, job.predictions)
-    ends = consumer.end_offsets(consumer.partitions)
-    consumer.go_to(consumer.beginning_offsets(consumer.partitions))
-    times = []
-    while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-        times += [one.timestamp for records in consumer.poll(1, 10_000).values() for one in records]
-    consumer.close()
-    times.sort()
+    times = sorted(record.timestamp_ms for record in read_topic(made.servers, job.predictions))
     return max(later - earlier for earlier, later in itertools.pairwise(times) if later > around_ms)
 
 

@@ -10,7 +10,6 @@ first 25 s do not count: a job begins with nothing, and our ring of names has to
 `bytes_per_hour_over_beams_own`: ours over Beam's; less is better.
 """
 
-import contextlib
 import json
 import pathlib
 import shutil
@@ -18,11 +17,12 @@ import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
-from beam_jobs.services import java, local_flink
+from beam_jobs.runners.flink.rest import FlinkRest
+from beam_jobs.services import flink_programs, java, local_flink
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from benchmarks.flink import on_flink
 from benchmarks.flink_recovery import sending
 from benchmarks.machine import machine
@@ -39,21 +39,20 @@ def main() -> None:
     given = parser.parse_args()
     seconds = LONG_S if given.long else 40.0 if given.quick else SECONDS
     with bench(given) as made:
-        figures = {"ours": measured(made, "ours", seconds)}
-        with beams_own_classes(made.folder):
-            figures["beams_own"] = measured(made, "beams_own", seconds)
+        figures: dict[str, Any] = {"ours": measured(made, "ours", seconds)}
+        figures["beams_own"] = measured(made, "beams_own", seconds, beams_own_classes(made.folder))
     over = max(figures["ours"]["bytes_per_hour"], 0) / max(figures["beams_own"]["bytes_per_hour"], 1)
     figures |= {"events_per_s": RATE, "seconds": seconds, "partitions": PARTITIONS}
     ratios = {"bytes_per_hour_over_beams_own": round(over, 4)}
     print(json.dumps({"benchmark": "flink_state", "ratios": ratios, "figures": figures, "machine": machine()}))
 
 
-def measured(made: Bench, name: str, seconds: float) -> dict[str, Any]:
-    """Run the job on a cluster of its own and return how its checkpoints grew."""
+def measured(made: Bench, name: str, seconds: float, classes: pathlib.Path | None = None) -> dict[str, Any]:
+    """Run the job on a cluster of its own, which has these classes, and return how its checkpoints grew."""
     folder = made.folder / name
     job = made.job(made.source())
     try:
-        rest = local_flink.start(folder / "flink").rest
+        rest = local_flink.start(folder / "flink", worker_modules=WORKER_MODULES, classes=classes).rest
         with made.running(on_flink(folder), job), sending(made, job, RATE):
             found = list(checkpoints(rest, rest.jobs()[0]["jid"], seconds))
     finally:
@@ -74,7 +73,7 @@ def measured(made: Bench, name: str, seconds: float) -> dict[str, Any]:
     return told
 
 
-def checkpoints(rest: local_flink.FlinkRest, job: str, seconds: float) -> Iterator[dict[str, Any]]:
+def checkpoints(rest: FlinkRest, job: str, seconds: float) -> Iterator[dict[str, Any]]:
     """Yield every checkpoint that is completed within the time."""
     last, ends = -1, time.monotonic() + seconds
     while time.monotonic() < ends:
@@ -85,16 +84,13 @@ def checkpoints(rest: local_flink.FlinkRest, job: str, seconds: float) -> Iterat
         time.sleep(_LOOK_S)
 
 
-@contextlib.contextmanager
-def beams_own_classes(folder: pathlib.Path) -> Iterator[None]:
-    """Have clusters started within the block run without our class: only what makes Beam listen on loopback stays."""
+def beams_own_classes(folder: pathlib.Path) -> pathlib.Path:
+    """Return a jar without our class: only what makes Beam listen on loopback stays."""
     sources = folder / "sources"
     sources.mkdir()
-    shutil.copy(local_flink.SOURCE / "ServerFactory.java", sources)
-    library, _ = local_flink.libraries()
-    jar = java.compiled(sources, library, folder / "jars")
-    with mock.patch.object(local_flink, "libraries", return_value=(library, jar)):
-        yield
+    shutil.copy(flink_programs.SOURCE / "ServerFactory.java", sources)
+    library, _ = flink_programs.libraries()
+    return java.compiled(sources, library, folder / "jars")
 
 
 if __name__ == "__main__":

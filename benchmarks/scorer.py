@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import tensorflow as tf
@@ -122,7 +123,7 @@ def timed(calls: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
     return times
 
 
-def figure(seconds: list[float], rows: int) -> dict[str, float]:
+def figure(seconds: list[float], rows: int) -> dict[str, Any]:
     """Return the median in milliseconds, the quartiles, and rows per second."""
     low, median, high = statistics.quantiles(seconds, n=4)
     return {

@@ -26,10 +26,12 @@ from typing import Any
 import numpy as np
 
 from beam_jobs.batch.event_files import events_of
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics import topics
+from beam_jobs.kafka.topics.contents import read_until_end
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_kafka
-from beam_jobs.verbs.send import send_rows
 from models.use_case import find
 from schemas.schema import SERVING
 
@@ -39,8 +41,8 @@ PARTITIONS = 4
 PATIENCE_S = 300
 SENDER = """
 import sys
-from beam_jobs.kafka.kafka_python.client import Producer
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 servers, topic, rate, file = sys.argv[1:]
 values = open(file, "rb").read().split(b"\\n")
 send_rows(Producer(servers), topic, ((b"%d" % row, value) for row, value in enumerate(values)), float(rate))
@@ -173,13 +175,12 @@ class Bench:
     ) -> Iterator[tuple[str, int]]:
         """Yield the source coordinates and the broker's time of every record."""
         consumer = Consumer(self.servers, topic)
-        ends = consumer.end_offsets(consumer.partitions)
-        consumer.go_to(start or consumer.beginning_offsets(consumer.partitions))
-        while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-            for records in consumer.poll(1, 10_000).values():
-                for one in records:
-                    place = f"{topic}/{one.partition}/{one.offset}" if by_place else json.loads(one.value)["id"]
-                    yield place, one.timestamp
+        for step in read_until_end(consumer, start):
+            for record in step.polled.rows(topic):
+                place = (
+                    f"{topic}/{record.partition}/{record.offset}" if by_place else json.loads(record.value or b"")["id"]
+                )
+                yield place, record.timestamp_ms
         consumer.close()
 
 

@@ -10,6 +10,7 @@ less that of its event. `swap_p99_over_quiet_p99` compares the latency while gen
 """
 
 import argparse
+import gzip
 import itertools
 import json
 import os
@@ -26,9 +27,11 @@ from typing import Any
 import numpy as np
 
 from beam_jobs.batch.event_files import events_of
+from beam_jobs.cli.command_line import main as onegraph
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.records import Record
 from beam_jobs.kafka.topics import topics
+from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
@@ -49,8 +52,8 @@ RATE, SWAPS, QUIET_S = 500, 200, 10
 POLL_MS = 20
 SENDER = """
 import sys
-from beam_jobs.kafka.kafka_python.client import Producer
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 servers, topic, rate, file = sys.argv[1:]
 producer = Producer(servers)
 values = open(file, "rb").read().split(b"\\n")
@@ -89,7 +92,7 @@ def swap(registry: Registry, live: LiveScorer, wanted: Iterable[Variants], patie
     return took
 
 
-def recompute(source: Iterable[Any], predicted: Iterable[Any], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
+def recompute(source: Iterable[Record], predicted: Iterable[Record], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
     """Score every event again with the bundle and role that its prediction names, and compare the bytes.
 
     Both are records of Kafka; a prediction may stand there twice after a failure, here that counts as `repeated`.
@@ -98,10 +101,10 @@ def recompute(source: Iterable[Any], predicted: Iterable[Any], scorers: Mapping[
     by_variant: dict[tuple[str, str], dict[str, bytes]] = {}
     repeated = differing = 0
     for record in predicted:
-        said = json.loads(record.value)
+        said = json.loads(record.value or b"")
         told = by_variant.setdefault((said["bundle"], said["variant"]), {})
         repeated += said["id"] in told
-        told[said["id"]] = record.value
+        told[said["id"]] = record.value or b""
     for (bundle, role), told in by_variant.items():
         chosen = [events[place] for place in told]
         again = scored_alone(scorers[bundle], chosen)
@@ -126,13 +129,13 @@ def _counts(by_variant: Mapping[tuple[str, str], Mapping[str, bytes]]) -> dict[s
     return dict(counts)
 
 
-def scored_alone(scorer: Scorer, records: Sequence[Any]) -> list[bytes]:
+def scored_alone(scorer: Scorer, records: Sequence[Record]) -> list[bytes]:
     """Return the predictions of records of one topic, scored again in one call by one bundle as champion."""
     events = EventBatch(
         records[0].topic,
         [one.partition for one in records],
         [one.offset for one in records],
-        [one.timestamp for one in records],
+        [one.timestamp_ms for one in records],
         [one.key for one in records],
         [one.value for one in records],
         [[] for _ in records],
@@ -142,20 +145,6 @@ def scored_alone(scorer: Scorer, records: Sequence[Any]) -> list[bytes]:
     if rejections:
         raise SystemExit(f"swaps: {len(rejections)} events are rejected when they are scored again")
     return [value or b"" for value in outcome.predictions.values]
-
-
-def records_of(servers: str, topic: str) -> list[Any]:
-    """Return all records of a topic."""
-    consumer = Consumer(servers, topic)
-    try:
-        ends = consumer.end_offsets(consumer.partitions)
-        consumer.go_to(consumer.beginning_offsets(consumer.partitions))
-        found: list[Any] = []
-        while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-            found += [one for part in consumer.poll(1, 10_000).values() for one in part]
-        return found
-    finally:
-        consumer.close()
 
 
 def memory_mib() -> float:
@@ -179,21 +168,23 @@ def main() -> None:
 
 
 def _train(folder: pathlib.Path) -> None:
-    from tests.support.small_artifacts import build_graph, make_candidate, read_trips, write_training_set
-
-    taxi = find("taxi")
-    trips = read_trips(taxi)
+    """Release four bundles as a user would: two graphs of other trips, two models of each."""
+    header, *lines = gzip.decompress(TRIPS.read_bytes()).splitlines(keepends=True)
     for number, start in enumerate((0, 3000)):
-        rows = trips.slice(start, 3000)
-        batches = [rows.slice(at, 1000) for at in range(0, 3000, 1000)]
-        schema = taxi.schema.environment(SERVING)
-        graph = build_graph(taxi.preprocessing_fn, schema, batches, folder / f"graph-{number}")
-        write_training_set(taxi, graph, rows, folder / f"training_set-{number}")
-        for seed in (1, 2):
-            candidate = make_candidate(
-                taxi, folder / f"training_set-{number}", folder / f"candidate-{number}-{seed}", seed=seed
-            )
-            Registry(folder / "registry").release(candidate, "swaps", "2024-01-01T00:00:00Z", "")
+        data, training_set = folder / f"trips-{number}.csv.gz", str(folder / f"training_set-{number}")
+        data.write_bytes(gzip.compress(header + b"".join(lines[start : start + 3000])))
+        _onegraph("build_training_set", "--data", str(data), "--output", training_set)
+        for seed in ("1", "2"):
+            candidate = str(folder / f"candidate-{number}-{seed}")
+            small = ["--rounds", "20", "--parameters", "nthread=1", "max_depth=3", "eta=0.3", "subsample=0.5"]
+            _onegraph("train", "--training-set", training_set, "--output", candidate, "--seed", seed, *small)
+            _onegraph("evaluate", "--training-set", training_set, "--candidate", candidate)
+            _onegraph("release", "--candidate", candidate, "--registry", str(folder / "registry"))
+
+
+def _onegraph(*argv: str) -> None:
+    if onegraph([*argv, "--quiet"]) != 0:
+        raise SystemExit(f"swaps: onegraph {argv[0]} failed")
 
 
 def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int, rate: float) -> dict[str, Any]:
@@ -240,14 +231,14 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
         stop.set()
         job.join()
         process_wide.give_back(key)
-    source, predicted, shadow = (records_of(servers, topic) for topic in ("trips", "predictions", "shadow"))
+    source, predicted, shadow = (read_topic(servers, topic) for topic in ("trips", "predictions", "shadow"))
     scorers = {bundle: Scorer.load(registry.bundle_path(bundle)) for bundle in bundles}
     found = recompute(source, predicted, scorers)
     of_shadows = recompute(source, shadow, scorers)
     if found["lost"] or found["differing"] or of_shadows["differing"]:
         raise SystemExit(f"swaps: {json.dumps(found)}, shadows {json.dumps(of_shadows)}")
-    came = {f"{one.topic}/{one.partition}/{one.offset}": one.timestamp for one in source}
-    latency = [(came[json.loads(one.value)["id"]], one.timestamp) for one in predicted]
+    came = {f"{one.topic}/{one.partition}/{one.offset}": one.timestamp_ms for one in source}
+    latency = [(came[json.loads(one.value or b"")["id"]], one.timestamp_ms) for one in predicted]
     first_ms = min(came.values()) + 2_000
     quiet = _percentiles([end - start for start, end in latency if first_ms <= start < began_ms - 4_000])
     swapping = _percentiles([end - start for start, end in latency if began_ms <= start < ended_ms])

@@ -133,7 +133,7 @@ def one_seed(
         world.mend()
         broken = report.broken(seed, runner, str(error), time.monotonic() - started)
         return lambda: broken
-    world.forget(one.topics)
+    world.topics.remove(one.topics)
     seconds = time.monotonic() - started
     return verifier.submit(_verified, log, who, world, seen, seed, runner, seconds).result
 
@@ -143,7 +143,7 @@ def _verified(log: Log, who: str, world: Any, seen: Any, seed: int, runner: str,
     from chaos import checks as chaos_checks
     from chaos import report
 
-    checks = chaos_checks.check_all(seen, world.recompute(seen))
+    checks = chaos_checks.check_all(seen, world.scored_again.of(seen))
     for check in checks:
         log(who, str(check))
     figures = report.figures(seed, runner, seen, checks, seconds)

@@ -87,7 +87,7 @@ def predictions(records: Sequence[Any]) -> Iterator[Written]:
     for record in records:
         value = json.loads(record.value)
         place, bundle = place_of(value["id"]), value["bundle"]
-        at = record.timestamp / 1000
+        at = record.timestamp_ms / 1000
         yield Written(place, record.value, record.partition, record.offset, at, bundle, record.key)
 
 
@@ -97,5 +97,5 @@ def rejected(records: Sequence[Any]) -> Iterator[Written]:
         headers = {name: value.decode() for name, value in record.headers if name.startswith("onegraph.")}
         place = place_of(headers["onegraph.source"])
         bundle, reason = headers["onegraph.bundle"], headers["onegraph.reason"]
-        where = record.partition, record.offset, record.timestamp / 1000
+        where = record.partition, record.offset, record.timestamp_ms / 1000
         yield Written(place, record.value, *where, bundle, record.key, reason)

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.partitions import partition_of_key
+from beam_jobs.kafka.records import Records
 
 NUMBER = "chaos.number"
 BAD_SHARE = 0.02
@@ -99,7 +100,13 @@ class Sender:
         self._allowed = min(max(self._allowed, count), len(self._made))
 
     @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return len(self._made)
+
+    @property
     def allowed(self) -> int:
+        """How many may go by now."""
         return self._allowed
 
     def finish(self, timeout_s: float) -> None:
@@ -140,7 +147,7 @@ class Sender:
     def _send(self, producer: Producer, part: Sequence[Message]) -> None:
         by_partition: dict[int, list[Message]] = {}
         for message in part:
-            by_partition.setdefault(partition_of(message.key, self.partitions), []).append(message)
+            by_partition.setdefault(partition_of_key(message.key, self.partitions), []).append(message)
         deliveries = []
         for partition, of_it in by_partition.items():
             now = int(time.time() * 1000)
@@ -153,4 +160,4 @@ class Sender:
             )
             deliveries += producer.send(self._topic, partition, records, _BATCH_BYTES)
         for delivery in deliveries:
-            delivery.wait(Producer.DELIVERY_S)
+            delivery.wait(producer.delivery_s)

@@ -3,7 +3,7 @@
 import dataclasses
 import random
 
-# Where the process of the job kills itself with SIGKILL, see chaos.contender.
+# Where the process of the job kills itself with SIGKILL, see chaos.jobs.fork_server.
 MID_BUNDLE = "before send"
 SENT = "after send, before acknowledgement"
 ACKNOWLEDGED = "after acknowledgement, before commit"

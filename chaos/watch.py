@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from chaos.evidence import Sample
 from schemas.errors import ServiceError
 
@@ -75,11 +75,12 @@ class Watch:
         if not set(predictions.partitions) <= set(self._at):
             self._at = predictions.beginning_offsets(predictions.partitions) | self._at
         predictions.go_to(self._at)
-        for records in predictions.poll(0.1, 20_000).values():
-            for record in records:
-                start = record.value.index(_BUNDLE) + len(_BUNDLE)
-                bundle = record.value[start : record.value.index(b'"', start)].decode()
-                self.answered[bundle] = max(self.answered.get(bundle, 0.0), record.timestamp / 1000)
+        polled = predictions.poll(0.1, 20_000)
+        for value, timestamp_ms in zip(polled.values, polled.timestamps_ms, strict=True):
+            assert value is not None, "a prediction has a value"
+            start = value.index(_BUNDLE) + len(_BUNDLE)
+            bundle = value[start : value.index(b'"', start)].decode()
+            self.answered[bundle] = max(self.answered.get(bundle, 0.0), timestamp_ms / 1000)
         self._at |= predictions.positions()
 
     def _measure(self) -> None:

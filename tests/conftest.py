@@ -12,17 +12,17 @@ os.environ["ONEGRAPH_STRICT"] = "1"  # a measure that nobody declared raises, he
 
 import itertools
 import pathlib
-import random
 import signal
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_flink, local_kafka
-from tests.support import job_processes
-from tests.support.models import (  # noqa: F401 - fixtures
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
+from tests.support import job_processes, secure_broker, shared
+from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,
@@ -37,6 +37,7 @@ from tests.support.models import (  # noqa: F401 - fixtures
     trip_lines,
     trips,
 )
+from tests.support.secure_broker import SecureBroker
 
 _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),
@@ -113,29 +114,25 @@ def prism_binary(request: pytest.FixtureRequest) -> pathlib.Path:
     return binary.resolve()
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has, below the range that outgoing connections take theirs from."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((local_kafka.HOST, port))
-            except OSError:
-                continue
-            return port
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka that lives as long as the test run, one for all of its processes."""
+    if any("jobs" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        job_processes.prepare()
+
+    def start(folder: pathlib.Path) -> str:
+        return local_kafka.start(free_port(), folder, controller_port=free_port()).bootstrap_servers
+
+    with shared.service(shared.shared_folder(tmp_path_factory), "kafka", start, local_kafka.stop) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Bootstrap servers of a real Kafka that lives as long as the test run."""
-    if any("jobs" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        job_processes.prepare()
-    folder = tmp_path_factory.mktemp("kafka")
-    try:
-        yield local_kafka.start(free_port(), folder, controller_port=free_port()).bootstrap_servers
-    finally:
-        local_kafka.stop(folder)
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """A real Kafka with TLS, logins and access lists, one for all processes of the run; it has no topics yet."""
+    common = shared.shared_folder(tmp_path_factory)
+    with shared.service(common, "secure", secure_broker.start, local_kafka.stop) as servers:
+        yield SecureBroker(**servers, folder=common / "secure")
 
 
 @pytest.fixture
@@ -159,7 +156,7 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parent.parent))
         try:
-            local_flink.start(folder / "flink")
+            local_flink.start(folder / "flink", worker_modules=WORKER_MODULES)
             yield folder
         finally:
             local_flink.stop(folder / "flink")
@@ -177,7 +174,7 @@ def topics(broker: str) -> Iterator[Callable[..., str]]:
     numbers = itertools.count(1)
 
     def make(name: str = "topic", partitions: int = 1, **settings: object) -> str:
-        fresh = f"{name}-{next(numbers)}"
+        fresh = f"{name}-{shared.process_name()}{next(numbers)}"
         # Records of tests are as old as 1970; the broker would remove them at its next look at retention.
         configs = {"retention.ms": "-1"} | {key.replace("_", "."): str(value) for key, value in settings.items()}
         wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}

@@ -1,32 +1,33 @@
 """Files as events: the rows of a CSV file as typed JSON objects, the lines of a JSON lines file as they are."""
 
-import gzip
 import pathlib
-import zlib
 from collections.abc import Iterator
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from beam_jobs.batch.raw_files import RawFile, read_file
+from beam_jobs.raw_files.content import read_content
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.raw_files.reading import read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
-from transforms.decode.csv_decoder import CsvDecoder
 
-_BLOCK_BYTES = 1 << 20
+_READ_BYTES = 1 << 20
 
 
 def events_of(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
     """Yield row number and JSON event of every row of a .csv or .jsonl file (.gz too); None where it cannot be read.
 
     CSV cells are typed by the schema and missing ones left out; JSON lines are events already and stay as they are.
+    Raises `InputError` for any other file and for one that cannot be read.
     """
     name = file.name.removesuffix(".gz")
     if name.endswith(".jsonl"):
-        yield from enumerate(line.rstrip(b"\r\n") for line in _lines(file))
+        yield from enumerate(line.rstrip(b"\r\n") for line in _lines(str(file)))
     elif name.endswith(".csv"):
-        yield from _csv_events(file, schema)
+        yield from _typed_events(RawFile(str(file), file.name, 0), schema)
     else:
         raise InputError(f"{file}: wanted a .csv or .jsonl file, or one of them with .gz")
 
@@ -46,30 +47,20 @@ def json_events(batch: pa.RecordBatch) -> list[bytes]:
     return [b"{" + b",".join(filter(None, row)) + b"}" for row in zip(*columns, strict=True)]
 
 
-def _csv_events(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
-    decoder = None
-    for block in read_file(RawFile(str(file), file.name, 0)):
-        decoder = decoder or CsvDecoder(schema, block.header, str(file))
-        decoded = decoder(block.values)
-        events: list[bytes | None] = [None] * len(block.values)
+def _typed_events(file: RawFile, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
+    decoder = RawRowsDecoder(schema)
+    for rows in read_file(file):
+        decoded = decoder.decoder(rows)(rows.values)
+        events: list[bytes | None] = [None] * len(rows)
         for row, event in zip(decoded.rows.tolist(), json_events(decoded.batch), strict=True):
             events[row] = event
-        yield from enumerate(events, block.first_row)
+        yield from enumerate(events, rows.first_row)
 
 
-def _lines(file: pathlib.Path) -> Iterator[bytes]:
+def _lines(path: str) -> Iterator[bytes]:
     rest = b""
-    for block in _blocks(file):
-        *lines, rest = (rest + block).split(b"\n")
+    for content in read_content(path, _READ_BYTES):
+        *lines, rest = (rest + content).split(b"\n")
         yield from lines
     if rest:
         yield rest
-
-
-def _blocks(file: pathlib.Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(file, "rb") if file.name.endswith(".gz") else file.open("rb") as source:
-            while block := source.read(_BLOCK_BYTES):
-                yield block
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{file}: not a whole gzip file: {error}") from None

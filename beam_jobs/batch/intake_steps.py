@@ -1,4 +1,4 @@
-"""Raw rows to labelled batches: the first steps of a build."""
+"""Raw rows to labelled batches: the first step of a build."""
 
 import collections
 import concurrent.futures
@@ -10,15 +10,16 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.batch.raw_files import RawFile, RawRows
-from beam_jobs.batch.written_files import at_bundle_end
-from models import use_case
+from beam_jobs.batch.rejected_rows import with_originals
+from beam_jobs.batch.written_files import Position, at_bundle_end
+from beam_jobs.raw_files.formats import originals
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from models.training import labels
+from models.use_case import UseCase, find
 from schemas.rejection import Reason, Rejection, Stage
-from schemas.schema import TRAINING, Schema
-from transforms.decode.csv_decoder import CsvDecoder
+from schemas.schema import TRAINING
 from transforms.intake.split import assign_splits
-from transforms.intake.take_in import Intake, take_in
 
 _BLOCKS_AHEAD = 2
 
@@ -46,9 +47,9 @@ class LabelledRows:
     first_wrong: int | None
 
     @property
-    def start(self) -> tuple[int, int]:
+    def start(self) -> Position:
         """Where the block begins among all files: file, row."""
-        return self.file.place, self.first_row
+        return self.file.number, self.first_row
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -63,20 +64,6 @@ def split_slices(sizes: Sequence[int]) -> list[slice]:
     """
     ends = itertools.accumulate(sizes)
     return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-
-
-class RawRowsDecoder:
-    """Takes in blocks of raw rows, with one decoder per header."""
-
-    def __init__(self, schema: Schema):
-        self._schema = schema
-        self._decoders: dict[tuple[str, ...], CsvDecoder] = {}
-
-    def take_in(self, rows: RawRows) -> Intake:
-        """Decode and validate a block."""
-        if rows.header not in self._decoders:
-            self._decoders[rows.header] = CsvDecoder(self._schema, rows.header, where=rows.file.path)
-        return take_in(rows.values, self._decoders[rows.header], self._schema)
 
 
 @dataclasses.dataclass
@@ -99,9 +86,8 @@ class _LabelRows(beam.DoFn):
         self._folder = folder
 
     def setup(self) -> None:
-        self._use_case = use_case.find(self._name, self._folder)
-        self._schema = self._use_case.schema.environment(TRAINING)
-        self._decoder = RawRowsDecoder(self._schema)
+        self._use_case = find(self._name, self._folder)
+        self._decoder = RawRowsDecoder(self._use_case.schema.environment(TRAINING))
 
     def start_bundle(self) -> None:
         # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
@@ -109,7 +95,7 @@ class _LabelRows(beam.DoFn):
         self._ahead: collections.deque[concurrent.futures.Future[LabelledRows]] = collections.deque()
 
     def process(self, rows: RawRows) -> Iterator[LabelledRows]:
-        self._ahead.append(self._thread.submit(self._label, rows))
+        self._ahead.append(self._thread.submit(labelled_rows, rows, self._decoder, self._use_case))
         if len(self._ahead) > _BLOCKS_AHEAD:
             yield self._ahead.popleft().result()
 
@@ -118,31 +104,36 @@ class _LabelRows(beam.DoFn):
             yield from at_bundle_end(self._ahead.popleft().result())
         self._thread.shutdown()
 
-    def _label(self, rows: RawRows) -> LabelledRows:
-        intake = self._decoder.take_in(rows)
-        label = labels.make_labels(self._use_case, intake.batch)
-        batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
-        wrong = labels.wrong(label)
-        kinds = labels.kinds_of(label[wrong])
-        first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
-        known = ~np.isnan(label)
-        if not known.all():
-            unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
-            rejections = sorted([*rejections, *unlabelled], key=lambda one: one.row)
-            batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
-        fractions = self._use_case.model.split
-        split = assign_splits(batch, self._schema, fractions)
-        order = np.argsort(split, kind="stable")
-        return LabelledRows(
-            file=rows.file,
-            first_row=rows.first_row,
-            rows_read=len(rows.values),
-            batch=batch.take(pa.array(order)),
-            label=label[order],
-            numbers=numbers[order],
-            values=pa.array(rows.values, pa.binary()).take(pa.array(numbers[order])),
-            sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
-            rejected=[(one, rows.values[one.row]) for one in rejections],
-            wrong_labels=kinds,
-            first_wrong=first_wrong,
-        )
+
+def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> LabelledRows:
+    """Take in one block, label its rows and put them in the order of their splits.
+
+    `decoder` is of the use case's schema for training. Rejections are by the rows' numbers in the block, ascending.
+    """
+    intake = decoder.take_in(rows)
+    label = labels.make_labels(use_case, intake.batch)
+    batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
+    wrong = labels.wrong(label)
+    kinds = labels.kinds_of(label[wrong])
+    first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
+    known = ~np.isnan(label)
+    if not known.all():
+        unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
+        rejections = sorted([*rejections, *unlabelled], key=lambda rejection: rejection.row)
+        batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
+    fractions = use_case.model.split
+    split = assign_splits(batch, decoder.schema, fractions)
+    order = np.argsort(split, kind="stable")
+    return LabelledRows(
+        file=rows.file,
+        first_row=rows.first_row,
+        rows_read=len(rows),
+        batch=batch.take(pa.array(order)),
+        label=label[order],
+        numbers=numbers[order],
+        values=originals(rows, numbers[order].tolist()),
+        sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
+        rejected=with_originals(rows, rejections),
+        wrong_labels=kinds,
+        first_wrong=first_wrong,
+    )

@@ -3,18 +3,19 @@
 import dataclasses
 import pathlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import RawRows
-from beam_jobs.batch.rejected_rows import RejectedWriter
-from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written, at_bundle_end
-from beam_jobs.registries.remote_registry import BundlePlace
+from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
+from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.raw_format import RawRows
+from beam_jobs.registries.opening import BundleReference
 from models.scoring.explanation import Explanation
 from models.scoring.prediction import PredictionEncoder
 from models.scoring.scorer import Scorer
@@ -24,10 +25,10 @@ PREDICTIONS = "predictions"
 
 
 @dataclasses.dataclass(frozen=True)
-class Scoring:
-    """What scoring files is told; plain values that travel to workers. `folder` takes files under temporary names."""
+class FileScoring:
+    """How files are scored; plain values that travel to workers. `folder` takes files under temporary names."""
 
-    bundle: BundlePlace
+    bundle: BundleReference
     folder: str
     format: str
     with_features: bool
@@ -37,7 +38,7 @@ class Scoring:
 class WritePredictions(beam.PTransform):
     """From `RawRows` to `Written`: take in, score, write."""
 
-    def __init__(self, scoring: Scoring):
+    def __init__(self, scoring: FileScoring):
         super().__init__()
         self._scoring = scoring
 
@@ -46,7 +47,7 @@ class WritePredictions(beam.PTransform):
 
 
 class _WritePredictions(beam.DoFn):
-    def __init__(self, scoring: Scoring):
+    def __init__(self, scoring: FileScoring):
         self._scoring = scoring
 
     def setup(self) -> None:
@@ -58,28 +59,31 @@ class _WritePredictions(beam.DoFn):
 
     def process(self, rows: RawRows) -> None:
         if self._files is None:
-            told, start = self._scoring, (rows.file.place, rows.first_row)
-            encoder = PredictionEncoder(self._scorer, told.with_features, told.explanation)
-            self._files = _Files(pathlib.Path(told.folder), told.format, encoder, start)
+            scoring = self._scoring
+            encoder = PredictionEncoder(self._scorer, scoring.with_features, scoring.explanation)
+            self._files = _Files(pathlib.Path(scoring.folder), scoring.format, encoder, rows.position)
         intake = self._decoder.take_in(rows)
         scored, kept, failed = self._scorer.score_rows(intake.batch)
         batch = intake.batch if len(kept) == intake.batch.num_rows else intake.batch.take(pa.array(kept))
-        rejections = intake.rejections + [dataclasses.replace(one, row=int(intake.rows[one.row])) for one in failed]
         numbers = intake.rows[kept]
         ids = [f"{rows.file.name}/{number}" for number in (numbers + rows.first_row).tolist()]
         refused = self._files.write(batch, scored.scores, scored.features, ids)
-        rejections += [dataclasses.replace(one, row=int(numbers[one.row])) for one in refused]
-        self._files.reject(rows, sorted(rejections, key=lambda one: one.row))
+        self._files.reject(rows, [*intake.rejections, *_of_rows(intake.rows, failed), *_of_rows(numbers, refused)])
 
     def finish_bundle(self) -> Iterator:
         if self._files is not None:
             yield from at_bundle_end(self._files.close())
 
 
+def _of_rows(numbers: np.ndarray, rejections: Sequence[Rejection]) -> list[Rejection]:
+    """Return rejections of a part of a block's rows as those of the block; `numbers` (int64) are the part's rows."""
+    return [dataclasses.replace(rejection, row=int(numbers[rejection.row])) for rejection in rejections]
+
+
 class _Files:
     """The open files of one bundle."""
 
-    def __init__(self, folder: pathlib.Path, format: str, encoder: PredictionEncoder, start: tuple[int, int]):
+    def __init__(self, folder: pathlib.Path, format: str, encoder: PredictionEncoder, start: Position):
         self._encoder = encoder
         self._start = start
         self._path = folder / f"{uuid.uuid4().hex}.{format}"
@@ -98,7 +102,7 @@ class _Files:
             self._lines.write(b"".join([line + b"\n" for line in lines]))
         else:
             batches, kept, refused = self._encoder.column_rows(*scored)
-            for columns in batches or [self._encoder.columns(*(one[:0] for one in scored))]:
+            for columns in batches or [self._encoder.columns(*(part[:0] for part in scored))]:
                 if self._columns is None:
                     self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
                 self._columns.write_batch(columns)
@@ -106,9 +110,10 @@ class _Files:
         return refused
 
     def reject(self, rows: RawRows, rejections: list[Rejection]) -> None:
-        """Append the rejected rows of one block."""
-        self._rows_read += len(rows.values)
-        self._rejected.write(rows.file.name, rows.first_row, [(one, rows.values[one.row]) for one in rejections])
+        """Append the rejected rows of one block, in their order."""
+        self._rows_read += len(rows)
+        ordered = sorted(rejections, key=lambda rejection: rejection.row)
+        self._rejected.write(rows.file.name, rows.first_row, with_originals(rows, ordered))
 
     def close(self) -> Written:
         """Finish both files."""

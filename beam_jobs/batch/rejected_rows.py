@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs.raw_files.formats import originals
+from beam_jobs.raw_files.raw_format import RawRows
 from schemas.rejection import Rejection
 
 
@@ -29,6 +31,12 @@ def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes 
     except UnicodeDecodeError:
         entry["value_base64"] = base64.b64encode(value or b"").decode()
     return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+def with_originals(rows: RawRows, rejections: Sequence[Rejection]) -> list[tuple[Rejection, bytes]]:
+    """Return the rejections of a block's rows, each with its row's bytes."""
+    values = originals(rows, [rejection.row for rejection in rejections])
+    return list(zip(rejections, values.to_pylist(), strict=True))
 
 
 class RejectedWriter:

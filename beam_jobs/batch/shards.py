@@ -98,13 +98,13 @@ class _Bundle:
         self._rejected.write(rows.spooled.file, start[1], rows.rejected)
 
     def _encode_and_write(self, rows: TransformedRows) -> None:
-        for split, mine in zip(self._splits.values(), rows.of_splits(), strict=True):
-            count = mine.stop - mine.start
+        for split, part in zip(self._splits.values(), rows.of_splits(), strict=True):
+            count = part.stop - part.start
             if count:
-                taken = {name: rows.batch.column(name).slice(mine.start, count) for name in self._slices}
-                label = rows.label[mine]
+                taken = {name: rows.batch.column(name).slice(part.start, count) for name in self._slices}
+                label = rows.label[part]
                 split.label_sum += float(label.sum(dtype=np.float64))
-                self._write(split, self._encode(rows.features[mine], label, taken), rows.spooled.start)
+                self._write(split, self._encode(rows.features[part], label, taken), rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:

@@ -27,8 +27,8 @@ class CombineStatistics(beam.CombineFn):
         return {name: ColumnStatistics(self._schema) for name in self._splits}
 
     def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
-        for statistics, mine in zip(accumulator.values(), rows.of_splits(), strict=True):
-            statistics.add(rows.batch.slice(mine.start, mine.stop - mine.start))
+        for statistics, part in zip(accumulator.values(), rows.of_splits(), strict=True):
+            statistics.add(rows.batch.slice(part.start, part.stop - part.start))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[BySplit]) -> BySplit:

@@ -1,7 +1,7 @@
 """The spool: labelled batches kept as columns on disk between the two passes of a build.
 
 Raw files are read, decoded and validated once. The second pass sees the very rows that the analysis saw, even if
-somebody touches the files meanwhile, and nothing waits in memory.
+somebody changes the files meanwhile, and nothing waits in memory.
 """
 
 import collections
@@ -21,8 +21,8 @@ from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Writt
 
 SPOOL = "spool"
 
-# Behind the raw columns, and found by their places: a raw column may have any name.
-_OURS = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary()})
+# Behind the raw columns, and known by their position: a raw column may have any name.
+_ADDED = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary()})
 _FACTS = b"onegraph"
 
 
@@ -105,11 +105,11 @@ class _Spool:
         self._rows_read += rows.rows_read
         self._wrong_labels.update(rows.wrong_labels)
         if rows.first_wrong is not None:
-            here = (rows.file.place, rows.first_wrong), rows.file.name
+            here = (rows.file.number, rows.first_wrong), rows.file.name
             self._first_wrong = min(here, self._first_wrong or here)
-        for place, mine in enumerate(split_slices(rows.sizes)):
-            self._sizes[place] += rows.sizes[place]
-            self._label_sums[place] += float(rows.label[mine].sum(dtype=np.float64))
+        for split, own in enumerate(rows.of_splits()):
+            self._sizes[split] += rows.sizes[split]
+            self._label_sums[split] += float(rows.label[own].sum(dtype=np.float64))
 
     def close(self) -> Written:
         """Finish both files."""
@@ -139,7 +139,7 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
             yield SpooledRows(
                 file=facts["file"],
                 start=tuple(facts["start"]),
-                batch=pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(columns.schema)[: -len(_OURS)])),
+                batch=pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(columns.schema)[: -len(_ADDED)])),
                 label=label.to_numpy(),
                 numbers=numbers.to_numpy(),
                 values=values,
@@ -148,5 +148,5 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
 
 
 def _columns(rows: LabelledRows) -> pa.RecordBatch:
-    ours = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values]
-    return pa.RecordBatch.from_arrays([*rows.batch.columns, *ours], schema=pa.schema([*rows.batch.schema, *_OURS]))
+    added = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values]
+    return pa.RecordBatch.from_arrays([*rows.batch.columns, *added], schema=pa.schema([*rows.batch.schema, *_ADDED]))

@@ -2,19 +2,18 @@
 
 import json
 import os
-import pathlib
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.split_statistics import SEEN
-from beam_jobs.batch.written_files import REJECTED, WORK, Written, by_reason, name_all
+from beam_jobs.batch.written_files import REJECTED, Written, name_all
 from models.training import labels
 from models.training.training_set import FORMAT
 from models.use_case import UseCase
 from schemas import fingerprint
 from schemas.artifacts import artifact
-from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
@@ -36,13 +35,10 @@ def together(spooled: Written, written: Written) -> Written:
 
 
 def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
-    """Raise where the rows of a pass do not add up, or nothing can be learnt from them."""
+    """Raise if the rows of a pass do not add up, or nothing can be learnt from them."""
     where = " ".join(data)
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
-    if not rows_read == counted.rows_read == sum(rows.values()) + rejected:
-        raise OnegraphError(
-            f"{where}: {rows_read} rows read, but kept are {rows} and {rejected} rejected; build again elsewhere"
-        )
+    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data)
     for name, count in rows.items():
         if not count:
             raise InputError(
@@ -57,7 +53,7 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
 
 
 def check_labels(spooled: Written, use_case: str) -> None:
-    """Raise where `label` gave values that the task does not allow."""
+    """Raise if `label` gave values that the task does not allow."""
     if spooled.first_wrong_label is not None:
         (_, row), name = spooled.first_wrong_label
         raise InputError(
@@ -66,8 +62,9 @@ def check_labels(spooled: Written, use_case: str) -> None:
         )
 
 
-def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Written) -> None:
+def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
     """Move the files of a build to their names and complete the artifact; raises where a shard lacks rows."""
+    path = output.path
     for name, rows in written.split_rows.items():
         if rows != written.rows(name):
             raise OnegraphError(
@@ -76,16 +73,13 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
     features = json.loads((path / "graph" / FEATURES).read_text())["features"]
     suffix = f"tfrecord{SUFFIXES[compression]}"
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
-    name_all(path, REJECTED, "jsonl", written.files[REJECTED])
-    work = path / WORK
-    os.replace(work / STATISTICS, path / STATISTICS)
+    os.replace(output.work / STATISTICS, path / STATISTICS)
     seen = path / STATISTICS / SEEN
     found = json.loads(seen.read_text())
+    seen.unlink()
     described = anomalies.describe(written.rejected_counts, found["unseen"], found["limits"])
     (path / ANOMALIES).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
-    seen.unlink()
     (path / "schema.pbtxt").write_text(use_case.schema.text())
-    shutil.rmtree(work)
     facts: dict[str, Any] = {
         "use_case": use_case.name,
         "shards": shards,
@@ -96,18 +90,12 @@ def finish(path: pathlib.Path, use_case: UseCase, compression: str, written: Wri
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
     }
-    names = [shard["name"] for found in shards.values() for shard in found]
+    names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
     counted = {
         "format": FORMAT,
-        "rows": {
-            "read": written.rows_read,
-            **written.split_rows,
-            "rejected": written.rejected_counts.total(),
-        },
+        "rows": {"read": written.rows_read, **written.split_rows, "rejected": written.rejected_counts.total()},
         "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
-        "rejected_by_reason": by_reason(written.rejected_counts),
+        "fingerprint": artifact.content_id(content),
     }
-    artifact.complete(
-        path, ArtifactKind.TRAINING_SET, {**facts, **counted, "fingerprint": artifact.content_id(content)}
-    )
+    return output.complete(written, {**facts, **counted})

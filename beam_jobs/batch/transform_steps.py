@@ -54,14 +54,14 @@ class _TransformRows(beam.DoFn):
 def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     """Transform one block; rejections are by the rows' numbers in the file's block, in ascending order."""
     features = graph.apply(rows.batch)
-    found = infinite_rows(features, graph.feature_names)
-    if not found:
+    infinite = infinite_rows(features, graph.feature_names)
+    if not infinite:
         return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [])
-    kept = kept_rows(len(features), found)
-    sizes = tuple(int(((kept >= mine.start) & (kept < mine.stop)).sum()) for mine in rows.of_splits())
+    kept = kept_rows(len(features), infinite)
+    sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
-        (dataclasses.replace(one, row=int(rows.numbers[one.row])), rows.values[one.row].as_py()) for one in found
+        (dataclasses.replace(lost, row=int(rows.numbers[lost.row])), rows.values[lost.row].as_py()) for lost in infinite
     ]
-    rejected.sort(key=lambda one: one[0].row)
+    rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
     return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected)

@@ -77,29 +77,29 @@ def load_written(path: str | pathlib.Path) -> Written:
     wrong_labels: collections.Counter[str] = collections.Counter()
     first_wrong: list[tuple[Position, str]] = []
     rows_read = 0
-    for one in json.loads(pathlib.Path(path).read_text()):
-        rows_read += one["rows_read"]
-        for kind, found in one["files"].items():
-            made = [UnnamedFile(file["path"], tuple(file["start"]), file["rows"]) for file in found]
+    for bundle in json.loads(pathlib.Path(path).read_text()):
+        rows_read += bundle["rows_read"]
+        for kind, entries in bundle["files"].items():
+            made = [UnnamedFile(file["path"], tuple(file["start"]), file["rows"]) for file in entries]
             files.setdefault(kind, []).extend(made)
-        for split, rows in one["split_rows"].items():
+        for split, rows in bundle["split_rows"].items():
             split_rows[split] += rows
-            label_sums[split] += one["label_sums"][split]
-        counts.update({(reason, field): rows for reason, field, rows in one["rejected_counts"]})
-        wrong_labels.update(one["wrong_labels"])
-        if one["first_wrong_label"]:
-            position, name = one["first_wrong_label"]
+            label_sums[split] += bundle["label_sums"][split]
+        counts.update({(reason, field): rows for reason, field, rows in bundle["rejected_counts"]})
+        wrong_labels.update(bundle["wrong_labels"])
+        if bundle["first_wrong_label"]:
+            position, name = bundle["first_wrong_label"]
             first_wrong.append((tuple(position), name))
-    ordered = {kind: sorted(found, key=lambda file: file.start) for kind, found in files.items()}
+    ordered = {kind: sorted(unnamed, key=lambda file: file.start) for kind, unnamed in files.items()}
     first = min(first_wrong, default=None)
     return Written(ordered, rows_read, dict(split_rows), dict(label_sums), counts, dict(wrong_labels), first)
 
 
-def name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
+def name_all(path: pathlib.Path, name: str, suffix: str, files: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
     """Move finished files to `<name>-00000-of-00003.<suffix>` in `path`; return what a manifest says of them."""
     named = []
-    for place, file in enumerate(found):
-        target = f"{name}-{place:05}-of-{len(found):05}.{suffix}"
+    for number, file in enumerate(files):
+        target = f"{name}-{number:05}-of-{len(files):05}.{suffix}"
         os.replace(file.path, path / target)
         named.append({"name": target, "rows": file.rows})
     return named
@@ -107,15 +107,18 @@ def name_all(path: pathlib.Path, name: str, suffix: str, found: Sequence[Unnamed
 
 def by_reason(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
     """Return counts by reason alone, sorted by reason."""
-    found: collections.Counter[str] = collections.Counter()
+    summed: collections.Counter[str] = collections.Counter()
     for (reason, _), rows in counts.items():
-        found[reason] += rows
-    return dict(sorted(found.items()))
+        summed[reason] += rows
+    return dict(sorted(summed.items()))
 
 
 def _save(bundles: Sequence[Written], path: str) -> None:
     facts = [
-        {**dataclasses.asdict(one), "rejected_counts": [[*key, rows] for key, rows in one.rejected_counts.items()]}
-        for one in bundles
+        {
+            **dataclasses.asdict(bundle),
+            "rejected_counts": [[*key, rows] for key, rows in bundle.rejected_counts.items()],
+        }
+        for bundle in bundles
     ]
     pathlib.Path(path).write_text(json.dumps(facts))

@@ -3,27 +3,22 @@
 import argparse
 import dataclasses
 import difflib
-import importlib
 import importlib.metadata
 import json
 import logging
 import os
-import re
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from beam_jobs.cli import logs, options
 from beam_jobs.cli.settings import VERBS
 from beam_jobs.cli.shared_settings import Runner
-from beam_jobs.cli.terminal_text import shown
+from beam_jobs.cli.verbs import load_verb, run_verb
+from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
 _EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
-
-
-_GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable the following instructions")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         logs.say("onegraph: stopped by Ctrl-C", logging.ERROR)
         return 130
-    except BrokenPipeError:  # `onegraph tail TOPIC | head`: nobody reads on, not even what is still in the buffer
+    except BrokenPipeError:  # `onegraph tail TOPIC | head`: the reader is gone, also for what is still in the buffer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # a full disk, a folder that may not be written: the machine's own words are the clearest
@@ -87,12 +82,12 @@ def _run(argv: list[str]) -> int:
         settings = dataclasses.replace(settings, beam_args=tuple(rest))
     _set_up_logging(given.verbose - given.quiet)
     logs.set_up(given.log_format, verb)
-    module = _module(f"beam_jobs.verbs.{verb}", show_all=given.verbose > 0)
+    module = load_verb(verb, show_all=given.verbose > 0)
     if given.dry_run:
         _print_plan(verb, settings, module)
         return 0
     try:
-        result = module.run(settings)
+        result = run_verb(settings)
     except GateRefusal as refusal:
         _print_result(refusal.findings, module, as_json=given.json, quiet=given.quiet)
         raise
@@ -105,28 +100,8 @@ def _verb(word: str) -> str:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {found[0]}?" if found else ""
-
-
-def _module(name: str, show_all: bool) -> Any:
-    """Import a verb's module without the greetings that TensorFlow's libraries write past every log setting."""
-    if show_all or name in sys.modules:
-        return importlib.import_module(name)
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
-        os.dup2(held_back.fileno(), 2)
-        try:
-            return importlib.import_module(name)
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            held_back.seek(0)
-            for line in held_back:
-                if not _GREETING.match(line):
-                    sys.stderr.write(line.decode(errors="replace"))
+    close = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {close[0]}?" if close else ""
 
 
 def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:

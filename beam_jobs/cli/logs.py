@@ -1,4 +1,4 @@
-"""Log lines and the other words to people on standard error, as text or as one JSON object per line.
+"""Log lines and messages to people on standard error, as text or as one JSON object per line.
 
 An object has `time` (ISO 8601, UTC), `level`, `logger`, `message`, `job`, and `exception` where one was logged: its
 type and where it was raised, without its text, which may quote what was read. What a terminal would obey is written
@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 
-from beam_jobs.cli.terminal_text import shown
+from beam_jobs.reports.terminal_text import shown
 
 FORMATS = TEXT, JSON = ("text", "json")
 
@@ -39,7 +39,7 @@ class _JsonLine(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             kind, _, where = record.exc_info
             last = traceback.extract_tb(where)[-1:]
-            line["exception"] = " ".join([kind.__name__, *(f"at {one.filename}:{one.lineno}" for one in last)])
+            line["exception"] = " ".join([kind.__name__, *(f"at {frame.filename}:{frame.lineno}" for frame in last)])
         return json.dumps(line)
 
 

@@ -1,6 +1,6 @@
 """From a frozen dataclass to a command line, a TOML file, or a call from Python.
 
-A verb's settings are one dataclass in `settings.py`. Its fields become options: `data_size` is `--data-size`, `as_`
+A verb's settings are one dataclass in `*_settings.py`. Its fields become options: `data_size` is `--data-size`, `as_`
 is `--as`, a bool is a flag, a tuple takes several values, a field made with `argument()` is positional.
 """
 
@@ -52,14 +52,14 @@ def words(settings: type, values: Mapping[str, Any]) -> list[str]:
     >>> words(Broker, {"bootstrap_servers": "b:1", "ssl_ca_file": None})
     ['--bootstrap-servers', 'b:1']
     """
-    found: list[str] = []
+    line: list[str] = []
     for field in fields(settings):
         value = values.get(field.name)
         if value is True:
-            found.append(_spelling(field))
+            line.append(_spelling(field))
         elif value not in (None, False):
-            found += [_spelling(field), *([str(one) for one in value] if isinstance(value, tuple) else [str(value)])]
-    return found
+            line += [_spelling(field), *(map(str, value) if isinstance(value, tuple) else [str(value)])]
+    return line
 
 
 def add_to_parser(parser: argparse.ArgumentParser, settings: type) -> None:
@@ -144,9 +144,9 @@ def _read_toml(path: str) -> Mapping[str, Any]:
 
 def _checked(config: str, key: str, value: Any, kind: type, many: bool) -> Any:
     values = value if many and isinstance(value, list) else [value]
-    for one in values:
-        fits = isinstance(one, kind) and (kind is bool or not isinstance(one, bool))
-        if not fits and not (kind is float and type(one) is int):
-            raise UsageError(f"{config}: {key} is {one!r}, wanted {'a list of ' if many else ''}{kind.__name__}")
-    converted = [kind(one) for one in values]
+    for part in values:
+        fits = isinstance(part, kind) and (kind is bool or not isinstance(part, bool))
+        if not fits and not (kind is float and type(part) is int):
+            raise UsageError(f"{config}: {key} is {part!r}, wanted {'a list of ' if many else ''}{kind.__name__}")
+    converted = [kind(part) for part in values]
     return tuple(converted) if many else converted[0]

@@ -53,6 +53,19 @@ def step(name: str, always: bool = False) -> Iterator[None]:
     console.print(line(name, _rows, time.monotonic() - begin), markup=False)
 
 
+class NumberedSteps:
+    """Steps of a known count, `1/6 build`, each with its seconds on standard error, on a terminal or not."""
+
+    def __init__(self, count: int):
+        self._count, self._number = count, 0
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self._number += 1
+        with step(f"{self._number}/{self._count} {name}", always=True):
+            yield
+
+
 def line(name: str, rows: int, seconds: float) -> str:
     """Return a step's line.
 

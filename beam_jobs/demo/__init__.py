@@ -1,4 +1,5 @@
 """The demo: its steps, replay and report.
 
-Imports: batch, cli, models, reports, schemas, services, stream.job, transforms, verbs.
+Imports: batch, cli, kafka, kafka.clients, kafka.topics, models, raw_files, reports, runners.flink, schemas, services,
+stream.job, transforms.
 """

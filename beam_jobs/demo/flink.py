@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs.cli import settings
+from beam_jobs.runners.flink import stopping
 from beam_jobs.services import local_flink
 from beam_jobs.stream.job.process import StreamProcess
-from beam_jobs.verbs import stop
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from schemas.errors import OnegraphError
 
 
 @contextlib.contextmanager
 def cluster(given: settings.Demo) -> Iterator[None]:
     """Where the demo runs on Flink, use the local cluster; one that does not run is started, and stopped at the end."""
-    folder = pathlib.Path(given.services_folder) / "flink"
+    folder = _folder(given)
     if given.runner != "flink" or any(local_flink.status(folder).pids.values()):
         yield
         return
-    local_flink.start(folder)
+    local_flink.start(folder, worker_modules=WORKER_MODULES)
     try:
         yield
     finally:
@@ -42,7 +43,8 @@ def cancelled_on_error(given: settings.Demo, name: str) -> Iterator[None]:
     except BaseException:
         if given.runner == "flink":
             with contextlib.suppress(OnegraphError):
-                stop.run(settings.Stop(job=name, services_folder=given.services_folder))
+                rest = local_flink.status(_folder(given)).rest
+                stopping.cancel(rest, stopping.choose(rest, name))
         raise
 
 
@@ -50,5 +52,10 @@ def end(given: settings.Demo, name: str, job: StreamProcess) -> dict[str, Any]:
     """End the streaming job where it has written all that it has read; return its summary."""
     if given.runner != "flink":
         return job.stop()
-    stop.run(settings.Stop(job=name, drain=True, services_folder=given.services_folder))
+    rest = local_flink.status(_folder(given)).rest
+    stopping.stop(rest, stopping.choose(rest, name))
     return job.summary()
+
+
+def _folder(given: settings.Demo) -> pathlib.Path:
+    return pathlib.Path(given.services_folder) / "flink"

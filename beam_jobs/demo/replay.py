@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import find_files, read_file
+from beam_jobs.raw_files.intake import taken_in
+from beam_jobs.raw_files.reading import find_files
 from models.training.labels import make_labels
 from models.use_case import UseCase
 from schemas.schema import SERVING, TRAINING
@@ -61,17 +61,14 @@ class Observed:
 def held_out(data: str, case: UseCase, split: str = "test") -> HeldOut:
     """Return the rows of a split by the same stable hash that `build_training_set` uses."""
     schema = case.schema.environment(TRAINING)
-    decoder = RawRowsDecoder(schema)
     index = list(case.model.split).index(split)
     serving = list(case.schema.environment(SERVING).names)
     events: list[bytes] = []
     labels = []
-    for file in find_files([data]):
-        for block in read_file(file):
-            batch = decoder.take_in(block).batch
-            chosen = batch.filter(pa.array(assign_splits(batch, schema, case.model.split) == index))
-            events += json_events(chosen.select(serving))
-            labels.append(make_labels(case, chosen))
+    for _, intake in taken_in(find_files([data]), schema):
+        chosen = intake.batch.filter(pa.array(assign_splits(intake.batch, schema, case.model.split) == index))
+        events += json_events(chosen.select(serving))
+        labels.append(make_labels(case, chosen))
     return HeldOut(events, np.concatenate(labels))
 
 
@@ -79,26 +76,26 @@ def observe(source: Sequence[Any], predictions: Sequence[Any]) -> Observed:
     """Join the records of both topics by source coordinates; the first prediction of an event counts.
 
     >>> import types
-    >>> event = types.SimpleNamespace(partition=0, offset=7, key=b"3", timestamp=1000)
+    >>> event = types.SimpleNamespace(partition=0, offset=7, key=b"3", timestamp_ms=1000)
     >>> value = b'{"id": "trips/0/7", "score": 0.5, "bundle": "abc"}'
-    >>> seen = observe([event], [types.SimpleNamespace(value=value, timestamp=1004)])
+    >>> seen = observe([event], [types.SimpleNamespace(value=value, timestamp_ms=1004)])
     >>> seen.rows.tolist(), seen.milliseconds.tolist()
     ([3], [4.0])
     """
     sent = {(event.partition, event.offset): event for event in source}
-    found: dict[int, tuple[float, str, float]] = {}
+    by_row: dict[int, tuple[float, str, float]] = {}
     for record in predictions:
         prediction = json.loads(record.value)
         _, partition, offset = prediction["id"].rsplit("/", 2)
         event = sent[int(partition), int(offset)]
-        waited = record.timestamp - event.timestamp
-        found.setdefault(int(event.key), (prediction["score"], prediction["bundle"], waited))
-    rows = np.array(sorted(found), np.int64)
+        waited = record.timestamp_ms - event.timestamp_ms
+        by_row.setdefault(int(event.key), (prediction["score"], prediction["bundle"], waited))
+    rows = np.array(sorted(by_row), np.int64)
     return Observed(
         rows=rows,
-        scores=np.array([found[row][0] for row in rows], np.float32),
-        bundles=np.array([found[row][1] for row in rows], dtype=object),
-        milliseconds=np.array([found[row][2] for row in rows], np.float64),
+        scores=np.array([by_row[row][0] for row in rows], np.float32),
+        bundles=np.array([by_row[row][1] for row in rows], dtype=object),
+        milliseconds=np.array([by_row[row][2] for row in rows], np.float64),
     )
 
 

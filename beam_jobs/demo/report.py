@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from beam_jobs.demo.replay import BROKEN, quantiles
+from beam_jobs.kafka.topics.sending import Sent
 from beam_jobs.reports import charts
 from beam_jobs.reports.report_page import Table, write_page
-from beam_jobs.verbs.send import Sent
 from models.evaluation import metrics
 
 
@@ -67,12 +67,15 @@ class Numbers:
 
 def write_report(path: pathlib.Path, numbers: Numbers, labels: np.ndarray, scores: np.ndarray) -> None:
     """Write the page; the charts show the scores that came back from the stream."""
-    curves, found = metrics.curves(labels, scores), numbers.streamed
+    curves, test = metrics.curves(labels, scores), numbers.streamed
     roc, precision_recall, calibration = (curves[name] for name in ("roc", "precision_recall", "calibration"))
     drawn = [
-        charts.roc(roc["false_positive_rate"], roc["true_positive_rate"], found["auc"]),
+        charts.roc(roc["false_positive_rate"], roc["true_positive_rate"], test["auc"]),
         charts.precision_recall(
-            precision_recall["precision"], precision_recall["recall"], found["average_precision"], found["label_mean"]
+            precision_recall["precision"],
+            precision_recall["recall"],
+            test["average_precision"],
+            test["label_mean"],
         ),
         charts.calibration(calibration["score_mean"], calibration["label_mean"], calibration["rows"]),
         charts.score_distribution(scores, labels),
@@ -86,7 +89,7 @@ def write_report(path: pathlib.Path, numbers: Numbers, labels: np.ndarray, score
         path,
         title="Onegraph demo: taxi",
         lead=(
-            f"Chicago taxi trips: tipped more than 20 % of the fare? {found['rows']:,} test trips, replayed as Kafka "
+            f"Chicago taxi trips: tipped more than 20 % of the fare? {test['rows']:,} test trips, replayed as Kafka "
             f"events; bundle {numbers.bundles[1]} was released after {numbers.bundles[0]} while they flowed."
         ),
         figures=figures,

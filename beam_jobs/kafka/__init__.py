@@ -1,4 +1,1 @@
-"""Kafka as the jobs need it, without Beam: connection, records, errors, clients' protocol.
-
-Imports: schemas, stream.write.
-"""
+"""Kafka as the jobs need it, without Beam: connection, records, errors, clients' protocol. Imports: schemas."""

@@ -1,6 +1,6 @@
 """How to reach Kafka and who we are there: plain values that may travel, never a secret.
 
-Passwords and tokens are named, by file or environment variable, and read where a client is made: in the worker, each
+Passwords and tokens are named, by file or environment variable, and read when a client is made: in the worker, each
 time. What is pickled, printed or stored in a job graph holds the names only.
 """
 
@@ -22,7 +22,7 @@ _TOKEN_COMMAND_S = 10.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Connection:
-    """Servers, transport and identity. Files and variables are those of the machine where a client is made.
+    """Servers, transport and identity. Files and variables are those of the machine on which a client is made.
 
     The fields are spelled as the options of `settings.Broker`. `check` says whether they go together.
     """
@@ -86,27 +86,20 @@ class Connection:
 
     def password(self) -> str:
         """Read the password where it is kept now; raises `ServiceError` naming the place, never its content."""
+        wanted = f"the password of {self.sasl_username!r}"
         if self.sasl_password_env:
-            found = os.environ.get(self.sasl_password_env, "")
             where = f"environment variable {self.sasl_password_env}"
-        else:
-            where = f"--sasl-password-file {self.sasl_password_file}"
-            found = _read(str(self.sasl_password_file), where)
-        if not found:
-            raise ServiceError(f"{where}: empty or not set, wanted the password of {self.sasl_username!r}")
-        return found
+            return _secret(where, os.environ.get(self.sasl_password_env, ""), wanted)
+        where = f"--sasl-password-file {self.sasl_password_file}"
+        return _secret(where, _read(str(self.sasl_password_file), where), wanted)
 
     def token(self) -> str:
         """Read the bearer token, or have the command print it; raises `ServiceError` naming the place."""
         if self.sasl_token_file:
             where = f"--sasl-token-file {self.sasl_token_file}"
-            found = _read(self.sasl_token_file, where)
-        else:
-            where = f"--sasl-token-command {self.sasl_token_command}"
-            found = _printed(str(self.sasl_token_command), where)
-        if not found:
-            raise ServiceError(f"{where}: gave nothing, wanted a bearer token")
-        return found
+            return _secret(where, _read(self.sasl_token_file, where), "a bearer token")
+        where = f"--sasl-token-command {self.sasl_token_command}"
+        return _secret(where, _printed(str(self.sasl_token_command), where), "a bearer token")
 
     def _check_tls(self) -> None:
         for name in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file"):
@@ -169,6 +162,12 @@ def _loopback(server: str) -> bool:
 
 def _unusable(option: str, files: str | None, wanted: str, error: OSError) -> ServiceError:
     return ServiceError(f"{option} {files}: wanted {wanted}, got: {error.strerror or error}")
+
+
+def _secret(where: str, found: str, wanted: str) -> str:
+    if not found:
+        raise ServiceError(f"{where}: empty or not set, wanted {wanted}")
+    return found
 
 
 def _read(path: str, where: str) -> str:

@@ -1,1 +1,1 @@
-"""What jobs tell: measures, endpoint, status. Imports: cli, models, process, runners, schemas."""
+"""What jobs tell: measures, endpoint, status. Imports: models, process, reports, schemas."""

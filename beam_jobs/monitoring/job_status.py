@@ -107,7 +107,7 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> float | None:
-    """Return about the value below which `share` of what was observed lies, None where nothing was.
+    """Return about the value below which `share` of what was observed is, None if nothing was.
 
     Within a bucket values count as evenly spread; behind the last bound it is that bound.
 

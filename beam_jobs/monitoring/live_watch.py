@@ -1,4 +1,4 @@
-"""What is told about the bundles of this process: which serve, since when, and which generations were refused."""
+"""What is known of the bundles of this process: which serve, since when, and which generations were refused."""
 
 import collections
 import threading
@@ -77,4 +77,4 @@ class LiveWatch:
             self._followed.clear()
 
 
-LIVE = LiveWatch()
+LIVE_WATCH = LiveWatch()

@@ -29,7 +29,7 @@ class Kind(enum.Enum):
 
 
 class MeasureError(ValueError):
-    """A measure or a label value that nobody declared: an error of the program, not of the data."""
+    """A measure or a label value that is not declared: an error of the program, not of the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,15 +127,15 @@ class Store:
     def observe_all(self, name: str, values: np.ndarray, labels: Mapping[str, object]) -> tuple[Series, np.ndarray]:
         """Put every value into its bucket; returns how many came into each."""
         series = self.find(Kind.HISTOGRAM, name, labels)
-        places = np.searchsorted(series.measure.buckets, values)
-        added = np.bincount(places, minlength=len(series.counts))
+        buckets = np.searchsorted(series.measure.buckets, values)
+        added = np.bincount(buckets, minlength=len(series.counts))
         with self._lock:
             series.counts = [count + int(more) for count, more in zip(series.counts, added, strict=True)]
             series.value += float(values.sum(dtype=np.float64))
         return series, added
 
     def info(self, name: str, rows: Iterable[Mapping[str, object]]) -> None:
-        """Replace the facts of an info measure; labels of it that nobody listed take any short plain word."""
+        """Replace the facts of an info measure; labels of it that are not listed take any short plain word."""
         made = [self._checked(Kind.INFO, name, row) for row in rows]
         with self._lock:
             for key in [key for key in self._series if key[0] == name]:

@@ -1,4 +1,4 @@
-"""Everything that a job tells about itself: one table of measures, each fed to Beam's metrics and to Prometheus.
+"""Everything that a job measures of itself: one table of measures, each fed to Beam's metrics and to Prometheus.
 
 ```python
 measures.count("events", 40)
@@ -7,8 +7,8 @@ measures.observe("stage_seconds", 0.004, stage="decode", times=40)
 measures.gauge("lag_events", 1200, partition=3)
 ```
 Call them per batch, not per event. Beam sees a counter `rejected.TYPE`, a distribution `stage_seconds.decode` in whole
-millionths, and, for `observe_all`, counters by bucket; only what is told inside a bundle reaches it. An unknown name or
-label value raises `MeasureError` where `ONEGRAPH_STRICT` is set, as in the tests; elsewhere it is logged once and left
+millionths, and, for `observe_all`, counters by bucket; only what is measured inside a bundle reaches it. An unknown
+name or label value raises `MeasureError` if `ONEGRAPH_STRICT` is set, as in the tests; else it is logged once and left
 out, since no metric is worth a stream.
 """
 
@@ -22,10 +22,11 @@ import numpy as np
 from apache_beam.metrics import Metrics
 
 from beam_jobs.monitoring.measure_store import Kind, Measure, MeasureError, Series, Store
-from beam_jobs.runners.runners import NAMESPACE
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
+
+NAMESPACE = "onegraph"  # of our metrics in Beam
 
 STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 VARIANTS = ("champion", "challenger", "shadow")
@@ -99,7 +100,7 @@ def gauge(name: str, value: float, **labels: object) -> None:
 
 
 def holding() -> None:
-    """Say that the job lives and waits on purpose; nobody polls meanwhile."""
+    """Say that the job lives and waits on purpose; nothing is polled meanwhile."""
     gauge("last_hold_seconds", time.time())
 
 

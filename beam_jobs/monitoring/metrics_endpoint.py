@@ -1,7 +1,7 @@
-"""A small HTTP server that tells how the job of this process is doing; it only reads and shows no configuration.
+"""A small HTTP server that says how the job of this process is doing; it only reads and shows no configuration.
 
 `/metrics` is for Prometheus, `/healthz` (is it alive, does it poll, can it change generations) and `/readyz` (is a
-bundle loaded, are partitions assigned, is the pointer read) for whoever restarts and routes, `/status` is JSON for
+bundle loaded, are partitions assigned, is the pointer read) for what restarts and routes, `/status` is JSON for
 people. That page answers only who names this machine (`metrics_hosts.py`), not a web page that had its own name
 resolved to it.
 """
@@ -18,9 +18,10 @@ from typing import Any
 
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.job_status import Recent, status
-from beam_jobs.monitoring.live_watch import LIVE
+from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_hosts import OwnHosts
-from beam_jobs.process.run_files import LOOPBACK, Announced, WorkerMetrics
+from beam_jobs.process.loopback import HOST
+from beam_jobs.process.run_files import Announced, WorkerMetrics
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class MetricsEndpoint:
     def __init__(
         self,
         job: str,
-        host: str = LOOPBACK,
+        host: str = HOST,
         port: int = 0,
         poll_within_s: float = 60,
         first_poll_within_s: float | None = 300,
@@ -96,10 +97,10 @@ class MetricsEndpoint:
     def _status(self) -> dict[str, Any]:
         now = self._clock()
         about = {"job": self._job, "pid": os.getpid(), "started": self._started, "now": now}
-        return about | status(measures.STORE, self._recent, LIVE.history(), now)
+        return about | status(measures.STORE, self._recent, LIVE_WATCH.history(), now)
 
     def _unhealthy(self) -> str:
-        blocked, polling = LIVE.blocked(), self._not_polling()
+        blocked, polling = LIVE_WATCH.blocked(), self._not_polling()
         return ", ".join(filter(None, [blocked, polling]))
 
     def _not_polling(self) -> str:
@@ -117,7 +118,7 @@ class MetricsEndpoint:
             missing.append("no bundle is loaded")
         if not measures.STORE.series("lag_events"):
             missing.append("no partitions are assigned")
-        missing += filter(None, [LIVE.late()])
+        missing += filter(None, [LIVE_WATCH.late()])
         return ", ".join(missing)
 
 

@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from beam_jobs.cli.terminal_text import shown
 from beam_jobs.monitoring.job_status import WINDOW_S
+from beam_jobs.reports.terminal_text import shown
 
 _STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 _SHOWN_SWAPS = 5

@@ -10,12 +10,12 @@ _V1 = ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inact
 
 
 def left(root: pathlib.Path = pathlib.Path("/")) -> float:
-    """Return the bytes that are left, infinity where there is no limit; files in memory make room when it is needed."""
+    """Return the bytes that are left, infinity if there is no limit; files in memory make room when it is needed."""
     try:
         lines = (root / _PROC).read_text().splitlines()
     except OSError:
         return math.inf
-    found = [math.inf]
+    limits = [math.inf]
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -24,8 +24,8 @@ def left(root: pathlib.Path = pathlib.Path("/")) -> float:
             mount = root / _MOUNT / below
             own = mount / path.lstrip("/")
             groups = (folder for folder in (own, *own.parents) if folder.is_relative_to(mount))
-            found += [_left_in(group, limit, taken, given_back) for group in groups]
-    return min(found)
+            limits += [_left_in(group, limit, taken, given_back) for group in groups]
+    return min(limits)
 
 
 def _left_in(group: pathlib.Path, limit: str, taken: str, given_back: tuple[str, ...]) -> float:

@@ -1,4 +1,4 @@
-"""Folders for the files of one process, gone when it has ended; one that was killed leaves its to the next."""
+"""Folders for the files of one process, removed when it ends; what a killed one leaves, the next one removes."""
 
 import atexit
 import contextlib
@@ -20,7 +20,7 @@ def private_folder(prefix: str) -> pathlib.Path:
     made = pathlib.Path(tempfile.mkdtemp(prefix=f".{prefix}"))
     held = os.open(made / _HELD, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)  # never closed: the lock ends with the process
     fcntl.flock(held, fcntl.LOCK_EX)
-    folder = made.with_name(made.name.removeprefix("."))  # nobody sees it before it is held
+    folder = made.with_name(made.name.removeprefix("."))  # others look for it only once it is held
     made.rename(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -1,8 +1,8 @@
 """Things that are made once per process and shared by DoFns: connections, the live scorer.
 
 A runner may build and throw away many copies of a DoFn in one process; none of them owns a connection. Each copy
-borrows in `setup` and gives back in `teardown`; the thing is closed when nobody has it any more. Making and closing
-may take long (a bundle loads, a broker does not answer): whoever wants another thing does not wait for it.
+borrows in `setup` and gives back in `teardown`; the thing is closed when its last borrower gives it back. Making and
+closing may take long (a bundle loads, a broker does not answer): borrowers of other things do not wait for it.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ from typing import Any
 _lock = threading.Lock()  # of the tables, for the time of a look; never while something is made or closed
 
 
-class _Place:
-    """Of one key: its thing, how many have it or wait for it, and the lock under which it is made and closed."""
+class _Shared:
+    """The thing of one key, how many have it or wait for it, and the lock under which it is made and closed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -23,22 +23,22 @@ class _Place:
         self.thing: Any = None
 
 
-_places: dict[Hashable, _Place] = {}
+_table: dict[Hashable, _Shared] = {}
 
 
 def borrow(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return the thing of that key, made now if nobody has it. Where `make` raises, nobody has borrowed anything."""
+    """Return the thing of that key, made now if it is not there. Where `make` raises, nothing is borrowed."""
     with _lock:
-        place = _places.setdefault(key, _Place())
-        place.users += 1
-    with place.lock:
-        if not place.made:
+        shared = _table.setdefault(key, _Shared())
+        shared.users += 1
+    with shared.lock:
+        if not shared.made:
             try:
-                place.thing, place.made = make(), True
+                shared.thing, shared.made = make(), True
             except BaseException:
-                _leave(key, place)
+                _leave(key, shared)
                 raise
-        return place.thing
+        return shared.thing
 
 
 def borrow_until(end: contextlib.ExitStack, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -51,25 +51,25 @@ def borrow_until(end: contextlib.ExitStack, key: Hashable, make: Callable[[], An
 def give_back(key: Hashable) -> None:
     """Say that one borrower is done; the last one closes the thing with its `close` method.
 
-    Who borrows it meanwhile waits for the end of the closing, then has a new one made.
+    A borrower that comes meanwhile waits for the end of the closing, then has a new one made.
     """
-    place = _places[key]
-    with place.lock:
-        if place.users > 1:
-            _leave(key, place)
+    shared = _table[key]
+    with shared.lock:
+        if shared.users > 1:
+            _leave(key, shared)
             return
-        thing, place.thing, place.made = place.thing, None, False
+        thing, shared.thing, shared.made = shared.thing, None, False
         try:
             thing.close()
         finally:
-            _leave(key, place)
+            _leave(key, shared)
 
 
-def _leave(key: Hashable, place: _Place) -> None:
+def _leave(key: Hashable, shared: _Shared) -> None:
     with _lock:
-        place.users -= 1
-        if not place.users:
-            del _places[key]
+        shared.users -= 1
+        if not shared.users:
+            del _table[key]
 
 
 _stops: dict[str, threading.Event] = {}

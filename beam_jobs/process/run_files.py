@@ -1,7 +1,8 @@
 """Which jobs run on this machine: a small file per process, written at its start and removed at its end.
 
-A process that was killed leaves its file; it counts no more once no process has its id and its start time, and whoever
-looks removes it. On Flink every worker process has a file of its own beside that of the command that watches the job.
+A process that was killed leaves its file; it counts no more once no process has its id and its start time, and the
+next look removes it. On Flink every worker process has a file of its own beside that of the command that watches the
+job.
 """
 
 import contextlib
@@ -12,11 +13,11 @@ import pathlib
 import time
 from typing import Any
 
+from beam_jobs.process.loopback import HOST
+from beam_jobs.process.process_identity import began
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError
 
-_PROC = pathlib.Path("/proc")
-LOOPBACK = "127.0.0.1"
 _OR_ELSE = "set TMPDIR to another one"
 
 
@@ -35,18 +36,18 @@ class Job:
 class WorkerMetrics:
     """That every worker process of a job serves its measures on a free port of `host`, and says so in a file.
 
-    `lease` is the number of the lease with which the job has its group, None where it has none.
+    `lease` is the number of the lease with which the job has its group, None if it has none.
     """
 
     job: Job
-    host: str = LOOPBACK
+    host: str = HOST
     lease: int | None = None
 
 
 class Announced:
     """A process of a job that can be found, by its file, until `close`, which closes its endpoint too if it has one.
 
-    Raises `OnegraphError` where the file cannot be written.
+    Raises `OnegraphError` if the file cannot be written.
     """
 
     def __init__(self, job: Job, endpoint: Any = None, role: str = "job"):
@@ -90,7 +91,7 @@ class Announced:
 
 
 def folder() -> pathlib.Path:
-    """Return the folder of the files, in the user's own one; raises `OnegraphError` where that is somebody else's."""
+    """Return the folder of the files, in the user's own one; raises `OnegraphError` if that is another user's."""
     jobs = user_folder(_OR_ELSE) / "jobs"
     jobs.mkdir(mode=0o700, exist_ok=True)
     return jobs
@@ -98,41 +99,12 @@ def folder() -> pathlib.Path:
 
 def running() -> list[dict[str, Any]]:
     """Return what the processes of this machine that run now said at their start, oldest first; forget the others."""
-    found = []
+    processes = []
     for path in folder().glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             about = json.loads(path.read_text())
             if about["began"] is not None and began(int(about["pid"])) == about["began"]:
-                found.append(about)
+                processes.append(about)
             else:
                 path.unlink()
-    return sorted(found, key=lambda about: about["started"])
-
-
-def began(pid: int) -> int | None:
-    """Return when a process began, in ticks since the machine's start, None where there is none or it has ended."""
-    fields = _stat(pid)
-    return None if fields is None or fields[0] in "ZX" else int(fields[19])
-
-
-def has_ended(pid: int, since: int | None) -> bool:
-    """Say whether the process that began at `since` has certainly ended.
-
-    What cannot be seen counts as alive: `/proc` may hide the processes of other users.
-    """
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:  # it is another user's
-        pass
-    fields = _stat(pid)
-    return fields is not None and (fields[0] in "ZX" or since not in (None, int(fields[19])))
-
-
-def _stat(pid: int) -> list[str] | None:
-    """Return what `/proc` says of a process from its state on, None where it says nothing."""
-    try:
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
+    return sorted(processes, key=lambda about: about["started"])

@@ -1,6 +1,6 @@
 """Ends a process whose work hangs, with a line that says what it hung on.
 
-A thread cannot be stopped in native code; a process can, and whoever runs it starts it again. Time is counted in
+A thread cannot be stopped in native code; a process can, and its supervisor starts it again. Time is counted in
 the watchdog's own ticks, so a machine that was asleep, or a process that was stopped, has not hung.
 """
 

@@ -22,7 +22,7 @@ _made: dict[tuple[TrialLimits, bool], Trials] = {}
 
 
 def trials(limits: TrialLimits = _USUAL, keep_warm: bool = False) -> Trials:
-    """Return the process to try bundles in, the same for all who ask alike; it starts when it is needed.
+    """Return the process to try bundles in, the same for all callers with these arguments; it starts when it is needed.
 
     With `keep_warm` it starts before, and stays: a swap then waits for no imports.
     """
@@ -36,7 +36,7 @@ def trials(limits: TrialLimits = _USUAL, keep_warm: bool = False) -> Trials:
 
 
 def tried() -> TriedBundles:
-    """Return what was tried by this user on this machine; by this process where there can be no folder for it."""
+    """Return what was tried by this user on this machine; by this process if there can be no folder for it."""
     try:
         folder = user_folder("set TMPDIR to another one") / "tried"
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -47,7 +47,7 @@ def tried() -> TriedBundles:
 
 
 def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
-    """Make a bundle of a candidate where it harms nobody, unless that was done before; raises what is wrong."""
+    """Make a bundle of a candidate in a child process, unless that was done before; raises what is wrong."""
     opened, evaluation = check_releasable(candidate)
     manifests = {"candidate": opened.manifest, "evaluation": evaluation.manifest}
     name = name_of(manifests, opened.manifest["model"]["family"], bundle_trial.try_candidate)

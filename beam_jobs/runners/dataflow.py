@@ -41,15 +41,15 @@ def chosen(options: beam_options.PipelineOptions) -> bool:
 
 
 def check_stream(options: beam_options.PipelineOptions, registry: str, servers: str) -> None:
-    """Raise `UsageError` where a streaming job lacks what it cannot do without on Dataflow.
+    """Raise `UsageError` if a streaming job lacks what it cannot do without on Dataflow.
 
     Its workers see neither a registry nor a broker of this machine.
     """
-    found = options.get_all_options()
-    missing = [name for name in _REQUIRED if not found.get(name)]
+    given = options.get_all_options()
+    missing = [name for name in _REQUIRED if not given.get(name)]
     if missing:
         raise UsageError(f"--runner dataflow wants {', '.join(f'--{name}=' for name in missing)}; {_HOW}")
-    if not (found.get("sdk_container_image") or found.get("setup_file")):
+    if not (given.get("sdk_container_image") or given.get("setup_file")):
         raise UsageError(f"--runner dataflow wants --sdk_container_image=, the image of deploy/dataflow; {_HOW}")
     if FileSystems.get_scheme(registry) is None:
         raise UsageError(
@@ -82,7 +82,7 @@ def writes_template(options: beam_options.PipelineOptions) -> bool:
 def submit(pipeline: beam.Pipeline) -> dict[str, Any]:
     """Hand a pipeline to Dataflow, or write its template, without waiting for its end; says what was done.
 
-    Raises `ServiceError` where Dataflow or its storage does not take it.
+    Raises `ServiceError` if Dataflow or its storage does not take it.
     """
     cloud = pipeline.options.view_as(beam_options.GoogleCloudOptions)
     dry = pipeline.options.view_as(beam_options.TestOptions).dry_run

@@ -1,1 +1,1 @@
-"""Kafka and Flink on this machine. Imports: runners.flink, schemas."""
+"""Kafka and Flink on this machine. Imports: process, runners.flink, schemas."""

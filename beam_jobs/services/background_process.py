@@ -87,7 +87,7 @@ def end(pid_file: pathlib.Path, words: Collection[str], patience_s: float) -> bo
 
 
 def _words(pid: int) -> list[bytes]:
-    """Return a process's command line; its first word is empty where there is none, as in one that has ended."""
+    """Return a process's command line; its first word is empty if there is none, as in one that has ended."""
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

@@ -3,7 +3,6 @@
 Imports the standard library only: `scripts/setup` calls it before anything else is known to work.
 """
 
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -13,6 +12,7 @@ import subprocess
 import tempfile
 
 from schemas.errors import ServiceError
+from schemas.file_lock import locked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLDEST_JAVA = 17
@@ -37,13 +37,13 @@ def java() -> str:
 
 
 def java_version(said: str) -> int | None:
-    """Return the major version in what `java -version` prints, None where there is none.
+    """Return the major version in what `java -version` prints, None if there is none.
 
     >>> java_version('openjdk version "17.0.15" 2025-04-15'), java_version('java version "1.8.0_392"')
     (17, 8)
     """
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
-    return int(found.group(1)) if found else None
+    match = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(match.group(1)) if match else None
 
 
 def maven() -> str:
@@ -65,8 +65,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         )
     wanted = hashlib.sha256(pom.read_bytes()).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder.parent / f"{folder.name}.lock"):
         if _marked(folder) != wanted:
             _copy_jars(pom, folder, wanted)
     return folder
@@ -75,7 +74,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return a jar in `folder` with the classes of a folder's Java files; compiles once per content of all and library.
 
-    Raises `ServiceError` where the machine has a Java without a compiler, and with the compiler's first word.
+    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first word.
     """
     files = sorted(sources.glob("*.java"))
     content = b"".join(file.read_bytes() for file in files) + _marked(library).encode()

@@ -7,31 +7,28 @@ several brokers. A process counts as ours only if its command line names the fol
 import base64
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import shutil
-import socket
 import string
 import subprocess
-import time
 import types
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from beam_jobs.services import background_process, java
+from beam_jobs.process.loopback import HOST, listens
+from beam_jobs.services import java, local_service
+from beam_jobs.services.local_service import ServiceProcess
 from schemas.errors import ServiceError
 
-HOST = "127.0.0.1"
 LIBRARY = java.ROOT / ".onegraph" / "kafka-lib"
 SOURCE = java.ROOT / "local" / "kafka"
 # C1 only: short-lived brokers of one machine spend more on the second compiler than they gain; half the CPU at 1,000/s
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-_POLL_MS = 50
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
-    """What is known of a folder's broker; `pid` is None where none runs, `port` None where none was ever started."""
+class KafkaStatus:
+    """What is known of a folder's broker; `pid` is None if none runs, `port` None if none was ever started."""
 
     folder: pathlib.Path
     port: int | None
@@ -41,6 +38,7 @@ class Status:
 
     @property
     def bootstrap_servers(self) -> str:
+        """Where it takes connections, "host:port"."""
         return f"{HOST}:{self.port}"
 
 
@@ -55,55 +53,47 @@ def start(
     controller_port: int | None = None,
     timeout_s: float = 60,
     settings: Mapping[str, str] = types.MappingProxyType({}),
-) -> Status:
-    """Start the folder's broker and return when it answers; the controller takes the next port where none is given.
+) -> KafkaStatus:
+    """Start the folder's broker and return when it answers; the controller takes the next port if none is given.
 
     `settings` are Kafka's own names and values, over ours; one listener must stay PLAINTEXT on `port`.
 
-    A broker of this folder that already answers on `port` is left alone (`was_up`). Raises `ServiceError` where Java,
-    Maven or a free port is missing, where the folder's broker is up on another port, and where it does not come up.
+    A broker of this folder that already answers on `port` is left alone (`was_up`). Raises `ServiceError` if Java,
+    Maven or a free port is missing, if the folder's broker is up on another port, and if it does not come up.
     """
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    process = _process(folder)
+    is_up = {process: lambda: answers(f"{HOST}:{port}", int(1000 * timeout_s))}
+    with local_service.one_at_a_time(folder):
         now = status(folder)
         if now.pid is not None:
             if now.port != port:
                 raise ServiceError(
                     f"{folder}: its broker is up on port {now.port}, wanted {port}; stop it or take another folder"
                 )
-            _wait_for_answer(now.pid, port, folder, timeout_s)
+            local_service.bring_up({}, is_up, timeout_s)
             return dataclasses.replace(now, was_up=True)
         ports = (port, port + 1 if controller_port is None else controller_port)
-        for one in ports:
-            _check_free(one)
+        local_service.check_free(ports, "choose another with --port")
         program, library = java.java(), jars()
         _configure(folder, *ports, settings)
         _format(program, library, folder)
-        command = [program, *_JVM, "-cp", f"{SOURCE}:{library}/*", *_words(folder)]
-        pid = background_process.spawn(command, folder / "kafka.log", folder / "kafka.pid")
-        try:
-            _wait_for_answer(pid, port, folder, timeout_s)
-        except BaseException:
-            background_process.end(folder / "kafka.pid", _words(folder), patience_s=5)
-            raise
+        command = [program, *_JVM, "-cp", f"{SOURCE}:{library}/*", *process.words]
+        local_service.bring_up({process: command}, is_up, timeout_s)
         return status(folder)
 
 
 def stop(folder: str | pathlib.Path, patience_s: float = 20) -> bool:
     """Stop the folder's broker: SIGTERM, SIGKILL after `patience_s`; returns whether there was one to stop."""
     folder = pathlib.Path(folder).resolve()
-    if not folder.is_dir():
-        return False
-    with _locked(folder):
-        return background_process.end(folder / "kafka.pid", _words(folder), patience_s)
+    return local_service.stop(folder, [_process(folder)], patience_s)
 
 
-def status(folder: str | pathlib.Path) -> Status:
+def status(folder: str | pathlib.Path) -> KafkaStatus:
     """Look at a folder's broker without touching it; `size` is that of its data in bytes."""
     folder = pathlib.Path(folder).resolve()
-    pid = background_process.running(folder / "kafka.pid", _words(folder))
-    return Status(folder, _configured_port(folder), pid, _size(folder / "data"))
+    return KafkaStatus(folder, _configured_port(folder), _process(folder).pid, _size(folder / "data"))
 
 
 def wipe(folder: str | pathlib.Path) -> None:
@@ -113,24 +103,6 @@ def wipe(folder: str | pathlib.Path) -> None:
         raise ServiceError(f"{folder}: its broker is up; stop it before its data is removed")
     if (folder / "server.properties").is_file():
         shutil.rmtree(folder / "data", ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-            probe.listen()
-        except (OSError, OverflowError) as error:
-            why = (getattr(error, "strerror", None) or str(error)).lower()
-            raise ServiceError(f"port {port} on {HOST} cannot be used: {why}; choose another with --port") from None
 
 
 def _configure(folder: pathlib.Path, port: int, controller_port: int, settings: Mapping[str, str]) -> None:
@@ -161,25 +133,11 @@ def _format(program: str, library: pathlib.Path, folder: pathlib.Path) -> None:
         raise ServiceError(f"{folder}: Kafka could not format its data folder: {' '.join(last)}")
 
 
-def _wait_for_answer(pid: int, port: int, folder: pathlib.Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if background_process.ended(pid, _POLL_MS):
-            raise ServiceError(f"{folder}: Kafka ended while it started: {_last_words(folder)}")
-        if _listens(HOST, port):
-            break
-    left_ms = max(1000, int(1000 * (deadline - time.monotonic())))
-    if not answers(f"{HOST}:{port}", left_ms):
-        raise ServiceError(
-            f"{folder}: Kafka did not answer on port {port} within {timeout_s:.0f} s; see {folder / 'kafka.log'}"
-        )
-
-
 def answers(bootstrap_servers: str, timeout_ms: int = 3000) -> bool:
     """Say whether a broker answers a metadata request with at least one live node."""
     hosts = [server.rpartition(":") for server in bootstrap_servers.split(",")]
     # asked by hand first: the client takes its whole time to give up, logs every try and leaks a socket
-    if not any(port.isdigit() and _listens(host.strip("[] "), int(port)) for host, _, port in hosts):
+    if not any(port.isdigit() and listens(int(port), host.strip("[] ")) for host, _, port in hosts):
         return False
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
@@ -196,20 +154,8 @@ def answers(bootstrap_servers: str, timeout_ms: int = 3000) -> bool:
         client.close()
 
 
-def _listens(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError, OverflowError), socket.create_connection((host, port), timeout=1):
-        return True
-    return False
-
-
-def _words(folder: pathlib.Path) -> tuple[str, str]:
-    return "kafka.Kafka", str(folder / "server.properties")
-
-
-def _last_words(folder: pathlib.Path) -> str:
-    lines = (folder / "kafka.log").read_text(errors="replace").splitlines()
-    telling = [line for line in lines if "Exception" in line or "ERROR" in line] or lines
-    return f"{telling[-1].strip() if telling else 'it said nothing'}; see {folder / 'kafka.log'}"
+def _process(folder: pathlib.Path) -> ServiceProcess:
+    return ServiceProcess(folder, "kafka", "Kafka", ("kafka.Kafka", str(folder / "server.properties")))
 
 
 def _size(folder: pathlib.Path) -> int:

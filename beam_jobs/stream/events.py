@@ -1,10 +1,10 @@
-"""What travels in the stream: a batch of events by column, records to send by column, and the outcome of a batch."""
+"""What travels in the stream: a batch of events by column and the outcome of a batch."""
 
 import dataclasses
 import itertools
 from collections.abc import Sequence
 
-Header = tuple[str, bytes | None]
+from beam_jobs.kafka.records import Header, Records
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class EventBatch:
     def cut(self, starts: Sequence[int]) -> "list[EventBatch]":
         """Return the events in parts, of which one begins at each of these rows, the first of which is 0.
 
-        Whoever has done a part may go on behind its events; where the log moved without events says the last one.
+        Once a part is done, reading goes on behind its events; offsets without events count with the last part.
         """
         parts = []
         for start, end in itertools.pairwise([*starts, len(self)]):
             here = slice(start, end)
-            places, offsets = self.partitions[here], self.offsets[here]
-            behind = {place: offset + 1 for place, offset in zip(places, offsets, strict=True)}
+            partitions, offsets = self.partitions[here], self.offsets[here]
+            behind = {partition: offset + 1 for partition, offset in zip(partitions, offsets, strict=True)}
             part = EventBatch(
                 self.topic,
-                places,
+                partitions,
                 offsets,
                 self.timestamps_ms[here],
                 self.keys[here],
@@ -52,36 +52,11 @@ class EventBatch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Records:
-    """Records to send, by column. `source_partitions` are those of the events that they answer.
-
-    `source_topic` and `source_offsets` are theirs too; they are only told where a broker refuses a record.
-    """
-
-    source_partitions: list[int]
-    timestamps_ms: list[int]
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[list[Header]] | None = None
-    source_topic: str = ""
-    source_offsets: list[int] | None = None
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def source(self, row: int) -> str:
-        """Return which event a record answers, as topic/partition/offset, or its number where that is not known."""
-        if self.source_offsets is None:
-            return f"number {row}"
-        return f"{self.source_topic}/{self.source_partitions[row]}/{self.source_offsets[row]}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one batch of a topic: together, `predictions` and `rejected` have one record for every event.
 
     Once both are acknowledged, the events before `next_offsets` are done. `shadow` has what shadows made of the batch,
-    where somebody wants it.
+    if they have a topic.
     """
 
     topic: str
@@ -89,3 +64,16 @@ class Outcome:
     rejected: Records
     next_offsets: dict[int, int]
     shadow: Records = dataclasses.field(default_factory=lambda: Records([], [], [], []))
+
+
+def picked(records: Records, rows: Sequence[int]) -> Records:
+    """Return some of the records, in the order of these rows."""
+    return Records(
+        [records.source_partitions[row] for row in rows],
+        [records.timestamps_ms[row] for row in rows],
+        [records.keys[row] for row in rows],
+        [records.values[row] for row in rows],
+        None if records.headers is None else [records.headers[row] for row in rows],
+        records.source_topic,
+        None if records.source_offsets is None else [records.source_offsets[row] for row in rows],
+    )

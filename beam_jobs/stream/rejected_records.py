@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-from beam_jobs.stream.events import Header, Records
+from beam_jobs.kafka.records import Header, Records
 from schemas.rejection import Reason, Rejection
 
 PREFIX = "onegraph."
@@ -40,8 +40,8 @@ def attempt_of(headers: Sequence[Header]) -> int:
     >>> attempt_of([]), attempt_of([("onegraph.attempt", b"2")]), attempt_of([("onegraph.attempt", b"-1")])
     (1, 2, 1)
     """
-    found = [value for name, value in headers if name == ATTEMPT] if headers else []
-    text = found[-1] if found else None
+    texts = [value for name, value in headers if name == ATTEMPT] if headers else []
+    text = texts[-1] if texts else None
     if text is None or not 1 <= len(text) <= 2 or not text.isdigit():
         return 1
     return max(int(text), 1)
@@ -62,21 +62,21 @@ class RejectedRecord:
     @classmethod
     def read(cls, headers: Sequence[Header]) -> "RejectedRecord | None":
         """Return None where the headers are not ours, or not whole."""
-        places = [place for place, (name, _) in enumerate(headers) if name == _REASON]
-        if not places:
+        starts = [at for at, (name, _) in enumerate(headers) if name == _REASON]
+        if not starts:
             return None
-        ours = dict(headers[places[-1] :])
+        ours = dict(headers[starts[-1] :])
         try:
             reason = Reason(_text(ours[_REASON]))
             topic, partition, offset = _text(ours[_SOURCE]).rsplit("/", 2)
             attempt = int(_text(ours[ATTEMPT]))
-            where = int(partition), int(offset)
+            numbers = int(partition), int(offset)
         except (KeyError, ValueError):  # UnicodeDecodeError is one
             return None
-        if min(*where, attempt - 1) < 0 or attempt > _MOST_ATTEMPTS:
+        if min(*numbers, attempt - 1) < 0 or attempt > _MOST_ATTEMPTS:
             return None
-        own = [(name, value) for name, value in headers[: places[-1]] if not name.startswith(PREFIX)]
-        return cls(reason, topic, *where, attempt, _SHA256 in ours, own)
+        own = [(name, value) for name, value in headers[: starts[-1]] if not name.startswith(PREFIX)]
+        return cls(reason, topic, *numbers, attempt, _SHA256 in ours, own)
 
 
 def record_bytes(key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> int:
@@ -134,8 +134,8 @@ def with_stubs(rejected: Records, limit: int) -> tuple[Records, int]:
 
 
 def _ours(headers: Sequence[Header]) -> list[Header]:
-    places = [place for place, (name, _) in enumerate(headers) if name == _REASON]
-    return list(headers[places[-1] :]) if places else []
+    starts = [at for at, (name, _) in enumerate(headers) if name == _REASON]
+    return list(headers[starts[-1] :]) if starts else []
 
 
 def _text(value: bytes | None) -> str:

@@ -1,8 +1,8 @@
-"""What the steps of the stream tell while they work: how long stages took, what came of a batch, how far reading is.
+"""What the steps of the stream measure while they work: how long stages took, what came of a batch, how far reading is.
 
 Clocks are read here and nowhere in the records, so that predictions stay the same bytes. A stage's time is that of its
 batch and counts once for every event of it: each of them waited that long. `queue` and `total` begin at the broker's
-own timestamp of the batch's oldest event, so they are told only where the topic has LogAppendTime.
+own timestamp of the batch's oldest event, so they are measured only if the topic has LogAppendTime.
 """
 
 import time
@@ -18,11 +18,11 @@ from schemas.schema import Schema
 from schemas.validation import unseen_values
 from transforms.intake.take_in import Intake
 
-_TELL_EVERY_S = 0.25
+_SAY_EVERY_S = 0.25
 
 
 class Unwatched:
-    """Nobody looks."""
+    """Measures nothing: what steps say of their work where it is not measured."""
 
     def lap(self, stage: str) -> None:
         """Say that a stage has just ended."""
@@ -41,7 +41,7 @@ class Unwatched:
 
 
 class BatchWatch(Unwatched):
-    """Looks at one batch after the other: `start`, the laps, `tell`; a start without a tell forgets what it saw."""
+    """Looks at one batch after the other: `start`, the laps, `finish`; a start without a finish forgets what it saw."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self._clock = clock
@@ -82,7 +82,7 @@ class BatchWatch(Unwatched):
         counts = {"same_label": same_label, "other_label": other_label, "unscored": unscored}
         self._compared.update(counts)
 
-    def tell(self, events: int, rejections: Sequence[Rejection]) -> None:
+    def finish(self, events: int, rejections: Sequence[Rejection]) -> None:
         """Say what came of the batch, once it is done."""
         measures.count("batches")
         measures.count("events", events)
@@ -108,7 +108,7 @@ class PollWatch:
 
     def __init__(self, broker_time: bool, clock: Callable[[], float] = time.time):
         self._broker_time, self._clock = broker_time, clock
-        self._told_at = 0.0
+        self._said_at = 0.0
         self._declared: set[int] = set()
 
     def polled(self, batch: EventBatch, lag: Callable[[], Mapping[int, int]], read_to_ms: Mapping[int, int]) -> None:
@@ -118,9 +118,9 @@ class PollWatch:
         if self._broker_time and len(batch):
             waited = max(now - min(batch.timestamps_ms) / 1000, 0)
             measures.observe("stage_seconds", waited, times=len(batch), stage="queue")
-        if now - self._told_at < _TELL_EVERY_S:
+        if now - self._said_at < _SAY_EVERY_S:
             return
-        self._told_at = now
+        self._said_at = now
         if not self._declared.issuperset(read_to_ms):
             measures.declare("partition", read_to_ms)
             self._declared.update(read_to_ms)

@@ -7,7 +7,6 @@ with an infinite feature, and writes examples and statistics of the others.
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,21 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
+from beam_jobs.batch.file_job import checked_options, new_directory, rejected_lines, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
-from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
 from beam_jobs.batch.shards import WriteShards
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
-from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
+from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
-from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
 from models import use_case as use_cases
 from models.spec import SPLITS
 from models.use_case import UseCase
-from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 from schemas.heeded import unheeded
@@ -39,6 +37,7 @@ from schemas.schema import SERVING, TRAINING
 from transforms.graph.analysis import AnalyzeGraph
 from transforms.graph.saved_model import check_path
 
+VERB = "build_training_set"
 SPOOLED = "spooled.json"
 SHARDS = "shards.json"
 
@@ -51,7 +50,7 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     """Find use case and files; every file must have the columns of the schema. Raises before anything is written."""
     if settings.rows_per_shard < 1:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
-    dataflow.refuse_shared_folder(_options(settings), "build_training_set", settings.output)
+    checked_options(settings, VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     files = find_files(settings.data)
@@ -64,25 +63,21 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
 def run(settings: Settings) -> dict[str, Any]:
     """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
     use_case, files = check(settings)
-    options = _options(settings)
-    path = artifact.create(settings.output, ArtifactKind.TRAINING_SET).absolute()
-    try:
-        (path / WORK).mkdir()
+    options = checked_options(settings, VERB)
+    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, options, path)
-            rows_read = counters(run_pipeline(first)).get(ROWS_READ, 0)
-        spooled = load_written(path / WORK / SPOOLED)
+            first = analysis(settings, use_case, files, options, output.path)
+            spooled, rows_read = run_and_count(first, output.work / SPOOLED)
         check_labels(spooled, use_case.name)
         check_counts(spooled, rows_read, settings.data)
         with progress.step("transform, write shards and statistics"):
-            run_pipeline(transformation(settings, use_case, spooled, options, path))
-            counted = together(spooled, load_written(path / WORK / SHARDS))
+            second = transformation(settings, use_case, spooled, options, output.path)
+            counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data)
-            finish(path, use_case, settings.compression, counted)
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-    return _summary(path)
+            finished = finish(output, use_case, settings.compression, counted)
+    names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
+    limits = json.loads((finished.path / ANOMALIES).read_text())["limits"]
+    return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}, "limits": limits}
 
 
 def analysis(
@@ -148,8 +143,8 @@ def transformation(
 
 def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:
     """Return the rows that the analysis may see: those of the train split."""
-    mine = rows.of_splits()[_TRAIN]
-    train = rows.batch.slice(mine.start, mine.stop - mine.start)
+    at = rows.of_splits()[_TRAIN]
+    train = rows.batch.slice(at.start, at.stop - at.start)
     return [train] if train.num_rows else []
 
 
@@ -158,20 +153,9 @@ def describe(result: dict[str, Any]) -> str:
     rows = result["rows"]
     split = ", ".join(f"{name} {rows[name]:,}" for name in SPLITS)
     lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
-    lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
+    lines += rejected_lines(result)
     lines += [
         f"  {one['limit']} of {one['column']}: {one['found']}, wanted {one['wanted']}" for one in result["limits"]
     ]
     lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
-
-
-def _options(settings: Settings) -> Options:
-    return pipeline_options(settings.runner, settings.beam_args, job_name="build-training-set")
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    manifest = artifact.open_artifact(path, ArtifactKind.TRAINING_SET).manifest
-    names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
-    limits = json.loads((path / ANOMALIES).read_text())["limits"]
-    return {"path": str(path), **{name: manifest[name] for name in names}, "limits": limits}

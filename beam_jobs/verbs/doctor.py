@@ -47,7 +47,7 @@ class Unhealthy(GateRefusal):
     exit_code = 1
 
 
-def examine(where: Connection | str) -> list[Finding]:
+def examine(servers: Connection | str) -> list[Finding]:
     """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and the broker."""
     return [
         _python(sys.version_info[:2]),
@@ -57,7 +57,7 @@ def examine(where: Connection | str) -> list[Finding]:
         _program("Maven", java.maven, lambda path: _first_line(path, "-v")),
         _jars(),
         _prism(),
-        _broker(where),
+        _broker(servers),
     ]
 
 
@@ -91,9 +91,9 @@ def our_names(owners: Mapping[str, list[str]]) -> Finding:
 
 
 def _python(version: tuple[int, int]) -> Finding:
-    found = platform.python_version() if version in ((3, 11), (3, 12)) else None
+    fitting = platform.python_version() if version in ((3, 11), (3, 12)) else None
     return Finding(
-        "Python", found, advice=f"{platform.python_version()}, wanted 3.11 or 3.12: {_SET_UP} with PYTHON set"
+        "Python", fitting, advice=f"{platform.python_version()}, wanted 3.11 or 3.12: {_SET_UP} with PYTHON set"
     )
 
 
@@ -126,22 +126,22 @@ def _jars() -> Finding:
 
 def _prism() -> Finding:
     here = pathlib.Path(".onegraph") / "bin" / "prism"
-    found = str(here) if here.is_file() else shutil.which("prism")
+    path = str(here) if here.is_file() else shutil.which("prism")
     advice = "only for --runner prism: `scripts/setup --prism` builds it with Go 1.26 or later"
-    return Finding("Prism", found, needed=False, advice=advice)
+    return Finding("Prism", path, needed=False, advice=advice)
 
 
-def _broker(where: Connection | str) -> Finding:
+def _broker(servers: Connection | str) -> Finding:
     try:
-        from beam_jobs.kafka.connecting import reach
+        from beam_jobs.kafka.probe import wait_for_broker
         from beam_jobs.kafka.topics.topics import describe as ask
     except ImportError:
         return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
     try:
-        reach(Connection.of(where), _BROKER_S)
-        ask(where, [])
+        wait_for_broker(Connection.of(servers), _BROKER_S)
+        ask(servers, [])
     except ServiceError as error:
-        local = f"{where} does not answer: `onegraph services up` starts a local one"
-        plain = Connection.of(where).security_protocol == "PLAINTEXT"
+        local = f"{servers} does not answer: `onegraph services up` starts a local one"
+        plain = Connection.of(servers).security_protocol == "PLAINTEXT"
         return Finding("broker", None, needed=False, advice=local if plain else str(error))
-    return Finding("broker", f"{where} answers", needed=False)
+    return Finding("broker", f"{servers} answers", needed=False)

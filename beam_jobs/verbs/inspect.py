@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from beam_jobs.cli.settings import Inspect, RegistryVerb
-from beam_jobs.verbs import registry as registry_verb
+from beam_jobs.cli.settings import Inspect
+from beam_jobs.registries.bundle_text import bundle_text
+from beam_jobs.registries.listing import listing, listing_text
 from models.families.family import family_of
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import describe_bundle
@@ -35,7 +36,7 @@ def run(settings: Inspect) -> dict[str, Any]:
     if path.is_file():
         return _examples(path, settings.limit)
     if (path / LIVE_FILE).exists() or (path / "bundles").is_dir():
-        return {"kind": "registry", **registry_verb.run(RegistryVerb(action="list", registry=str(path)))}
+        return {"kind": "registry", **listing(str(path))}
     kind = _kind(path)
     opened = artifact.open_artifact(path, kind)
     return {"kind": kind, "path": str(path), **_ABOUT[kind](opened)}
@@ -44,9 +45,9 @@ def run(settings: Inspect) -> dict[str, Any]:
 def describe(result: dict[str, Any]) -> str:
     """Return it for people."""
     if result["kind"] == "registry":
-        return registry_verb.describe(result)
+        return listing_text(result)
     if result["kind"] == "bundle":
-        return registry_verb.bundle_text(result)
+        return bundle_text(result)
     if result["kind"] == "tfrecord":
         return _examples_text(result)
     lines = [f"{result['path']}: {result['kind']}"]

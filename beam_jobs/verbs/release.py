@@ -1,23 +1,22 @@
 """`onegraph release`: an evaluated candidate becomes a bundle, and the registry lets it serve."""
 
-import datetime
-import getpass
 from typing import Any
 
 from beam_jobs.cli.settings import Release
 from beam_jobs.registries import first_loads
-from beam_jobs.registries.remote_registry import check_writable
+from beam_jobs.registries.registry_address import check_writable
+from beam_jobs.registries.written_generation import generation, generation_text, now, who
 from models.registry.bundle import check_releasable
-from models.registry.registry import Pointer, Registry
+from models.registry.registry import Registry
 from models.variants.variants import CHALLENGER, CHAMPION
 from schemas.artifacts.signature import Signer, key_fingerprint, load_private_key
 from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
-    """Raise where the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    """Raise if the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
     check_writable(settings.registry)
-    _ = settings.trial_limits  # raises where they make no sense
+    _ = settings.trial_limits  # raises if they make no sense
     if settings.as_ == CHALLENGER and settings.weight is None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:
@@ -46,34 +45,3 @@ def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
     signed = f"; {result['bundle']} signed by {Signer(result['signed_by'])}" if "signed_by" in result else ""
     return generation_text(result) + signed
-
-
-def generation(pointer: Pointer, registry: str) -> dict[str, Any]:
-    """Return a generation that was just written, as every verb that writes one does."""
-    return {"registry": registry, "generation": pointer.generation, **pointer.variants.to_json()}
-
-
-def generation_text(result: dict[str, Any]) -> str:
-    """Return for people who serves in a generation: `generation 3, champion A, challenger B 10%, shadow C`."""
-    return f"{result['registry']}: generation {result['generation']}, {variants_text(result)}"
-
-
-def variants_text(variants: dict[str, Any]) -> str:
-    """Return who serves, from a pointer's JSON value."""
-    served = [f"champion {variants['champion']}"]
-    served += [f"challenger {one['bundle']} {one['weight']:.6g} of keys" for one in variants["challengers"]]
-    served += [f"shadow {bundle}" for bundle in variants["shadows"]]
-    return ", ".join(served)
-
-
-def who() -> str:
-    """Return the name of the person whose process this is, for the pointer's history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
-
-
-def now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

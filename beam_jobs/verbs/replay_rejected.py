@@ -1,26 +1,13 @@
 """`onegraph replay_rejected`: rejected events go back to their topic, after what rejected them was mended."""
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from beam_jobs.cli.settings import ReplayRejected
-from beam_jobs.kafka.clients.clients import open_consumer, open_producer
-from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.groups.positions import one_at_a_time
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer, partition_of
+from beam_jobs.kafka.groups.takeover import one_at_a_time
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.events import Header, Records
-from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, RejectedRecord, record_bytes
+from beam_jobs.stream.replay import Replay, send_back
 from schemas.errors import UsageError
 from schemas.rejection import Reason
-
-_CHUNK = 1_000
-_POLL_S = 0.5
-_BATCH_BYTES = 900_000
-# Why a record is not sent; the words of the result.
-_REASON, _DONE, _ATTEMPTS, _STUB = "another reason", "replayed before", "attempts used up", "stub"
-_FOREIGN, _TOPIC, _LARGE = "no headers of ours", "another source topic", "too large for the topic"
 
 
 def check(settings: ReplayRejected) -> None:
@@ -44,38 +31,14 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
     then raises `ServiceError`.
     """
     check(settings)
-    with one_at_a_time(settings.connection, settings.rejected_topic, settings.group):
-        return _replayed(settings)
-
-
-def _replayed(settings: ReplayRejected) -> dict[str, Any]:
     servers = settings.connection
     source = topics.required(servers, [settings.source_topic])[settings.source_topic]
-    progress = _Progress(servers, settings.rejected_topic, settings.group)
-    consumer = open_consumer(servers, settings.rejected_topic)
-    producer = open_producer(servers)
-    sent: Counter[str] = Counter()
-    left: Counter[str] = Counter()
-    try:
-        ends = consumer.end_offsets(consumer.partitions)
-        at = consumer.beginning_offsets(consumer.partitions)
-        consumer.go_to(at)
-        while any(at[partition] < end for partition, end in ends.items()):
-            step = _Step(source, settings)
-            for partition, records in consumer.poll(_POLL_S, _CHUNK).items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        step.look_at(record, progress)
-            at.update(consumer.positions())
-            step.send(producer)
-            progress.commit({partition: min(offset, ends[partition]) for partition, offset in at.items()}, step.reasons)
-            sent += step.sent
-            left += step.left
-    finally:
-        producer.close()
-        consumer.close()
-        progress.close()
-    return {"topic": settings.source_topic, "sent": sent.total(), "sent_by_reason": dict(sent), "left": dict(left)}
+    reasons = frozenset(map(Reason, settings.reason or Reason))
+    replay = Replay(settings.rejected_topic, source, reasons, settings.attempts, settings.group)
+    with one_at_a_time(servers, settings.rejected_topic, settings.group):
+        done = send_back(servers, replay)
+    sent, left = dict(done.sent), dict(done.left)
+    return {"topic": settings.source_topic, "sent": done.sent.total(), "sent_by_reason": sent, "left": left}
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -86,100 +49,6 @@ def describe(result: dict[str, Any]) -> str:
         f"sent {result['sent']:,} events to {result['topic']} again{f' ({reasons})' if reasons else ''}; "
         f"left: {left or 'nothing'}"
     )
-
-
-class _Step:
-    """Some records of the rejected topic: those to send, by partition, and why the others are not."""
-
-    def __init__(self, source: topics.Topic, settings: ReplayRejected):
-        self._source, self._settings = source, settings
-        self._wanted = set(settings.reason or Reason)
-        self._records: dict[int, Records] = {}
-        self.sent: Counter[str] = Counter()
-        self.left: Counter[str] = Counter()
-        self.reasons: set[Reason] = set()
-
-    def look_at(self, record: Any, progress: "_Progress") -> None:
-        found = RejectedRecord.read(record.headers)
-        if found is None:
-            self.left[_FOREIGN] += 1
-            return
-        if found.reason not in self._wanted:
-            self.left[_REASON] += 1
-            return
-        if record.offset < progress.of(found.reason).get(record.partition, 0):
-            self.left[_DONE] += 1
-            return
-        self.reasons.add(found.reason)
-        headers = [*found.headers, (ATTEMPT, b"%d" % (found.attempt + 1))]
-        why = self._why_not(found, record, headers)
-        if why:
-            self.left[why] += 1
-            return
-        self.sent[found.reason.value] += 1
-        self._add(self._partition(found, record.key), record, headers)
-
-    def send(self, producer: Producer) -> None:
-        """Send and wait until all of it is acknowledged."""
-        limit = min(_BATCH_BYTES, self._source.max_message_bytes - RECORD_OVERHEAD)
-        deliveries = [
-            delivery
-            for partition, records in self._records.items()
-            for delivery in producer.send(self._source.name, partition, records, limit)
-        ]
-        for delivery in deliveries:
-            delivery.wait(producer.DELIVERY_S)
-
-    def _why_not(self, found: RejectedRecord, record: Any, headers: Sequence[Header]) -> str:
-        if found.topic != self._source.name:
-            return _TOPIC
-        if found.is_stub:
-            return _STUB
-        if found.attempt >= self._settings.attempts:
-            return _ATTEMPTS
-        large = record_bytes(record.key, record.value, headers) > self._source.max_message_bytes
-        return _LARGE if large else ""
-
-    def _partition(self, found: RejectedRecord, key: bytes | None) -> int:
-        if found.partition < self._source.partitions:
-            return found.partition
-        return found.partition % self._source.partitions if key is None else partition_of(key, self._source.partitions)
-
-    def _add(self, partition: int, record: Any, headers: list[Header]) -> None:
-        records = self._records.setdefault(partition, Records([], [], [], [], []))
-        records.source_partitions.append(partition)
-        records.timestamps_ms.append(record.timestamp)
-        records.keys.append(record.key)
-        records.values.append(record.value)
-        assert records.headers is not None
-        records.headers.append(headers)
-
-
-class _Progress:
-    """How far each reason was looked at: the committed offsets of a group of its own, `GROUP.REASON`."""
-
-    def __init__(self, servers: Connection | str, topic: str, group: str):
-        self._servers, self._topic, self._group = servers, topic, group
-        self._consumers: dict[Reason, Consumer] = {}
-        self._at: dict[Reason, dict[int, int]] = {}
-
-    def of(self, reason: Reason) -> dict[int, int]:
-        """Return the offset, by partition, from which on nothing of the reason was looked at before this run."""
-        if reason not in self._at:
-            consumer = Consumer(self._servers, self._topic, f"{self._group}.{reason}")  # its commits are kept longest
-            self._consumers[reason] = consumer
-            self._at[reason] = consumer.committed(consumer.partitions)
-        return self._at[reason]
-
-    def commit(self, offsets: dict[int, int], reasons: set[Reason]) -> None:
-        """Say that everything before these offsets was looked at, for these reasons."""
-        for reason in reasons:
-            ahead = {place: offset for place, offset in offsets.items() if offset > self._at[reason].get(place, 0)}
-            self._consumers[reason].commit(ahead)
-
-    def close(self) -> None:
-        for consumer in self._consumers.values():
-            consumer.close()
 
 
 def _listed(counts: dict[str, int]) -> str:

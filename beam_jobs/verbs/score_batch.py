@@ -1,6 +1,5 @@
 """`onegraph score_batch`: raw files to predictions with a released bundle, the same bundle that scores the stream."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,27 +7,30 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.predictions import PREDICTIONS, Scoring, WritePredictions
-from beam_jobs.batch.raw_files import ROWS_READ, RawFile, ReadRawRows, check_files, find_files
-from beam_jobs.batch.written_files import REJECTED, WORK, SaveWritten, by_reason, load_written, name_all
+from beam_jobs.batch.file_job import checked_options, new_directory, rejected_lines, run_and_count
+from beam_jobs.batch.predictions import FileScoring, WritePredictions
+from beam_jobs.batch.predictions_writer import check_counts, finish
+from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
-from beam_jobs.registries.remote_registry import BundlePlace, absolute, open_registry
-from beam_jobs.runners import dataflow
-from beam_jobs.runners.runners import counters, pipeline_options, run_pipeline
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
+from beam_jobs.registries.opening import BundleReference, open_registry
+from beam_jobs.registries.registry_address import absolute
 from models.scoring.explanation import Explanation
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
-from schemas.errors import OnegraphError, UsageError
+from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
 
+VERB = "score_batch"
 WRITTEN = "written.json"
 
 
 def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     """Find bundle and files; every file must have the columns that the bundle takes. Writes nothing."""
-    dataflow.refuse_shared_folder(_options(settings), "score_batch", settings.output)
+    checked_options(settings, VERB)
     _explanation(settings)
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
@@ -47,23 +49,21 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
 def run(settings: Settings) -> dict[str, Any]:
     """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
     bundle, files = check(settings)
-    options = _options(settings)
-    path = artifact.create(settings.output, ArtifactKind.PREDICTIONS).absolute()
-    try:
-        (path / WORK).mkdir()
+    with new_directory(settings.output, ArtifactKind.PREDICTIONS) as output:
         with progress.step("score"):
-            rows_read = counters(run_pipeline(pipeline(settings, bundle, files, options, path))).get(ROWS_READ, 0)
-        return _finish(settings, path, bundle, rows_read)
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+            job = pipeline(settings, bundle, files, checked_options(settings, VERB), output.path)
+            written, rows_read = run_and_count(job, output.work / WRITTEN)
+        check_counts(written, rows_read, settings.data)
+        finished = finish(output, settings.use_case, bundle.name, settings.format, written)
+    names = ("bundle", "use_case", "predictions", "rows", "rejected_by_reason")
+    return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}}
 
 
 def pipeline(settings: Settings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
-    scored = BundlePlace(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
-    scoring = Scoring(scored, work, settings.format, settings.with_features, _explanation(settings))
+    scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
+    scoring = FileScoring(scored, work, settings.format, settings.with_features, _explanation(settings))
     steps = beam.Pipeline(options=options)
     _ = (
         steps
@@ -78,37 +78,9 @@ def _explanation(settings: Settings) -> Explanation | None:
     return Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
 
 
-def _finish(settings: Settings, path: Path, bundle: Path, rows_read: int) -> dict[str, Any]:
-    where = " ".join(settings.data)
-    written = load_written(path / WORK / WRITTEN)
-    scored = written.rows(PREDICTIONS)
-    rejected = written.rejected_counts.total()
-    if rows_read != scored + rejected:
-        raise OnegraphError(
-            f"{where}: {rows_read} rows read, but {scored} scored and {rejected} rejected; score again elsewhere"
-        )
-    files = name_all(path, PREDICTIONS, settings.format, written.files[PREDICTIONS])
-    name_all(path, REJECTED, "jsonl", written.files[REJECTED])
-    shutil.rmtree(path / WORK)
-    facts = {
-        "bundle": bundle.name,
-        "use_case": settings.use_case,
-        "predictions": files,
-        "rows": {"read": rows_read, "scored": scored, "rejected": rejected},
-        "rejected_by_reason": by_reason(written.rejected_counts),
-    }
-    artifact.complete(path, ArtifactKind.PREDICTIONS, facts)
-    return {"path": str(path), **facts}
-
-
-def _options(settings: Settings) -> Options:
-    return pipeline_options(settings.runner, settings.beam_args, job_name="score-batch")
-
-
 def describe(result: dict[str, Any]) -> str:
     """Return the summary for people."""
     rows = result["rows"]
     counts = f"{rows['read']:,} rows read = scored {rows['scored']:,}, rejected {rows['rejected']:,}"
-    lines = [f"predictions {result['path']}: {counts}; bundle {result['bundle']}"]
-    lines += [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
-    return "\n".join(lines)
+    first = f"predictions {result['path']}: {counts}; bundle {result['bundle']}"
+    return "\n".join([first, *rejected_lines(result)])

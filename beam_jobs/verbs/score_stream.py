@@ -5,30 +5,31 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.topics import topics
-from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries.opening import open_registry
 from beam_jobs.runners import dataflow, runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.job import flink, group, metrics
 from beam_jobs.stream.job.pipeline import (
     event_times,
-    explanation,
+    formats,
     pipeline,
-    source,
+    read_settings,
     start_ms,
+    stream_job,
     topic_names,
     topics_there,
-    value_format,
 )
 from beam_jobs.stream.read.source import settle_first
+from beam_jobs.stream.stream_job import StreamJob
 from models.variants.variants import CHAMPION, SHADOW
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import UsageError
@@ -63,9 +64,8 @@ def check(settings: ScoreStream) -> None:
     start_ms(settings)
     _ = settings.trial_limits  # raises where they make no sense
     event_times(settings)
-    values = value_format(settings)
-    explanation(settings)
-    registry = remote_registry.open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
+    values = formats(settings).values
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
@@ -83,39 +83,36 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     behind the last commit are scored again, to the same bytes if the same bundle is live.
     """
     check(settings)
-    job = f"score_stream-{os.getpid()}-{next(_jobs)}"
-    there = topics_there(settings)
+    job = stream_job(settings, f"score_stream-{os.getpid()}-{next(_jobs)}", topics_there(settings))
     options = runners.pipeline_options(settings.runner, settings.beam_args)
     if dataflow.chosen(options):
-        return _on_dataflow(settings, job, there, options)
-    stop = process_wide.stop_signal(job, stop)
+        return _on_dataflow(settings, job, options)
+    stop = process_wide.stop_signal(job.name, stop)
     with (
         _stopped_by_signals(stop),
         metrics.announced(settings, job) as announced,
-        group.taken(settings, job, there, stop) as held,
+        group.taken(settings, job, stop) as held,
     ):
         announced.add(lease=held.lease.number)
         if runners.is_flink(settings.runner):
             settings, cluster = flink.prepared(settings)
-            became, counted = flink.run(pipeline(settings, job, there, held.lease), cluster, stop, held.ended)
+            became, counted = flink.run(pipeline(settings, held.job), cluster, stop, held.ended)
             ended_well = became["state"] == "FINISHED"
             summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
             stopped = not (ended_well and settings.until_caught_up)
             return summary | {"stopped": stopped, "group": settings.group, "flink": became}
-        result = runners.run_pipeline(pipeline(settings, job, there, held.lease))
+        result = run_pipeline(pipeline(settings, held.job))
     return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
 
 
-def _on_dataflow(
-    settings: ScoreStream, job: str, there: Mapping[str, Topic], options: PipelineOptions
-) -> dict[str, Any]:
+def _on_dataflow(settings: ScoreStream, job: StreamJob, options: PipelineOptions) -> dict[str, Any]:
     """Hand the job to Dataflow; a template takes no group, and a graph that is only built touches nothing."""
     if not dataflow.submits(options):
         if dataflow.writes_template(options):
-            settle_first(source(settings, job, there))
-        return dataflow.submit(pipeline(settings, job, there))
-    with group.taken(settings, job, there) as held:
-        return dataflow.submit(pipeline(settings, job, there, held.lease))
+            settle_first(job, read_settings(settings))
+        return dataflow.submit(pipeline(settings, job))
+    with group.taken(settings, job) as held:
+        return dataflow.submit(pipeline(settings, held.job))
 
 
 def describe(result: dict[str, Any]) -> str:

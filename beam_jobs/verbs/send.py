@@ -1,34 +1,17 @@
 """`onegraph send`: a file's rows as events, typed by the schema, at a rate."""
 
-import collections
-import dataclasses
 import pathlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
-from beam_jobs.kafka.clients.clients import open_producer
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.topics.sending import send_rows
 from models import use_case
 from schemas.errors import InputError, UsageError
 from schemas.schema import SERVING
-
-_CHUNK = 1_000
-_MAX_WAITING = 100
-_BATCH_BYTES = 900_000
-_TICK_S = 0.005  # a request per event would take most of a core at 1,000 events/s
-
-
-@dataclasses.dataclass(frozen=True)
-class Sent:
-    """How many events the broker acknowledged and how long it took from the first send to the last answer."""
-
-    count: int
-    seconds: float
 
 
 def check(settings: Send) -> None:
@@ -79,51 +62,3 @@ def describe(result: dict[str, Any]) -> str:
     return (
         f"sent {result['sent']:,} events to {result['topic']} in {result['seconds']:.1f} s, {rate:,.0f}/s{unreadable}"
     )
-
-
-def send_rows(
-    producer: Producer,
-    topic: str,
-    events: Iterable[tuple[bytes | None, bytes | None]],
-    rate: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Sent:
-    """Send (key, value) pairs, `rate` per second in steps of 5 ms or as fast as it goes; wait until all have arrived.
-
-    An event goes to the partition of its key as Kafka's own clients choose it, without a key round about.
-    """
-    partitions = producer.partition_count(topic)
-    waiting: collections.deque[Any] = collections.deque()
-    source = iter(events)
-    count, begin = 0, clock()
-    while True:
-        due = _CHUNK if rate is None else int((clock() - begin) * rate + 1e-6) + 1 - count
-        chunk = [event for _, event in zip(range(min(due, _CHUNK)), source, strict=False)]
-        for partition, part in _by_partition(chunk, partitions, count).items():
-            waiting += producer.send(topic, partition, part, _BATCH_BYTES)
-        count += len(chunk)
-        while waiting and (waiting[0].done or len(waiting) > _MAX_WAITING):
-            waiting.popleft().wait(producer.DELIVERY_S)
-        if len(chunk) < min(due, _CHUNK):
-            break
-        if rate is not None:
-            sleep(max(begin + count / rate - clock(), _TICK_S))
-    for delivery in waiting:
-        delivery.wait(producer.DELIVERY_S)
-    return Sent(count, clock() - begin)
-
-
-def _by_partition(
-    chunk: Sequence[tuple[bytes | None, bytes | None]], partitions: int, first: int
-) -> dict[int, Records]:
-    now_ms = int(time.time() * 1000)
-    found: dict[int, Records] = {}
-    for number, (key, value) in enumerate(chunk, first):
-        partition = number % partitions if key is None else partition_of(key, partitions)
-        records = found.setdefault(partition, Records([], [], [], []))
-        records.source_partitions.append(partition)
-        records.timestamps_ms.append(now_ms)
-        records.keys.append(key)
-        records.values.append(value)
-    return found

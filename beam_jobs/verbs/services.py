@@ -5,6 +5,7 @@ from typing import Any
 
 from beam_jobs.cli.settings import Services
 from beam_jobs.services import local_flink, local_kafka
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 
 _FLINK_PORT = 8081
 
@@ -54,7 +55,7 @@ def _flink(settings: Services, folder: pathlib.Path) -> dict[str, Any] | None:
     before = local_flink.status(folder)
     if settings.action == "up" and settings.flink:
         fresh = _FLINK_PORT if before.ports is None else None
-        now = local_flink.start(folder, rest_port=settings.flink_port or fresh)
+        now = local_flink.start(folder, rest_port=settings.flink_port or fresh, worker_modules=WORKER_MODULES)
     elif before.ports is None:
         return None
     else:

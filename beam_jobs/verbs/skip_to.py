@@ -6,8 +6,8 @@ from typing import Any
 from beam_jobs.cli.settings import SkipTo
 from beam_jobs.kafka.groups.lease import latest
 from beam_jobs.kafka.groups.position_note import Note
-from beam_jobs.kafka.groups.positions import one_at_a_time, wait_for_group
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.groups.takeover import one_at_a_time, wait_for_group
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from schemas.errors import InputError, UsageError
 
 
@@ -37,7 +37,7 @@ def run(settings: SkipTo) -> dict[str, Any]:
             begin = consumer.beginning_offsets([partition])[partition]
             end = consumer.end_offsets([partition])[partition]
             kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
-            notes = {place: Note.read(text) for place, (_, text) in kept.items()}
+            notes = {number: Note.read(text) for number, (_, text) in kept.items()}
             at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
             if at is not None and at > end:
                 at = None

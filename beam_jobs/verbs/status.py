@@ -11,16 +11,16 @@ import rich.console
 import rich.live
 
 from beam_jobs.cli.settings import Status
-from beam_jobs.cli.terminal_text import shown
 from beam_jobs.monitoring import status_page
 from beam_jobs.monitoring.job_status import merged
 from beam_jobs.process import run_files
+from beam_jobs.reports.terminal_text import shown
 from models.registry.pointer import read_live
 from schemas.errors import ArtifactError, UsageError
 
 _TIMEOUT_S = 2.0
 _REDRAW_S = 1.0
-_MOST_SAID = 200  # bytes
+_MESSAGE_BYTES = 200  # bytes
 
 
 def check(settings: Status) -> None:
@@ -84,9 +84,9 @@ def _asked(urls: list[str]) -> dict[str, Any]:
 
 
 def _first_line(error: urllib.error.HTTPError) -> str:
-    """Return what a server says of an error; it may be anybody's."""
+    """Return what a server says of an error; it may be any server's."""
     try:
-        said = error.read(_MOST_SAID).decode("utf-8", "replace").strip()
+        said = error.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip()
     except OSError:
         said = ""
     return shown(said.splitlines()[0]) if said else str(error.reason)

@@ -5,13 +5,14 @@ import sys
 from typing import Any, TextIO
 
 from beam_jobs.cli.settings import Tail
-from beam_jobs.cli.terminal_text import shown
-from beam_jobs.kafka.clients.clients import open_consumer
-from beam_jobs.stream.events import Header
+from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.records import Header, Record
+from beam_jobs.kafka.topics import contents
+from beam_jobs.reports.terminal_text import shown
 from schemas.errors import UsageError
 
 _WIDTH = 400
-_POLL_S = 0.2
+_POLL_S, _MAX_RECORDS = 0.2, 1_000
 
 
 def check(settings: Tail) -> None:
@@ -25,23 +26,20 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
     check(settings)
     out = out or sys.stdout
     consumer = open_consumer(settings.connection, settings.topic)
+    limit = sys.maxsize if settings.limit is None else settings.limit
     count = 0
     try:
         ends = consumer.end_offsets(consumer.partitions)
-        at = consumer.beginning_offsets(consumer.partitions) if settings.from_start else dict(ends)
-        consumer.go_to(at)
-        while not (settings.until_end and all(at[partition] >= end for partition, end in ends.items())):
-            left = sys.maxsize if settings.limit is None else settings.limit - count
-            if left == 0:
-                break
-            polled = consumer.poll(_POLL_S, min(left, 1_000))
-            records = sorted((one for part in polled.values() for one in part), key=lambda one: one.timestamp)
-            for record in records:
-                if not settings.until_end or record.offset < ends[record.partition]:
-                    print(line(record), file=out)
-                    count += 1
+        begin = consumer.beginning_offsets(consumer.partitions) if settings.from_start else ends
+        until = ends if settings.until_end else None
+        for step in contents.read(consumer, begin, until, min(limit, _MAX_RECORDS), _POLL_S):
+            records = step.polled.rows(settings.topic)[: limit - count]
+            for record in sorted(records, key=lambda record: record.timestamp_ms):
+                print(line(record), file=out)
             out.flush()
-            at.update(consumer.positions())
+            count += len(records)
+            if count == limit:
+                break
     except KeyboardInterrupt:
         pass
     finally:
@@ -54,9 +52,9 @@ def describe(result: dict[str, Any]) -> str:
     return f"{result['records']:,} records of {result['topic']}"
 
 
-def line(record: Any) -> str:
+def line(record: Record) -> str:
     """Return one record as one line: partition/offset, time (UTC), key, value, headers; long ones are cut."""
-    parts = [f"{record.partition}/{record.offset}", _time(record.timestamp), _text(record.key), _text(record.value)]
+    parts = [f"{record.partition}/{record.offset}", _time(record.timestamp_ms), _text(record.key), _text(record.value)]
     return "  ".join(parts + [_header(header) for header in record.headers])
 
 

@@ -15,6 +15,8 @@ if "datatable" not in sys.modules:
     sys.modules["datatable"] = types.ModuleType("datatable")
     sys.modules["datatable"].Frame = object  # type: ignore[attr-defined]
 
+from typing import Any
+
 from apache_beam.ml.inference.xgboost_inference import XGBoostModelHandlerNumpy
 
 
@@ -41,5 +43,6 @@ class BeamHandler:
 
     def score_matrix(self, features: np.ndarray) -> np.ndarray:
         """Score the whole matrix as one element: what a user gets who batches before RunInference."""
+        result: Any
         (result,) = self._handler.run_inference([features], self._model)
         return result.inference

@@ -82,7 +82,7 @@ def run(
     count = 0
     while not stop.is_set():
         first = consumer.poll(0.1)
-        records = [] if first is None else [first, *consumer.consume(MOST - 1, 0)]
+        records: list[Any] = [] if first is None else [first, *consumer.consume(MOST - 1, 0)]
         for record in records:
             if record.error():
                 raise confluent.KafkaException(record.error())

@@ -7,6 +7,7 @@ checked and offsets committed every 500 events. No validation, no rejected recor
 import json
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import kafka
 import pyarrow as pa
@@ -38,7 +39,8 @@ def run(
     producer = kafka.KafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, linger_ms=5)
     places = [kafka.TopicPartition(source, one) for one in sorted(consumer.partitions_for_topic(source))]
     consumer.assign(places)
-    count, futures = 0, []
+    count = 0
+    futures: list[Any] = []
 
     def settle() -> None:
         producer.flush()

@@ -66,8 +66,8 @@ def main() -> None:
         prefix = str(pathlib.Path(output) / "train")
         _ = examples | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".tfrecord.gz")
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    with open(data, "rb") as file:
-        rows = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
+    with open(data, "rb") as raw:
+        rows = sum(block.count(b"\n") for block in iter(lambda: raw.read(1 << 20), b"")) - 1
     print(json.dumps({"rows": rows, "seconds": seconds, "cpu_seconds": cpu_seconds, "tft": tft.__version__}))
 
 

@@ -6,13 +6,11 @@ find that it was done.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import pickle
 import platform
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,8 +20,9 @@ import tensorflow as tf
 
 from models.families.family import family_of
 from schemas import fingerprint
+from schemas.file_lock import lock_within
 
-_LOOK_S, _PATIENCE_S = 0.1, 120.0
+_PATIENCE_S = 120.0
 _LOCK = ".lock"
 _VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__]
 
@@ -58,9 +57,7 @@ class TriedBundles:
             try:
                 lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 held.callback(os.close, lock)
-                until = time.monotonic() + _PATIENCE_S
-                while not ended.is_set() and not _locked(lock) and time.monotonic() < until:
-                    ended.wait(_LOOK_S)
+                lock_within(lock, _PATIENCE_S, ended)
             except OSError:
                 pass  # then each for itself
             yield
@@ -74,11 +71,3 @@ def name_of(manifest: Mapping[str, Any], family: str, check: Any) -> str:
     checked = fingerprint.of_bytes(pickle.dumps(check))
     versions = [*_VERSIONS, *family_of(family).versions().values()]
     return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])
-
-
-def _locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

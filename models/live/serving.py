@@ -32,7 +32,7 @@ class Variant:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class ScoredRows:
     """What one variant made of its rows of a batch (`rows`, int64), and which of them it could not score."""
 
     variant: Variant
@@ -40,11 +40,11 @@ class Part:
     scored: Scored
     rejections: list[Rejection]
 
-    def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "Part":
-        """Return the part with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
+    def without(self, kept: np.ndarray, refused: Sequence[Rejection]) -> "ScoredRows":
+        """Return these with only the scored rows `kept`; `refused` are the others, counted as `kept` counts."""
         more = [dataclasses.replace(one, row=int(self.rows[one.row])) for one in refused]
         scored = Scored(self.scored.features[kept], self.scored.scores[kept])
-        return Part(self.variant, self.rows[kept], scored, self.rejections + more)
+        return ScoredRows(self.variant, self.rows[kept], scored, self.rejections + more)
 
 
 class Lane:
@@ -59,18 +59,18 @@ class Lane:
         self._by_graph = [(_Wanted(group, deciders), group) for group in by_graph.values()]
 
     def rows(self, owners: np.ndarray) -> np.ndarray:
-        """Return the rows (int64) that somebody here scores; `owners` (int64) says by row who decides."""
+        """Return the rows (int64) that some variant here scores; `owners` (int64) says by row who decides."""
         return self._wanted.rows(owners)
 
     def decides(self, owner: int) -> bool:
         """Whether this decider is in the lane."""
         return owner in self._wanted.owners
 
-    def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[Part]:
-        """Yield a part per variant: a shadow scores every row, the others those that they decide on.
+    def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[ScoredRows]:
+        """Yield scored rows per variant: a shadow scores every row, the others those that they decide on.
 
-        One feature pass serves all variants of a graph. A shadow that fails as a whole has a part without rows; where
-        a decider does, what is wrong with the whole batch is raised.
+        One feature pass serves all variants of a graph. A shadow that fails as a whole has none; where a
+        decider does, what is wrong with the whole batch is raised.
         """
         for wanted, variants in self._by_graph:
             rows = wanted.rows(owners)
@@ -107,7 +107,7 @@ class _Wanted:
 
 def _scored_by(
     variant: Variant, features: np.ndarray, rows: np.ndarray, failed: list[Rejection], owners: np.ndarray
-) -> Part:
+) -> ScoredRows:
     if variant.owner is not None:
         mine = owners[rows] == variant.owner
         if not mine.all():
@@ -119,9 +119,9 @@ def _scored_by(
         if variant.owner is not None:
             raise
         variant.scorer.causes.tell("a shadow has no scores for a batch", error)
-        return Part(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
+        return ScoredRows(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
     rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
-    return Part(variant, rows[kept], scored, rejections)
+    return ScoredRows(variant, rows[kept], scored, rejections)
 
 
 class Serving:

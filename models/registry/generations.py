@@ -2,23 +2,22 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
 import re
 import stat
-import time
 from collections.abc import Iterator
 
 from models.registry.pointer import LAST_GENERATION, LIVE_FILE, Pointer, read_pointer
 from schemas.errors import ArtifactError
+from schemas.file_lock import lock_within
 from schemas.plain_files import sync, write_beside
 
 FOLDER = "history"
 
 _LOCK = ".lock"
 _NAME = re.compile(r"0*([1-9][0-9]{0,8})\.json")
-_TRIES, _PAUSE_S = 1200, 0.05
+_PATIENCE_S = 60
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -105,20 +104,15 @@ def locked(registry: pathlib.Path) -> Iterator[None]:
 
 
 def _lock(handle: int, registry: pathlib.Path) -> None:
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        if lock_within(handle, _PATIENCE_S):
             return
-        except BlockingIOError:
-            time.sleep(_PAUSE_S)
-        except OSError as error:
-            raise ArtifactError(
-                f"{registry}: cannot be locked ({error.strerror}), so two writers could undo one another; write to a "
-                "registry on a disk and copy it here"
-            ) from None
-    raise ArtifactError(
-        f"{registry}: somebody else has been writing to it for {_TRIES * _PAUSE_S:.0f} s; run it again later"
-    )
+    except OSError as error:
+        raise ArtifactError(
+            f"{registry}: cannot be locked ({error.strerror}), so two writers could undo one another; write to a "
+            "registry on a disk and copy it here"
+        ) from None
+    raise ArtifactError(f"{registry}: somebody else has been writing to it for {_PATIENCE_S:.0f} s; run it again later")
 
 
 def _make(path: pathlib.Path, data: bytes) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from chaos.proxy import HOST, Proxy
+from chaos.brokers.proxy import HOST, Proxy
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import logging
-import os
 import subprocess
 import sys
 import types
@@ -155,22 +154,6 @@ def test_nobody_reading_on_is_no_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
-
-
-def test_greetings_of_native_libraries_are_held_back_and_nothing_else(
-    tmp_path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "noisy_verb.py").write_text(
-        "import os\nos.write(2, b'I0000 00:00:1 1 port.cc:153] hello\\nW0000 something is wrong\\n')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    command_line._module("noisy_verb", show_all=False)
-    assert capfd.readouterr().err == "W0000 something is wrong\n"
-    os.write(2, b"still here\n")
-    assert capfd.readouterr().err == "still here\n"
-    del sys.modules["noisy_verb"]
-    command_line._module("noisy_verb", show_all=True)
-    assert "hello" in capfd.readouterr().err
 
 
 def test_machine_that_refuses_is_one_line(monkeypatch, capsys):

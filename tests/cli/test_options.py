@@ -86,7 +86,7 @@ def test_what_is_missing_is_named(argv: list[str], said: str) -> None:
 
 def test_people_who_script_cannot_forget_either() -> None:
     with pytest.raises(TypeError, match="oven"):
-        Bake(cake="plain")  # type: ignore[call-arg]
+        Bake(cake="plain")
 
 
 def test_help_shows_defaults_and_stands_percent_signs() -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 PROGRAM = """
-from beam_jobs import progress
+from beam_jobs.cli import progress
 with progress.step("outer", always={always}):
     progress.advance(1_000)
     with progress.step("inner", always=True):

@@ -3,12 +3,14 @@
 In a fenced `console` block every line that starts with `$ ` is a command; it may go on after a backslash and may end
 with `# exit 3` where another code than 0 is the point. A document's commands run in order, `onegraph` in this
 process, in one empty folder with the shipped data beside them as in the repository. All that is added is the port
-of a broker, so that one of yours is left alone. docs/use_case.md has a test of its own, which also makes its files.
+of a broker, so that one of yours is left alone. A training set that the page before built with the same command is
+copied from there. docs/use_case.md has a test of its own, which also makes its files.
 """
 
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 from typing import NamedTuple
 
@@ -17,8 +19,8 @@ import pytest
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import VERBS
 from beam_jobs.cli.shared_settings import Broker
+from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_kafka
-from tests.conftest import free_port
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/operations.md")
@@ -53,7 +55,31 @@ def commands(text: str) -> list[Command]:
     return found
 
 
-def run(command: Command, port: int) -> None:
+class TrainingSets:
+    """Builds training sets, those of the same options only once; keeps copies of them in a folder."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder = folder
+        self._built: dict[tuple[str, ...], pathlib.Path] = {}
+
+    def build(self, argv: list[str]) -> int:
+        """As `onegraph build_training_set` does; returns its exit code."""
+        at = argv.index("--output") + 1
+        output, options = argv[at], (*argv[:at], *argv[at + 1 :])
+        if options in self._built:
+            shutil.copytree(self._built[options], output)
+            return 0
+        code = main(argv)
+        self._built[options] = pathlib.Path(shutil.copytree(output, self._folder / str(len(self._built))))
+        return code
+
+
+@pytest.fixture(scope="module")
+def training_sets(tmp_path_factory: pytest.TempPathFactory) -> TrainingSets:
+    return TrainingSets(tmp_path_factory.mktemp("training_sets"))
+
+
+def run(command: Command, port: int, training_sets: TrainingSets) -> None:
     program, *argv = shlex.split(command.text, comments=True)
     if program.rpartition("/")[2] != "onegraph":
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", command.text], capture_output=True, text=True)
@@ -65,7 +91,8 @@ def run(command: Command, port: int) -> None:
         argv += ["--port", str(port)]
     elif verb in VERBS and issubclass(VERBS[verb], Broker) and "--bootstrap-servers" not in argv:
         argv += ["--bootstrap-servers", f"{local_kafka.HOST}:{port}"]
-    assert main(argv) == command.code, command.text
+    code = training_sets.build(argv) if verb == "build_training_set" else main(argv)
+    assert code == command.code, command.text
 
 
 def test_commands_are_found() -> None:
@@ -75,7 +102,9 @@ def test_commands_are_found() -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_document_runs_as_written(document: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_runs_as_written(
+    document: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, training_sets: TrainingSets
+) -> None:
     found = commands((ROOT / document).read_text())
     assert found, f"{document}: no command in any console block"
     monkeypatch.chdir(tmp_path)
@@ -85,6 +114,6 @@ def test_document_runs_as_written(document: str, tmp_path: pathlib.Path, monkeyp
     try:
         for command in found:
             if not command.text.startswith(tuple(ELSEWHERE)):
-                run(command, port)
+                run(command, port, training_sets)
     finally:
         local_kafka.stop(tmp_path / ".onegraph" / "kafka")

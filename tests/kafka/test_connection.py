@@ -4,23 +4,23 @@ import argparse
 import dataclasses
 import logging
 import pickle
+from typing import Any
 
 import apache_beam as beam
 import cloudpickle
 import pytest
 
 from beam_jobs.cli import options, settings
-from beam_jobs.kafka.connecting import connect
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.kafka_python.opening import connect
 from beam_jobs.kafka.topics import topics
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import Source
-from beam_jobs.stream.write.writer import Sink, WriteOutcomes
+from beam_jobs.stream.write.writer import WriteOutcomes
 from schemas.errors import ServiceError, UsageError
-from tests.conftest import free_port
 from tests.support.kafka_records import put, read
-from tests.support.secure_broker import PASSWORD, SecureBroker, secure_broker
+from tests.support.secure_broker import PASSWORD, SecureBroker
+from tests.support.stream_jobs import stream_job
 
 SCRAM = {
     "security_protocol": "SASL_SSL",
@@ -98,7 +98,11 @@ def test_tokens_come_from_a_file_or_a_program(tmp_path):
     bearer = Connection(
         servers="k:1", security_protocol="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_command=str(program)
     )
-    for script, says in (("echo abc", None), ("exit 3", "exit code 3"), ("true", "gave nothing")):
+    for script, says in (
+        ("echo abc", None),
+        ("exit 3", "exit code 3"),
+        ("true", "empty or not set, wanted a bearer token"),
+    ):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o700)
         if says is None:
@@ -119,18 +123,14 @@ def test_files_that_are_no_certificates():
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory):
-    with secure_broker(tmp_path_factory.mktemp("secure"), [free_port() for _ in range(5)]) as there:
-        topics.create(there.plain, [topics.Topic("events", 1, {})])
-        yield there
+def secure(secure):
+    topics.create(secure.plain, [topics.Topic("events", 1, {"retention.ms": "-1"})])
+    return secure
 
 
 def identity(secure: SecureBroker, name: str) -> Connection:
-    scram = Connection(
-        servers=secure.scram,
-        **SCRAM | {"sasl_password_file": secure.file("password"), "ssl_ca_file": secure.file("ca.pem")},
-    )
-    changes = {
+    scram: Any = SCRAM | {"sasl_password_file": secure.file("password"), "ssl_ca_file": secure.file("ca.pem")}
+    changes: dict[str, dict[str, str | None]] = {
         "SCRAM-SHA-512": {},
         "SCRAM-SHA-256": {"sasl_mechanism": "SCRAM-SHA-256"},
         "PLAIN": {"sasl_mechanism": "PLAIN", "sasl_password_file": None, "sasl_password_env": "ONEGRAPH_TEST_PASSWORD"},
@@ -142,9 +142,14 @@ def identity(secure: SecureBroker, name: str) -> Connection:
         },
     }
     if name == "mTLS":
-        files = {"ssl_cert_file": secure.file("client.pem"), "ssl_key_file": secure.file("client-key.pem")}
-        return Connection(servers=secure.mutual, security_protocol="SSL", ssl_ca_file=secure.file("ca.pem"), **files)
-    return dataclasses.replace(scram, **changes[name])
+        return Connection(
+            servers=secure.mutual,
+            security_protocol="SSL",
+            ssl_ca_file=secure.file("ca.pem"),
+            ssl_cert_file=secure.file("client.pem"),
+            ssl_key_file=secure.file("client-key.pem"),
+        )
+    return Connection(servers=secure.scram, **scram | changes[name])
 
 
 @pytest.mark.parametrize("name", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "mTLS"])
@@ -219,10 +224,8 @@ def test_what_travels_holds_names_only(secure, monkeypatch):
         connection = identity(secure, name)
         connection.password() if "token" not in str(connection.sasl_token_file) else connection.token()
         steps = beam.Pipeline()
-        events = steps | ReadEvents(Source(servers=connection, topic="events", group="g", job="j"))
-        write = WriteOutcomes(
-            Sink(servers=connection, predictions_topic="p", rejected_topic="r", source_topic="events", group="g")
-        )
+        job = stream_job(connection)
+        events, write = steps | ReadEvents(job), WriteOutcomes(job)
         _ = events | beam.Map(len).with_output_types(Outcome) | write
         travels = [
             pickle.dumps(connection),

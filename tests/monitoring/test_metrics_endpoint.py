@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from beam_jobs.monitoring import measures, status_page
 from beam_jobs.monitoring.job_status import merged
-from beam_jobs.monitoring.live_watch import LIVE, LiveWatch
+from beam_jobs.monitoring.live_watch import LIVE_WATCH, LiveWatch
 from beam_jobs.monitoring.metrics_endpoint import MetricsEndpoint
 from models.live.live import Change
 from models.registry.registry import Pointer
@@ -29,11 +29,11 @@ def now():
 @pytest.fixture
 def endpoint(now):
     measures.STORE.clear()
-    LIVE.clear()
+    LIVE_WATCH.clear()
     served = MetricsEndpoint("job-1", poll_within_s=60, first_poll_within_s=300, clock=lambda: now[0])
     yield served
     served.close()
-    LIVE.clear()
+    LIVE_WATCH.clear()
 
 
 def ask(endpoint, path, method="GET", **headers):
@@ -51,7 +51,7 @@ def generation(number, champion, why="because", **variants):
 
 def tell():
     measures.declare("partition", range(2))
-    LIVE.changed(generation(3, "a" * 64, challengers=(Challenger("b" * 64, ((0, 1000),)),), shadows=("c" * 64,)))
+    LIVE_WATCH.changed(generation(3, "a" * 64, challengers=(Challenger("b" * 64, ((0, 1000),)),), shadows=("c" * 64,)))
     measures.count("events", 10)
     measures.count("rejected", 2, reason="TYPE")
     measures.observe("stage_seconds", 0.004, times=10, stage="score")
@@ -85,7 +85,7 @@ def test_alive_while_it_polls(endpoint, now):
 
 def test_ready_once_a_bundle_is_loaded_and_partitions_are_assigned(endpoint):
     assert ask(endpoint, "/readyz") == (503, "no bundle is loaded, no partitions are assigned\n")
-    LIVE.changed(generation(1, "a" * 64))
+    LIVE_WATCH.changed(generation(1, "a" * 64))
     assert ask(endpoint, "/readyz") == (503, "no partitions are assigned\n")
     tell()
     assert ask(endpoint, "/readyz") == (200, "ok\n")
@@ -107,7 +107,7 @@ class Follower:
 
 def test_a_pointer_that_is_not_read_makes_it_unready_and_a_follower_that_is_dead_unhealthy(endpoint):
     follower = Follower()
-    LIVE.follow(follower)
+    LIVE_WATCH.follow(follower)  # type: ignore[arg-type]  # stands for a live scorer, of which only this is looked at
     tell()
     measures.gauge("last_poll_seconds", 1_000)
     assert ask(endpoint, "/readyz") == ask(endpoint, "/healthz") == (200, "ok\n")
@@ -116,7 +116,7 @@ def test_a_pointer_that_is_not_read_makes_it_unready_and_a_follower_that_is_dead
     assert ask(endpoint, "/healthz") == (200, "ok\n"), "a restart brings no pointer back"
     follower.blocked_text = "the thread that loads bundles has ended"
     assert ask(endpoint, "/healthz") == (503, f"{follower.blocked_text}\n")
-    LIVE.clear()
+    LIVE_WATCH.clear()
     assert ask(endpoint, "/healthz") == (200, "ok\n")
 
 

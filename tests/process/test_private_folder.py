@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 from beam_jobs.process.private_folder import private_folder
+from tests.support.present import present
 
 _OTHER = (
     "from beam_jobs.process.private_folder import private_folder\n"
@@ -29,7 +30,7 @@ def temporary(tmp_path, monkeypatch):
 def other(temporary):
     """A process that has a folder until its input ends, and the folder's name."""
     with subprocess.Popen([sys.executable, "-c", _OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield process, temporary / os.path.basename(process.stdout.readline().decode().strip())
+        yield process, temporary / os.path.basename(present(process.stdout).readline().decode().strip())
 
 
 def test_a_folder_is_this_users_alone_and_another_each_time(temporary):

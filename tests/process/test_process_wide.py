@@ -54,9 +54,13 @@ def test_while_one_thing_is_made_others_and_the_stop_signal_are_there_at_once(ot
 def test_borrowers_of_one_key_have_one_thing_which_the_last_of_them_closes(others):
     made, together = [], threading.Barrier(8)
 
+    def make():
+        made.append(Thing())
+        return made[-1]
+
     def borrow():
         together.wait(PATIENCE_S)
-        return process_wide.borrow("shared", lambda: made.append(Thing()) or made[-1])
+        return process_wide.borrow("shared", make)
 
     found = [one.result(PATIENCE_S) for one in [others(borrow) for _ in range(8)]]
     assert found == made * 8
@@ -94,7 +98,12 @@ def test_nothing_new_is_made_before_the_old_one_is_closed(others):
     closing = others(process_wide.give_back, "port")
     assert old.closing.wait(PATIENCE_S)
     closed_before = []
-    new = others(process_wide.borrow, "port", lambda: closed_before.append(old.closed) or Thing())
+
+    def make():
+        closed_before.append(old.closed)
+        return Thing()
+
+    new = others(process_wide.borrow, "port", make)
     old.may_close.set()
     closing.result(PATIENCE_S)
     new.result(PATIENCE_S)

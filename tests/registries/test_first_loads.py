@@ -12,6 +12,7 @@ import pytest
 from beam_jobs.cli.command_line import main
 from beam_jobs.registries import first_loads
 from schemas.errors import ServiceError
+from tests.support.present import present
 
 SOON_S = 60
 
@@ -41,7 +42,7 @@ def test_a_trial_that_is_killed_leaves_no_folder(own_files, candidate):
         ends = time.monotonic() + SOON_S
         while not any(any(folder.iterdir()) for folder in folders()) and time.monotonic() < ends:
             time.sleep(0.001)
-        os.kill(first_loads.trials().pid, signal.SIGKILL)
+        os.kill(present(first_loads.trials().pid), signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
-from beam_jobs.batch.raw_files import RawFile
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
+from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
-from beam_jobs.verbs import build_training_set, score_batch, score_stream
+from beam_jobs.verbs import build_training_set, doctor, score_batch, score_stream
 from schemas.errors import ServiceError
 from tests.support import dataflow_graphs
 
@@ -46,7 +46,8 @@ def stream(broker, topics):
 
 
 def graph(settings: ScoreStream) -> beam.Pipeline:
-    return score_stream.pipeline(settings, "score_stream-7-1", score_stream.topics_there(settings))
+    job = score_stream.stream_job(settings, "score_stream-7-1", score_stream.topics_there(settings))
+    return score_stream.pipeline(settings, job)
 
 
 def check_graph(name: str, pipeline: beam.Pipeline) -> None:
@@ -218,7 +219,7 @@ def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
     root = pathlib.Path(__file__).parents[2]
     recipe = (root / "deploy" / "dataflow" / "Dockerfile").read_text()
     (locked,) = re.findall(r"^apache-beam==(\S+)", (root / "requirements.lock").read_text(), re.MULTILINE)
-    python, beams = re.search(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE).groups()
+    (python, beams), *_ = re.findall(r"^FROM apache/beam_python(\S+)_sdk:(\S+)$", recipe, re.MULTILINE)
     assert (python, beams) == (".".join(platform.python_version_tuple()[:2]), locked)
     assert "--require-hashes" in recipe
     kept = (root / "deploy" / "dataflow" / "Dockerfile.dockerignore").read_text().split()
@@ -226,5 +227,4 @@ def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():
         for one in name.split():
             assert (root / one).exists(), one
             assert f"!{one}" in kept
-    packages = re.search(r"packages=(\[.*?\])", (root / "setup.py").read_text()).group(1)
-    assert set(re.findall(r"^COPY (\w+) \w+$", recipe, re.MULTILINE)) == set(re.findall(r"\w+", packages))
+    assert set(re.findall(r"^COPY (\w+) \w+$", recipe, re.MULTILINE)) == set(doctor.PACKAGES)

@@ -1,6 +1,7 @@
 """The schema: which columns exist where, as TFDV says it, and that what old bundles name stays what it was."""
 
 import pathlib
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -82,7 +83,11 @@ feature { name: "b" type: BYTES bool_domain { true_value: "yes" false_value: "no
     [({"i": 2}, "/i"), ({"i": -1}, "/i"), ({"f": 0.5}, "/f"), ({"f": 1.5}, "/f"), ({"f": -1.0}, "/f")],
 )
 def test_a_boolean_number_is_0_or_1(change, path):
-    good = [{"i": 0, "f": 1.0, "b": "yes"}, {"i": None, "f": None, "b": None}, {"i": 1, "f": 0.0, "b": "no"}]
+    good: list[dict[str, Any]] = [
+        {"i": 0, "f": 1.0, "b": "yes"},
+        {"i": None, "f": None, "b": None},
+        {"i": 1, "f": 0.0, "b": "no"},
+    ]
     batch = pa.RecordBatch.from_pylist([*good, {**good[0], **change}], schema=BOOLEANS.arrow_schema)
     assert validate(batch.slice(0, 3), BOOLEANS).rejections == []
     (found,) = validate(batch, BOOLEANS).rejections

@@ -3,10 +3,11 @@
 import shutil
 
 from beam_jobs.services import background_process
+from tests.support.present import present
 
 
 def test_it_is_ours_as_soon_as_it_is_started_and_until_it_is_ended(tmp_path):
-    pid_file, command = tmp_path / "pid", [shutil.which("sleep"), "600"]
+    pid_file, command = tmp_path / "pid", [present(shutil.which("sleep")), "600"]
     for _ in range(20):  # the kernel has a new process's command line a little later than its pid
         pid = background_process.spawn(command, tmp_path / "log", pid_file)
         try:
@@ -19,6 +20,6 @@ def test_it_is_ours_as_soon_as_it_is_started_and_until_it_is_ended(tmp_path):
 
 
 def test_a_process_that_ends_at_once(tmp_path):
-    pid = background_process.spawn([shutil.which("true")], tmp_path / "log", tmp_path / "pid")
+    pid = background_process.spawn([present(shutil.which("true"))], tmp_path / "log", tmp_path / "pid")
     assert background_process.ended(pid, 10_000)
     assert background_process.running(tmp_path / "pid", ["true"]) is None

@@ -14,9 +14,13 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from apache_beam.transforms.core import RestrictionProvider
 
 from beam_jobs.runners import runners
+from beam_jobs.runners.flink import job_server
 from beam_jobs.runners.flink.key_groups import MAX_PARALLELISM, subtask
+from beam_jobs.runners.flink.rest import FlinkRest
 from beam_jobs.services import background_process, local_flink
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from schemas.errors import ServiceError
+from tests.support.present import present
 
 NAMES = [f"events/{index}" for index in range(24)]
 
@@ -52,7 +56,7 @@ class CannotStart(beam.DoFn):
 
 
 @pytest.fixture
-def cluster(flink: pathlib.Path) -> local_flink.Status:
+def cluster(flink: pathlib.Path) -> local_flink.FlinkStatus:
     return local_flink.status(flink / "flink")
 
 
@@ -83,22 +87,22 @@ def test_a_worker_that_cannot_start_is_told_at_once(cluster):
 def test_all_that_listens_is_on_loopback(cluster):
     now = local_flink.status(cluster.folder)
     for name, pid in now.pids.items():
-        assert listening(pid) <= {"127.0.0.1"}, name
-    ports = now.ports
-    assert {ports.rest, ports.rpc} <= set(listeners(now.pids["jobmanager"]))
-    assert {ports.jobs, ports.artifacts, ports.expansion} <= set(listeners(now.pids["jobserver"]))
-    assert set(listeners(now.pids["workers"])) == {ports.workers}
+        assert listening(present(pid)) <= {"127.0.0.1"}, name
+    ports = present(now.ports)
+    assert {ports.rest, ports.rpc} <= set(listeners(present(now.pids["jobmanager"])))
+    assert {ports.jobs, ports.artifacts, ports.expansion} <= set(listeners(present(now.pids["jobserver"])))
+    assert set(listeners(present(now.pids["workers"]))) == {ports.workers}
 
 
 @pytest.mark.needs_flink
 def test_starting_again_repairs_what_was_killed(cluster):
     before = local_flink.status(cluster.folder)
     known_before = before.rest.task_managers()
-    pid = before.pids["taskmanager"]
+    pid = present(before.pids["taskmanager"])
     os.kill(pid, signal.SIGKILL)
     assert background_process.ended(pid, 10_000)
     assert not local_flink.status(cluster.folder).up
-    after = local_flink.start(cluster.folder)
+    after = local_flink.start(cluster.folder, worker_modules=WORKER_MODULES)
     assert after.up
     changed = [name for name, pid in after.pids.items() if before.pids[name] != pid]
     assert changed == ["taskmanager"]
@@ -118,6 +122,8 @@ def test_a_folder_without_a_cluster(tmp_path):
     assert not local_flink.stop(tmp_path / "missing")
     with pytest.raises(ServiceError, match="no Flink was ever started here"):
         _ = now.beam_args
+    with pytest.raises(ServiceError, match=r"Flink is not up; `onegraph services up --flink` starts or repairs it"):
+        local_flink.cluster(tmp_path)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path):
@@ -132,8 +138,8 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path):
 def test_nobody_answers():
     [port, *_] = vars(local_flink.free_ports()).values()
     with pytest.raises(ServiceError, match=r"does not answer: .*refused"):
-        local_flink.FlinkRest(f"127.0.0.1:{port}").overview()
-    assert not local_flink.job_service_answers(f"127.0.0.1:{port}", timeout_s=0.2)
+        FlinkRest(f"127.0.0.1:{port}").overview()
+    assert not job_server.answers(f"127.0.0.1:{port}", timeout_s=0.2)
 
 
 def listening(pid: int) -> set[str]:

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from beam_jobs.cli.command_line import main
+from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_kafka
 from schemas.errors import ServiceError
-from tests.conftest import free_port
 
 
 def test_broker_answers_and_keeps_to_loopback(broker: str) -> None:

@@ -39,7 +39,7 @@ def test_laps_add_up_and_count_for_every_event(store):
     watch.scored(np.array([0.5], np.float32), "challenger")
     watch.predicted(1, "challenger")
     assert store.value("predictions", variant="challenger") == 0, "nothing is told of a batch that may be scored again"
-    watch.tell(4, [Rejection(3, Stage.DECODE, Reason.TYPE)])
+    watch.finish(4, [Rejection(3, Stage.DECODE, Reason.TYPE)])
     assert stage(store, "decode") == (4, 0.5)
     assert stage(store, "transform") == (4, 1.25)
     assert stage(store, "score") == (4, 0.25)
@@ -47,7 +47,7 @@ def test_laps_add_up_and_count_for_every_event(store):
     assert (store.value("events"), store.value("batches"), store.value("rejected", reason="TYPE")) == (4, 1, 1)
     assert store.value("predictions", variant="challenger") == 1
     watch.start()
-    watch.tell(1, [])
+    watch.finish(1, [])
     assert stage(store, "decode") == (4, 0.5), "a batch takes no time of the one before"
 
 
@@ -55,7 +55,7 @@ def test_unseen_categories_and_unknown_fields_are_counted_without_their_values(s
     values = [b'{"fare":1,"company":"blue"}', b'{"fare":1,"company":"secret","more":1,"other":2}', b'{"more":1}']
     watch = BatchWatch()
     watch.took_in(take_in(values, JsonDecoder(SCHEMA), SCHEMA), SCHEMA)
-    watch.tell(3, [])
+    watch.finish(3, [])
     assert store.value("unseen_categories", column="company") == 1
     assert store.value("unknown_fields") == 3
     assert b"secret" not in store.text()
@@ -64,7 +64,7 @@ def test_unseen_categories_and_unknown_fields_are_counted_without_their_values(s
 
 def batch_of(timestamps_ms):
     count = len(timestamps_ms)
-    empty = [None] * count
+    empty: list[bytes | None] = [None] * count
     return EventBatch("t", [0] * count, list(range(count)), timestamps_ms, empty, empty, [[]] * count, {0: count})
 
 

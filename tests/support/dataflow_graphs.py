@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import zlib
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders.coders import deserialize_coder
@@ -33,7 +34,8 @@ _THEIRS = "Analyze Graph/Analyze/"
 
 def dry_run(pipeline: beam.Pipeline) -> beam_runner_api_pb2.Pipeline:
     """Return the graph that Dataflow would get, with the runner's own changes to it."""
-    return pipeline.run().job.proto_pipeline
+    result: Any = pipeline.run()  # Beam's dry run, which no type tells from a job that runs
+    return result.job.proto_pipeline
 
 
 def described(graph: beam_runner_api_pb2.Pipeline, options: beam.pipeline.PipelineOptions) -> str:
@@ -120,9 +122,8 @@ def _coder(parts: beam_runner_api_pb2.Components, name: str) -> str:
 
 
 def _name(thing: object) -> str:
-    if not hasattr(thing, "__qualname__"):
-        thing = type(thing)
-    return f"{thing.__module__}.{thing.__qualname__}"  # type: ignore[attr-defined]
+    named: Any = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _staged(payload: bytes) -> str:

@@ -1,39 +1,34 @@
 """Records of real topics, for tests: put them there, read them back."""
 
 import time
-from typing import Any
 
 import kafka
 
-from beam_jobs.kafka.kafka_python.client import Consumer, Producer
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.client import BATCH_BYTES
+from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.records import Record, Records
+from beam_jobs.kafka.topics.contents import read_topic
 
 
-def put(servers: str, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None) -> None:
+def put(
+    servers: str | Connection, topic: str, partition: int, values, keys=None, timestamps_ms=None, headers=None
+) -> None:
     """Send to one partition and wait."""
     count = len(values)
     records = Records([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
     producer = Producer(servers)
     try:
-        for delivery in producer.send(topic, partition, records, 900_000):
+        for delivery in producer.send(topic, partition, records, BATCH_BYTES):
             delivery.wait(20)
     finally:
         producer.close()
 
 
-def read(servers: str, topic: str) -> list[Any]:
+def read(servers: str | Connection, topic: str) -> list[Record]:
     """Return all records that the topic has now, by partition, in order."""
-    consumer = Consumer(servers, topic)
-    try:
-        ends = consumer.end_offsets(consumer.partitions)
-        consumer.go_to(consumer.beginning_offsets(consumer.partitions))
-        found: dict[int, list[Any]] = {partition: [] for partition in consumer.partitions}
-        while any(consumer.positions()[partition] < end for partition, end in ends.items()):
-            for partition, records in consumer.poll(1, 10_000).items():
-                found[partition] += records
-        return [record for partition in sorted(found) for record in found[partition]]
-    finally:
-        consumer.close()
+    return read_topic(servers, topic)
 
 
 def end_of(servers: str, topic: str) -> int:

@@ -1,12 +1,11 @@
 """A real Kafka with TLS, logins, client certificates and access lists, and what a client needs to get in, or not."""
 
-import contextlib
 import dataclasses
 import datetime
 import ipaddress
 import pathlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import kafka
 from cryptography import x509
@@ -26,6 +25,7 @@ from kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from beam_jobs.process.loopback import HOST, free_port
 from beam_jobs.services import local_kafka
 
 PASSWORD = "canary-4f1d"
@@ -67,9 +67,8 @@ class SecureBroker:
             admin.close()
 
 
-@contextlib.contextmanager
-def secure_broker(folder: pathlib.Path, ports: list[int]) -> Iterator[SecureBroker]:
-    """Start it; ports are those of plain, controller, scram, mutual and unsafe listeners."""
+def start(folder: pathlib.Path) -> dict[str, str]:
+    """Start it below a folder and return where it listens, by the names of `SecureBroker`."""
     authority, other = _Authority("onegraph tests"), _Authority("somebody else")
     (folder / "ca.pem").write_bytes(authority.certificate)
     (folder / "other-ca.pem").write_bytes(other.certificate)
@@ -79,22 +78,22 @@ def secure_broker(folder: pathlib.Path, ports: list[int]) -> Iterator[SecureBrok
     (folder / "password").write_text(PASSWORD + "\n")
     (folder / "wrong-password").write_text("canary-wrong\n")
     (folder / "token").write_text(TOKEN + "\n")
-    plain, controller, scram, mutual, unsafe = ports
-    try:
-        local_kafka.start(plain, folder, controller, settings=_settings(folder, ports))
-        admin = kafka.KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{plain}")
-        for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
-            admin.alter_user_scram_credentials([UserScramCredentialUpsertion("scorer", mechanism, PASSWORD, 4096)])
-        admin.close()
-        yield SecureBroker(*(f"127.0.0.1:{port}" for port in (plain, scram, mutual, unsafe)), folder)
-    finally:
-        local_kafka.stop(folder)
+    ports: dict[str, int] = {}
+    for name in ("plain", "controller", "scram", "mutual", "unsafe"):
+        ports[name] = free_port(ports.values())
+    local_kafka.start(ports["plain"], folder, ports["controller"], settings=_settings(folder, ports))
+    servers = {name: f"{HOST}:{port}" for name, port in ports.items() if name != "controller"}
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers["plain"])
+    for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+        admin.alter_user_scram_credentials([UserScramCredentialUpsertion("scorer", mechanism, PASSWORD, 4096)])
+    admin.close()
+    return servers
 
 
-def _settings(folder: pathlib.Path, ports: list[int]) -> dict[str, str]:
-    plain, controller, scram, mutual, unsafe = ports
-    ours = {"PLAINTEXT": plain, "SCRAM": scram, "MUTUAL": mutual, "UNSAFE": unsafe}
-    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ours.items())
+def _settings(folder: pathlib.Path, ports: dict[str, int]) -> dict[str, str]:
+    controller = ports["controller"]
+    names = {"plain": "PLAINTEXT", "scram": "SCRAM", "mutual": "MUTUAL", "unsafe": "UNSAFE"}
+    listeners = ",".join(f"{protocol}://{HOST}:{ports[name]}" for name, protocol in names.items())
     unsigned = f"{_JAAS}.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
     return {
         "advertised.listeners": listeners,

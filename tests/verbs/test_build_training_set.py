@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from beam_jobs.batch import training_set_writer
+from beam_jobs.batch import file_job, training_set_writer
+from beam_jobs.batch.file_job import NewDirectory
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from models.registry.registry import Registry
@@ -309,7 +310,7 @@ def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message
 def test_shards_that_lack_rows_are_no_training_set(tmp_path):
     counted = dataclasses.replace(_spooled(3, train=(3, 1)), files={"train": [UnnamedFile("x", (0, 0), 2)]})
     with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
-        training_set_writer.finish(tmp_path, find("taxi"), "gzip", counted)
+        training_set_writer.finish(NewDirectory(tmp_path, "training_set"), find("taxi"), "gzip", counted)
     assert not list(tmp_path.iterdir())
 
 
@@ -324,10 +325,8 @@ def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_t
         raise SystemExit("power cut")
 
     # A process that is killed runs no clean-up either.
-    monkeypatch.setattr(training_set_writer.artifact, "complete", die)
-    monkeypatch.setattr(
-        "beam_jobs.verbs.build_training_set.shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None)
-    )
+    monkeypatch.setattr(file_job.artifact, "complete", die)
+    monkeypatch.setattr(file_job, "shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
     with pytest.raises(SystemExit):
         _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named, "--compression", "none")
     monkeypatch.undo()

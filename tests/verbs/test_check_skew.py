@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from beam_jobs.cli.command_line import main
-from beam_jobs.verbs import check_skew, send
+from beam_jobs.skew import paths, round_trip
+from beam_jobs.verbs import check_skew
 from models.evaluation.skew import PathValues
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
@@ -59,15 +60,15 @@ def test_a_fare_changed_on_its_way_to_the_broker_is_found(argv, capsys, monkeypa
 
 
 def test_a_record_lost_in_the_stream_is_found(argv, capsys, monkeypatch):
-    honest = send.send_rows
-    monkeypatch.setattr(send, "send_rows", lambda producer, topic, rows: honest(producer, topic, list(rows)[:-1]))
+    honest = round_trip.send_rows
+    monkeypatch.setattr(round_trip, "send_rows", lambda producer, topic, rows: honest(producer, topic, list(rows)[:-1]))
     assert main([*argv, "--json"]) == 3
     stream = json.loads(capsys.readouterr().out)["skew"]["stream"]
     assert {skew["unpaired"] for skew in stream.values()} == {1}
 
 
 def test_one_unit_in_the_last_place_of_the_reloaded_graph_is_found(argv, capsys, monkeypatch):
-    honest = check_skew._reloaded
+    honest = paths.of_copy
 
     def bent(*arguments):
         found = honest(*arguments)
@@ -75,7 +76,7 @@ def test_one_unit_in_the_last_place_of_the_reloaded_graph_is_found(argv, capsys,
         values[5, 3] = np.nextafter(values[5, 3], np.float32(np.inf))
         return PathValues(found.rows, values)
 
-    monkeypatch.setattr(check_skew, "_reloaded", bent)
+    monkeypatch.setattr(paths, "of_copy", bent)
     assert main([*argv, "--json"]) == 3
     skew = json.loads(capsys.readouterr().out)["skew"]
     assert [path for path in skew for column in skew[path].values() if not column["equal"]] == ["reloaded"]

@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 from beam_jobs.cli.command_line import main
+from beam_jobs.process.loopback import free_port
 from beam_jobs.verbs import doctor
-from tests.conftest import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.groups import positions
+from beam_jobs.kafka.groups import takeover
 from beam_jobs.stream.rejected_records import our_headers
 from schemas.rejection import Reason, Rejection, Stage
 from tests.support.kafka_records import put, read
@@ -40,7 +40,7 @@ def test_events_come_back_as_they_were_with_one_attempt_more(broker, pair, capsy
     code, result, err = replay(broker, pair, capsys)
     assert (code, result["sent"], result["left"]) == (0, 2, {})
     assert "sent 2 events" in err
-    found = [(one.partition, one.key, one.value, one.timestamp, one.headers) for one in read(broker, source)]
+    found = [(one.partition, one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, source)]
     assert found == [
         (0, None, None, -1, [("x", b"1"), ("onegraph.attempt", b"3")]),
         (2, b"k", b'{"fare": "1"}', 1_400_000_000_000, [*THEIRS, ("onegraph.attempt", b"2")]),
@@ -65,8 +65,8 @@ def test_a_second_run_sends_only_what_came_since(broker, pair, capsys):
 def test_a_second_run_beside_the_first_sends_nothing(broker, pair, capsys, monkeypatch):
     source, rejected = pair
     put(broker, rejected, 0, [b"1"], headers=[ours(source, 0, 1)])
-    monkeypatch.setattr(positions, "_LOCK_S", 1)
-    with positions.one_at_a_time(broker, rejected, f"replay-{source}"):
+    monkeypatch.setattr(takeover, "_LOCK_S", 1)
+    with takeover.one_at_a_time(broker, rejected, f"replay-{source}"):
         code, _, err = replay(broker, pair, capsys)
     assert (code, list(read(broker, source))) == (1, [])
     assert f"another job on this machine is taking group 'replay-{source}'" in err

@@ -10,13 +10,13 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import find_files, read_file
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.reading import find_files, read_file
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
-from beam_jobs.verbs.send import send_rows
 from models.families.xgb import XGBoostModel
 from models.registry.registry import Registry
 from models.scoring import golden
@@ -26,7 +26,8 @@ from schemas.artifacts import artifact
 from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
 from tests.support.kafka_records import read
-from tests.support.own_use_cases import OwnUseCase, lines_of
+from tests.support.present import present
+from tests.support.use_case_folder import UseCaseFolder, lines_of
 from transforms.examples.examples import ExampleEncoder
 
 SCHEMA = """
@@ -70,7 +71,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    return OwnUseCase.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
+    return UseCaseFolder.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_a_build_of_nothing_else_is_refused(tmp_path, capsys):
         ("rid", "at", "purpose", "amount", "income", "y"),
         *((n, 1_700_000_000, "", 1, 0, n % 2) for n in range(90)),
     ]
-    case = OwnUseCase(tmp_path, SCHEMA, TRANSFORM, rows)
+    case = UseCaseFolder(tmp_path, SCHEMA, TRANSFORM, rows)
     assert case.build() == 1
     assert "split train is empty (90 rows read, 90 rejected)" in capsys.readouterr().err
     assert not case.training_set.exists()
@@ -184,10 +185,10 @@ def test_the_stream_rejects_them_alone_and_goes_on(own, rows, broker, topics, ca
     ]
     assert main(argv) == 0
     assert json.loads(capsys.readouterr().out)["rejected_by_reason"] == {"FEATURE_NONFINITE": len(INFINITE)}
-    rejected = {int(one.key): dict(one.headers) for one in read(broker, f"{source}.r")}
-    assert {row: headers["onegraph.path"].decode() for row, headers in rejected.items()} == INFINITE
+    rejected = {int(present(one.key)): dict(one.headers) for one in read(broker, f"{source}.r")}
+    assert {row: present(headers["onegraph.path"]).decode() for row, headers in rejected.items()} == INFINITE
     assert {headers["onegraph.stage"] for headers in rejected.values()} == {b"score"}
-    predicted = {int(one.key): json.loads(one.value) for one in read(broker, f"{source}.p")}
+    predicted = {int(present(one.key)): json.loads(present(one.value)) for one in read(broker, f"{source}.p")}
     assert set(predicted) == set(range(ROWS)) - set(INFINITE)
     assert all("contributions" in one for one in predicted.values())
 
@@ -215,7 +216,7 @@ def test_times_that_no_schema_limits(scorer, rows):
     assert [(one.row, one.reason, one.path) for one in rejections] == [
         (row, Reason.TIME_RANGE, "/at") for row in range(1, 6)
     ]
-    assert [json.loads(value)["event_time"] for value in outcome.predictions.values] == [1_700_000_000_000]
+    assert [json.loads(present(value))["event_time"] for value in outcome.predictions.values] == [1_700_000_000_000]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])

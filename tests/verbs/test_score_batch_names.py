@@ -1,5 +1,6 @@
 """A use case whose columns and features have our own names: nothing of theirs is taken for ours, in any artifact."""
 
+import dataclasses
 import json
 import random
 
@@ -9,12 +10,12 @@ import pytest
 import tensorflow as tf
 
 from beam_jobs.batch.event_files import json_events
-from beam_jobs.batch.intake_steps import RawRowsDecoder
-from beam_jobs.batch.raw_files import find_files, read_file
 from beam_jobs.cli.command_line import main
 from beam_jobs.demo.replay import observe
-from beam_jobs.kafka.kafka_python.client import Producer
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.raw_files.intake import RawRowsDecoder
+from beam_jobs.raw_files.reading import find_files, read_file
 from models.registry.registry import Registry
 from models.scoring.explanation import BIAS
 from models.scoring.explanation import OTHERS as OTHER_COLUMNS
@@ -23,7 +24,7 @@ from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from tests.support.kafka_records import read
-from tests.support.own_use_cases import OwnUseCase, lines_of
+from tests.support.use_case_folder import UseCaseFolder, lines_of
 from transforms.examples.tfrecord import read_shard
 
 IDS = {"id": "INT", "Score": "BYTES", "event_time": "FLOAT", "ids": "INT", "features.label": "INT", "100 %s": "INT"}
@@ -96,7 +97,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    return OwnUseCase.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
+    return UseCaseFolder.released(tmp_path_factory.mktemp("own"), SCHEMA, TRANSFORM, cells())
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def test_predictions_have_ours_and_theirs_in_either_format(own, scorer, tmp_path
     for name in FEATURES:
         assert (
             table[f"features.{name}"].to_numpy().tobytes()
-            == np.float32([one["features"][name] for one in found]).tobytes()
+            == np.array([one["features"][name] for one in found], np.float32).tobytes()
         )
 
 
@@ -206,8 +207,8 @@ def test_check_skew_and_what_reads_predictions_back(own, scorer, broker, topics,
 
 def test_training_sets_of_before(own, small_training_set):
     opened = artifact.open_artifact(small_training_set, "training_set")
-    del opened.manifest["format"]
-    assert len(TrainingSet(opened).load("test").label) == 600
+    of_before = {name: value for name, value in opened.manifest.items() if name != "format"}
+    assert len(TrainingSet(dataclasses.replace(opened, manifest=of_before)).load("test").label) == 600
     opened = artifact.open_artifact(own.training_set, "training_set")
     assert opened.manifest["format"] == 2
     for written, message in {
@@ -215,6 +216,6 @@ def test_training_sets_of_before(own, small_training_set):
         3: "of format 3, this onegraph reads 1 and 2",
         "2": "of format '2', this onegraph reads 1 and 2",
     }.items():
-        opened.manifest["format"] = written
+        of_then = dataclasses.replace(opened, manifest={**opened.manifest, "format": written})
         with pytest.raises(ArtifactError, match=message):
-            TrainingSet(opened)
+            TrainingSet(of_then)

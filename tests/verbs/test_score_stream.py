@@ -17,16 +17,17 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas.errors import ServiceError
 from schemas.schema import SERVING
 from tests.support.kafka_records import committed, end_of, put, read
+from tests.support.present import present
 
 MAIN = "beam_jobs.cli.command_line:main"
 PATIENCE_S = 180
@@ -70,9 +71,9 @@ def check_every_event_ended(broker, source, predictions=None, rejected=None):
     wanted = {f"{one.topic}/{one.partition}/{one.offset}" for one in read(broker, source)}
     ends = collections.defaultdict(set)
     for one in read(broker, predictions or f"{source}.p"):
-        ends[json.loads(one.value)["id"]].add(one.value)
+        ends[json.loads(present(one.value))["id"]].add(one.value)
     for one in read(broker, rejected or f"{source}.r"):
-        ends[dict(one.headers)["onegraph.source"].decode()].add(one.value)
+        ends[present(dict(one.headers)["onegraph.source"]).decode()].add(one.value)
     assert set(ends) == wanted
     assert {len(values) for values in ends.values()} == {1}
     return ends
@@ -114,14 +115,14 @@ def test_the_bundle_is_swapped_while_events_flow(
     stop, results = threading.Event(), []
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     job.start()
-    seen = []
+    seen: list[str] = []
 
     def bundles(values):
         """Send events one after the other; return the bundles that answered the new ones."""
         send(broker, source, values)
         sent = end_of(broker, source)
         wait_until(lambda: end_of(broker, f"{source}.p") == sent, "predictions")
-        everything = [json.loads(one.value) for one in read(broker, f"{source}.p")]
+        everything = [json.loads(present(one.value)) for one in read(broker, f"{source}.p")]
         new = {one["id"]: one["bundle"] for one in everything if one["id"] not in seen}
         seen.extend(new)
         return set(new.values())
@@ -143,7 +144,7 @@ def test_the_bundle_is_swapped_while_events_flow(
     assert results[0]["stopped"]
     assert results[0]["predictions"] == len(seen)
     check_every_event_ended(broker, source)
-    for one in map(json.loads, (record.value for record in read(broker, f"{source}.p"))):
+    for one in map(json.loads, (present(record.value) for record in read(broker, f"{source}.p"))):
         assert one["bundle"] in (first, second)
 
 
@@ -177,7 +178,7 @@ def test_the_breaker_holds_until_another_bundle_serves(broker, argv, events, reg
         stop.set()
         job.join(PATIENCE_S)
     assert results[0]["stopped"]
-    last = [json.loads(one.value)["bundle"] for one in read(broker, f"{source}.p")][45:]
+    last = [json.loads(present(one.value))["bundle"] for one in read(broker, f"{source}.p")][45:]
     assert set(last) == {second}
     check_every_event_ended(broker, source)
 
@@ -245,7 +246,7 @@ def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, tri
     handed_on = [[(name, value) for name, value in record.headers] for record in read(broker, f"{source}.p")]
     assert handed_on == [one[:1] for one in own]
     wanted = Scorer.load(Registry(registry).champion()).score(trips.slice(0, 300))
-    found = [json.loads(record.value) for record in read(broker, f"{source}.p")]
+    found = [json.loads(present(record.value)) for record in read(broker, f"{source}.p")]
     assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.scores.tobytes()
     features = np.array([list(one["features"].values()) for one in found], np.float32)
     assert features.tobytes() == wanted.features.tobytes()

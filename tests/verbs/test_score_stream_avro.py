@@ -10,6 +10,7 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from schemas.schema import SERVING, Kind
 from tests.support.kafka_records import put, read
+from tests.support.present import present
 
 AVRO = {Kind.FLOAT: "double", Kind.INT: "long", Kind.BYTES: "string"}
 
@@ -38,7 +39,7 @@ def avro(record, schema, head=b""):
 def scores(broker, topic):
     """Return scores and rejection reasons by offset of a source of one partition."""
     found = {int(one["id"].rpartition("/")[2]): one["score"] for one in map(json.loads, values(broker, f"{topic}.p"))}
-    reasons = [dict(one.headers)["onegraph.reason"].decode() for one in read(broker, f"{topic}.r")]
+    reasons = [present(dict(one.headers)["onegraph.reason"]).decode() for one in read(broker, f"{topic}.r")]
     return found, reasons
 
 

@@ -14,14 +14,17 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.breaker import BreakerSettings, TooManyRejected
-from beam_jobs.stream.score.event_policy import EventPolicy, GuardedScoring, Judged
 from beam_jobs.stream.score.event_scoring import EventScorer
+from beam_jobs.stream.score.formats import Formats
+from beam_jobs.stream.score.guarded_scoring import GuardedScoring, Judged
 from beam_jobs.stream.value_format import ValueFormat
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 from schemas.schema import SERVING, Kind
+from tests.support.present import present
+from tests.support.stream_jobs import stream_job
 
 CANARY = "Canary-4711"
 PASS = "PASS"
@@ -113,8 +116,8 @@ def test_every_row_ends_as_the_catalogue_says_in_company_and_alone(scorer, good)
     names = list(CATALOGUE)
     assert {names[row]: end for row, end in found.items()} == {names[row]: end for row, end in wanted.items()}
     assert whole.rejected.values == [values[row] for row in wanted]
-    assert [headers[:2] for headers in whole.rejected.headers] == [theirs[row] for row in wanted]
-    assert [dict(headers)["onegraph.reason"].decode() for headers in whole.rejected.headers] == [
+    assert [headers[:2] for headers in present(whole.rejected.headers)] == [theirs[row] for row in wanted]
+    assert [present(dict(headers)["onegraph.reason"]).decode() for headers in present(whole.rejected.headers)] == [
         reason for reason, _ in wanted.values()
     ]
     assert len(whole.predictions) == len(values) - len(wanted)
@@ -143,7 +146,7 @@ def test_m13_avro_frames(scorer, tmp_path):
     ):
         values = [head + nothing, *(one + nothing for one in bad if one), head + nothing + b"\0", head[:-1]]
         file = f"17={writer}" if name == "avro-confluent" else str(writer)
-        _, rejections = EventScorer(scorer, values=ValueFormat(name, (file,))).score(batch(values))
+        _, rejections = EventScorer(scorer, formats=Formats(values=ValueFormat(name, (file,)))).score(batch(values))
         assert rejections[0].reason is Reason.REQUIRED, "read, and found to have no field"
         assert [one.reason for one in rejections[1:]] == [Reason.AVRO_FRAME] * (len(values) - 1)
 
@@ -218,8 +221,8 @@ def test_no_value_of_a_record_is_in_our_headers_or_the_log_or_an_error(scorer, g
         changed(good, company=CANARY),
     ]
     keys = [text] * len(values)
-    policy = EventPolicy(breaker=BreakerSettings("stop", 0.05, 10), prediction_bytes=50)
-    one, guarded = EventScorer(scorer, policy=policy), GuardedScoring(policy)
+    one = EventScorer(scorer, prediction_bytes=50)
+    guarded = GuardedScoring(stream_job(), BreakerSettings("stop", 0.05, 10))
     events = batch(values, keys=keys)
     outcome, rejections = one.score(events, {10: Reason.NATIVE_CRASH})
     assert len(rejections) == len(values)
@@ -228,9 +231,9 @@ def test_no_value_of_a_record_is_in_our_headers_or_the_log_or_an_error(scorer, g
             guarded.scored(events, lambda _: Judged(outcome, rejections, 1), lambda: 1)
     finally:
         guarded.close()
-    shown = [header for headers in outcome.rejected.headers for header in headers]
+    shown = [header for headers in present(outcome.rejected.headers) for header in headers]
     assert shown
-    assert [name for name, value in shown if text in name.encode() or text in value] == []
+    assert [name for name, value in shown if text in name.encode() or text in present(value)] == []
     assert CANARY not in caplog.text
     assert CANARY not in str(caught.value)
     assert CANARY not in repr(rejections)

@@ -10,6 +10,7 @@ from beam_jobs.batch.event_files import json_events
 from schemas.schema import SERVING
 from tests.support.deadly_stream import ABORT, HANG, SLOW
 from tests.support.kafka_records import committed, put, read
+from tests.support.present import present
 
 
 def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_scored(
@@ -31,7 +32,7 @@ def test_records_that_crash_or_hang_the_process_are_rejected_and_the_rest_is_sco
     assert log.read_text().split() == ["-6", "-6", "0"]
     result = json.loads(job.out.read_text())
     assert result["rejected_by_reason"] == {"JSON_SYNTAX": 1, "NATIVE_CRASH": 1, "TIMEOUT": 1}
-    scored = {json.loads(record.value)["id"] for record in read(broker, good)}
+    scored = {json.loads(present(record.value))["id"] for record in read(broker, good)}
     assert scored == {f"{source}/1/{row}" for row in range(40) if row not in (7, 9, 23)}
     rejected = [
         (
@@ -67,8 +68,8 @@ def run(request, broker, topics, registry, jobs, tmp_path):
         ]
         job = jobs("tests.support.deadly_stream:supervise", [str(log), *argv])
         assert job.wait(500) == 0, job.err.read_text()
-        scored = [json.loads(record.value)["id"] for record in read(broker, good)]
-        rejected = [dict(record.headers)["onegraph.source"].decode() for record in read(broker, bad)]
+        scored = [json.loads(present(record.value))["id"] for record in read(broker, good)]
+        rejected = [present(dict(record.headers)["onegraph.source"]).decode() for record in read(broker, bad)]
         return json.loads(job.out.read_text()), log.read_text().split(), scored, rejected
 
     return run

@@ -21,6 +21,7 @@ from beam_jobs.verbs import score_stream
 from schemas.errors import ServiceError
 from tests.services.test_local_flink import listening
 from tests.support.kafka_records import committed, end_of, put
+from tests.support.present import present
 from tests.verbs import test_score_stream
 from tests.verbs.test_score_stream import check_every_event_ended, events, send  # noqa: F401
 
@@ -50,6 +51,11 @@ class Job:
     def check(self) -> None:
         if self._error is not None:
             raise self._error
+
+    def checked(self) -> bool:
+        """Whether it goes on well."""
+        self.check()
+        return True
 
     def leave(self) -> dict:
         """As Ctrl-C."""
@@ -135,9 +141,9 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     put(broker, source, 0, [b"{", *events[:100]])
     began = time.monotonic()
     first = Job(settings)
-    wait_until(lambda: first.check() or predictions_of(broker, source) == 100, "the first predictions")
+    wait_until(lambda: first.checked() and predictions_of(broker, source) == 100, "the first predictions")
     note("first predictions", began)
-    assert listening(cluster.pids["taskmanager"]) == {"127.0.0.1"}
+    assert listening(present(cluster.pids["taskmanager"])) == {"127.0.0.1"}
     sender = threading.Thread(target=send, args=(broker, source, cycled(events, enough), RATE), daemon=True)
     sender.start()
     wait_until(
@@ -147,13 +153,15 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     wait_until(lambda: end_of(broker, f"{source}.p") > scored + RATE, "predictions behind it")
 
     began = time.monotonic()
-    [nursery] = children(cluster.pids["workers"])
-    killed = children(nursery)
+    [fork_server] = children(present(cluster.pids["workers"]))
+    killed = children(fork_server)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert len(killed) == 2
     killed_at = end_of(broker, f"{source}.p")
-    wait_until(lambda: first.check() or end_of(broker, f"{source}.p") > killed_at + RATE, "predictions after the kill")
+    wait_until(
+        lambda: first.checked() and end_of(broker, f"{source}.p") > killed_at + RATE, "predictions after the kill"
+    )
     note("silence after a worker's kill", began)
     wait_until(lambda: behind(broker, source) < 2 * RATE, "catching up")
 
@@ -173,10 +181,11 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
 
     began = time.monotonic()
     second = Job(dataclasses.replace(settings, from_savepoint=stopped["savepoint"], max_batch=500))
-    wait_until(lambda: second.check() or end_of(broker, f"{source}.p") > scored_by_first + RATE, "the second job")
+    wait_until(lambda: second.checked() and end_of(broker, f"{source}.p") > scored_by_first + RATE, "the second job")
     note("upgrade", began)
-    os.kill(cluster.pids["jobserver"], signal.SIGKILL)  # it handed the job over and is not needed any more
-    assert background_process.ended(cluster.pids["jobserver"], 10_000)
+    job_server = present(cluster.pids["jobserver"])
+    os.kill(job_server, signal.SIGKILL)  # it handed the job over and is not needed any more
+    assert background_process.ended(job_server, 10_000)
     local_flink.start(cluster.folder)
     second.check()
     left = second.leave()

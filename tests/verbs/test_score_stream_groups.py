@@ -9,10 +9,11 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.groups.position_note import Note
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_kafka
-from tests.conftest import free_port
 from tests.support.kafka_records import commit, committed, end_of, make_anew, put, read
+from tests.support.present import present
 from tests.verbs.test_score_stream import (  # noqa: F401
     MAIN,
     PATIENCE_S,
@@ -50,7 +51,7 @@ def notes(broker, topic, group):
 
 
 def scored(broker, source):
-    return [json.loads(one.value)["id"] for one in read(broker, f"{source}.p")]
+    return [json.loads(present(one.value))["id"] for one in read(broker, f"{source}.p")]
 
 
 def one_line(process):

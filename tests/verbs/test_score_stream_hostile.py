@@ -13,13 +13,14 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
+from beam_jobs.process.loopback import free_port
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.schema import SERVING
-from tests.conftest import free_port
 from tests.support.hostile_bundles import POINTERS, graph_that_never_ends, spoiled, threshold_of, trees_in_a_circle
 from tests.support.kafka_records import end_of, put, read
+from tests.support.present import present
 from tests.verbs.test_score_stream import MAIN, wait_until
 
 LATE_S = 5  # without a look that found a pointer
@@ -143,7 +144,7 @@ def test_bundles(job, own, second_candidate):
     job.scores_on()
     job.process.signal(signal.SIGTERM)
     assert job.process.wait(USUAL_S) == 0
-    made = [json.loads(record.value)["bundle"] for record in read(job.servers, f"{job.source}.p")]
+    made = [json.loads(present(record.value))["bundle"] for record in read(job.servers, f"{job.source}.p")]
     assert len(made) == job.sent
     assert set(made) == {first.champion, pointer.champion}
 

@@ -10,15 +10,16 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
-from beam_jobs.monitoring.live_watch import LIVE
+from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
+from tests.support.present import present
 from tests.support.signing_keys import make_key
 from tests.verbs.test_score_stream import PATIENCE_S, end_of, wait_until
 
@@ -67,7 +68,7 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
     first = own.released().champion
     own.sign(first, key)
     measures.STORE.clear()
-    LIVE.clear()
+    LIVE_WATCH.clear()
     stop, results, sent = threading.Event(), [], []
     job = threading.Thread(target=lambda: results.append(score_stream.run(settings, stop)))
     job.start()
@@ -81,14 +82,16 @@ def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
             producer.close()
         sent.extend(values)
         wait_until(lambda: end_of(broker, settings.predictions_topic) == len(sent), "predictions")
-        return collections.Counter(json.loads(one.value)["bundle"] for one in read(broker, settings.predictions_topic))
+        return collections.Counter(
+            json.loads(present(one.value))["bundle"] for one in read(broker, settings.predictions_topic)
+        )
 
     try:
         assert answers(events[:20]) == {first: 20}
         second = second_bundle(own.path).champion
         wait_until(lambda: measures.STORE.value("refused_generations") == 1, "the refusal")
         assert answers(events[20:40]) == {first: 40}
-        (refusal,) = [one for one in LIVE.history() if not one["served"]]
+        (refusal,) = [one for one in LIVE_WATCH.history() if not one["served"]]
         assert (refusal["generation"], refusal["bundle"]) == (2, second)
         assert f"{second}: not signed, wanted a signature by one of release.pem" in refusal["why"]
         assert own.release(second_candidate, "me", "now", "signed now", sign_key=key).champion == second

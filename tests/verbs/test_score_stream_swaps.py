@@ -1,6 +1,5 @@
 """`score_stream` while generations change under load: every output is that of the bundle and role that it names."""
 
-import collections
 import itertools
 import os
 import re
@@ -12,20 +11,22 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.kafka_python.client import Producer
+from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.records import Record
+from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.process import process_wide
 from beam_jobs.stream.value_format import ValueFormat
 from beam_jobs.verbs import score_stream
-from beam_jobs.verbs.send import send_rows
-from benchmarks.swaps import generations, recompute, records_of, scored_alone, swap
+from benchmarks.swaps import generations, recompute, scored_alone, swap
 from models.live.live import LiveScorer
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.schema import SERVING
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.kafka_records import end_of
-from tests.support.models import another_bundle
+from tests.support.present import present
 
-Record = collections.namedtuple("Record", "topic partition offset timestamp key value")
 SWAPS = 12
 POLL_MS = 20
 PATIENCE_S = 120
@@ -89,14 +90,14 @@ def test_twelve_generations_under_load(broker, names, registry, second_candidate
         job.join()
         process_wide.give_back(key)
     scorers = {bundle: Scorer.load(own.bundle_path(bundle)) for bundle in bundles}
-    sent, predicted, beside = (records_of(broker, topic) for topic in (source, predictions, shadow))
+    sent, predicted, beside = (read_topic(broker, topic) for topic in (source, predictions, shadow))
     plain = [one._replace(value=without_contributions(one.value)) for one in predicted]
     found = recompute(sent, plain, scorers)
     assert (found["lost"], found["repeated"], found["differing"]) == (0, 0, 0)
     assert set(found["by_variant"]) == {"champion", "challenger"}
     of_shadows = recompute(sent, [one._replace(value=without_contributions(one.value)) for one in beside], scorers)
     assert (of_shadows["differing"], set(of_shadows["by_variant"])) == (0, {"shadow"})
-    assert 0.02 < sum(b"contributions" in one.value for one in predicted) / len(predicted) < 0.3
+    assert 0.02 < sum(b"contributions" in present(one.value) for one in predicted) / len(predicted) < 0.3
     assert results[0]["by_variant"] == {**found["by_variant"], "shadow": len(beside)}
     assert sum(results[0]["shadowed"].values()) == len(beside)
 
@@ -106,7 +107,7 @@ def test_a_prediction_that_is_bent_is_found(registry, taxi, trips):
     scorer = Scorer.load(Registry(registry).champion())
     other = dict.fromkeys([scorer.bundle_id, "0123456789ab"], scorer)
     (value,) = json_events(trips.slice(0, 1).select(taxi.schema.environment(SERVING).names))
-    source = [Record("t", 0, 0, 0, None, value), Record("t", 0, 1, 0, None, value)]
+    source = [Record("t", 0, offset, 0, None, value, []) for offset in (0, 1)]
     lines = scored_alone(scorer, source)
     good = [one._replace(value=line) for one, line in zip(source, lines, strict=True)]
     assert recompute(source, good, other)["differing"] == 0

@@ -7,10 +7,10 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from beam_jobs.kafka.kafka_python.client import partition_of
-from beam_jobs.verbs.send import send_rows
+from beam_jobs.kafka.partitions import partition_of_key
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
+from tests.support.present import present
 
 HEADER = (
     "pickup_community_area,fare,trip_start_month,trip_start_hour,trip_start_day,trip_start_timestamp,pickup_latitude,"
@@ -37,9 +37,9 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert {**json.loads(out), "seconds": 0} == {"topic": topic, "sent": 2, "unreadable": 1, "seconds": 0}
     assert "1 rows do not fit the schema and were not sent" in err
-    found = {record.key: record for record in read(broker, topic)}
+    found = {present(record.key): record for record in read(broker, topic)}
     assert sorted(found) == [b"0", b"2"]
-    assert json.loads(found[b"0"].value) == {
+    assert json.loads(present(found[b"0"].value)) == {
         "pickup_community_area": 8,
         "fare": 12.45,
         "trip_start_month": 5,
@@ -51,7 +51,7 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
         "company": 'Say "Taxi", Inc.',
         "trip_seconds": 600,
     }
-    assert found[b"2"].partition == partition_of(b"2", 3)
+    assert found[b"2"].partition == partition_of_key(b"2", 3)
 
 
 def test_json_lines_go_as_they_are(broker, topic, tmp_path):
@@ -83,32 +83,6 @@ def test_the_shipped_trips_keep_every_float(taxi, trips):
                 if is_float
                 else value == row[name]
             )
-
-
-class Paced:
-    """A producer and a clock that no time passes on but by sleeping."""
-
-    DELIVERY_S = 1.0
-
-    def __init__(self):
-        self.now, self.at = 0.0, []
-
-    def partition_count(self, topic):
-        return 1
-
-    def send(self, topic, partition, records, max_batch_bytes):
-        self.at += [self.now] * len(records)
-        return []
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-def test_events_are_spread_evenly_over_time():
-    paced = Paced()
-    sent = send_rows(paced, "t", [(None, b"x")] * 50, 100, lambda: paced.now, paced.sleep)
-    assert sent.count == 50
-    assert paced.at == pytest.approx([row / 100 for row in range(50)], abs=0.011)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from beam_jobs.stream.job.process import StreamProcess
 from beam_jobs.verbs import status
 from schemas.schema import SERVING
 from tests.support.kafka_records import put
+from tests.support.present import present
 
 PATIENCE_S = 180
 JOB = run_files.Job(name="job-1", source_topic="trips", group="g", registry="/nowhere", runner="local")
@@ -54,7 +55,12 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
     argv += ["--source-topic", source, "--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"]
     events = json_events(trips.slice(0, 500).select(taxi.schema.environment(SERVING).names))
     with StreamProcess([*argv, "--metrics-port", "0"], tmp_path / "log") as process:
-        url = wait_until(lambda: process.check_running() or [job["url"] for job in run_files.running()], "the job")[0]
+
+        def urls():
+            process.check_running()
+            return [job["url"] for job in run_files.running()]
+
+        (url,) = wait_until(urls, "the job")
         assert url.startswith("http://127.0.0.1:")
         put(broker, source, 0, events)
         put(broker, source, 1, [b"{", b"[1]"])
@@ -102,7 +108,7 @@ def test_the_file_of_a_killed_process_is_forgotten():
     )
     command = [sys.executable, "-c", code, repr(dataclasses.asdict(JOB))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=pathlib.Path.cwd()) as process:
-        process.stdout.readline()
+        present(process.stdout).readline()
         (about,) = run_files.running()
         assert about["pid"] == process.pid
         process.kill()

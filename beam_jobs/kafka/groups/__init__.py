@@ -1,4 +1,1 @@
-"""Consumer groups: committed offsets, the lease beside them.
-
-Imports: kafka, kafka.kafka_python, process, schemas, stream.write.
-"""
+"""Consumer groups: committed offsets, the lease beside them. Imports: kafka, kafka.kafka_python, process, schemas."""

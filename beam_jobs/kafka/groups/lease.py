@@ -1,8 +1,8 @@
-"""Who may commit for a consumer group: one job at a time, told by a lease in what is kept beside its offsets.
+"""Which job may commit for a consumer group: the one whose lease is in the note beside the committed offsets.
 
-The holder renews it every few seconds. Clocks of two machines are never compared: who wants the group looks for a while
-whether the lease still moves. Every taking has a higher number than the one before, so a job that was taken over while
-it was paused sees so at its next commit.
+The holder renews it every few seconds. Clocks of two machines are never compared: a job that wants the group watches
+for a while whether the lease is renewed. Every lease has a higher number than the one before, so a job that was taken
+over while it was paused sees so at its next commit.
 """
 
 import hashlib
@@ -13,10 +13,10 @@ import socket
 from collections.abc import Iterable
 
 from beam_jobs.kafka.groups.position_note import Lease
-from beam_jobs.process import run_files
+from beam_jobs.process import process_identity
 from schemas.errors import ServiceError
 
-STILL_S = 7.0  # a lease that did not move for so long, three renewals and a bit, is nobody's
+STILL_S = 7.0  # a lease that was not renewed for so long, three renewals and a bit, has expired
 
 _held: set[str] = set()  # the tokens of this process
 
@@ -27,7 +27,7 @@ class TakenOver(ServiceError):
 
 def new_lease(job: str, outlives: bool) -> Lease:
     """Return a lease of this process's that holds nothing yet; `outlives`: the job goes on when this process ends."""
-    pid, began = (None, None) if outlives else (os.getpid(), run_files.began(os.getpid()))
+    pid, began = (None, None) if outlives else (os.getpid(), process_identity.began(os.getpid()))
     host = socket.gethostname()
     token = secrets.token_hex(8)
     return Lease(token=token, number=0, job=job, host=host, machine=machine(), pid=pid, began=began)
@@ -51,20 +51,21 @@ def is_dead(lease: Lease) -> bool:
         return False
     if lease.pid == os.getpid() and lease.token not in _held:
         return True
-    return run_files.has_ended(lease.pid, lease.began)
+    return process_identity.has_ended(lease.pid, lease.began)
 
 
 def latest(leases: Iterable[Lease | None]) -> Lease | None:
-    """Return the lease with the highest number; it is free once any partition says so."""
-    return max((one for one in leases if one is not None), key=lambda one: (one.number, one.free), default=None)
+    """Return the lease with the highest number; it is free as soon as one partition says so."""
+    known = (lease for lease in leases if lease is not None)
+    return max(known, key=lambda lease: (lease.number, lease.free), default=None)
 
 
-def taken_by(ours: Lease, found: Iterable[Lease | None]) -> Lease | None:
-    """Return the lease that ends ours, if one of those found does.
+def taken_by(ours: Lease, leases: Iterable[Lease | None]) -> Lease | None:
+    """Return the lease that ends ours, if one of these does.
 
     One with a lower number is the late commit of a job that we took over.
     """
-    for lease in found:
+    for lease in leases:
         if lease is None:
             continue
         if lease.number > ours.number or (lease.number == ours.number and (lease.token != ours.token or lease.free)):
@@ -73,9 +74,9 @@ def taken_by(ours: Lease, found: Iterable[Lease | None]) -> Lease | None:
 
 
 def machine() -> str:
-    """Return a name of the place where a process id means the same: this boot of this machine, or of a container."""
+    """Return a name for where a process id means the same: this boot of this machine, or of a container."""
     try:
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:16]
     except OSError:
-        return secrets.token_hex(8)  # the same as nobody's
+        return secrets.token_hex(8)  # equal to no other

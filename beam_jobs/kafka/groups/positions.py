@@ -1,44 +1,38 @@
 """A consumer group's committed offsets, moved by one job at a time, with a note beside each (`position_note.py`).
 
-Every commit looks first: at the lease (did another job take the group over?) and at the topic's id (was the topic made
-anew?). That is two small questions a second. What still slips between look and commit carries our lease and the id of
-the topic that was read, so that the next start knows it for what it is. All is asked over kafka-python, whichever
-client reads: librdkafka cannot say how long an offset is to be kept, and knows the group's offsets no better.
+Every commit checks first: the lease (did another job take the group over?) and the topic's id (was the topic made
+anew?). That is two small requests a second. What still slips between check and commit carries our lease and the id of
+the topic that was read, so that the next start recognises it. All requests go over kafka-python, whichever client
+reads: librdkafka cannot say how long an offset is to be kept.
 """
 
 import contextlib
 import dataclasses
-import fcntl
-import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from beam_jobs.kafka.connecting import CONNECT_S
+from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import Unavailable, topic_made_anew
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.lease import TakenOver
 from beam_jobs.kafka.groups.position_note import Lease, Note
-from beam_jobs.kafka.kafka_python.client import Consumer, topic_made_anew
-from beam_jobs.process.user_folder import user_folder
-from beam_jobs.stream.write.holding import Unavailable
-from schemas.errors import OnegraphError, ServiceError
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 
 RENEW_S = 2.0
 _LOOK_S = 0.5
-_OR_ELSE = "set TMPDIR to another one"
-_LOCK_S = 60.0
-_SHORT_S = 3.0  # for one question: whoever asks tries again, and meanwhile nobody else can
+_ASK_S = 3.0  # for one request: it is tried again, and holds the lock meanwhile
 
 
 class GroupPositions:
     """Commits for one topic and group, from any thread of the process; renews what it committed until closed.
 
-    `topic_id` is that of the topic that is read, None where it is not known. Without a lease nobody is looked for.
+    `topic_id` is that of the topic that is read, None if it is not known. Without a lease no other job is looked for.
     """
 
     def __init__(self, servers: Connection | str, topic: str, group: str, topic_id: str | None, lease: Lease | None):
@@ -46,38 +40,38 @@ class GroupPositions:
         self._topic_id, self._lease = topic_id, lease
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._known: frozenset[int] = frozenset()
-        self._written: dict[int, tuple[int, str]] = {}  # what we wrote last, as long as nobody else did
+        self._written: dict[int, tuple[int, str]] = {}  # what we committed last and no one else has moved since
         self._wrote_at, self._beat = time.monotonic(), 0
         self._over: ServiceError | None = None
-        self._away = False
+        self._broker_away = False
         self._consumer = Consumer(servers, topic, group)
         self._renewer = threading.Thread(target=self._renew_until_closed, name="group-lease", daemon=True)
         self._renewer.start()
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Move these offsets; raises `TakenOver` and moves nothing once another job has the group."""
-        with self._lock, self._remembering_who_is_away():
-            self._commit(offsets, self._looked(offsets))
+        with self._lock, self._noting_outages():
+            self._commit(offsets, self._checked(offsets))
 
     def adopt(self) -> None:
-        """Renew from now on what was committed with our lease, until somebody else of the job moves it."""
+        """Renew from now on what was committed with our lease, until another process of the job moves it."""
         with self._lock:
-            kept = self._looked(self._consumer.partitions, CONNECT_S)
-            mine = self._lease and self._lease.token
+            kept = self._checked(self._consumer.partitions, CONNECT_S)
+            token = self._lease and self._lease.token
             notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
-            self._written = {p: kept[p] for p, note in notes.items() if note.lease and note.lease.token == mine}
+            self._written = {p: kept[p] for p, note in notes.items() if note.lease and note.lease.token == token}
 
     def release(self) -> None:
         """Give the group back: the next job need not wait. Nothing is committed behind it."""
         self._stop()
         with self._lock:
             over, self._over = self._over, ServiceError(f"group {self._group!r} was given back")
-            if self._lease is None or over is not None or self._away:  # who stops a job does not wait for a broker
+            if self._lease is None or over is not None or self._broker_away:  # a job that ends waits for no broker
                 return
             try:
                 partitions = sorted({*self._consumer.partitions, *self._written})
-                kept = self._consumer.committed_notes(partitions, _SHORT_S)
-                self._check_topic(_SHORT_S)
+                kept = self._consumer.committed_notes(partitions, _ASK_S)
+                self._check_topic(_ASK_S)
             except ServiceError as error:
                 _log.info("group %r is not given back: %s", self._group, error)
                 return
@@ -85,7 +79,7 @@ class GroupPositions:
             ours = {p: kept[p][0] for p, note in notes.items() if note.lease and note.lease.token == self._lease.token}
             self._lease = dataclasses.replace(self._lease, free=True)
             with contextlib.suppress(ServiceError):
-                self._consumer.commit(ours, self._note(notes.values(), ours).text(), _SHORT_S)
+                self._consumer.commit(ours, self._note(notes.values(), ours).text(), _ASK_S)
 
     def close(self) -> None:
         """Stop renewing and close the connection; the group stays ours."""
@@ -98,15 +92,15 @@ class GroupPositions:
         if threading.current_thread() is not self._renewer:
             self._renewer.join()
 
-    def _looked(self, partitions: Iterable[int], timeout_s: float = _SHORT_S) -> dict[int, tuple[int, str]]:
-        """Return what is kept of these partitions; raises where it is no longer ours to change."""
+    def _checked(self, partitions: Iterable[int], timeout_s: float = _ASK_S) -> dict[int, tuple[int, str]]:
+        """Return what is committed for these partitions; raises once the group is no longer ours to move."""
         if self._over is not None:
             raise self._over
         kept = self._consumer.committed_notes(sorted(partitions), timeout_s)
         try:
             if self._lease is not None:
-                found = [Note.read(text).lease for _, text in kept.values()]
-                other = group_lease.taken_by(self._lease, found)
+                leases = [Note.read(text).lease for _, text in kept.values()]
+                other = group_lease.taken_by(self._lease, leases)
                 if other is not None:
                     raise self._taken_over(other)
             self._check_topic(timeout_s)
@@ -128,13 +122,13 @@ class GroupPositions:
             return
         notes = [Note.read(text) for _, text in kept.values()]
         text = self._note(notes, offsets).text()
-        self._consumer.commit(offsets, text, _SHORT_S)
+        self._consumer.commit(offsets, text, _ASK_S)
         self._written |= {partition: (offset, text) for partition, offset in offsets.items()}
         self._wrote_at = time.monotonic()
 
-    def _note(self, found: Iterable[Note], partitions: Iterable[int]) -> Note:
-        told = (note.partitions for note in found if note.topic_id == self._topic_id)
-        self._known = self._known.union(partitions, *told)
+    def _note(self, notes: Iterable[Note], partitions: Iterable[int]) -> Note:
+        known = (note.partitions for note in notes if note.topic_id == self._topic_id)
+        self._known = self._known.union(partitions, *known)
         self._beat += 1
         return Note(topic_id=self._topic_id, partitions=self._known, lease=self._lease, beat=self._beat)
 
@@ -143,7 +137,7 @@ class GroupPositions:
             if time.monotonic() - self._wrote_at < RENEW_S or not self._lock.acquire(blocking=False):
                 continue
             try:
-                with self._remembering_who_is_away():
+                with self._noting_outages():
                     self._renew()
             except Exception as error:
                 if self._over is not None:  # the next commit says so; what is idle commits too
@@ -158,91 +152,18 @@ class GroupPositions:
 
     def _renew(self) -> None:
         """Commit again what is ours; partitions that another process of the job has moved since are its own."""
-        kept = self._looked(self._written) if self._written else {}
-        self._written = {place: wrote for place, wrote in self._written.items() if kept.get(place) == wrote}
-        self._commit({place: offset for place, (offset, _) in self._written.items()}, kept)
+        kept = self._checked(self._written) if self._written else {}
+        self._written = {p: wrote for p, wrote in self._written.items() if kept.get(p) == wrote}
+        self._commit({p: offset for p, (offset, _) in self._written.items()}, kept)
 
     @contextlib.contextmanager
-    def _remembering_who_is_away(self) -> Iterator[None]:
-        self._away = True
+    def _noting_outages(self) -> Iterator[None]:
+        self._broker_away = True
         yield
-        self._away = False
+        self._broker_away = False
 
     def _taken_over(self, other: Lease) -> TakenOver:
         return TakenOver(
             f"{self._servers}: {other} has taken over group {self._group!r} of topic {self._topic!r}; this job commits "
             "nothing more and ends, what it wrote since its last commit may be there twice"
         )
-
-
-def wait_for_group(
-    consumer: Consumer,
-    servers: Connection | str,
-    topic: str,
-    group: str,
-    at_once: bool = False,
-    stop: threading.Event | None = None,
-) -> int:
-    """Return the number of the group's last lease once nobody holds it; raises `ServiceError` where a job does.
-
-    A holder whose process on this machine has ended is gone at once, another one when its lease stood still for
-    `group_lease.STILL_S`. With `at_once` nobody waits: who starts says that the other job has ended. `stop` ends the
-    waiting with a `ServiceError`.
-    """
-    began, seen, stop = time.monotonic(), None, stop or threading.Event()
-    while True:
-        kept = consumer.committed_notes(consumer.partitions)
-        notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
-        lease = group_lease.latest(note.lease for note in notes.values())
-        if lease is None or at_once or group_lease.is_dead(lease):
-            return 0 if lease is None else lease.number
-        now = {p: kept[p] for p, note in notes.items() if note.lease and note.lease.token == lease.token}
-        if seen not in (None, (lease.token, now)):
-            raise held_by(servers, topic, group, lease)
-        if seen is None:
-            _log.warning("group %r is held by %s: looking for %g s whether it lives", group, lease, group_lease.STILL_S)
-        elif time.monotonic() - began >= group_lease.STILL_S:
-            return lease.number
-        seen = lease.token, now
-        if stop.wait(_LOOK_S):
-            raise ServiceError(f"the job was told to stop while it waited for group {group!r}; it has not begun")
-
-
-def held_by(servers: Connection | str, topic: str, group: str, lease: Lease) -> ServiceError:
-    """The error for a group that another job has."""
-    return ServiceError(
-        f"{servers}: {lease} reads topic {topic!r} with group {group!r}; a second job would score everything twice: "
-        "stop that one first, or take another --group"
-    )
-
-
-@contextlib.contextmanager
-def one_at_a_time(
-    servers: Connection | str, topic: str, group: str, stop: threading.Event | None = None
-) -> Iterator[None]:
-    """Let no other process of this user on this machine take the same group meanwhile; `stop` ends the waiting."""
-    name = hashlib.sha256(f"{Connection.of(servers).servers}/{topic}/{group}".encode()).hexdigest()[:16]
-    path = user_folder(_OR_ELSE) / "leases" / name
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise OnegraphError(f"{path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}") from None
-    try:
-        otherwise = f"another job on this machine is taking group {group!r} of topic {topic!r}"
-        _lock_within(lock, _LOCK_S, otherwise, stop or threading.Event())
-        yield
-    finally:
-        os.close(lock)
-
-
-def _lock_within(lock: int, seconds: float, otherwise: str, stop: threading.Event) -> None:
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > ends:
-                raise ServiceError(f"{otherwise} and has not done so within {seconds:g} s") from None
-            if stop.wait(0.1):
-                raise ServiceError(f"{otherwise}, and this one was told to stop; it has not begun") from None

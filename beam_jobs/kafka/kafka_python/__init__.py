@@ -1,1 +1,1 @@
-"""The client over kafka-python. Imports: kafka, schemas, stream, stream.write."""
+"""The client over kafka-python. Imports: kafka, schemas."""

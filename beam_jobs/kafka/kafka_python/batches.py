@@ -11,25 +11,22 @@ from collections.abc import Iterator, Sequence
 from kafka import KafkaProducer, TopicPartition
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
+from kafka.record.util import encode_varint
 
-from beam_jobs.stream.events import Header
+from beam_jobs.kafka.records import Header
 
 _MAGIC = 2
 _TABLE_SIZE = 16_384
 
 
 def _varint(number: int) -> bytes:
-    """Return the zigzag varint that Kafka's record format uses.
+    """Return the zigzag varint of Kafka's record format.
 
     >>> _varint(0), _varint(-1), _varint(64)
     (b'\\x00', b'\\x01', b'\\x80\\x01')
     """
-    rest = number << 1 if number >= 0 else (-number << 1) - 1
     out = bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
+    encode_varint(number, out.append)
     return bytes(out)
 
 
@@ -93,11 +90,11 @@ def _builder(timestamps_ms: Sequence[int], body: list[bytes]) -> MemoryRecordsBu
 
 def enqueue(producer: KafkaProducer, topic: str, partition: int, records: MemoryRecordsBuilder) -> ProducerBatch:
     """Queue a batch behind those of its partition; its `produce_future` ends when the broker has answered."""
-    where = TopicPartition(topic, partition)
+    topic_partition = TopicPartition(topic, partition)
     accumulator = producer._accumulator
-    batch = ProducerBatch(where, records)
-    with accumulator._tp_lock(where):
-        accumulator._batches[where].append(batch)
+    batch = ProducerBatch(topic_partition, records)
+    with accumulator._tp_lock(topic_partition):
+        accumulator._batches[topic_partition].append(batch)
         accumulator._incomplete.add(batch)
     producer._sender.wakeup()
     return batch

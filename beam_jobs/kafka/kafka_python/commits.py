@@ -24,15 +24,15 @@ _NO_ID = str(uuid.UUID(int=0))
 
 
 def ask_to_keep(consumer: KafkaConsumer) -> None:
-    """Have a consumer that joins no group say how long its commits are to be kept, where the broker takes that."""
+    """Have a consumer that joins no group say how long its commits are to be kept, if the broker takes that."""
     coordinator = consumer._coordinator
     coordinator._send_offset_commit_request = types.MethodType(_send, coordinator)
 
 
 def topic_id(consumer: KafkaConsumer, topic: str, timeout_s: float) -> str | None:
-    """Ask the broker for the id of the topic of that name now; None where it has no ids.
+    """Ask the broker for the id of the topic of that name now; None if it has no ids.
 
-    Raises kafka-python's errors; where there is no such topic, `UnknownTopicOrPartitionError`.
+    Raises kafka-python's errors; `UnknownTopicOrPartitionError` if there is no such topic.
     """
     request = MetadataRequest(
         topics=[MetadataRequest.MetadataRequestTopic(name=topic)], allow_auto_topic_creation=False
@@ -49,7 +49,7 @@ def topic_id(consumer: KafkaConsumer, topic: str, timeout_s: float) -> str | Non
 
 
 def known_id(given: uuid.UUID | str | None) -> str | None:
-    """Return a topic's id as text, None where it is that of a broker without ids."""
+    """Return a topic's id as text, None for that of a broker without ids."""
     return None if given is None or str(given) == _NO_ID else str(given)
 
 
@@ -75,9 +75,9 @@ def _request(coordinator: Any, offsets: Mapping[TopicPartition, OffsetAndMetadat
     of_topic = OffsetCommitRequest.OffsetCommitRequestTopic
     of_partition = of_topic.OffsetCommitRequestPartition
     topics: dict[str, list[Any]] = {}
-    for place, at in offsets.items():
-        one = of_partition(partition_index=place.partition, committed_offset=at.offset, committed_metadata=at.metadata)
-        topics.setdefault(place.topic, []).append(one)
+    for tp, at in offsets.items():
+        wanted = of_partition(partition_index=tp.partition, committed_offset=at.offset, committed_metadata=at.metadata)
+        topics.setdefault(tp.topic, []).append(wanted)
     return OffsetCommitRequest(
         max_version=last,
         group_id=coordinator.group_id,

@@ -1,10 +1,11 @@
-"""Record batches that hurt: decompression has a limit, header names may be any bytes, and what fails says where.
+"""Record batches that do harm: decompression has a limit, header names may be any bytes, a failure says where it is.
 
 kafka-python decompresses without a limit, gives up a whole batch for one header name that is not UTF-8, and does not
 say which batch it was. `install` puts our batch class in the place of the library's, for every consumer of the process.
 """
 
 import contextlib
+import functools
 import io
 import struct
 import zlib
@@ -193,8 +194,9 @@ def _within(found: bytes, left: int) -> bytes:
     return found
 
 
+@functools.cache
 def install() -> None:
-    """Put batch class and decompression in the place of the library's."""
+    """Put batch class and decompression in the place of the library's, once in the process."""
     memory_records.DefaultRecordBatch = Batch
     for module in (default_records, legacy_records):
         for name, ours in (

@@ -19,6 +19,7 @@ _connect = KafkaNetSocket.sock_connect
 _close = KafkaTCPTransport.close
 
 
+@functools.cache
 def install() -> None:
     """Have every client of the process wait before it connects again, and close the socket of every connection.
 
@@ -34,7 +35,7 @@ def install() -> None:
 def wait_for_brokers(producer: KafkaProducer) -> None:
     """Have a producer's thread sleep while there is no broker to send to, or that has enough to answer.
 
-    The library takes seconds for milliseconds where a broker is not to be asked yet, does not wait at all while it is
+    The library takes seconds for milliseconds when a broker is not to be asked yet, does not wait at all while it is
     connected to or has all requests that it may have, and wakes itself by asking who leads a partition that has no
     leader: in each case the thread takes a whole core, and the job's lock of Python with it.
     """
@@ -60,7 +61,7 @@ async def _connect_or_close(maker: KafkaNetSocket, net: Any, made: socket.socket
 
 
 def _close_at_once(transport: KafkaTCPTransport) -> None:
-    transport._write_buffer.clear()  # who closes a client has waited for all answers that matter
+    transport._write_buffer.clear()  # a client is closed when all answers that matter are there
     _close(transport)
 
 

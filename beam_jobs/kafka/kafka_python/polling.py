@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka.consumer.fetcher import Fetcher
 
-_KEY_SIZE, _VALUE_SIZE, _HEADER_SIZE = 10, 11, 12  # fields of ConsumerRecord; -1 where there is none
+_KEY_SIZE, _VALUE_SIZE, _HEADER_SIZE = 10, 11, 12  # fields of ConsumerRecord; -1 if there is none
 
 
 class ByteBudget:

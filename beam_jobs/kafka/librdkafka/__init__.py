@@ -1,1 +1,1 @@
-"""The client over librdkafka. Imports: kafka, kafka.kafka_python, schemas, stream, stream.write."""
+"""The client over librdkafka. Imports: kafka, schemas."""

@@ -3,15 +3,15 @@
 import time
 from typing import Any
 
-from beam_jobs.kafka.connecting import reach
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.probe import wait_for_broker
 
 _TOKEN_S = 300.0  # a token is read again before this time is over
 
 
 def shared_options(connection: Connection, connect_s: float) -> dict[str, Any]:
     """Return librdkafka's options of a connection, the secret among them, once a server has taken it."""
-    reach(connection, connect_s)
+    wait_for_broker(connection, connect_s)
     options: dict[str, Any] = {
         "bootstrap.servers": connection.servers,
         "security.protocol": connection.security_protocol,

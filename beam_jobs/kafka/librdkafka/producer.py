@@ -7,24 +7,26 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Writing
 
-from beam_jobs.kafka.connecting import CONNECT_S
+from beam_jobs.kafka import client
+from beam_jobs.kafka.client import BATCH_BYTES, CONNECT_S, DELIVERY_S, MAX_REQUEST_BYTES
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import MAX_REQUEST_BYTES, PartitionCounts, no_topic, refused
+from beam_jobs.kafka.errors import not_acknowledged, refused_records, unusable_topic
 from beam_jobs.kafka.librdkafka.options import shared_options
-from beam_jobs.stream.events import Records
+from beam_jobs.kafka.partitions import PartitionCounts
+from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError
 
 
-class Delivery:
-    """Records on their way to one partition."""
+class Delivery(client.Delivery):
+    """Records on their way over librdkafka, each of which has its own answer."""
 
     def __init__(self, servers: Connection, topic: str, partition: int, records: Records, producer: Any):
-        self._servers, self._place = servers, f"topic {topic!r} partition {partition}"
+        self._servers, self._partition = servers, f"topic {topic!r} partition {partition}"
         self._left, self._producer, self._records = len(records), producer, records
         self._answers, self._refused_rows = 0, list[int]()  # of brokers, in the order of the rows that are not refused
         self._error: Any = None
         self._bad = (0, 0)  # first and last row that it is of
-        self.done_at = 0.0  # of time.perf_counter; when the broker had answered
+        self.done_at = 0.0
 
     def arrived(self, error: Any, _: Any) -> None:
         """Take the broker's answer for one record; they come in the order of the records."""
@@ -57,7 +59,7 @@ class Delivery:
             self._bad = min(self._bad[0], row), max(self._bad[1], row)
 
     def __str__(self) -> str:
-        return f"{self._servers}: a batch for {self._place}"
+        return f"{self._servers}: a batch for {self._partition}"
 
     @property
     def done(self) -> bool:
@@ -66,34 +68,27 @@ class Delivery:
         return not self._left
 
     def settled(self, timeout_s: float) -> bool:
-        """Wait for the broker's answer so long; whether it is there, good or bad."""
         until = time.monotonic() + timeout_s
         while self._left and time.monotonic() < until:
             self._producer.poll(0.05)
         return not self._left
 
     def wait(self, timeout_s: float) -> None:
-        """Return once the broker has all of it; raises `ServiceError` when it refused any of it or did not answer."""
         if not self.settled(timeout_s):
-            raise ServiceError(
-                f"{self} was not acknowledged within {timeout_s:g} s; nothing behind it was committed, "
-                "start again once the broker is well"
-            )
+            raise not_acknowledged(f"{self._servers}: {self._partition}", timeout_s)
         if self._error is not None:
             why = f"{self._error.name()}: {self._error.str()}"
             if self._error.code() == KafkaError.INVALID_RECORD:
                 why += " (the broker says why only to --kafka-client kafka-python)"
             first, last = map(self._records.source, self._bad)
-            raise refused(f"{self._servers}: {self._place}", first, last, why)
+            raise refused_records(f"{self._servers}: {self._partition}", first, last, why)
 
 
-class Producer:
-    """Sends records, idempotent and acknowledged by all replicas; thread safe."""
-
-    DELIVERY_S = 120.0
+class Producer(client.Producer):
+    """A producer over librdkafka, which takes a queue of its own for every size of batches."""
 
     def __init__(self, servers: Connection | str, connect_s: float = CONNECT_S, delivery_s: float = DELIVERY_S):
-        self._servers = Connection.of(servers)
+        self._servers, self.delivery_s = Connection.of(servers), delivery_s
         self._options = shared_options(self._servers, connect_s) | {
             "enable.idempotence": True,
             "acks": "all",
@@ -107,25 +102,20 @@ class Producer:
         self._counts = PartitionCounts(self._ask_count, self._ask_count)
 
     def partition_count(self, topic: str, at_least: int = 0) -> int:
-        """Return how many partitions a topic has; raises `ServiceError` where there is no such topic.
-
-        Where that is fewer than `at_least`, the broker is asked whether it has grown, now and then.
-        """
         return self._counts.of(topic, at_least)
 
     def _ask_count(self, topic: str) -> int:
-        for producer in list(self._producers.values()) or [self._producer(900_000)]:  # each knows by its own asking
+        for producer in list(self._producers.values()) or [self._producer(BATCH_BYTES)]:  # each knows by its own asking
             try:
                 found = producer.list_topics(topic, CONNECT_S).topics[topic]
             except KafkaException as error:
                 raise ServiceError(f"{self._servers}: {error.args[0].str()} (topic {topic!r})") from None
             if found.error is not None or not found.partitions:
-                raise no_topic(self._servers, topic, found.error.code() if found.error is not None else 0)
+                raise unusable_topic(self._servers, topic, found.error.code() if found.error is not None else 0)
             count = len(found.partitions)
         return count
 
     def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
-        """Queue records for a partition, in order; the caller waits for every delivery."""
         self.partition_count(topic)
         producer = self._producer(max_batch_bytes)
         delivery = Delivery(self._servers, topic, partition, records, producer)
@@ -145,7 +135,6 @@ class Producer:
         return [delivery]
 
     def close(self) -> None:
-        """Close the connections; what nobody waited for may be lost."""
         for producer in self._producers.values():
             producer.purge()
             producer.flush(2)

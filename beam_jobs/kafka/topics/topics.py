@@ -3,17 +3,17 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import kafka
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka.connecting import CONNECT_S, connect, one_line
+from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import missing_topic, no_topic, not_allowed
+from beam_jobs.kafka.errors import missing_topic, not_allowed, unusable_topic
 from beam_jobs.kafka.kafka_python.commits import known_id
+from beam_jobs.kafka.kafka_python.translation import admin_client
 from schemas.errors import ServiceError
 
-DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes where nothing else is said
+DEFAULT_MESSAGE_BYTES = 1_048_588  # the largest that Kafka takes by default
 HEADROOM_BYTES = 64 << 10  # what our headers may add to a rejected record, with much to spare
 _FOREVER = str(2**63 - 1)
 _SIZE = "max.message.bytes"
@@ -25,7 +25,7 @@ _CLEANUP = "cleanup.policy"
 class Topic:
     """A topic; `settings` are Kafka's own names and values, of an existing topic all of them.
 
-    `id` is that of an existing topic, None where the broker has no ids (before Kafka 2.8).
+    `id` is that of an existing topic, None if the broker has no ids (before Kafka 2.8).
     """
 
     name: str
@@ -36,19 +36,19 @@ class Topic:
     @property
     def max_message_bytes(self) -> int:
         """The largest batch that the topic takes."""
-        return int(self._said()[_SIZE])
+        return int(self._given()[_SIZE])
 
     @property
     def broker_time(self) -> bool:
         """Whether the broker stamps its records itself, with the time at which they came."""
-        return self._said().get(_TIME) == "LogAppendTime"
+        return self._given().get(_TIME) == "LogAppendTime"
 
     @property
     def cleanup_policy(self) -> str:
         """What the broker does with old records: `delete`, `compact`, or both."""
-        return self._said().get(_CLEANUP) or "delete"
+        return self._given().get(_CLEANUP) or "delete"
 
-    def _said(self) -> Mapping[str, str]:
+    def _given(self) -> Mapping[str, str]:
         if not self.settings:  # the client library hides a broker's refusal
             raise not_allowed("the brokers", "DescribeConfigs of", self.name)
         return self.settings
@@ -56,25 +56,21 @@ class Topic:
 
 def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
     """Return the topics of these names that exist."""
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
-    try:
-        with one_line(servers, "describing topics"):
-            found, ids = {}, {}
-            for topic in admin.describe_topics(list(names)):
-                if topic["error_code"] == 0:
-                    found[topic["name"]] = len(topic["partitions"])
-                    ids[topic["name"]] = known_id(topic.get("topic_id"))
-                elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
-                    raise no_topic(servers, topic["name"], topic["error_code"])
-            if not found:
-                return {}
-            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
-            settings = admin.describe_configs(resources, config_filter="all")["topic"]
-    finally:
-        admin.close()
+    with admin_client(servers, "describing topics", CONNECT_S) as admin:
+        counts, ids = {}, {}
+        for topic in admin.describe_topics(list(names)):
+            if topic["error_code"] == 0:
+                counts[topic["name"]] = len(topic["partitions"])
+                ids[topic["name"]] = known_id(topic.get("topic_id"))
+            elif topic["error_code"] != errors.UnknownTopicOrPartitionError.errno:
+                raise unusable_topic(servers, topic["name"], topic["error_code"])
+        if not counts:
+            return {}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in counts]
+        settings = admin.describe_configs(resources, config_filter="all")["topic"]
     return {
         name: Topic(name, count, {key: entry["value"] for key, entry in settings[name].items()}, ids[name])
-        for name, count in found.items()
+        for name, count in counts.items()
     }
 
 
@@ -116,9 +112,9 @@ def for_scoring(
 
 
 def check_written(topics: Sequence[Topic]) -> None:
-    """Raise `ServiceError` where an existing topic that a job writes to is compacted, alone or besides deletion.
+    """Raise `ServiceError` if an existing topic that a job writes to is compacted, alone or besides deletion.
 
-    Its broker takes no record without a key, and drops all but the newest record of a key. The source may be such one.
+    Its broker takes no record without a key, and drops all but the newest record of a key. The source may be one.
     """
     for topic in topics:
         policy = topic.cleanup_policy
@@ -131,7 +127,7 @@ def check_written(topics: Sequence[Topic]) -> None:
 
 
 def check_rejected(source: Topic, rejected: Topic) -> None:
-    """Raise `ServiceError` where an existing topic would lose rejected records, or refuse or change them."""
+    """Raise `ServiceError` if an existing topic would lose rejected records, or refuse or change them."""
     wanted = for_scoring(source.name, "", rejected.name, 1, source.max_message_bytes)[-1].settings
     bad = [
         f"{name} is {rejected.settings.get(name)}, wanted {value}"
@@ -161,15 +157,12 @@ def create(servers: Connection | str, wanted: Sequence[Topic]) -> list[str]:
     }
     if not new:
         return []
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
     try:
-        with one_line(servers, f"creating topics {', '.join(new)}"):
+        with admin_client(servers, f"creating topics {', '.join(new)}", CONNECT_S) as admin:
             admin.create_topics(new, wait_for_metadata=True)
     except ServiceError:
         if not set(new) <= set(describe(servers, list(new))):  # else another job was faster
             raise
-    finally:
-        admin.close()
     return list(new)
 
 
@@ -178,9 +171,5 @@ def delete(servers: Connection | str, names: Sequence[str]) -> None:
     there = list(describe(servers, names))
     if not there:
         return
-    admin = connect(kafka.KafkaAdminClient, servers, CONNECT_S)
-    try:
-        with one_line(servers, f"deleting topics {', '.join(there)}"):
-            admin.delete_topics(there)
-    finally:
-        admin.close()
+    with admin_client(servers, f"deleting topics {', '.join(there)}", CONNECT_S) as admin:
+        admin.delete_topics(there)

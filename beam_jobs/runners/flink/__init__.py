@@ -1,4 +1,1 @@
-"""Jobs on Flink: cluster, REST interface, Python workers.
-
-Imports: cli, runners, runners.patches, schemas, services, stream.job.
-"""
+"""Jobs on Flink: cluster, REST interface, Python workers. Imports: cli, process, runners, runners.patches, schemas."""

@@ -3,11 +3,11 @@
 import dataclasses
 import pathlib
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from beam_jobs.runners.flink import job_server
 from beam_jobs.runners.flink.key_groups import MAX_PARALLELISM
 from beam_jobs.runners.flink.rest import FlinkRest
-from beam_jobs.services import local_flink
 from schemas.errors import ServiceError, UsageError
 
 # A bundle is closed by nothing but its time, so time costs latency; a checkpoint waits for the read budget anyway.
@@ -19,32 +19,32 @@ DEFAULTS = {
 }
 _WORKERS_PER_SUBTASK = 2  # one for the stage that names the reader's groups, one for the stage that reads
 _END_SOURCES_MS = 1
-JOB_SERVER_S = 5.0  # how long a job server may take to answer
 _MASTERS_OF_BEAM = ("[auto]", "[local]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Where a job goes: Beam's options that say so, and the REST interface where it is known."""
+    """Where a job goes: Beam's options that say so, and the REST interface if it is known."""
 
     beam_args: tuple[str, ...]
     rest: FlinkRest | None
 
 
-def find(beam_args: Sequence[str], folder: str | pathlib.Path) -> Cluster:
-    """Return the cluster that `--flink_master` and `--job_endpoint` name, else the local one below `folder`.
+def find(beam_args: Sequence[str], local: Callable[[], Cluster], job_server_s: float = 5.0) -> Cluster:
+    """Return the cluster that `--flink_master` and `--job_endpoint` name; if neither is given, that of `local`.
 
-    Raises `ServiceError` in one line where it does not answer.
+    `local` raises `ServiceError` if there is none; so is raised, in one line, if the cluster does not answer, or
+    a job server takes more than `job_server_s`.
     """
-    given = named(beam_args)
+    given = given_options(beam_args)
     master, endpoint = given.get("flink_master"), given.get("job_endpoint")
     if master is None and endpoint is None:
-        return _local(given, pathlib.Path(folder) / "flink")
+        return _without(local(), given)
     rest = None
     if master is not None and master not in _MASTERS_OF_BEAM:
         rest = FlinkRest(master)
         rest.overview()
-    if endpoint is not None and not local_flink.job_service_answers(endpoint, JOB_SERVER_S):
+    if endpoint is not None and not job_server.answers(endpoint, job_server_s):
         raise ServiceError(f"no job server of Beam's for Flink answers at --job_endpoint={endpoint}; is it up?")
     return Cluster((), rest)
 
@@ -57,7 +57,7 @@ def streaming_args(
     >>> streaming_args(["--parallelism=3", "--max_parallelism=256", "--checkpointing_interval=9"])
     ('--max_bundle_time_mills=1', '--sdk_worker_parallelism=6', '--experiments=disable_logging_submission_environment')
     """
-    given = named(beam_args)
+    given = given_options(beam_args)
     # Beam's submission would call pip freeze and send its answer along
     always = ("--experiments=disable_logging_submission_environment",)
     wanted = DEFAULTS | {"sdk_worker_parallelism": str(_WORKERS_PER_SUBTASK * _parallelism(given))}
@@ -70,35 +70,30 @@ def streaming_args(
     return (*(f"--{name}={value}" for name, value in wanted.items() if name not in given), *always)
 
 
-def named(beam_args: Sequence[str]) -> dict[str, str]:
+def given_options(beam_args: Sequence[str]) -> dict[str, str]:
     """Return Beam's options by name; a value may stand behind "=" or in the next word.
 
-    >>> named(["--parallelism=2", "--job_endpoint", "host:1", "--object_reuse"])
+    >>> given_options(["--parallelism=2", "--job_endpoint", "host:1", "--object_reuse"])
     {'parallelism': '2', 'job_endpoint': 'host:1', 'object_reuse': ''}
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     open_name = None
     for word in beam_args:
         if word.startswith("--"):
             name, equals, value = word.removeprefix("--").partition("=")
-            found[name] = value
+            values[name] = value
             open_name = None if equals else name
         elif open_name is not None:
-            found[open_name], open_name = word, None
-    return found
+            values[open_name], open_name = word, None
+    return values
 
 
-def _local(given: dict[str, str], folder: pathlib.Path) -> Cluster:
-    now = local_flink.status(folder)
-    if not now.up:
-        missing = [name for name, pid in now.pids.items() if pid is None]
-        state = "is not up" if len(missing) == len(now.pids) else f"lacks its {', '.join(missing)}"
-        raise ServiceError(
-            f"{now.folder}: Flink {state}; `onegraph services up --flink` starts or repairs it, "
-            "another one is named by --job_endpoint=HOST:PORT or --flink_master=HOST:PORT"
-        )
-    now.rest.overview()
-    return Cluster(tuple(arg for arg in now.beam_args if not set(named([arg])) & set(given)), now.rest)
+def _without(cluster: Cluster, given: dict[str, str]) -> Cluster:
+    """Return a cluster that answers, without the options that people give themselves."""
+    if cluster.rest is not None:
+        cluster.rest.overview()
+    beam_args = (arg for arg in cluster.beam_args if not set(given_options([arg])) & set(given))
+    return dataclasses.replace(cluster, beam_args=tuple(beam_args))
 
 
 def _parallelism(given: dict[str, str]) -> int:

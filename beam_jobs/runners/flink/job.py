@@ -1,4 +1,4 @@
-"""A job that was handed to Flink: submitted, found, watched until it ends or until nobody wants to watch any longer.
+"""A job that was handed to Flink: submitted, found there, watched until it ends or the watching is stopped.
 
 Flink runs it whether this process lives or not, so a signal ends only the watching.
 """
@@ -7,14 +7,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 
-from beam_jobs.runners import runners
+from beam_jobs.runners import failures, runners
 from beam_jobs.runners.flink.rest import ENDED, FlinkRest, at_work
 from schemas.errors import OnegraphError, ServiceError
 
@@ -24,27 +24,35 @@ _LAST_WORD_S = 10.0
 
 
 class FlinkJob:
-    """One submitted job. `say` takes a line for people at every turn; `rest` is None where nobody named it."""
+    """One submitted job of that name; `result` is Beam's. `id` is Flink's own, None if `rest` is not known.
 
-    def __init__(self, pipeline: beam.Pipeline, rest: FlinkRest | None, say: Callable[[str], None]):
-        self.name = pipeline.options.view_as(GoogleCloudOptions).job_name
+    `say` takes a line for people at every turn. With `rest`, waits until the cluster lists a job of the name that is
+    none of the `older` ids; raises the `OnegraphError` for which it does not come.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        result: Any,
+        rest: FlinkRest | None,
+        say: Callable[[str], None],
+        older: Collection[str] = (),
+    ):
+        self.name = name
         self.id: str | None = None
-        self._rest, self._say = rest, say
+        self._result, self._rest, self._say = result, rest, say
         self._error: Exception | None = None
-        older = set() if rest is None else {job["jid"] for job in rest.jobs()}
-        say(f"handing job {self.name} to Flink{'' if rest is None else f' at {rest.address}'}")
-        with runners.in_one_line():
-            self._result = _ending_silently(pipeline.run())
         self._follower = threading.Thread(target=self._follow, name="flink-job", daemon=True)
         self._follower.start()
         if rest is not None:
-            self._find(rest, older)
+            self.id = self._found(rest, older)
 
     def watch(self, stop: threading.Event, ended: Callable[[], None]) -> str:
         """Return the state that the job ended in, or "RUNNING" as soon as `stop` is set and it goes on by itself.
 
-        `ended` is called once Flink has said that the job has ended, and only then: of whatever else is raised nobody
-        knows. Raises the `OnegraphError` that made it fail. While Flink restarts a failed job, the cause is said once.
+        `ended` is called once Flink has said that the job has ended, and only then: whatever else is raised, the job
+        may go on. Raises the `OnegraphError` that made it fail. While Flink restarts a failed job, the cause is said
+        once.
         """
         if self._rest is None or self.id is None:
             return self._watch_beam(stop, ended)
@@ -68,11 +76,11 @@ class FlinkJob:
             if state in ENDED:
                 ended()
             if state == "FAILED":
-                raise runners.as_ours(last or "no reason given")
+                raise failures.as_ours(last or "no reason given")
             if state in ENDED:
                 return state
             if last and last != cause:
-                self._say(f"job {self.id} failed and is started again by Flink: {runners.as_ours(last)}")
+                self._say(f"job {self.id} failed and is started again by Flink: {failures.as_ours(last)}")
             cause = last
             if state != shown:
                 self._say(f"job {self.id} ({self.name}) is {state}")
@@ -80,7 +88,7 @@ class FlinkJob:
         return "RUNNING"
 
     def counters(self) -> dict[str, int] | None:
-        """Return our counters of a job that ended, None where the job server does not tell them."""
+        """Return our counters of a job that ended, None if the job server does not tell them."""
         self._follower.join(_LAST_WORD_S)
         try:
             return runners.counters(self._result) or None
@@ -88,12 +96,13 @@ class FlinkJob:
             _log.warning("the counters of job %s are not known: %s: %s", self.id, type(error).__name__, error)
             return None
 
-    def _find(self, rest: FlinkRest, older: set[str]) -> None:
-        while self.id is None:
-            for job in rest.jobs():
+    def _found(self, rest: FlinkRest, older: Collection[str]) -> str:
+        while True:
+            submitted = self._follower.is_alive()  # asked first: a job that has ended is listed all the same
+            for job in reversed(rest.jobs()):
                 if job["name"] == self.name and job["jid"] not in older:
-                    self.id = job["jid"]
-            if self.id is None and not self._follower.is_alive():
+                    return job["jid"]
+            if not submitted:
                 raise self._why()
             time.sleep(_POLL_S / 5)
 
@@ -108,7 +117,7 @@ class FlinkJob:
         return "RUNNING"
 
     def _why(self) -> OnegraphError:
-        return runners.as_ours(str(self._error or "Flink did not take the job; see the job server's log"))
+        return failures.as_ours(str(self._error or "Flink did not take the job; see the job server's log"))
 
     def _follow(self) -> None:
         try:
@@ -116,6 +125,16 @@ class FlinkJob:
                 self._result.wait_until_finish()
         except Exception as error:
             self._error = error
+
+
+def submit(pipeline: beam.Pipeline, rest: FlinkRest | None, say: Callable[[str], None]) -> FlinkJob:
+    """Hand a pipeline over and return its job; raises the `OnegraphError` for which Flink does not take it."""
+    name = pipeline.options.view_as(GoogleCloudOptions).job_name
+    older = set() if rest is None else {job["jid"] for job in rest.jobs()}
+    say(f"handing job {name} to Flink{'' if rest is None else f' at {rest.address}'}")
+    with failures.in_one_line():
+        result = _ending_silently(pipeline.run())
+    return FlinkJob(name, result, rest, say, older)
 
 
 def failure(rest: FlinkRest, job: str) -> str:

@@ -7,9 +7,11 @@ waits while the other reads. So a group's name carries a number that puts it int
 
 import itertools
 
-MAX_PARALLELISM = (
-    128  # Flink's own choice up to parallelism 85; to be given as --max_parallelism, fixed for a job's life
-)
+from apache_beam.coders import StrUtf8Coder
+
+# Flink's own choice up to parallelism 85; to be given as --max_parallelism, fixed for a job's life
+MAX_PARALLELISM = 128
+_coder = StrUtf8Coder().get_impl()
 _32 = 0xFFFFFFFF
 
 
@@ -19,7 +21,7 @@ def key_group(element: str, max_parallelism: int = MAX_PARALLELISM) -> int:
     >>> key_group("events/0"), key_group("events/1")
     (99, 91)
     """
-    return _murmur(_java_hash(_nested(element))) % max_parallelism
+    return _murmur(_java_hash(_coder.encode_nested(element))) % max_parallelism
 
 
 def subtask(element: str, parallelism: int, max_parallelism: int = MAX_PARALLELISM) -> int:
@@ -42,16 +44,6 @@ def spread_names(name: str, groups: int, max_parallelism: int = MAX_PARALLELISM)
         )
         for index in range(groups)
     ]
-
-
-def _nested(text: str) -> bytes:
-    """Beam's bytes of a str inside something else: its length as a varint, then UTF-8."""
-    encoded = text.encode()
-    length, prefix = len(encoded), b""
-    while length > 0x7F:
-        prefix += bytes([length & 0x7F | 0x80])
-        length >>= 7
-    return prefix + bytes([length]) + encoded
 
 
 def _java_hash(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""The little of Flink's REST interface that we use: is it there, which jobs run, cancel, savepoint."""
+"""The little of Flink's REST interface that we use: is it there, which jobs run, cancel, stop with a savepoint."""
 
 import json
 import pathlib
@@ -42,13 +42,13 @@ class FlinkRest:
         """Return a job's state in Flink's words: INITIALIZING, CREATED, RUNNING, RESTARTING, FINISHED, ..."""
         return self._call(f"/jobs/{job}")["state"]
 
-    def wait_for(self, job: str, states: frozenset[str], timeout_s: float) -> str:
-        """Wait until a job has one of the states, or has ended; returns its state then."""
+    def wait_for_end(self, job: str, timeout_s: float) -> str:
+        """Wait until a job has ended; returns its state then."""
         deadline = time.monotonic() + timeout_s
-        while (state := self.state(job)) not in states | ENDED:
+        while (state := self.state(job)) not in ENDED:
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"Flink job {job} is {state} after {timeout_s:g} s, wanted {' or '.join(sorted(states))}; "
+                    f"Flink job {job} is {state} after {timeout_s:g} s, wanted {' or '.join(sorted(ENDED))}; "
                     "look into the cluster's logs"
                 )
             time.sleep(_POLL_S)
@@ -58,10 +58,10 @@ class FlinkRest:
         """Wait until every task of a running job works; a worker that imports what it needs takes its time."""
         deadline = time.monotonic() + timeout_s
         while True:
-            found = next((one for one in self.jobs() if one["jid"] == job), None)
-            if found is None or found["state"] in ENDED:
-                raise ServiceError(f"Flink job {job} is {found['state'] if found else 'not known any more'}")
-            if at_work(found):
+            listed = next((other for other in self.jobs() if other["jid"] == job), None)
+            if listed is None or listed["state"] in ENDED:
+                raise ServiceError(f"Flink job {job} is {listed['state'] if listed else 'not known any more'}")
+            if at_work(listed):
                 return
             if time.monotonic() > deadline:
                 raise ServiceError(f"Flink job {job} has not all its tasks at work after {timeout_s:g} s; try again")
@@ -70,18 +70,7 @@ class FlinkRest:
     def cancel(self, job: str, timeout_s: float = 60) -> str:
         """Cancel a job and return the state that it ended in; what it did since its last checkpoint counts no more."""
         self._call(f"/jobs/{job}", method="PATCH")
-        return self.wait_for(job, ENDED, timeout_s)
-
-    def savepoint(self, job: str, folder: str | pathlib.Path, cancel: bool, timeout_s: float = 120) -> str:
-        """Write a savepoint below `folder` and return its location, for `--savepoint_path`; optionally cancel then.
-
-        Between savepoint and cancellation the job goes on: what it writes then, its successor writes again.
-        """
-        body = {"target-directory": pathlib.Path(folder).absolute().as_uri(), "cancel-job": cancel}
-        location = self._written(job, self._call(f"/jobs/{job}/savepoints", body), timeout_s)
-        if cancel:
-            self.wait_for(job, ENDED, timeout_s)
-        return location
+        return self.wait_for_end(job, timeout_s)
 
     def stop(self, job: str, folder: str | pathlib.Path | None, timeout_s: float = 120) -> str:
         """Write a savepoint, end the job exactly there, and return its location; `folder` None is the cluster's own.
@@ -93,7 +82,7 @@ class FlinkRest:
             local = "://" not in str(folder)
             body["targetDirectory"] = pathlib.Path(folder).absolute().as_uri() if local else str(folder)
         location = self._written(job, self._call(f"/jobs/{job}/stop", body), timeout_s)
-        self.wait_for(job, ENDED, timeout_s)
+        self.wait_for_end(job, timeout_s)
         return location
 
     def _written(self, job: str, request: dict[str, Any], timeout_s: float) -> str:

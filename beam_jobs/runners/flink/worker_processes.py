@@ -1,9 +1,9 @@
 """A pool of Beam worker processes for Flink's EXTERNAL environment, listening on loopback only.
 
-`python -m beam_jobs.runners.flink.worker_processes PORT FOLDER` serves until SIGTERM. Unlike Beam's
-`worker_pool_main` it listens on one address, lets workers write to the pool's own log instead of a pipe that nobody
-reads, ends a worker whose pool has died, and keeps a `fork_server` from which workers are forked, so that they start
-in a fraction of a second.
+`python -m beam_jobs.runners.flink.worker_processes PORT FOLDER [MODULE ...]` serves until SIGTERM; the folder only
+tells pools apart in the process list. Unlike Beam's `worker_pool_main` it listens on one address, lets workers write to
+the pool's own log instead of a pipe that nothing reads, ends a worker whose pool has died, and keeps a `fork_server`
+which has imported the modules and forks the workers, so that they start in a fraction of a second.
 """
 
 import json
@@ -16,36 +16,41 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.utils import thread_pool_executor
 
-from beam_jobs.runners.worker_pool import HOST
+from beam_jobs.process.loopback import HOST
 
 _log = logging.getLogger(__name__)
-_PATIENCE_S = 10
+_FORK_SERVER = "beam_jobs.runners.flink.fork_server"
+_PATIENCE_S = 10.0
 _ANSWER_BYTES = 1 << 16
 
 
 class Worker:
-    """One process that the nursery forked, and the life line that ends it when this process is no more."""
+    """One process that the fork server forked, and the pipe that ends it when this process has ended.
 
-    def __init__(self, pid: int, handle: int, life_line: int):
-        self.pid, self._handle, self._life_line = pid, handle, life_line
+    `end` kills a process that takes more than `patience_s`.
+    """
+
+    def __init__(self, pid: int, handle: int, life_line: int, patience_s: float = _PATIENCE_S):
+        self.pid, self._handle, self._life_line, self._patience_s = pid, handle, life_line, patience_s
 
     def terminate(self) -> None:
         """Tell it to end."""
         self._signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Have it ended, by SIGKILL where it takes its time, and let go of it."""
+        """End it, by SIGKILL if SIGTERM does not."""
         self.terminate()
-        if not self._ended(_PATIENCE_S):
-            _log.warning("process %d did not end within %d s and is killed", self.pid, _PATIENCE_S)
+        if not self._ended():
+            _log.warning("process %d did not end within %g s and is killed", self.pid, self._patience_s)
             self._signal(signal.SIGKILL)
-            self._ended(_PATIENCE_S)
+            self._ended()
         os.close(self._handle)
         os.close(self._life_line)
 
@@ -55,26 +60,26 @@ class Worker:
         except ProcessLookupError:
             return
 
-    def _ended(self, patience_s: float) -> bool:
+    def _ended(self) -> bool:
         poll = select.poll()
         poll.register(self._handle, select.POLLIN)
-        return bool(poll.poll(1000 * patience_s))
+        return bool(poll.poll(1000 * self._patience_s))
 
 
-class Nursery:
-    """The process that forks our workers; another one is started when it has died."""
+class ForkServer:
+    """The process that imports these modules and forks our workers; another one is started when it has died."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules, self._lock = modules, threading.Lock()
         self._start()
 
     def fork(self, endpoint: str, worker_id: str) -> Worker:
-        """Return a new worker; waits until the nursery has imported what it needs. Raises `OSError` where it cannot."""
+        """Return a new worker; waits until the modules are imported. Raises `OSError` if there can be none."""
         with self._lock:
             try:
                 return self._ask(endpoint, worker_id)
             except (ConnectionError, BrokenPipeError):
-                _log.warning("the process that workers are forked from, %d, has died: another one", self._process.pid)
+                _log.warning("the fork server, process %d, has died: another one is started", self._process.pid)
                 self._end()
                 self._start()
                 return self._ask(endpoint, worker_id)
@@ -85,27 +90,28 @@ class Nursery:
             self._end()
 
     def _start(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-m", "beam_jobs.runners.flink.fork_server", str(theirs.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        self._socket, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with requests:
+            command = [sys.executable, "-m", _FORK_SERVER, str(requests.fileno()), *self._modules]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[requests.fileno()])
 
     def _ask(self, endpoint: str, worker_id: str) -> Worker:
-        theirs, ours = os.pipe()
+        workers_end, life_line = os.pipe()
         try:
-            socket.send_fds(self._socket, [json.dumps({"endpoint": endpoint, "id": worker_id}).encode()], [theirs])
+            request = json.dumps({"endpoint": endpoint, "id": worker_id}).encode()
+            socket.send_fds(self._socket, [request], [workers_end])
             data, handles, _, _ = socket.recv_fds(self._socket, _ANSWER_BYTES, 1)
             if not data:
-                raise ConnectionError(f"process {self._process.pid}, which forks workers, died before its answer")
+                raise ConnectionError(f"the fork server, process {self._process.pid}, died before its answer")
             answer = json.loads(data)
             if "error" in answer:
                 raise OSError(answer["error"])
         except BaseException:
-            os.close(ours)
+            os.close(life_line)
             raise
         finally:
-            os.close(theirs)
-        return Worker(answer["pid"], handles[0], ours)
+            os.close(workers_end)
+        return Worker(answer["pid"], handles[0], life_line)
 
     def _end(self) -> None:
         self._socket.close()
@@ -114,16 +120,16 @@ class Nursery:
 
 
 class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Starts and stops one process per worker that the runner asks for."""
+    """Starts and stops one process per worker that the runner asks for, each with these modules imported."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
         self._workers: dict[str, Worker] = {}
         self._lock = threading.Lock()
-        self._nursery = Nursery()
+        self._fork_server = ForkServer(modules)
 
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - Beam's name
         try:
-            worker = self._nursery.fork(request.control_endpoint.url, request.worker_id)
+            worker = self._fork_server.fork(request.control_endpoint.url, request.worker_id)
             with self._lock:
                 self._workers[request.worker_id] = worker
             _log.info("worker %s is process %d", request.worker_id, worker.pid)
@@ -142,19 +148,19 @@ class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         """End all workers."""
         with self._lock:
             workers, self._workers = self._workers, {}
-        self._nursery.close()
+        self._fork_server.close()
         for worker in workers.values():
             worker.terminate()
         for worker in workers.values():
             worker.end()
 
 
-def main(port: int) -> None:
-    """Serve on a port of loopback until SIGTERM or Ctrl-C."""
+def main(port: int, modules: Sequence[str]) -> None:
+    """Serve on a port of loopback until SIGTERM or Ctrl-C; workers have these modules imported."""
     pings = [("grpc.http2.max_pings_without_data", 0), ("grpc.http2.max_ping_strikes", 0), ("grpc.so_reuseport", 0)]
     server = grpc.server(thread_pool_executor.shared_unbounded_instance(), options=pings)
     server.add_insecure_port(f"{HOST}:{port}")
-    workers = WorkerProcesses()
+    workers = WorkerProcesses(modules)
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(workers, server)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -168,5 +174,5 @@ def main(port: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[3:])
     os._exit(0)  # threads of the library's pool would hold the interpreter

@@ -1,4 +1,4 @@
-"""When a Beam worker opens its data connection: before it sets its DoFns up, so that one that fails is told at once."""
+"""When a Beam worker opens its data connection: before it sets its DoFns up, so that failures there are known soon."""
 
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.bundle_processor import DATA_INPUT_URN, DATA_OUTPUT_URN, BundleProcessor
@@ -11,8 +11,8 @@ def install() -> None:
     """Have the workers of this process connect to their runner's data service before any set-up.
 
     Beam connects when the first bundle begins, which is behind the set-up of the DoFns. Where one of these fails, a
-    TaskManager of Flink hears the error, and still waits three minutes for the connection; then it tells of having
-    waited, and only then the job can start anew. A runner that names streams of data, as Flink's does not, would go on
+    TaskManager of Flink gets the error, and still waits three minutes for the connection; then it reports the timeout,
+    and only then the job can start anew. A runner that names streams of data, as Flink's does not, would go on
     waiting for the stream.
     """
     BundleProcessorCache.get = _connect_and_get  # type: ignore[method-assign, assignment]

@@ -1,5 +1,5 @@
 """The scoring stream put together, and its process and group.
 
 Imports: cli, kafka.groups, kafka.topics, models, monitoring, process, registries, runners, runners.flink, schemas,
-stream, stream.read, stream.score, stream.write.
+services, stream, stream.read, stream.score, stream.write.
 """

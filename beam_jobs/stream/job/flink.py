@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import pathlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,8 @@ import apache_beam as beam
 from beam_jobs.cli import logs
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.runners.flink import cluster as flink_cluster
-from beam_jobs.runners.flink.job import FlinkJob
+from beam_jobs.runners.flink.job import submit
+from beam_jobs.services import local_flink
 
 _READ_BUDGET_MS = 1_000  # a checkpoint, and so a savepoint and a stop, waits for it
 
@@ -19,7 +21,8 @@ _READ_BUDGET_MS = 1_000  # a checkpoint, and so a savepoint and a stop, waits fo
 def prepared(settings: ScoreStream) -> tuple[ScoreStream, flink_cluster.Cluster]:
     """Return the settings with what Flink wants, all of which people can override, and the cluster, which answers."""
     ours = flink_cluster.streaming_args(settings.beam_args, settings.until_caught_up, settings.from_savepoint)
-    cluster = flink_cluster.find(settings.beam_args, settings.services_folder)
+    folder = pathlib.Path(settings.services_folder) / "flink"
+    cluster = flink_cluster.find(settings.beam_args, lambda: local_flink.cluster(folder))
     beam_args = (*settings.beam_args, *cluster.beam_args, *ours)
     budget = settings.read_budget_ms or _READ_BUDGET_MS
     return dataclasses.replace(settings, beam_args=beam_args, read_budget_ms=budget), cluster
@@ -33,7 +36,7 @@ def run(
     Returns what became of it, and its counters where it has finished and they are known, else None. `ended` is called
     where the job has certainly ended, before anything is raised.
     """
-    job = FlinkJob(pipeline, cluster.rest, _say)
+    job = submit(pipeline, cluster.rest, _say)
     state = job.watch(stop, ended)
     rest = None if cluster.rest is None else cluster.rest.address
     became = {"job": job.id, "name": job.name, "state": state, "rest": rest}

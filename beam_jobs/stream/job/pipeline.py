@@ -7,27 +7,26 @@ from collections.abc import Mapping
 import apache_beam as beam
 
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.kafka.groups.position_note import Lease
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
-from beam_jobs.registries import remote_registry
+from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
-from beam_jobs.stream.job import metrics
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import TIMESTAMP, Source, milliseconds
-from beam_jobs.stream.rejected_records import RECORD_OVERHEAD
+from beam_jobs.stream.read.source import TIMESTAMP, ReadSettings, milliseconds
 from beam_jobs.stream.score.breaker import BreakerSettings
 from beam_jobs.stream.score.event_policy import EventPolicy
+from beam_jobs.stream.score.formats import Formats
 from beam_jobs.stream.score.isolated_scoring import IsolationSettings
-from beam_jobs.stream.score.scoring_steps import ScoreEvents, Scoring
+from beam_jobs.stream.score.score_settings import ScoreSettings
+from beam_jobs.stream.score.scoring_steps import ScoreEvents
+from beam_jobs.stream.stream_job import StreamJob, TopicFacts
 from beam_jobs.stream.value_format import ValueFormat
-from beam_jobs.stream.write.writer import Sink, WriteOutcomes
+from beam_jobs.stream.write.writer import WriteOutcomes
 from models.scoring.explanation import Explanation
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
-_BATCH_BYTES = 900_000
 _READ_BUDGET_MS = 5_000
 
 
@@ -38,30 +37,39 @@ def topics_there(settings: ScoreStream) -> dict[str, Topic]:
     return topics.required(settings.connection, topic_names(settings))
 
 
-def pipeline(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None = None) -> beam.Pipeline:
-    """Return the whole job. All steps are fused: an outcome is written in the bundle that read it.
+def stream_job(settings: ScoreStream, name: str, there: Mapping[str, Topic]) -> StreamJob:
+    """Return what all steps of the run of this name know; `there` are its topics as the broker has them."""
+    return StreamJob(
+        name=name,
+        servers=settings.connection,
+        group=settings.group,
+        source=TopicFacts.of(there[settings.source_topic]),
+        predictions=TopicFacts.of(there[settings.predictions_topic]),
+        rejected=TopicFacts.of(there[settings.rejected_topic]),
+        shadow=None if settings.shadow_topic is None else TopicFacts.of(there[settings.shadow_topic]),
+        registry=registry_address.absolute(settings.registry),
+        runner=settings.runner,
+        hold_s=settings.hold_ms / 1000,
+    )
 
-    `there` are the topics as the broker has them; `lease` is the one with which the job holds its group.
-    """
-    name = f"onegraph-{job}".replace("_", "-")  # Dataflow's names have no underscore
+
+def pipeline(settings: ScoreStream, job: StreamJob) -> beam.Pipeline:
+    """Return the whole job. All steps are fused: an outcome is written in the bundle that read it."""
+    name = f"onegraph-{job.name}".replace("_", "-")  # Dataflow's names have no underscore
     options = runners.pipeline_options(settings.runner, settings.beam_args, streaming=True, job_name=name)
     steps = beam.Pipeline(options=options)
     _ = (
         steps
-        | "Read Events" >> ReadEvents(source(settings, job, there))
-        | "Score Events" >> ScoreEvents(scoring(settings, job, there, lease))
-        | "Write Outcomes" >> WriteOutcomes(sink(settings, job, there, lease))
+        | "Read Events" >> ReadEvents(job, read_settings(settings))
+        | "Score Events" >> ScoreEvents(job, score_settings(settings))
+        | "Write Outcomes" >> WriteOutcomes(job)
     )
     return steps
 
 
-def source(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Source:
-    """Return what the reader is told; `there` are the topics as the broker has them."""
-    return Source(
-        servers=settings.connection,
-        topic=settings.source_topic,
-        group=settings.group,
-        job=job,
+def read_settings(settings: ScoreStream) -> ReadSettings:
+    """Return how the source topic is read."""
+    return ReadSettings(
         partition_groups=settings.partition_groups,
         start=settings.start,
         start_ms=start_ms(settings),
@@ -72,71 +80,43 @@ def source(settings: ScoreStream, job: str, there: Mapping[str, Topic]) -> Sourc
         read_budget_s=(settings.read_budget_ms or _READ_BUDGET_MS) / 1000,
         max_batch=settings.max_batch,
         max_batch_bytes=settings.max_batch_bytes,
-        broker_time=there[settings.source_topic].broker_time,
-        topic_id=there[settings.source_topic].id,
     )
 
 
-def scoring(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None) -> Scoring:
-    """Return what the scorer is told."""
-    policy = EventPolicy(
-        settings.tombstones == "drop",
-        there[settings.predictions_topic].max_message_bytes,
-        _breaker(settings),
-        job,
-        settings.pass_header,
-        *event_times(settings),
-    )
-    return Scoring(
-        registry=remote_registry.absolute(settings.registry),
+def score_settings(settings: ScoreStream) -> ScoreSettings:
+    """Return how events are scored."""
+    earliest_ms, latest_ms = event_times(settings)
+    here = runners.in_this_process(settings.runner)
+    folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
+    return ScoreSettings(
         trusted=TrustedKeys.of(settings.trusted_keys),
         pointer_poll_s=settings.pointer_poll_ms / 1000,
-        with_features=settings.with_features,
         trial=settings.trial_limits,
-        keep_warm=runners.in_this_process(settings.runner),
-        values=value_format(settings),
-        isolation=_isolation(settings),
-        explanation=explanation(settings),
-        policy=policy,
-        metrics=metrics.of_workers(settings, job, lease),
-        shadow_bytes=there[settings.shadow_topic].max_message_bytes if settings.shadow_topic else None,
+        keep_warm=here,
+        formats=formats(settings),
+        policy=EventPolicy(
+            drop_tombstones=settings.tombstones == "drop",
+            pass_headers=settings.pass_header,
+            earliest_ms=earliest_ms,
+            latest_ms=latest_ms,
+        ),
+        breaker=BreakerSettings(settings.breaker, settings.breaker_share, settings.breaker_events),
+        isolation=IsolationSettings(folder, settings.batch_deadline_ms / 1000),
+        metrics_host=None if here or settings.metrics_port is None else settings.metrics_host,
     )
 
 
-def sink(settings: ScoreStream, job: str, there: Mapping[str, Topic], lease: Lease | None) -> Sink:
-    """Return what the writer is told; no batch is larger than the smallest topic takes."""
-    written = topic_names(settings)[1:]
-    return Sink(
-        servers=settings.connection,
-        predictions_topic=settings.predictions_topic,
-        rejected_topic=settings.rejected_topic,
-        shadow_topic=settings.shadow_topic,
-        source_topic=settings.source_topic,
-        group=settings.group,
-        max_batch_bytes=min(_BATCH_BYTES, *(there[name].max_message_bytes - RECORD_OVERHEAD for name in written)),
-        rejected_bytes=there[settings.rejected_topic].max_message_bytes,
-        broker_time=there[settings.source_topic].broker_time,
-        hold_s=settings.hold_ms / 1000,
-        job=job,
-        topic_id=there[settings.source_topic].id,
-        lease=lease,
-    )
+def formats(settings: ScoreStream) -> Formats:
+    """Return how values are read and predictions written; raises `UsageError` for options that do not go together."""
+    explanation = Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
+    values = ValueFormat(settings.value_format, tuple(settings.avro_schema))
+    return Formats(values=values, with_features=settings.with_features, explanation=explanation)
 
 
 def topic_names(settings: ScoreStream) -> tuple[str, ...]:
     """Return the topics of the job: source, predictions, rejected and, if any, that of the shadows."""
     names = settings.source_topic, settings.predictions_topic, settings.rejected_topic
     return names if settings.shadow_topic is None else (*names, settings.shadow_topic)
-
-
-def value_format(settings: ScoreStream) -> ValueFormat:
-    """Return how the values of the events are to be read."""
-    return ValueFormat(settings.value_format, tuple(settings.avro_schema))
-
-
-def explanation(settings: ScoreStream) -> Explanation | None:
-    """Return which predictions say why; raises `UsageError` where the options contradict each other."""
-    return Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
 
 
 def start_ms(settings: ScoreStream) -> int | None:
@@ -152,18 +132,6 @@ def event_times(settings: ScoreStream) -> tuple[int | None, int | None]:
         None if time is None else milliseconds(time) for time in (settings.event_time_min, settings.event_time_max)
     ]
     return found[0], found[1]
-
-
-def _breaker(settings: ScoreStream) -> BreakerSettings:
-    return BreakerSettings(
-        settings.breaker, settings.breaker_share, settings.breaker_events, limit_s=settings.hold_ms / 1000
-    )
-
-
-def _isolation(settings: ScoreStream) -> IsolationSettings:
-    folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
-    group = "/".join([settings.bootstrap_servers, settings.source_topic, settings.group])
-    return IsolationSettings(folder, group, settings.batch_deadline_ms / 1000)
 
 
 def _create_topics(settings: ScoreStream) -> None:

@@ -1,4 +1,4 @@
-"""The one consumer that a group of partitions has in a process: opened, looked after, opened anew."""
+"""The one consumer that a group of partitions has in a process: opened, watched, and opened again after a failure."""
 
 import contextlib
 import logging
@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
-from beam_jobs.kafka.clients.clients import open_consumer
-from beam_jobs.kafka.kafka_python.client import Consumer, OffsetsLost
+from beam_jobs.kafka.client import Consumer
+from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
-from beam_jobs.stream.read.source import Source
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.stream.read.source import ReadSettings
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -48,13 +49,13 @@ class StallWatch:
 class GroupReader:
     """Reads a group's partitions for one bundle at a time; after any failure the consumer is made anew."""
 
-    def __init__(self, source: Source, index: int):
-        self._source, self._index = source, index
+    def __init__(self, job: StreamJob, settings: ReadSettings, index: int):
+        self._job, self._settings, self._index = job, settings, index
         self._lock = threading.Lock()
         self._consumer: Consumer | None = None
         self._looked = time.monotonic()
         self._pulsed = -_PULSE_S
-        self._watch = StallWatch(source.stall_s)
+        self._watch = StallWatch(settings.stall_s)
         self._busy = False
 
     @contextlib.contextmanager
@@ -62,7 +63,7 @@ class GroupReader:
         """Hold the consumer, put at these offsets, while the block runs."""
         if not self._lock.acquire(timeout=_LEASE_S):
             raise ServiceError(
-                f"another bundle has read topic {self._source.topic!r} for {_LEASE_S:g} s; restart this worker"
+                f"another bundle has read topic {self._job.source.name!r} for {_LEASE_S:g} s; restart this worker"
             )
         try:
             self.go_to(at)
@@ -76,17 +77,18 @@ class GroupReader:
     def go_to(self, at: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on."""
         if self._consumer is None:
-            self._consumer = open_consumer(self._source.servers, self._source.topic)
-        source = self._source
-        self._gatherer = EventGatherer(self._consumer, source.topic, source.max_batch, source.max_batch_bytes)
+            self._consumer = open_consumer(self._job.servers, self._job.source.name)
+        settings = self._settings
+        topic = self._job.source.name
+        self._gatherer = EventGatherer(self._consumer, topic, settings.max_batch, settings.max_batch_bytes)
         self._gatherer.go_to(at)
 
     def next_batch(self, timeout_s: float, stop: Mapping[int, int] | None) -> EventBatch:
-        """Return what came within `timeout_s`; goes on behind lost offsets where the job accepts their loss."""
+        """Return what came within `timeout_s`; goes on behind lost offsets if the job accepts their loss."""
         try:
             batch = self._gatherer.next_batch(timeout_s, stop)
         except OffsetsLost as lost:
-            if not self._source.accept_lost_offsets or lost.goes_on_at is None:
+            if not self._settings.accept_lost_offsets or lost.goes_on_at is None:
                 raise
             _log.warning("%s; accepted, going on at %d", lost, lost.goes_on_at)
             measures.count("dropped", lost.goes_on_at - lost.wanted, reason="offsets_lost")
@@ -100,24 +102,24 @@ class GroupReader:
         return self._gatherer.caught_up()
 
     def lag(self) -> dict[int, int]:
-        """Return how many offsets each partition is behind its end, as far as the broker's last answer tells."""
+        """Return how many offsets each partition is behind its end, as far as the broker's last answer says."""
         return self._gatherer.lag()
 
     def pulse_due(self) -> bool:
-        """Say whether it is time to say how far reading is, events or not; at once, then every few seconds."""
+        """Return whether it is time to report how far reading is, events or not; at once, then every few seconds."""
         due = time.monotonic() - self._pulsed >= _PULSE_S
         if due:
             self._pulsed = time.monotonic()
         return due
 
     def look_due(self) -> bool:
-        """Say whether it is time to look for new partitions and for some that stand still."""
-        return time.monotonic() - self._looked >= min(self._source.look_s, self._source.stall_s / 2)
+        """Return whether it is time to look for new partitions and for some that stand still."""
+        return time.monotonic() - self._looked >= min(self._settings.look_s, self._settings.stall_s / 2)
 
     def look_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
-        """Open the consumer anew where a partition stalls; return where to begin in partitions that are new.
+        """Open the consumer again if a partition stalls; return where to begin in partitions that are new.
 
-        A new partition is read from its start, or from where the group was with it. Reading that has an end has none.
+        A new partition is read from its start, or from the group's offset of it. Reading that has an end takes in none.
         """
         self._looked = time.monotonic()
         try:
@@ -129,24 +131,26 @@ class GroupReader:
     def _looked_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
         assert self._consumer is not None
         # The partitions first: with them the library learns which leaders have moved. Before it knows, it asks the old
-        # ones for their ends again and again until its time is up, and nobody reads meanwhile.
-        there = self._consumer.find_partitions() if stop is None else ()
+        # ones for their ends again and again until its time is up, and nothing is read meanwhile.
+        partitions = self._consumer.find_partitions() if stop is None else ()
         ends = self._consumer.end_offsets(sorted(at)) if stop is None else stop
         stalled = self._watch.stalled(at, ends, self._busy, self._looked)
         self._busy = False
         if stalled:
-            _log.warning("topic %r: partitions %s stand still behind their end: read anew", self._source.topic, stalled)
+            _log.warning(
+                "topic %r: partitions %s stand still behind their end: read anew", self._job.source.name, stalled
+            )
             measures.count("reopens")
-            fresh = open_consumer(self._source.servers, self._source.topic)  # before the old one is let go
+            fresh = open_consumer(self._job.servers, self._job.source.name)  # before the old one is closed
             self.close()
             self._consumer = fresh
             self.go_to(at)
         if stop is not None:
             return {}
-        new = [p for p in there if p % self._source.partition_groups == self._index and p not in at]
+        new = [p for p in partitions if p % self._settings.partition_groups == self._index and p not in at]
         if not new:
             return {}
-        asking = open_consumer(self._source.servers, self._source.topic, self._source.group)
+        asking = open_consumer(self._job.servers, self._job.source.name, self._job.group)
         try:
             return asking.beginning_offsets(new) | asking.committed(new)
         finally:

@@ -20,10 +20,11 @@ from beam_jobs.process import process_wide
 from beam_jobs.runners.flink.key_groups import spread_names
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.group_reader import GroupReader
-from beam_jobs.stream.read.source import Source, first_span
+from beam_jobs.stream.read.source import ReadSettings, first_span
 from beam_jobs.stream.read.tracker import END_HERE, NewPartitions, Offsets, Span, SpanCoder, SpanTracker
 from beam_jobs.stream.read.watermark import GroupWatermark, to_beam
 from beam_jobs.stream.step_watch import PollWatch
+from beam_jobs.stream.stream_job import StreamJob
 
 _SLICE_S = 0.1  # how long one poll may last, hence how late a stop signal is seen
 
@@ -35,16 +36,16 @@ class ReadEvents(beam.PTransform):
     says how far reading is where offsets moved without events, at the begin, every few seconds and at the end.
     """
 
-    def __init__(self, source: Source):
+    def __init__(self, job: StreamJob, settings: ReadSettings | None = None):
         super().__init__()
-        self._source = source
+        self._job, self._settings = job, settings or ReadSettings()
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[EventBatch]:
-        groups = spread_names(self._source.topic, self._source.partition_groups)
+        groups = spread_names(self._job.source.name, self._settings.partition_groups)
         return (
             begin
             | "Name Groups" >> beam.Create(groups, reshuffle=False)
-            | "Poll" >> beam.ParDo(PollGroup(self._source)).with_output_types(EventBatch)
+            | "Poll" >> beam.ParDo(PollGroup(self._job, self._settings)).with_output_types(EventBatch)
         )
 
 
@@ -55,8 +56,8 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
     that are added meanwhile, and fails rather than jump over offsets that the log has lost.
     """
 
-    def __init__(self, source: Source):
-        self._source = source
+    def __init__(self, job: StreamJob, settings: ReadSettings):
+        self._job, self._settings = job, settings
         self._borrowed: dict[str, GroupReader] = {}
 
     @beam.DoFn.unbounded_per_element()
@@ -68,14 +69,14 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
     ) -> Iterator[TimestampedValue]:
         span = tracker.current_restriction()
         at, read_to = dict(span.start), GroupWatermark(span.start)
-        watch = PollWatch(self._source.broker_time)
-        stop_signal = process_wide.stop_signal(self._source.job)
-        ends = time.monotonic() + self._source.read_budget_s
+        watch = PollWatch(self._job.source.broker_time)
+        stop_signal = process_wide.stop_signal(self._job.name)
+        ends = time.monotonic() + self._settings.read_budget_s
         with self._reader(element).leased(at) as reader:
             while at != span.stop:
                 stopped = stop_signal.is_set()
                 if stopped or reader.pulse_due():
-                    yield _pulse(self._source.topic, at)
+                    yield _pulse(self._job.source.name, at)
                 if stopped:
                     tracker.try_claim(END_HERE)
                     return
@@ -103,15 +104,15 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
                 if batch.next_offsets:
                     yield TimestampedValue(batch, to_beam(max(min(batch.timestamps_ms, default=0), 0)))
                 _advance(watermark, reached)
-            yield _pulse(self._source.topic, at)
+            yield _pulse(self._job.source.name, at)
 
     def teardown(self) -> None:
         for element in self._borrowed:
-            process_wide.give_back((self._source.job, element))
+            process_wide.give_back((self._job.name, element))
         self._borrowed.clear()
 
     def initial_restriction(self, element: str) -> Span:
-        return first_span(self._source, _index(element))
+        return first_span(self._job, self._settings, _index(element))
 
     def create_tracker(self, restriction: Span) -> SpanTracker:
         return SpanTracker(restriction)
@@ -134,7 +135,7 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
     def _reader(self, element: str) -> GroupReader:
         if element not in self._borrowed:
             self._borrowed[element] = process_wide.borrow(
-                (self._source.job, element), lambda: GroupReader(self._source, _index(element))
+                (self._job.name, element), lambda: GroupReader(self._job, self._settings, _index(element))
             )
         return self._borrowed[element]
 

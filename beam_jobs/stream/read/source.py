@@ -7,13 +7,15 @@ import threading
 import time
 
 from beam_jobs.cli.settings import STARTS
-from beam_jobs.kafka.clients.clients import open_consumer
-from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.client import POLL_BYTES
+from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.errors import OffsetsLost, offsets_lost, topic_made_anew
 from beam_jobs.kafka.groups.lease import taken_by
 from beam_jobs.kafka.groups.position_note import Lease, Note
-from beam_jobs.kafka.groups.positions import held_by, one_at_a_time, wait_for_group
-from beam_jobs.kafka.kafka_python.client import POLL_BYTES, Consumer, OffsetsLost, offsets_lost, topic_made_anew
+from beam_jobs.kafka.groups.takeover import held_by, one_at_a_time, wait_for_group
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.stream.read.tracker import Offsets, Span
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -23,20 +25,15 @@ _SETTLED_S = 0.3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """What is read and how; plain values, they travel to workers.
+class ReadSettings:
+    """How the source topic is read; plain values, they travel to workers.
 
-    `start` counts only where the group has committed nothing of the topic; a partition without a committed offset in a
+    `start` counts only if the group has committed nothing of the topic; a partition without a committed offset in a
     group that has some is new, and read from its start. `start_ms` goes with `timestamp`: milliseconds since 1970, UTC.
-    `job` names the stop signal. `look_s` is how often new partitions are looked for, `stall_s` how long a partition may
-    stand still behind its end before its consumer is opened anew. `broker_time` says that the topic has LogAppendTime,
-    so that its timestamps tell how long events waited. `topic_id` is that of the topic as the job's start found it.
+    `look_s` is how often new partitions are looked for, `stall_s` how long a partition may stand still behind its end
+    before its consumer is opened anew.
     """
 
-    servers: Connection | str
-    topic: str
-    group: str
-    job: str
     partition_groups: int = 1
     start: str = EARLIEST
     start_ms: int | None = None
@@ -47,49 +44,53 @@ class Source:
     max_batch_bytes: int = POLL_BYTES
     look_s: float = 30.0
     stall_s: float = 60.0
-    broker_time: bool = False
-    topic_id: str | None = None
 
 
-def settle_start(source: Source, lease: Lease, at_once: bool = False, stop: threading.Event | None = None) -> Lease:
+def settle_start(
+    job: StreamJob,
+    settings: ReadSettings,
+    lease: Lease,
+    at_once: bool = False,
+    stop: threading.Event | None = None,
+) -> Lease:
     """Take the group and make its committed offsets say where reading begins; returns the lease that was taken.
 
     So a restart goes on where the first run began, also in partitions that had no event yet. Raises `ServiceError`
     where another job has the group, and where the offsets are not those of the topic as it is; `at_once` does not look
     whether the job that had the group still lives, `stop` ends the looking.
     """
-    consumer = Consumer(source.servers, source.topic, source.group)
+    consumer = Consumer(job.servers, job.source.name, job.group)
     try:
-        with one_at_a_time(source.servers, source.topic, source.group, stop):
-            where_to_begin(source, consumer)  # what is refused anyway need not wait for another job
-            number = wait_for_group(consumer, source.servers, source.topic, source.group, at_once, stop)
+        with one_at_a_time(job.servers, job.source.name, job.group, stop):
+            where_to_begin(job, settings, consumer)  # what is refused anyway need not wait for another job
+            number = wait_for_group(consumer, job.servers, job.source.name, job.group, at_once, stop)
             taken = dataclasses.replace(lease, number=number + 1)
-            begin = where_to_begin(source, consumer)
-            note = Note(topic_id=_topic_id(source, consumer), partitions=frozenset(begin), lease=taken)
+            begin = where_to_begin(job, settings, consumer)
+            note = Note(topic_id=_topic_id(job, consumer), partitions=frozenset(begin), lease=taken)
             consumer.commit(begin, note.text())
         time.sleep(_SETTLED_S)  # another machine's job that began at the same moment has written by now
         kept = consumer.committed_notes(consumer.partitions)
         other = taken_by(taken, (Note.read(text).lease for _, text in kept.values()))
         if other is not None:
-            raise held_by(source.servers, source.topic, source.group, other)
+            raise held_by(job.servers, job.source.name, job.group, other)
         return taken
     finally:
         consumer.close()
 
 
-def settle_first(source: Source) -> None:
+def settle_first(job: StreamJob, settings: ReadSettings) -> None:
     """Commit where reading begins for a group that has committed nothing, without taking it: who runs takes it."""
-    consumer = Consumer(source.servers, source.topic, source.group)
+    consumer = Consumer(job.servers, job.source.name, job.group)
     try:
         if not consumer.committed(consumer.partitions):
-            begin = where_to_begin(source, consumer)
-            note = Note(topic_id=_topic_id(source, consumer), partitions=frozenset(begin))
+            begin = where_to_begin(job, settings, consumer)
+            note = Note(topic_id=_topic_id(job, consumer), partitions=frozenset(begin))
             consumer.commit(begin, note.text())
     finally:
         consumer.close()
 
 
-def where_to_begin(source: Source, consumer: Consumer) -> dict[int, int]:
+def where_to_begin(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
     """Return where reading begins, by partition: at the group's committed offset, a new partition at its start.
 
     Raises `ServiceError` where the topic was made anew or cut since, where an offset of a partition that the group knew
@@ -98,69 +99,69 @@ def where_to_begin(source: Source, consumer: Consumer) -> dict[int, int]:
     partitions = consumer.partitions
     kept = consumer.committed_notes(partitions)
     if not kept:
-        return _first_start(source, consumer)
+        return _first_start(job, settings, consumer)
     notes = {partition: Note.read(text) for partition, (_, text) in kept.items()}
-    now = _topic_id(source, consumer)
+    now = _topic_id(job, consumer)
     anew = {partition: note.topic_id for partition, note in notes.items() if not note.is_of(now)}
-    if anew and not source.accept_lost_offsets:
+    if anew and not settings.accept_lost_offsets:
         was = str(next(iter(anew.values())))
-        raise topic_made_anew(source.servers, source.topic, source.group, was, str(now))
+        raise topic_made_anew(job.servers, job.source.name, job.group, was, str(now))
     firsts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
     at = {partition: offset for partition, (offset, _) in kept.items() if partition not in anew}
-    _check_ends(source, at, firsts, ends)
+    _check_ends(job, at, firsts, ends)
     known = frozenset[int]().union(*(note.partitions for p, note in notes.items() if p not in anew))
     gone = sorted(known.intersection(partitions) - set(at))
-    if gone and not source.accept_lost_offsets:
+    if gone and not settings.accept_lost_offsets:
         first = gone[0]
         raise OffsetsLost(
-            f"{source.servers}: group {source.group!r} has no offset of topic {source.topic!r} partitions {gone} any "
-            f"more, which it knew (the broker forgets or was told to); onegraph skip_to {source.topic} --group "
-            f"{source.group} --partition {first} --offset N puts it where you want, {firsts[first]} to {ends[first]}; "
+            f"{job.servers}: group {job.group!r} has no offset of topic {job.source.name!r} partitions {gone} any "
+            f"more, which it knew (the broker forgets or was told to); onegraph skip_to {job.source.name} --group "
+            f"{job.group} --partition {first} --offset N puts it where you want, {firsts[first]} to {ends[first]}; "
             "--accept-lost-offsets reads them from their start, which may score events again"
         )
     if anew or gone:
-        _log.warning("topic %r: partitions %s are read from their start", source.topic, sorted({*anew, *gone}))
+        _log.warning("topic %r: partitions %s are read from their start", job.source.name, sorted({*anew, *gone}))
     return firsts | at
 
 
-def _first_start(source: Source, consumer: Consumer) -> dict[int, int]:
-    if source.start == COMMITTED:
+def _first_start(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
+    if settings.start == COMMITTED:
         raise ServiceError(
-            f"{source.servers}: group {source.group!r} has committed nothing of topic {source.topic!r}; check the "
+            f"{job.servers}: group {job.group!r} has committed nothing of topic {job.source.name!r}; check the "
             "names, or say --start earliest, latest or timestamp"
         )
-    if source.start == LATEST:
+    if settings.start == LATEST:
         return consumer.end_offsets(consumer.partitions)
-    if source.start == TIMESTAMP:
-        return consumer.offsets_at(consumer.partitions, source.start_ms or 0)
+    if settings.start == TIMESTAMP:
+        return consumer.offsets_at(consumer.partitions, settings.start_ms or 0)
     return consumer.beginning_offsets(consumer.partitions)
 
 
-def first_span(source: Source, index: int) -> Span:
+def first_span(job: StreamJob, settings: ReadSettings, index: int) -> Span:
     """Return what the group of that index has to read: from its committed offsets, else from the start.
 
-    Raises `OffsetsLost` where an offset lies behind the end.
+    Raises `OffsetsLost` if an offset is behind the end.
     """
-    consumer = open_consumer(source.servers, source.topic, source.group)
+    consumer = open_consumer(job.servers, job.source.name, job.group)
     try:
-        partitions = [p for p in consumer.partitions if p % source.partition_groups == index]
+        partitions = [p for p in consumer.partitions if p % settings.partition_groups == index]
         committed, firsts = consumer.committed(partitions), consumer.beginning_offsets(partitions)
         ends = consumer.end_offsets(partitions)
-        _check_ends(source, committed, firsts, ends)
-        return Span(firsts | committed, ends if source.until_caught_up else None)
+        _check_ends(job, committed, firsts, ends)
+        return Span(firsts | committed, ends if settings.until_caught_up else None)
     finally:
         consumer.close()
 
 
-def _check_ends(source: Source, at: Offsets, firsts: Offsets, ends: Offsets) -> None:
+def _check_ends(job: StreamJob, at: Offsets, firsts: Offsets, ends: Offsets) -> None:
     for partition, offset in sorted(at.items()):
         if offset > ends[partition]:
             first, end = firsts[partition], ends[partition]
-            raise offsets_lost(source.servers, source.topic, partition, offset, min(first, offset), end)
+            raise offsets_lost(job.servers, job.source.name, partition, offset, min(first, offset), end)
 
 
-def _topic_id(source: Source, consumer: Consumer) -> str | None:
-    return source.topic_id or consumer.topic_id()
+def _topic_id(job: StreamJob, consumer: Consumer) -> str | None:
+    return job.source.id or consumer.topic_id()
 
 
 def milliseconds(time: str) -> int:

@@ -38,7 +38,7 @@ class Span:
 class SpanTracker(RestrictionTracker):
     """Claims a group's offsets poll by poll. It never splits ahead of what is claimed, only right behind it.
 
-    Cutting a live log somewhere ahead makes no sense: nobody knows what will be there. So `try_split` answers to
+    Cutting a live log somewhere ahead makes no sense: what will be there is not known. So `try_split` answers to
     fraction 0 only, which is how a runner or the reader itself takes a checkpoint.
     """
 
@@ -53,7 +53,7 @@ class SpanTracker(RestrictionTracker):
     def try_claim(self, position: Offsets | NewPartitions | None) -> bool:
         """Claim every record before the given next offsets; partitions that are not named stay where they are.
 
-        False where any lies behind the end, as after a checkpoint by the runner: then nothing is claimed, nothing may
+        False if any is behind the end, as after a checkpoint by the runner: then nothing is claimed, nothing may
         be put out and the reader returns. `END_HERE` ends the restriction at what is claimed, and is False as well.
         `NewPartitions` lets an endless restriction grow; one that has an end by now does not, and the reader returns:
         who reads the rest finds them again.

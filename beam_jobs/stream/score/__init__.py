@@ -1,4 +1,4 @@
 """Batches of events to outcomes: predictions and rejected records.
 
-Imports: models, monitoring, process, registries, schemas, stream, transforms.
+Imports: kafka, models, monitoring, process, registries, schemas, stream, transforms.
 """

@@ -2,8 +2,8 @@
 
 A batch is named, by topic and offsets, in a file of a local folder before it is scored, and the name is wiped after.
 The file survives the process, not the machine: it is written to the page cache and never synced. Its owner holds a
-lock on it that the kernel lifts when the owner dies, so whoever can lock a file that names a batch has found a dead
-one. Offsets are found again however they are batched next time, in whatever process. No value of a record is written.
+lock on it that the kernel lifts when the owner dies: a file that names a batch and can be locked is a dead process's.
+Offsets are found again however they are batched next time, in whatever process. No value of a record is written.
 """
 
 import contextlib
@@ -171,7 +171,7 @@ class _Marker:
 
     def __init__(self, folder: pathlib.Path):
         self._path = folder / f"{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}{_SUFFIX}"
-        fresh = self._path.with_suffix(".new")  # nobody looks at it before it is locked
+        fresh = self._path.with_suffix(".new")  # no other process looks at it before it is locked
         self._file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -181,7 +181,7 @@ class _Marker:
             fresh.rename(self._path)
         except OSError:
             os.close(self._file)
-            fresh.unlink(missing_ok=True)  # whoever starts the job again and again must not fill the folder
+            fresh.unlink(missing_ok=True)  # a job that is started again and again must not fill the folder
             raise
 
     def write(self, name: bytes) -> None:

@@ -21,7 +21,7 @@ _POLL_S = 0.2
 _SHOWN = 3
 
 
-Fault = tuple[str, str]  # a reason and the path of its field, empty where it is the whole record
+Fault = tuple[str, str]  # a reason and the path of its field, empty if it is the whole record
 
 
 class TooManyRejected(OnegraphError):
@@ -36,14 +36,16 @@ class BreakerSettings:
     share: float = 0.05
     events: int = 1_000
     window_s: float = 60.0
-    limit_s: float = 300.0
 
 
 class Breaker:
-    """Counts what became of the events of the last minute. Safe for threads; one per job and process."""
+    """Counts what became of the events of the last minute. Safe for threads; one per job and process.
 
-    def __init__(self, settings: BreakerSettings, clock: Callable[[], float] = time.monotonic):
-        self._settings, self._clock = settings, clock
+    In mode `hold` a batch that tripped it waits for `limit_s` at most.
+    """
+
+    def __init__(self, settings: BreakerSettings, limit_s: float, clock: Callable[[], float] = time.monotonic):
+        self._settings, self._limit_s, self._clock = settings, limit_s, clock
         self._lock = threading.Lock()
         self._batches: collections.deque[tuple[float, int, Mapping[Fault, int]]] = collections.deque()
         self._generation: Hashable = None
@@ -90,12 +92,12 @@ class Breaker:
         """
         if self._settings.mode != "hold":
             raise why
-        ends = self._clock() + self._settings.limit_s
-        told = False
+        ends = self._clock() + self._limit_s
+        warned = False
         while generation() == judged:
-            if not told:
-                _log.error("holding for up to %g s: %s", self._settings.limit_s, why)
-            told = True
+            if not warned:
+                _log.error("holding for up to %g s: %s", self._limit_s, why)
+            warned = True
             measures.holding()
             if self._clock() >= ends or stop.wait(_POLL_S):
                 raise why

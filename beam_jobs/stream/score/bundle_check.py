@@ -5,9 +5,8 @@ import json
 
 import pyarrow as pa
 
-from beam_jobs.stream.value_format import ValueFormat
+from beam_jobs.stream.score.formats import Formats
 from models.scoring.explanation import Explanation
-from models.scoring.prediction import PredictionEncoder
 from models.scoring.scorer import Scored, Scorer
 from schemas.errors import ArtifactError
 
@@ -16,9 +15,7 @@ from schemas.errors import ArtifactError
 class BundleCheck:
     """Plain values that travel to workers and to the process that tries a bundle."""
 
-    values: ValueFormat = dataclasses.field(default_factory=ValueFormat)
-    with_features: bool = False
-    explanation: Explanation | None = None
+    formats: Formats = dataclasses.field(default_factory=Formats)
 
     def __call__(self, scorer: Scorer, rows: pa.RecordBatch, scored: Scored) -> None:
         """Encode the golden rows' predictions, all of them explained where some are to be.
@@ -26,11 +23,13 @@ class BundleCheck:
         Raises `InputError` where the bundle's schema does not fit the job's values, `ArtifactError` for a prediction
         that is no JSON, and whatever encoding raises.
         """
-        self.values.decoder(scorer.schema)
-        explanation = self.explanation and Explanation(self.explanation.top)
-        encoder = PredictionEncoder(scorer, self.with_features, explanation)
+        formats = self.formats
+        formats.values.decoder(scorer.schema)
+        explained = dataclasses.replace(
+            formats, explanation=formats.explanation and Explanation(formats.explanation.top)
+        )
         ids = [f"golden/0/{row}" for row in range(rows.num_rows)]
-        for line in encoder.encode(rows, scored.scores, scored.features, ids):
+        for line in explained.encoder(scorer).encode(rows, scored.scores, scored.features, ids):
             try:
                 json.loads(line)
             except ValueError:

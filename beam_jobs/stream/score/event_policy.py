@@ -1,34 +1,24 @@
-"""What a job does with events that are not simply scored: tombstones, predictions too large, too many rejected."""
+"""What a job does with events that are not simply scored: absurd times and headers, tombstones, headers passed on."""
 
 import dataclasses
-import functools
 import math
-import threading
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 
-from beam_jobs.process import process_wide
-from beam_jobs.stream.events import EventBatch, Header, Outcome
-from beam_jobs.stream.score.breaker import Breaker, BreakerSettings, Fault, TooManyRejected
+from beam_jobs.kafka.records import Header
+from beam_jobs.stream.events import EventBatch
 from schemas.rejection import Reason, Rejection
 
-_OFF = BreakerSettings(mode="off")
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class EventPolicy:
     """Plain values that travel to workers.
 
-    `drop_tombstones`: events with a null value are counted and left out, not rejected. `prediction_bytes`: the largest
-    record that the predictions topic takes, None where nobody asked. `job` names the stop signal. `pass_headers`: names
-    of headers that predictions get from their events, byte for byte. `earliest_ms` and `latest_ms` bound the
-    timestamps of records (milliseconds since 1970, both inclusive), `most_headers` their headers.
+    `drop_tombstones`: events with a null value are counted and left out, not rejected. `pass_headers`: names of headers
+    that predictions get from their events, byte for byte. `earliest_ms` and `latest_ms` bound the timestamps of records
+    (milliseconds since 1970, both inclusive), `most_headers` their headers.
     """
 
     drop_tombstones: bool = False
-    prediction_bytes: int | None = None
-    breaker: BreakerSettings = _OFF
-    job: str = ""
     pass_headers: tuple[str, ...] = ()
     earliest_ms: int | None = None
     latest_ms: int | None = None
@@ -63,53 +53,3 @@ class EventPolicy:
             return rejections, []
         dropped = [one for one in rejections if one.reason is Reason.TOMBSTONE]
         return [one for one in rejections if one.reason is not Reason.TOMBSTONE] if dropped else rejections, dropped
-
-
-@dataclasses.dataclass(frozen=True)
-class Judged:
-    """What became of a batch, why events of it were rejected, and by which generation of the pointer."""
-
-    outcome: Outcome
-    rejections: list[Rejection]
-    generation: Hashable
-
-
-class GuardedScoring:
-    """Scores a batch until the breaker lets it through: again with every new generation of the pointer."""
-
-    def __init__(self, policy: EventPolicy):
-        self._stop = process_wide.stop_signal(policy.job) if policy.job else threading.Event()
-        self._key = "breaker", policy.job, policy.breaker
-        self._breaker: Breaker = process_wide.borrow(self._key, lambda: Breaker(policy.breaker))
-
-    def scored(
-        self, events: EventBatch, score: Callable[[EventBatch], Judged], generation: Callable[[], Hashable]
-    ) -> Judged:
-        """Return what `score` made of the events; raises `TooManyRejected` where it must not be sent.
-
-        `generation` says which one serves now: only one that has not judged these events has them scored again.
-        """
-        while True:
-            judged = score(events)
-            faults = Counter(map(_fault, judged.rejections))
-            try:
-                self._breaker.add(
-                    len(events), faults, judged.generation, functools.partial(_example, events, judged.rejections)
-                )
-            except TooManyRejected as why:
-                self._breaker.wait(why, judged.generation, generation, self._stop)
-            else:
-                return judged
-
-    def close(self) -> None:
-        """Give the breaker back."""
-        process_wide.give_back(self._key)
-
-
-def _fault(rejection: Rejection) -> Fault:
-    return rejection.reason.value, rejection.path
-
-
-def _example(events: EventBatch, rejections: Sequence[Rejection], fault: Fault) -> str:
-    row = next(one.row for one in rejections if _fault(one) == fault)
-    return f"{events.topic}/{events.partitions[row]}/{events.offsets[row]}"

@@ -29,7 +29,7 @@ from models.isolation.isolation import Probe, find_culprits
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
-_DEATHS = 2  # one may be anybody's doing: a kill, a machine without memory
+_DEATHS = 2  # one may have any cause: a kill, a machine without memory
 _KNOWN = "culprits.jsonl"
 _LEAST_PART_BYTES = 64 << 10  # below that it is not their size that makes events slow
 
@@ -38,32 +38,33 @@ Culprits = Mapping[int, Reason]  # by row
 
 @dataclasses.dataclass(frozen=True)
 class IsolationSettings:
-    """Where the markers of a job lie and how long a batch may take; plain values that travel to workers.
+    """Where the markers of a job stand and how long a batch may take; plain values that travel to workers.
 
     `folder` is the same for all workers of a job on a machine and survives them; where it is empty, it is one of the
-    user's own in the folder for temporary files, by the name of the job's group. `group` tells jobs apart.
+    user's own in the folder for temporary files, by the name of what the job reads.
     """
 
     folder: str
-    group: str
     deadline_s: float
 
-    def path(self) -> pathlib.Path:
-        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone."""
+    def path(self, reads: str) -> pathlib.Path:
+        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone.
+
+        `reads` tells the job's events and group from those of others (`StreamJob.reads`).
+        """
         if self.folder:
             return pathlib.Path(self.folder)
-        folder = user_folder("give --marker-folder") / _folder_name(self.group)
+        folder = user_folder("give --marker-folder") / _folder_name(reads)
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
 
 class IsolatedScoring:
-    """The markers of this process and the culprits that are known. Safe for threads."""
+    """The markers of this process and the culprits that are known, in the job's folder. Safe for threads."""
 
-    def __init__(self, settings: IsolationSettings):
-        self._folder = folder = settings.path()
-        self._deadline_s = settings.deadline_s
-        self._markers = BatchMarkers(folder, Watchdog(settings.deadline_s), deaths=_DEATHS)
+    def __init__(self, folder: pathlib.Path, deadline_s: float):
+        self._folder, self._deadline_s = folder, deadline_s
+        self._markers = BatchMarkers(folder, Watchdog(deadline_s), deaths=_DEATHS)
         self._known = _KnownCulprits(folder / _KNOWN)
         self._part_bytes = 0  # that a part may have since some were slow together
 
@@ -103,18 +104,18 @@ class IsolatedScoring:
         )
         values = [events.values[row] for row in suspects]
         findings = find_culprits(make_probe, values, self._deadline_s, alive=measures.holding)
-        new = {suspects[place]: reason for place, reason in findings.culprits.items()}
+        new = {suspects[at]: reason for at, reason in findings.culprits.items()}
         self._known.add(events, new)
         found |= new
         parts = [part for one in findings.parts for part in _shared_out(one, shares)]
         if len(parts) < 2:
             return [0]
         _log.warning("they are scored in %d parts", len(parts))
-        if len(findings.parts) > 1:  # they were slow; those that are only halved tell nothing of the next batch
-            heaviest = max(sum(len(values[place] or b"") for place in part) for part in findings.parts)
+        if len(findings.parts) > 1:  # they were slow; those that are only halved say nothing of the next batch
+            heaviest = max(sum(len(values[at] or b"") for at in part) for part in findings.parts)
             self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
             _log.warning("batches of over %d bytes are scored in parts, too", self._part_bytes)
-        of_row = {suspects[place]: number for number, part in enumerate(parts) for place in part}
+        of_row = {suspects[at]: number for number, part in enumerate(parts) for at in part}
         rows = [row for row in range(len(events)) if row not in found]
         return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]
 
@@ -174,7 +175,7 @@ class _KnownCulprits:
                     self._keep(msgspec.json.decode(line, type=_Culprit))
 
     def rows(self, events: EventBatch) -> dict[int, Reason]:
-        """Return the rows that hold a known culprit: same place and same value."""
+        """Return the rows that hold a known culprit: same offset and same value."""
         if not self._found:
             return {}
         ranges = BatchName.of(events).ranges
@@ -183,8 +184,8 @@ class _KnownCulprits:
             first, last = ranges.get(partition, (0, -1))
             if topic != events.topic or not first <= offset <= last:
                 continue
-            for row, place in enumerate(zip(events.partitions, events.offsets, strict=True)):
-                if place == (partition, offset) and _sha256(events.values[row]) == culprit.sha256:
+            for row, position in enumerate(zip(events.partitions, events.offsets, strict=True)):
+                if position == (partition, offset) and _sha256(events.values[row]) == culprit.sha256:
                     rows[row] = culprit.reason
         return rows
 
@@ -199,8 +200,8 @@ class _KnownCulprits:
             for culprit in culprits:
                 os.write(file, msgspec.json.encode(culprit) + b"\n")
                 self._keep(culprit)
-                where = f"{culprit.topic}/{culprit.partition}/{culprit.offset}"
-                _log.warning("%s ends the process that scores it: %s", where, culprit.reason)
+                source = f"{culprit.topic}/{culprit.partition}/{culprit.offset}"
+                _log.warning("%s ends the process that scores it: %s", source, culprit.reason)
         finally:
             os.close(file)
 
@@ -212,10 +213,10 @@ def _sha256(value: bytes | None) -> str:
     return hashlib.sha256(value or b"").hexdigest()
 
 
-def _folder_name(group: str) -> str:
-    """Return a name that is safe for a folder and differs where the groups do.
+def _folder_name(reads: str) -> str:
+    """Return a name that is safe for a folder and differs where what is read does.
 
     >>> _folder_name("team/trips")
     'team-trips-c7e7b083'
     """
-    return f"{re.sub('[^a-zA-Z0-9.-]', '-', group)[:80]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
+    return f"{re.sub('[^a-zA-Z0-9.-]', '-', reads)[:80]}-{hashlib.sha256(reads.encode()).hexdigest()[:8]}"

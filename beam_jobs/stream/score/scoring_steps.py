@@ -1,7 +1,6 @@
 """`ScoreEvents`: the step that scores the stream with the variants of a registry, whichever serve now."""
 
 import contextlib
-import dataclasses
 import functools
 import threading
 from collections.abc import Hashable, Iterator, Sequence
@@ -9,75 +8,33 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
-from beam_jobs.monitoring.live_watch import LIVE
+from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
 from beam_jobs.process import process_wide
 from beam_jobs.process.run_files import WorkerMetrics
-from beam_jobs.registries import first_loads, remote_registry
-from beam_jobs.stream.events import EventBatch, Outcome, Records
-from beam_jobs.stream.score.bundle_check import BundleCheck
-from beam_jobs.stream.score.event_policy import EventPolicy, GuardedScoring, Judged
+from beam_jobs.registries import first_loads
+from beam_jobs.registries.opening import open_registry
+from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.event_scoring import EventScorer
-from beam_jobs.stream.score.isolated_scoring import Culprits, IsolatedScoring, IsolationSettings
+from beam_jobs.stream.score.guarded_scoring import GuardedScoring, Judged
+from beam_jobs.stream.score.isolated_scoring import Culprits, IsolatedScoring
+from beam_jobs.stream.score.score_settings import ScoreSettings
 from beam_jobs.stream.step_watch import BatchWatch
-from beam_jobs.stream.value_format import ValueFormat
-from models.isolation.trial import TrialLimits
+from beam_jobs.stream.stream_job import StreamJob
 from models.live.live import LiveScorer
 from models.live.serving import Serving
-from models.scoring.explanation import Explanation
-from schemas.artifacts.signature import TrustedKeys
 
 _NONE = Records([], [], [], [])
-
-
-@dataclasses.dataclass(frozen=True)
-class Scoring:
-    """What scoring is told; plain values that travel to workers.
-
-    `shadow_bytes` is the largest record that the shadows' topic takes, None where they have none. `keep_warm` says that
-    the process to try bundles in is there before it is needed.
-    """
-
-    registry: str
-    trusted: TrustedKeys | None = None
-    pointer_poll_s: float = 1.0
-    with_features: bool = False
-    values: ValueFormat = dataclasses.field(default_factory=ValueFormat)
-    isolation: IsolationSettings | None = None
-    explanation: Explanation | None = None
-    policy: EventPolicy = dataclasses.field(default_factory=EventPolicy)
-    shadow_bytes: int | None = None
-    metrics: WorkerMetrics | None = None
-    trial: TrialLimits = dataclasses.field(default_factory=TrialLimits)
-    keep_warm: bool = False
-
-    @property
-    def check(self) -> BundleCheck:
-        """What every bundle must pass before it serves."""
-        return BundleCheck(self.values, self.with_features, self.explanation)
-
-
-def _follow(scoring: Scoring, stop: threading.Event | None) -> LiveScorer:
-    live = LiveScorer(
-        remote_registry.open_registry(scoring.registry, scoring.trusted),
-        scoring.pointer_poll_s,
-        LIVE.changed,
-        scoring.check,
-        trials=first_loads.trials(scoring.trial, scoring.keep_warm),
-        tried=first_loads.tried(),
-        stop=stop,
-    )
-    LIVE.follow(live)
-    return live
 
 
 class ScoreEvents(beam.PTransform):
     """Score `EventBatch`es with the registry's variants into `Outcome`s; a new generation takes over between two."""
 
-    def __init__(self, scoring: Scoring):
+    def __init__(self, job: StreamJob, settings: ScoreSettings | None = None):
         super().__init__()
-        self._score = ScoreBatches(scoring)
+        self._score = ScoreBatches(job, settings or ScoreSettings())
 
     def expand(self, events: beam.PCollection[EventBatch]) -> beam.PCollection[Outcome]:
         return events | "Score" >> beam.ParDo(self._score).with_output_types(Outcome)
@@ -86,24 +43,25 @@ class ScoreEvents(beam.PTransform):
 class ScoreBatches(beam.DoFn):
     """The DoFn of `ScoreEvents`; plain values only, the loaded variants are those of the process."""
 
-    def __init__(self, scoring: Scoring):
-        self._scoring = scoring
+    def __init__(self, job: StreamJob, settings: ScoreSettings):
+        self._job, self._settings = job, settings
 
     def setup(self) -> None:
-        scoring = self._scoring
+        job, settings = self._job, self._settings
         with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
-            metrics, isolation = scoring.metrics, scoring.isolation
-            if metrics:
+            if metrics := _worker_metrics(job, settings):
                 process_wide.borrow_until(borrowed, ("metrics", metrics), lambda: announced_worker(metrics))
-            key = "scorer", scoring.registry, scoring.trusted, scoring.check
-            stop = process_wide.stop_signal(scoring.policy.job) if scoring.policy.job else None
-            self._live = process_wide.borrow_until(borrowed, key, lambda: _follow(scoring, stop))
+            key = "scorer", job.registry, settings.trusted, settings.check
+            stop = process_wide.stop_signal(job.name)
+            self._live = process_wide.borrow_until(borrowed, key, lambda: _follow(job.registry, settings, stop))
             self._isolated: Any = None
-            if isolation:
+            if isolation := settings.isolation:
                 self._isolated = process_wide.borrow_until(
-                    borrowed, ("isolation", isolation), lambda: IsolatedScoring(isolation)
+                    borrowed,
+                    ("isolation", job.reads, isolation),
+                    lambda: IsolatedScoring(isolation.path(job.reads), isolation.deadline_s),
                 )
-            self._guarded = GuardedScoring(scoring.policy)
+            self._guarded = GuardedScoring(job, settings.breaker)
             borrowed.callback(self._guarded.close)
             self._borrowed = borrowed.pop_all()
         self._serving: Serving | None = None
@@ -116,7 +74,7 @@ class ScoreBatches(beam.DoFn):
         for part, culprits in self._parts(events):
             judged = self._guarded.scored(part, functools.partial(self._scored, culprits), self._generation)
             outcome = judged.outcome
-            self._watch.tell(len(part), judged.rejections)
+            self._watch.finish(len(part), judged.rejections)
             if dropped := len(part) - len(outcome.predictions) - len(outcome.rejected):
                 measures.count("dropped", dropped, reason="tombstone")
             yield outcome
@@ -133,15 +91,14 @@ class ScoreBatches(beam.DoFn):
     def _current(self) -> tuple[EventScorer, Serving]:
         current = self._live.current()
         if current is not self._serving:
-            told, self._serving = self._scoring, current
+            job, settings, self._serving = self._job, self._settings, current
             self._events = EventScorer(
                 current,
-                told.with_features,
-                told.values,
-                self._watch,
-                told.policy,
-                told.explanation,
-                told.shadow_bytes,
+                formats=settings.formats,
+                policy=settings.policy,
+                prediction_bytes=job.predictions.max_message_bytes,
+                shadow_bytes=job.shadow.max_message_bytes if job.shadow else None,
+                watch=self._watch,
             )
         return self._events, current
 
@@ -156,6 +113,27 @@ class ScoreBatches(beam.DoFn):
         self._borrowed.close()
 
 
+def _follow(registry: str, settings: ScoreSettings, stop: threading.Event) -> LiveScorer:
+    live = LiveScorer(
+        open_registry(registry, settings.trusted),
+        settings.pointer_poll_s,
+        LIVE_WATCH.changed,
+        settings.check,
+        trials=first_loads.trials(settings.trial, settings.keep_warm),
+        tried=first_loads.tried(),
+        stop=stop,
+    )
+    LIVE_WATCH.follow(live)
+    return live
+
+
+def _worker_metrics(job: StreamJob, settings: ScoreSettings) -> WorkerMetrics | None:
+    """Return what this worker process needs to serve its own measures, None where it does not."""
+    if settings.metrics_host is None:
+        return None
+    return WorkerMetrics(job=job.about, host=settings.metrics_host, lease=job.lease.number if job.lease else None)
+
+
 def _generation(serving: Serving) -> Hashable:
-    """Return what tells it from every other: a forged pointer may have the number of a true one."""
+    """Return what no other generation has: a forged pointer may have the number of a true one."""
     return serving.generation, serving.variants

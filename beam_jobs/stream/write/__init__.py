@@ -1,4 +1,4 @@
 """Outcomes to Kafka, then the committed offsets.
 
-Imports: kafka, kafka.clients, kafka.groups, kafka.kafka_python, monitoring, process, schemas, stream.
+Imports: kafka, kafka.clients, kafka.groups, monitoring, process, schemas, stream.
 """

@@ -2,58 +2,29 @@
 
 import collections
 import contextlib
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.clients.clients import open_producer
-from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.groups.position_note import Lease
+from beam_jobs.kafka.client import BATCH_BYTES, Producer
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python.client import Producer, partition_of
+from beam_jobs.kafka.partitions import partition_of_answer
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import Outcome, Records
-from beam_jobs.stream.rejected_records import with_stubs
+from beam_jobs.stream.events import Outcome, picked
+from beam_jobs.stream.holding import Patience
+from beam_jobs.stream.rejected_records import RECORD_OVERHEAD, with_stubs
 from beam_jobs.stream.step_watch import written
-from beam_jobs.stream.write.holding import Patience
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 
-_MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
+MAX_WAITING = 64  # outcomes whose sends are not acknowledged yet; bounds memory when the broker is slow
 _COMMIT_EVERY_S = 1.0
-_MARGIN_S = 30.0  # of the library's own patience over ours, which says more
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sink:
-    """Where outcomes go and how; plain values, they travel to workers.
-
-    `rejected_bytes` is the largest record that the rejected topic takes; what is larger becomes a stub. A broker that
-    is down is waited for, `hold_s` at most or until the stop signal of `job`. Shadows without a topic are not written.
-    Offsets are committed while `lease` is the group's and the source topic has the id `topic_id`, where given.
-    """
-
-    servers: Connection | str
-    predictions_topic: str
-    rejected_topic: str
-    source_topic: str
-    group: str
-    shadow_topic: str | None = None
-    max_batch_bytes: int = 900_000
-    rejected_bytes: int | None = None
-    broker_time: bool = False
-    hold_s: float = Producer.DELIVERY_S
-    job: str = ""
-    topic_id: str | None = None
-    lease: Lease | None = None
-
-    @property
-    def topics(self) -> tuple[str, str]:
-        """The topics that every job writes to."""
-        return self.predictions_topic, self.rejected_topic
+_MARGIN_S = 30.0  # the library waits longer than we do: our message says more
 
 
 class OutcomeWriter:
@@ -63,27 +34,26 @@ class OutcomeWriter:
     every key, is kept; where its topic has none of that number, to that of its key as Kafka's own clients choose it.
     """
 
-    def __init__(self, producer: Any, sink: Sink):
-        self._producer, self._sink = producer, sink
+    def __init__(self, producer: Any, job: StreamJob):
+        self._producer, self._job = producer, job
+        self._batch_bytes = _batch_bytes(job)
         self._waiting: collections.deque[tuple[Outcome, list[Any], float]] = collections.deque()
 
     def write(self, outcome: Outcome) -> None:
         """Queue the sends of one outcome."""
         deliveries, sent_at = [], time.perf_counter()
         rejected, stubs = outcome.rejected, 0
-        sink = self._sink
-        if sink.rejected_bytes is not None and len(rejected):
-            rejected, stubs = with_stubs(rejected, sink.rejected_bytes)
+        if len(rejected):
+            rejected, stubs = with_stubs(rejected, self._job.rejected.max_message_bytes)
         if stubs:
             measures.count("stubs", stubs)
-        sent = outcome.predictions, rejected, outcome.shadow
-        for topic, records in zip((*sink.topics, sink.shadow_topic), sent, strict=True):
-            if topic is None or not len(records):
+        for topic, records in zip(self._job.written, (outcome.predictions, rejected, outcome.shadow), strict=False):
+            if not len(records):
                 continue
-            count = self._producer.partition_count(topic, at_least=max(records.source_partitions) + 1)
+            count = self._producer.partition_count(topic.name, at_least=max(records.source_partitions) + 1)
             for partition, rows in _by_partition(records, count).items():
-                part = records if len(rows) == len(records) else _pick(records, rows)
-                deliveries += self._producer.send(topic, partition, part, sink.max_batch_bytes)
+                part = records if len(rows) == len(records) else picked(records, rows)
+                deliveries += self._producer.send(topic.name, partition, part, self._batch_bytes)
         self._waiting.append((outcome, deliveries, sent_at))
 
     def acknowledged(self, at_most_waiting: int, wait: Callable[[Any], None]) -> Iterator[Outcome]:
@@ -100,8 +70,42 @@ class OutcomeWriter:
                 wait(delivery)
             self._waiting.popleft()
             done_at = max((delivery.done_at for delivery in deliveries), default=sent_at)
-            written(outcome, sent_at, done_at, self._sink.broker_time)
+            written(outcome, sent_at, done_at, self._job.source.broker_time)
             yield outcome
+
+
+class WrittenBundle:
+    """Writes the outcomes of one bundle, and commits behind what is acknowledged. Knows nothing of Beam.
+
+    `committed` moves the group's offsets: `GroupPositions`, or anything with its `commit`.
+    """
+
+    def __init__(self, producer: Any, committed: Any, job: StreamJob, clock: Callable[[], float] = time.monotonic):
+        self._writer, self._committed, self._clock = OutcomeWriter(producer, job), committed, clock
+        self._patience = Patience(job.hold_s, process_wide.stop_signal(job.name))
+        self._done: dict[int, int] = {}
+        self._committed_at = clock()
+
+    def write(self, outcome: Outcome) -> None:
+        """Send one outcome; waits where too many are not acknowledged, commits where that was a while ago."""
+        self._writer.write(outcome)
+        self._take(MAX_WAITING)
+        if self._done and self._clock() - self._committed_at > _COMMIT_EVERY_S:
+            self._commit()
+
+    def finish(self) -> None:
+        """Wait until all is acknowledged, and commit."""
+        self._take(0)
+        if self._done:
+            self._commit()
+
+    def _take(self, at_most_waiting: int) -> None:
+        for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):
+            self._done.update(outcome.next_offsets)
+
+    def _commit(self) -> None:
+        self._patience.retry("offsets are not committed", lambda: self._committed.commit(self._done))
+        self._done, self._committed_at = {}, self._clock()
 
 
 class WriteOutcomes(beam.PTransform):
@@ -109,12 +113,12 @@ class WriteOutcomes(beam.PTransform):
 
     Offsets are committed behind acknowledged work about once a second and at the end of every bundle, always, on every
     runner. FnApiRunner and Prism resume from them; on Flink and Dataflow, which resume from their checkpoints, they
-    only tell people how far the job is.
+    only say how far the job is.
     """
 
-    def __init__(self, sink: Sink):
+    def __init__(self, job: StreamJob):
         super().__init__()
-        self._send = SendOutcomes(sink)
+        self._send = SendOutcomes(job)
 
     def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection:
         return outcomes | "Send and Commit" >> beam.ParDo(self._send)
@@ -123,88 +127,59 @@ class WriteOutcomes(beam.PTransform):
 class SendOutcomes(beam.DoFn):
     """The DoFn of `WriteOutcomes`; plain values only."""
 
-    def __init__(self, sink: Sink):
-        self._sink = sink
+    def __init__(self, job: StreamJob):
+        self._job = job
 
     def setup(self) -> None:
-        sink = self._sink
+        job = self._job
         with contextlib.ExitStack() as borrowed:  # a setup that fails must not keep what it has got
-            key = "producer", sink.servers, sink.hold_s
-            self._producer = process_wide.borrow_until(borrowed, key, lambda: _producer(sink))
-            self._committer = process_wide.borrow_until(borrowed, positions_key(sink), lambda: positions(sink))
+            key = "producer", job.servers, job.hold_s
+            self._producer = process_wide.borrow_until(borrowed, key, lambda: producer_of(job))
+            self._positions = process_wide.borrow_until(borrowed, positions_key(job), lambda: positions(job))
             self._borrowed = borrowed.pop_all()
 
     def start_bundle(self) -> None:
-        self._writer = OutcomeWriter(self._producer, self._sink)
-        self._patience = Patience(self._sink.hold_s, process_wide.stop_signal(self._sink.job))
-        self._done: dict[int, int] = {}
-        self._committed_at = time.monotonic()
+        self._bundle = WrittenBundle(self._producer, self._positions, self._job)
 
     def process(self, outcome: Outcome) -> None:
-        self._writer.write(outcome)
-        self._take(_MAX_WAITING)
-        if self._done and time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
-            self._commit()
+        self._bundle.write(outcome)
 
     def finish_bundle(self) -> None:
-        self._take(0)
-        if self._done:
-            self._commit()
+        self._bundle.finish()
 
     def teardown(self) -> None:
         self._borrowed.close()
 
-    def _take(self, at_most_waiting: int) -> None:
-        for outcome in self._writer.acknowledged(at_most_waiting, self._patience.wait_for):
-            self._done.update(outcome.next_offsets)
 
-    def _commit(self) -> None:
-        self._patience.retry("offsets are not committed", lambda: self._committer.commit(self._done))
-        self._done, self._committed_at = {}, time.monotonic()
-
-
-def positions_key(sink: Sink) -> tuple[Any, ...]:
+def positions_key(job: StreamJob) -> tuple[Any, ...]:
     """Return under which key this process has the positions that a job's writers share."""
-    return "positions", sink.servers, sink.group, sink.source_topic, sink.lease and sink.lease.token
+    return "positions", job.servers, job.group, job.source.name, job.lease and job.lease.token
 
 
-def positions(sink: Sink) -> GroupPositions:
+def positions(job: StreamJob) -> GroupPositions:
     """Return the group's committed offsets, to be moved by this process."""
-    return GroupPositions(sink.servers, sink.source_topic, sink.group, sink.topic_id, sink.lease)
+    return GroupPositions(job.servers, job.source.name, job.group, job.source.id, job.lease)
 
 
-def _producer(sink: Sink) -> Producer:
-    """Make a producer that knows its topics: they are asked for while the broker answers."""
-    producer = open_producer(sink.servers, delivery_s=sink.hold_s + _MARGIN_S)
+def producer_of(job: StreamJob, opened: Callable[..., Producer] = open_producer) -> Producer:
+    """Make a producer that knows the topics of every job: they are looked up while the broker answers."""
+    producer = opened(job.servers, delivery_s=job.hold_s + _MARGIN_S)
     try:
-        for topic in sink.topics:
-            producer.partition_count(topic)
+        for topic in (job.predictions, job.rejected):
+            producer.partition_count(topic.name)
     except ServiceError:
         producer.close()
         raise
     return producer
 
 
+def _batch_bytes(job: StreamJob) -> int:
+    """Return how large a batch of records may be: no larger than the smallest topic takes."""
+    return min(BATCH_BYTES, *(topic.max_message_bytes - RECORD_OVERHEAD for topic in job.written))
+
+
 def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
-        rows.setdefault(_partition(source, key, count), []).append(row)
+        rows.setdefault(partition_of_answer(source, key, count), []).append(row)
     return rows
-
-
-def _partition(source: int, key: bytes | None, count: int) -> int:
-    if source < count or key is None:
-        return source % count
-    return partition_of(key, count)
-
-
-def _pick(records: Records, rows: Sequence[int]) -> Records:
-    return Records(
-        [records.source_partitions[row] for row in rows],
-        [records.timestamps_ms[row] for row in rows],
-        [records.keys[row] for row in rows],
-        [records.values[row] for row in rows],
-        None if records.headers is None else [records.headers[row] for row in rows],
-        records.source_topic,
-        None if records.source_offsets is None else [records.source_offsets[row] for row in rows],
-    )

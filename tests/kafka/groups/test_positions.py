@@ -11,16 +11,21 @@ import kafka
 import pytest
 
 from beam_jobs.cli.settings import SkipTo
+from beam_jobs.kafka.errors import OffsetsLost
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.lease import TakenOver, new_lease
 from beam_jobs.kafka.groups.position_note import Note
-from beam_jobs.kafka.groups.positions import GroupPositions, wait_for_group
-from beam_jobs.kafka.kafka_python.client import Consumer, OffsetsLost
-from beam_jobs.process import run_files
-from beam_jobs.stream.read.source import Source, settle_first, settle_start, where_to_begin
+from beam_jobs.kafka.groups.positions import GroupPositions
+from beam_jobs.kafka.groups.takeover import wait_for_group
+from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.process import process_identity
+from beam_jobs.stream.read.source import ReadSettings, settle_first, settle_start, where_to_begin
+from beam_jobs.stream.stream_job import StreamJob
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
+from tests.support.present import present
+from tests.support.stream_jobs import stream_job
 
 _groups = itertools.count()
 
@@ -32,13 +37,13 @@ class Group:
         self.broker, self.topic, self.name = broker, topic, f"group-{next(_groups)}"
         self._open = []
 
-    def source(self, **changes):
-        return Source(servers=self.broker, topic=self.topic, group=self.name, job="j", **changes)
+    def source(self, **changes) -> tuple[StreamJob, ReadSettings]:
+        return stream_job(self.broker, self.topic, group=self.name), ReadSettings(**changes)
 
     def job(self, at_once=False, **changes):
         """Begin as a job of another machine does; returns its positions."""
         elsewhere = dataclasses.replace(new_lease(f"job-{len(self._open)}", outlives=True), machine="elsewhere")
-        lease = settle_start(self.source(**changes), elsewhere, at_once)
+        lease = settle_start(*self.source(**changes), elsewhere, at_once)
         self._open.append(GroupPositions(self.broker, self.topic, self.name, self.topic_id(), lease))
         return self._open[-1]
 
@@ -92,11 +97,11 @@ def test_every_start_commits_where_all_partitions_begin(group, start):
 
 
 def test_a_template_says_where_a_new_group_begins_and_takes_none(group):
-    settle_first(group.source(start="latest"))
+    settle_first(*group.source(start="latest"))
     assert group.offsets() == {0: 40, 1: 0}
     assert {note.lease for note in group.notes().values()} == {None}
     put(group.broker, group.topic, 0, [b"later"])
-    settle_first(group.source(start="latest"))
+    settle_first(*group.source(start="latest"))
     assert group.offsets() == {0: 40, 1: 0}, "it has begun"
 
 
@@ -170,7 +175,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
         os._exit(0)
     os.waitpid(dead, 0)
     here = new_lease("job", outlives=False)
-    assert not group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=run_files.began(os.getppid())))
+    assert not group_lease.is_dead(
+        dataclasses.replace(here, pid=os.getppid(), began=process_identity.began(os.getppid()))
+    )
     assert group_lease.is_dead(dataclasses.replace(here, pid=os.getppid(), began=1)), "its number was given out again"
     assert group_lease.is_dead(here), "this process holds it no longer"
     group_lease.hold(here)
@@ -185,9 +192,9 @@ def test_a_process_that_has_ended_on_this_machine_holds_nothing(group):
 def test_a_live_process_is_not_dead_where_proc_does_not_show_it(monkeypatch, tmp_path, shown):
     """As with hidepid= and ProtectProc=, for the processes of other users."""
     here = dataclasses.replace(new_lease("job", outlives=False), pid=os.getppid())
-    here = dataclasses.replace(here, began=run_files.began(here.pid))
+    here = dataclasses.replace(here, began=present(process_identity.began(os.getppid())))
     if not shown:
-        monkeypatch.setattr(run_files, "_PROC", tmp_path)
+        monkeypatch.setattr(process_identity, "_PROC", tmp_path)
     assert not group_lease.is_dead(here)
     assert not group_lease.is_dead(dataclasses.replace(here, began=None)), "when it began is not known"
     monkeypatch.setattr(os, "kill", refuse)
@@ -204,7 +211,7 @@ def test_a_process_that_nobody_has_waited_for_has_ended(began):
     if not zombie:
         os._exit(0)
     try:
-        wait_until(lambda: run_files.began(zombie) is None, "its end")
+        wait_until(lambda: process_identity.began(zombie) is None, "its end")
         assert group_lease.is_dead(dataclasses.replace(new_lease("job", outlives=False), pid=zombie, began=began))
     finally:
         os.waitpid(zombie, 0)
@@ -340,7 +347,8 @@ def test_an_offset_that_is_gone_of_a_partition_that_the_group_knew(group, admin)
 
 def test_offsets_without_a_note_are_taken_as_they_are(group):
     commit(group.broker, group.topic, group.name, {0: 7})
-    assert where_to_begin(group.source(start="latest"), group.consumer()) == {0: 7, 1: 0}
+    job, settings = group.source(start="latest")
+    assert where_to_begin(job, settings, group.consumer()) == {0: 7, 1: 0}
     group.job()
     assert group.offsets() == {0: 7, 1: 0}
 

@@ -16,12 +16,13 @@ from kafka.record import memory_records
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.kafka_python import decoding
-from beam_jobs.kafka.kafka_python.client import Consumer
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.decoding import Batch, RawName, UndecodableBatch
 from schemas.errors import ServiceError
 from tests.kafka.kafka_python.test_batches import encoded
 from tests.stream.read.test_reader import read_all, source
 from tests.support.kafka_records import commit, committed, put, read
+from tests.support.present import present
 
 _HEADER_BYTES = 61  # of a batch; its records follow, all of one size here
 
@@ -118,7 +119,7 @@ def stops_at(broker, topic, *says):
     for words in (f"topic '{topic}' partition 0: the batch of offsets 2 to 2 cannot be decoded", *says):
         assert words in str(stopped.value)
     found = re.search(r"onegraph (skip_to .* --offset \d+)", str(stopped.value))
-    return found.group(1).replace("GROUP", f"{topic}-group").split()
+    return present(found).group(1).replace("GROUP", f"{topic}-group").split()
 
 
 def test_a_job_stops_at_what_it_cannot_decode_until_told_to_step_over(broker, topics, monkeypatch, capsys):
@@ -179,7 +180,7 @@ def test_no_spin_behind_records_that_came_before(broker, topics, monkeypatch):
     consumer = Consumer(broker, topic)
     try:
         consumer.go_to({0: 0})
-        assert [record.value for record in consumer.poll(5, 10)[0]] == [b"a", b"b"]
+        assert consumer.poll(5, 10).values == [b"a", b"b"]
         with pytest.raises(ServiceError, match="offsets 2 to 2"):
             consumer.poll(5, 10)
     finally:

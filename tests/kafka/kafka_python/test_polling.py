@@ -2,8 +2,9 @@
 
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_consumer
+from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from tests.support.kafka_records import put
 
@@ -33,7 +34,7 @@ def polls(consumer, ends, *limits):
     consumer.go_to(consumer.beginning_offsets(consumer.partitions))
     while any(consumer.positions()[partition] < end for partition, end in ends.items()):
         if found := consumer.poll(1, *limits):
-            yield [record for records in found.values() for record in records]
+            yield found.rows("t")
 
 
 @pytest.mark.parametrize("what", ["values", "keys", "headers"])
@@ -79,8 +80,8 @@ def test_one_record_over_the_limit_comes_alone_or_with_what_is_taken_with_it(bro
     put(broker, topic, 0, [b"x" * 100_000, None, b"y" * 100_000])
     gatherer = EventGatherer(reading(topic), topic, 4_000, 1_000)
     gatherer.go_to({0: 0})
-    batches = []
-    while sum(map(len, batches)) < 3:
+    batches: list[EventBatch] = []
+    while sum(len(batch) for batch in batches) < 3:
         batches.append(gatherer.next_batch(1))
     sizes = [len(batch) for batch in batches if len(batch)]
     assert sizes == [1, 2]

@@ -15,8 +15,8 @@ def names(topics):
 
 
 def test_made_once_with_what_the_job_needs(broker, topics):
-    wanted = names(topics)
-    specified = job_topics.for_scoring(*wanted, partitions=3, source_bytes=100_000)
+    source, predictions, rejected = wanted = names(topics)
+    specified = job_topics.for_scoring(source, predictions, rejected, partitions=3, source_bytes=100_000)
     assert job_topics.create(broker, specified) == list(wanted)
     assert job_topics.create(broker, specified) == []
     source, predictions, rejected = (job_topics.required(broker, wanted)[name] for name in wanted)
@@ -28,11 +28,11 @@ def test_made_once_with_what_the_job_needs(broker, topics):
 
 
 def test_rejected_records_keep_any_time(broker, topics):
-    wanted = names(topics)
-    job_topics.create(broker, job_topics.for_scoring(*wanted, partitions=1, source_bytes=100_000))
+    source, predictions, rejected = wanted = names(topics)
+    job_topics.create(broker, job_topics.for_scoring(source, predictions, rejected, partitions=1, source_bytes=100_000))
     times = [-1, 0, 1, 1_400_269_500_000, 253_402_300_799_999]
     put(broker, wanted[2], 0, [b"x"] * len(times), timestamps_ms=times)
-    assert [one.timestamp for one in read(broker, wanted[2])] == times
+    assert [one.timestamp_ms for one in read(broker, wanted[2])] == times
 
 
 def test_topics_that_are_there_stay_as_they_are(broker, topics):

@@ -12,20 +12,20 @@ from models.isolation.scoring_probe import ScoringProbe
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
 from schemas.schema import Schema
-from tests.support import fragile_probe
-from tests.support.fragile_probe import ForgetfulProbe, FragileProbe
+from tests.support import deadly_probe
+from tests.support.deadly_probe import DeadlyProbe, ForgetfulProbe
 from transforms.decode.json_decoder import JsonDecoder
 
 CRASH, TIMEOUT = Reason.NATIVE_CRASH, Reason.TIMEOUT
 
 
 def culprits(values, deadline_s=20.0, **settings):
-    return find_culprits(FragileProbe(), values, deadline_s, **settings).culprits
+    return find_culprits(DeadlyProbe(), values, deadline_s, **settings).culprits
 
 
 def test_a_batch_that_is_not_deadly_has_no_culprits_and_costs_one_child(tmp_path):
     born = tmp_path / "born"
-    assert find_culprits(FragileProbe(str(born)), [b"a", None, b"", b"raise"], 20.0) == Findings({}, [[0, 1, 2, 3]])
+    assert find_culprits(DeadlyProbe(str(born)), [b"a", None, b"", b"raise"], 20.0) == Findings({}, [[0, 1, 2, 3]])
     assert len(born.read_text().splitlines()) == 1
 
 
@@ -39,7 +39,7 @@ def test_each_culprit_costs_one_child_and_the_others_are_cleared(tmp_path):
     values[17] = values[299] = b"abort"
     values[50] = b"exit"
     values[200] = b"raise"
-    found = find_culprits(FragileProbe(str(born)), values, 20.0)
+    found = find_culprits(DeadlyProbe(str(born)), values, 20.0)
     assert found.culprits == dict.fromkeys([17, 50, 299], CRASH)
     assert found.parts == [[row for row in range(300) if row not in found.culprits]]
     children = born.read_text().split()
@@ -61,7 +61,7 @@ def test_values_that_are_deadly_only_together_are_halved_to_a_small_group():
 
 def test_what_is_slow_only_together_comes_in_parts_that_are_not():
     values = [b"sleep 0.6"] * 6 + [b"a"] * 2
-    found = find_culprits(FragileProbe(), values, 3.0)
+    found = find_culprits(DeadlyProbe(), values, 3.0)
     assert found.culprits == {}
     assert [row for part in found.parts for row in part] == list(range(8))
     assert all(sum(row < 6 for row in part) <= 2 for part in found.parts), "none takes over half of the deadline"
@@ -69,13 +69,13 @@ def test_what_is_slow_only_together_comes_in_parts_that_are_not():
 
 def test_a_value_that_makes_any_other_slow_stands_alone_and_a_culprit_among_them_is_found():
     values = [b"a", b"abort", b"b", b"slow together", b"c"]
-    found = find_culprits(FragileProbe(), values, 2.0)
+    found = find_culprits(DeadlyProbe(), values, 2.0)
     assert found == Findings({1: CRASH}, [[0, 2], [3], [4]])
 
 
 def test_a_group_that_crashes_is_found_among_what_is_slow():
     values = [b"sleep 0.9", b"fuel", b"fire", b"sleep 0.9", b"sleep 0.9", b"sleep 0.9"]
-    found = find_culprits(FragileProbe(), values, 3.0)
+    found = find_culprits(DeadlyProbe(), values, 3.0)
     assert found.culprits == {1: CRASH, 2: CRASH}
     assert [row for part in found.parts for row in part] == [0, 3, 4, 5]
     assert len(found.parts) > 1
@@ -94,7 +94,7 @@ def test_a_crash_that_does_not_come_again_ends_the_search(tmp_path, deadly):
 
 def test_it_says_that_it_is_at_work():
     told = []
-    find_culprits(FragileProbe(), [b"sleep 1.5", b"hang"], 3.0, alive=lambda: told.append("alive"))
+    find_culprits(DeadlyProbe(), [b"sleep 1.5", b"hang"], 3.0, alive=lambda: told.append("alive"))
     assert len(told) > 5, "with each answer, and each second while there is none"
 
 
@@ -104,7 +104,7 @@ def test_too_many_culprits_are_not_the_records_fault():
 
 
 @pytest.mark.parametrize(
-    ("make_probe", "said"), [(fragile_probe.broken, "RuntimeError: no bundle here"), (fragile_probe.dead, CRASH.value)]
+    ("make_probe", "said"), [(deadly_probe.broken, "RuntimeError: no bundle here"), (deadly_probe.dead, CRASH.value)]
 )
 def test_a_child_that_cannot_start_is_said(make_probe, said):
     with pytest.raises(OnegraphError, match=said):

@@ -14,12 +14,12 @@ import pytest
 from models.isolation import trial
 from models.isolation.trial import GIB, TrialEnded, TrialFailed, TrialOverLimit, Trials
 from schemas.errors import ArtifactError, InputError, ServiceError
-from tests.support import fragile_work as work
+from tests.support import deadly_work as work
 
 SOON_S = 60
 
 
-IMPORTS = "tests.support.fragile_work"  # quicker than what bundles need
+IMPORTS = "tests.support.deadly_work"  # quicker than what bundles need
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,12 @@ def test_a_child_that_somebody_killed_between_two_trials_is_replaced(patient):
 
 def test_a_kill_from_outside_is_no_fault_of_what_is_tried(patient, tmp_path):
     begun = tmp_path / "begun"
-    killer = threading.Thread(target=lambda: (wait_for(begun), os.kill(int(begun.read_text()), signal.SIGKILL)))
+
+    def kill():
+        wait_for(begun)
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ServiceError, match=r"it: the process that tried it was killed; see how much memory is free"):
         patient.run("it", work.hang, begun)
@@ -232,9 +237,9 @@ def test_a_child_that_nobody_needs_is_ended_and_started_again():
 PARENT = """
 import sys
 from models.isolation.trial import Trials
-from tests.support import fragile_work
+from tests.support import deadly_work
 if __name__ == "__main__":
-    Trials(imports="tests.support.fragile_work").run("it", fragile_work.spin, sys.argv[1])
+    Trials(imports="tests.support.deadly_work").run("it", deadly_work.spin, sys.argv[1])
 """
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from models.isolation import tried
 from models.isolation.tried import TriedBundles, name_of
-from tests.support.fragile_work import CheckOf
+from tests.support.deadly_work import CheckOf
 
 
 def test_what_was_tried_is_known_to_the_next(tmp_path):

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import pathlib
 import re
 import shutil
 import sys
@@ -26,9 +27,9 @@ from schemas.artifacts import artifact
 from schemas.artifacts.signature import TrustedKeys, load_private_key
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from tests.support.fragile_work import CheckOfOthers
+from tests.support.artifact_fixtures import another_bundle
+from tests.support.deadly_work import CheckOfOthers
 from tests.support.hostile_bundles import split_out_of_range, spoiled
-from tests.support.models import another_bundle
 from tests.support.signing_keys import make_key
 from transforms.graph.graph import TransformGraph, graph_fingerprint
 
@@ -177,7 +178,12 @@ def released_as(own: Registry, candidate, role, weight=0.0):
 def loads(monkeypatch):
     """Which bundles were loaded since."""
     seen, real = [], Scorer.load
-    monkeypatch.setattr(Scorer, "load", lambda path, **more: seen.append(path.name) or real(path, **more))
+
+    def load(path, **more):
+        seen.append(path.name)
+        return real(path, **more)
+
+    monkeypatch.setattr(Scorer, "load", load)
     return seen
 
 
@@ -270,7 +276,12 @@ def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
     (copy / "graph" / "note.txt").write_text("another graph")
     other = another_bundle(copy, graph_fingerprint=graph_fingerprint(copy / "graph"))
     real, seen = TransformGraph.load, []
-    monkeypatch.setattr(TransformGraph, "load", lambda path: seen.append(path) or real(path))
+
+    def load(path):
+        seen.append(path)
+        return real(path)
+
+    monkeypatch.setattr(TransformGraph, "load", load)
     own.point_at(Variants(other), "tests", "now", "")
     assert following.wait_for(2, SOON_S)
     assert following.current().champion.graph is not first.graph
@@ -282,9 +293,12 @@ def test_graphs_of_the_generation_before_are_kept(following, own, monkeypatch):
 
 def test_what_the_machine_refuses_is_tried_again(own, second_bundle, monkeypatch, trials):
     served = threading.Event()
-    following = LiveScorer(
-        own.path, poll_s=0.02, on_change=lambda change: change.served and served.set(), retry_s=0.02, trials=trials
-    )
+
+    def changed(change):
+        if change.served:
+            served.set()
+
+    following = LiveScorer(own.path, poll_s=0.02, on_change=changed, retry_s=0.02, trials=trials)
     try:
         troubles, real = [OSError("stale file handle")] * 3, Scorer.load
 
@@ -358,10 +372,17 @@ def pair(tmp_path):
 @pytest.fixture
 def parsed(monkeypatch):
     """What parsers of a bundle's files were given since."""
-    seen = []
+    seen: list[pathlib.Path] = []
+
+    def noting(real):
+        def load(path, *more):
+            seen.append(path)
+            return real(path, *more)
+
+        return load
+
     for owner in (Schema, TransformGraph, xgb):
-        real = owner.load
-        monkeypatch.setattr(owner, "load", lambda path, *more, real=real: seen.append(path) or real(path, *more))
+        monkeypatch.setattr(owner, "load", noting(owner.load))
     return seen
 
 

@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -117,6 +118,14 @@ class Follower:
                 self._more.wait(0.005)
         pytest.fail(f"{case}: the follower does not answer")
 
+    def show_bundle(self, made: pathlib.Path, name: str, number: int, case: str) -> None:
+        """Put a bundle into the registry under that name, point at it, and take it away unless it serves now."""
+        bundle = made.rename(made.with_name(name))
+        pointer = Pointer(self.live.generation + 1 + number, Variants(name), "fuzz", "now", "")
+        self.show(pointer.text().encode(), case)
+        if self.live.current().champion.bundle_id != name:
+            shutil.rmtree(bundle)
+
     def serves(self, trips, case: str) -> None:
         """Fail where the follower's bundle does not score."""
         scored = self.live.current().champion.score(trips)
@@ -156,8 +165,13 @@ def follower(registry, second_bundle, tmp_path):
     one.live.close()
 
 
-def pointed(bundle: str, generation: int) -> bytes:
-    return Pointer(generation, Variants(bundle), "fuzz", "now", "").text().encode()
+def copies(follower: Follower, count: int, what: str) -> Iterator[tuple[int, random.Random, pathlib.Path]]:
+    """Yield numbers, each with its random source and a copy, yet without a name, of one of the two good bundles."""
+    good = [pointer.champion for pointer in Registry(follower.path).history()]
+    bundles = follower.path / "bundles"
+    for number in range(count):
+        rng = random.Random(f"{SEED} {what} {number}")
+        yield number, rng, mutations.linked(bundles / rng.choice(good), bundles / "made")
 
 
 def test_pointers(follower, trips, capsys):
@@ -183,11 +197,8 @@ def test_pointers(follower, trips, capsys):
 
 def test_manifests(follower, trips, capsys):
     """Half of them are made to fit: the marker the manifest, the folder's name its content."""
-    first, second = (pointer.champion for pointer in Registry(follower.path).history())
-    batch, bundles = trips.slice(0, 20), follower.path / "bundles"
-    for number in range(MANIFESTS):
-        rng = random.Random(f"{SEED} manifest {number}")
-        folder = mutations.linked(bundles / rng.choice([first, second]), bundles / "made")
+    first, batch = Registry(follower.path).history()[0].champion, trips.slice(0, 20)
+    for number, rng, folder in copies(follower, MANIFESTS, "manifest"):
         good = (folder / artifact.MANIFEST).read_bytes()
         bad = mutations.of_json(rng, good) if rng.random() < 0.8 else mutations.of_bytes(rng, good)
         name = "e" * 12
@@ -195,15 +206,12 @@ def test_manifests(follower, trips, capsys):
             name = mutations.mark(folder, bad)
         else:
             mutations.replace(folder / artifact.MANIFEST, bad)
-        if (bundles / name).exists():
+        if folder.with_name(name).exists():
             shutil.rmtree(folder)
             continue
-        folder.rename(bundles / name)
-        follower.show(pointed(name, follower.live.generation + 1 + number), f"manifest {number}")
+        follower.show_bundle(folder, name, number, f"manifest {number}")
         if number % 50 == 0:
             follower.serves(batch, f"manifest {number}")
-        if follower.live.current().champion.bundle_id != name:
-            shutil.rmtree(bundles / name)
     follower.cure(batch, first)
     with capsys.disabled():
         print(f"\nmanifests: {follower.table()}")
@@ -254,11 +262,8 @@ def spoil(rng: random.Random, folder: pathlib.Path, manifest: dict[str, Any], ki
 
 
 def test_bundles(follower, trips, capsys, request):
-    first, second = (pointer.champion for pointer in Registry(follower.path).history())
-    batch, bundles = trips.slice(0, 20), follower.path / "bundles"
-    for number in range(request.config.getoption("--fuzz-bundles")):
-        rng = random.Random(f"{SEED} bundle {number}")
-        folder = mutations.linked(bundles / rng.choice([first, second]), bundles / "made")
+    first, batch = Registry(follower.path).history()[0].champion, trips.slice(0, 20)
+    for number, rng, folder in copies(follower, request.config.getoption("--fuzz-bundles"), "bundle"):
         manifest = json.loads((folder / artifact.MANIFEST).read_bytes())
         manifest["versions"]["case"] = str(number)  # a bundle of its own, whatever becomes of it
         mutations.fit(folder, manifest, [])
@@ -267,11 +272,8 @@ def test_bundles(follower, trips, capsys, request):
             name = artifact.content_id(artifact.open_artifact(folder, "bundle").manifest)
         except OnegraphError:
             name = "e" * 12
-        folder.rename(bundles / name)
-        follower.show(pointed(name, follower.live.generation + 1 + number), f"bundle {number}")
+        follower.show_bundle(folder, name, number, f"bundle {number}")
         follower.serves(batch, f"bundle {number}")
-        if follower.live.current().champion.bundle_id != name:
-            shutil.rmtree(bundles / name)
     follower.cure(batch, first)
     with capsys.disabled():
         print(f"\nbundles: {follower.table()}")

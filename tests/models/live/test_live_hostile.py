@@ -18,8 +18,9 @@ from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
-from tests.support.fragile_work import CheckOf, nothing
+from tests.support.deadly_work import CheckOf, nothing
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
+from tests.support.present import present
 
 SOON_S = 60
 
@@ -217,7 +218,7 @@ def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bu
 
         def kill():
             until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
-            os.kill(own_trials.pid, signal.SIGKILL)
+            os.kill(present(own_trials.pid), signal.SIGKILL)
             killed.set()
 
         killer = threading.Thread(target=kill)

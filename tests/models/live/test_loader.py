@@ -14,7 +14,7 @@ from models.registry.pointer import Pointer
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
 
 NEVER = threading.Event()
 

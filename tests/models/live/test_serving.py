@@ -27,9 +27,17 @@ def owners():
 @pytest.fixture
 def applied(scorers, monkeypatch):
     """How many rows every call of a graph took."""
-    calls = []
+    calls: list[int] = []
+
+    def counting(real):
+        def apply(batch):
+            calls.append(batch.num_rows)
+            return real(batch)
+
+        return apply
+
     for graph in {id(scorer.graph): scorer.graph for scorer in scorers.values()}.values():
-        monkeypatch.setattr(graph, "apply", lambda batch, real=graph.apply: calls.append(batch.num_rows) or real(batch))
+        monkeypatch.setattr(graph, "apply", counting(graph.apply))
     return calls
 
 

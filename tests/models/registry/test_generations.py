@@ -16,7 +16,8 @@ from models.registry.pointer import LIVE_FILE, Pointer
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
+from tests.support.present import present
 from tests.support.small_artifacts import make_candidate
 
 PATIENCE_S = 120
@@ -169,12 +170,13 @@ def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
         killed = Registry(path)
         stands = killed.standing()
         assert (stands.live, stands.troubles) == (True, [])
-        seen.add((stands.pointer.generation, len(stands.history)))
-        assert stands.pointer.variants == (second if stands.pointer.generation == 2 else first).variants
+        pointer = present(stands.pointer)
+        seen.add((pointer.generation, len(stands.history)))
+        assert pointer.variants == (second if pointer.generation == 2 else first).variants
         assert killed.bundles() == own.bundles()
         then = killed.rollback(None, "me", "now", "")
         assert then.generation == len(stands.history) + 1
-        assert then.variants == (first if stands.pointer.generation == 2 else second).variants
+        assert then.variants == (first if pointer.generation == 2 else second).variants
         assert [one.generation for one in killed.history()] == list(range(1, then.generation + 1))
         assert [one.name for one in path.iterdir() if one.name.startswith(f".{LIVE_FILE}")] == []
         if code == 0:
@@ -229,7 +231,7 @@ def test_a_filesystem_without_locks_is_refused(own, monkeypatch):
 
 
 def test_a_lock_that_is_held_is_waited_for_and_not_for_ever(own, monkeypatch):
-    monkeypatch.setattr(generations, "_TRIES", 3)
+    monkeypatch.setattr(generations, "_PATIENCE_S", 0.1)
     with locked(own.path), pytest.raises(ArtifactError, match="somebody else has been writing to it"):
         own.rollback(None, "me", "now", "")
     assert own.rollback(None, "me", "now", "").generation == 3

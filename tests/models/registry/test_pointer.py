@@ -20,7 +20,7 @@ def text(**changed: object) -> str:
     return json.dumps(GOOD | changed)
 
 
-HOSTILE = {
+HOSTILE: dict[str, bytes | str] = {
     "not UTF-8": b"\xff",
     "nested deep": b"[" * 100_000,
     "a key twice": text()[:-1] + ', "champion": "b"}',

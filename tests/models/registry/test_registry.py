@@ -13,7 +13,7 @@ from models.variants.variants import Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import key_fingerprint, load_private_key
 from schemas.errors import ArtifactError, InputError
-from tests.support.models import another_bundle
+from tests.support.artifact_fixtures import another_bundle
 from tests.support.signing_keys import make_key
 
 OLD = """{"challengers": %s, "champion": "a", "generation": 1, "shadows": [], "when": "", "who": "", "why": ""}"""

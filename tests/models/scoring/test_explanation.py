@@ -2,6 +2,7 @@
 
 import json
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def test_features_are_told_by_their_raw_columns(graph, rows):  # noqa: F811
     data = xgboost.DMatrix(features, label=label, feature_names=list(graph.feature_names))
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "base_score": 0.5}, data, 8)
     plain = booster.predict(data, pred_contribs=True)
-    scorer = types.SimpleNamespace(model=XGBoostModel(booster), graph=graph)
-    by_columns = {}
+    scorer: Any = types.SimpleNamespace(model=XGBoostModel(booster), graph=graph)  # what of a scorer is looked at
+    by_columns: dict[str, list[np.ndarray]] = {}
     for at, name in enumerate(graph.feature_names):
         by_columns.setdefault("+".join(WANTED[name]) or "(constant)", []).append(plain[:, at])
     assert len(by_columns["amount"]) == 3

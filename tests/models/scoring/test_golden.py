@@ -1,6 +1,7 @@
 """Golden rows: they cover what was seen of every column and its edges, and hold nothing that would be rejected."""
 
 import pathlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,9 @@ from models.spec import ModelSpec
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from schemas.schema import Schema
-from schemas.statistics.columns import ColumnStatistics
+from schemas.statistics.columns import ColumnStatistics, NumberStatistics
 from schemas.validation import validate
-from tests.support.scarce_files import no_file_can_be_opened
+from tests.support.file_limit import no_file_can_be_opened
 from tests.support.small_artifacts import FAST, build_graph
 from transforms.graph.graph import TransformGraph
 from transforms.missing import fill
@@ -171,16 +172,18 @@ def test_many_columns_share_rows():
             {name: random.uniform(5, 6, 100).astype(np.float32) for name in schema.names}, schema.arrow_schema
         )
     )
-    chosen = golden.choose_rows(_TakesAll(schema), seen.to_proto("train").SerializeToString())
+    chosen = golden.choose_rows(_taking(schema), seen.to_proto("train").SerializeToString())
     assert chosen.num_rows == golden.ROWS
     for name, column in zip(schema.names, chosen.columns, strict=True):
-        low, high = seen.columns[name].minimum, seen.columns[name].maximum
+        numbers = seen.columns[name]
+        assert isinstance(numbers, NumberStatistics)
+        low, high = numbers.minimum, numbers.maximum
         assert {None, 0.0, low, high} <= set(column.to_pylist())
         assert len(set(column.to_pylist())) > 200
 
 
 def test_rows_that_are_rejected_for_what_else_is_in_them_are_tried_again(statistics):
-    chosen = golden.choose_rows(_TakesAll(SCHEMA, share=0.5), statistics).to_pydict()
+    chosen = golden.choose_rows(_taking(SCHEMA, share=0.5), statistics).to_pydict()
     edges = {name: GoldenValues.of(SCHEMA[name], SCHEMA, _of(statistics, name)).edges for name in ("income", "visits")}
     found = [edge in chosen[name] for name in edges for edge in edges[name]]
     assert sum(found) >= 0.8 * len(found)
@@ -188,14 +191,19 @@ def test_rows_that_are_rejected_for_what_else_is_in_them_are_tried_again(statist
 
 def test_a_scorer_that_takes_nearly_nothing_is_no_bundle(statistics):
     with pytest.raises(ArtifactError, match=r"of 2048 rows that are like the training data .* can be scored") as raised:
-        golden.choose_rows(_TakesAll(SCHEMA, share=0.01), statistics)
+        golden.choose_rows(_taking(SCHEMA, share=0.01), statistics)
     assert "\n" not in str(raised.value)
 
 
-class _TakesAll:
-    """Stands for a scorer where only its rejections matter: it takes this share of rows, at random."""
+def _taking(schema, share=1.0) -> Any:
+    """Return what stands for a scorer where only its rejections matter."""
+    return _TakesRows(schema, share)
 
-    def __init__(self, schema, share=1.0):
+
+class _TakesRows:
+    """Takes this share of rows, at random."""
+
+    def __init__(self, schema, share):
         self.schema, self.path, self._share, self._random = schema, "bundle", share, np.random.default_rng(3)
 
     def score_rows(self, batch):

@@ -61,22 +61,22 @@ def test_same_bytes_whatever_the_batch(scorer, trips):
     batch = trips.slice(0, 40)
     encoder = PredictionEncoder(scorer, with_features=True)
     ids = [f"t/0/{row}" for row in range(40)]
-    whole = encoder.encode(batch, *reversed_fields(scorer.score(batch)), ids)
+    whole = encoded(encoder, batch, scorer.score(batch), ids)
     single = []
     for row in range(40):
         part = batch.slice(row, 1)
-        single += encoder.encode(part, *reversed_fields(scorer.score(part)), ids[row : row + 1])
+        single += encoded(encoder, part, scorer.score(part), ids[row : row + 1])
     assert single == whole
 
 
-def reversed_fields(scored):
-    return scored.scores, scored.features
+def encoded(encoder, batch, scored, ids):
+    return encoder.encode(batch, scored.scores, scored.features, ids)
 
 
 def test_missing_id_is_null(scorer, trips):
     rows = trips.filter(pa.compute.is_null(trips.column("trip_seconds")))
     assert rows.num_rows == 6
-    lines = PredictionEncoder(scorer).encode(rows, *reversed_fields(scorer.score(rows)), [str(n) for n in range(6)])
+    lines = encoded(PredictionEncoder(scorer), rows, scorer.score(rows), [str(n) for n in range(6)])
     assert all(json.loads(line)["trip_seconds"] is None for line in lines)
 
 
@@ -88,7 +88,7 @@ def test_every_row_wants_one_of_each(scorer, trips):
 
 def test_no_rows(scorer, trips):
     none = trips.slice(0, 0)
-    assert PredictionEncoder(scorer, True).encode(none, *reversed_fields(scorer.score(none)), []) == []
+    assert encoded(PredictionEncoder(scorer, True), none, scorer.score(none), []) == []
 
 
 def test_personal_ids_are_left_out(scorer, monkeypatch):
@@ -100,7 +100,9 @@ def test_personal_ids_are_left_out(scorer, monkeypatch):
     )
     monkeypatch.setattr(scorer, "schema", schema)
     batch = pa.record_batch({"card": ["4111"], "trip": ['a "b"\n']})
-    (line,) = PredictionEncoder(scorer).encode(batch, np.float32([0.25]), np.zeros((1, 16), np.float32), ["t/0/0"])
+    (line,) = PredictionEncoder(scorer).encode(
+        batch, np.array([0.25], np.float32), np.zeros((1, 16), np.float32), ["t/0/0"]
+    )
     assert b"4111" not in line
     assert json.loads(line)["trip"] == 'a "b"\n'
     assert "event_time" not in json.loads(line)
@@ -117,7 +119,7 @@ feature { name: "at" type: INT annotation { tag: "event_time:s" } }
 def test_ids_with_names_of_ours_stand_apart(scorer, monkeypatch):
     monkeypatch.setattr(scorer, "schema", Schema.from_text(IDS))
     batch = pa.record_batch({"ID": [5], "trip": ["a"], "ids.x": pa.array([0.5], pa.float32()), "at": [1_700_000_000]})
-    scored = batch, np.float32([0.25]), np.zeros((1, 16), np.float32), ["t/0/0"]
+    scored = batch, np.array([0.25], np.float32), np.zeros((1, 16), np.float32), ["t/0/0"]
     (line,) = PredictionEncoder(scorer).encode(*scored)
     assert line.startswith(b'{"id":"t/0/0","trip":"a","ids":{"ID":5,"ids.x":0.5},"score":0.25,')
     columns = PredictionEncoder(scorer).columns(*scored)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.variants.shares import MILLION, Line, coordinates, resized, size
+from models.variants.shares import MILLION, Interval, Line, coordinates, resized, size
 
 KEYS = [b"key-%d" % number for number in range(100_000)]
 
@@ -16,7 +16,8 @@ KEYS = [b"key-%d" % number for number in range(100_000)]
 )
 @pytest.mark.parametrize("weights", [(0.1,), (0.01, 0.5), (0.25, 0.25, 0.5)])
 def test_shares_of_100_000_keys_are_within_half_a_percent(keys, weights):
-    parts, taken = [], []
+    parts: list[tuple[Interval, ...]] = []
+    taken: list[Interval] = []
     for weight in weights:
         parts.append(resized((), round(weight * MILLION), taken))
         taken += parts[-1]
@@ -54,7 +55,7 @@ def places_of(parts):
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60)), max_size=12))
 def test_growing_takes_from_nobody_and_shrinking_gives_to_nobody(changes):
     unit = MILLION // 100
-    parts = dict.fromkeys(range(4), ())
+    parts: dict[int, tuple[Interval, ...]] = dict.fromkeys(range(4), ())
     for owner, percent in changes:
         taken = [part for other, theirs in parts.items() if other != owner for part in theirs]
         before = places_of((start // unit, end // unit) for start, end in parts[owner])

@@ -8,7 +8,7 @@ from schemas.errors import ServiceError, UsageError
 
 
 def test_defaults():
-    assert cluster.named(cluster.streaming_args([])) == {
+    assert cluster.given_options(cluster.streaming_args([])) == {
         "parallelism": "1",
         "max_parallelism": str(MAX_PARALLELISM),
         "max_bundle_time_mills": "1",
@@ -21,7 +21,7 @@ def test_defaults():
 @pytest.mark.parametrize("name", [*cluster.DEFAULTS, "sdk_worker_parallelism", "shutdown_sources_after_idle_ms"])
 def test_peoples_own_option_wins(name):
     for spelling in ([f"--{name}=7"], [f"--{name}", "7"]):
-        assert name not in cluster.named(cluster.streaming_args(spelling, until_caught_up=True))
+        assert name not in cluster.given_options(cluster.streaming_args(spelling, until_caught_up=True))
 
 
 def test_workers_follow_the_parallelism():
@@ -54,18 +54,29 @@ def test_two_savepoints_are_one_too_many(tmp_path):
         cluster.streaming_args(["--savepoint_path=x"], savepoint=str(tmp_path))
 
 
-def test_no_local_cluster(tmp_path):
-    with pytest.raises(ServiceError, match=r"Flink is not up; `onegraph services up --flink` starts or repairs it"):
-        cluster.find([], tmp_path)
+def none() -> cluster.Cluster:
+    raise ServiceError("none is up")
+
+
+def test_the_local_cluster_is_meant_where_no_other_is_named():
+    local = cluster.Cluster(("--job_endpoint=here:1", "--environment_type=EXTERNAL"), None)
+    assert cluster.find(["--parallelism=2"], lambda: local) == local
+    given = cluster.find(["--environment_type", "DOCKER"], lambda: local)
+    assert given.beam_args == ("--job_endpoint=here:1",), "people's own option wins"
+    with pytest.raises(ServiceError, match="none is up"):
+        cluster.find([], none)
 
 
 @pytest.mark.parametrize("option", ["--flink_master=127.0.0.1:1", "--flink_master=http://127.0.0.1:1"])
-def test_a_master_that_does_not_answer(option, tmp_path):
+def test_a_master_that_does_not_answer(option):
     with pytest.raises(ServiceError, match=r"Flink at 127.0.0.1:1 does not answer: .*refused"):
-        cluster.find([option], tmp_path)
+        cluster.find([option], none)
 
 
-def test_a_job_server_that_does_not_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr("beam_jobs.runners.flink.cluster.JOB_SERVER_S", 0.1)
+def test_a_job_server_that_does_not_answer():
     with pytest.raises(ServiceError, match=r"no job server .* answers at --job_endpoint=127.0.0.1:1"):
-        cluster.find(["--job_endpoint=127.0.0.1:1"], tmp_path)
+        cluster.find(["--job_endpoint=127.0.0.1:1"], none, job_server_s=0.1)
+
+
+def test_a_master_that_beam_starts_itself_is_not_looked_for():
+    assert cluster.find(["--flink_master=[auto]"], none) == cluster.Cluster((), None)

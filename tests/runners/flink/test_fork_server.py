@@ -18,15 +18,15 @@ def never_forked(monkeypatch):
     monkeypatch.setattr(os, "fork", fork)
 
 
-def test_a_second_thread_forbids_a_fork_and_whoever_asked_is_told(never_forked):
+def test_a_second_thread_forbids_a_fork_and_the_caller_is_told(never_forked):
     ended = threading.Event()
     threading.Thread(target=ended.wait, name="holds a lock", daemon=True).start()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     life_line, other = os.pipe()
-    workers = {}
+    workers: dict[int, str] = {}
     ours.settimeout(5)
     with ours, theirs:
-        fork_server._answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, life_line, workers)
+        fork_server.answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, life_line, workers)
         data, handles, _, _ = socket.recv_fds(ours, 1 << 16, 1)
     ended.set()
     os.close(other)

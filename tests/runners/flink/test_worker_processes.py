@@ -1,4 +1,4 @@
-"""The pool of workers, as a process with a real nursery: workers start at once, and end when they have to."""
+"""The pool of workers, as a process with a real fork server: workers start at once, and end when they have to."""
 
 import contextlib
 import os
@@ -15,11 +15,12 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 from apache_beam.utils import thread_pool_executor
 
-from beam_jobs.runners.flink import worker_processes
+from beam_jobs.process.loopback import free_port
 from beam_jobs.runners.flink.worker_processes import Worker
 from beam_jobs.services import background_process
-from tests.conftest import free_port
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from tests.services.test_local_flink import listeners
+from tests.support.present import present
 
 _START_S = 240  # TensorFlow is imported once, on a busy machine
 _END_MS = 30_000
@@ -60,7 +61,14 @@ class Pool:
 
     def __init__(self, folder: pathlib.Path):
         self.log, self.port = folder / "workers.log", free_port()
-        command = [sys.executable, "-m", "beam_jobs.runners.flink.worker_processes", str(self.port), str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "beam_jobs.runners.flink.worker_processes",
+            str(self.port),
+            str(folder),
+            *WORKER_MODULES,
+        ]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
@@ -92,11 +100,11 @@ class Pool:
         self.stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id=worker), timeout=_START_S)
 
     @property
-    def nursery(self) -> int:
+    def fork_server(self) -> int:
         """The pool's only child."""
         lists = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        [nursery] = [int(child) for found in lists for child in found.read_text().split()]
-        return nursery
+        [fork_server] = [int(child) for found in lists for child in found.read_text().split()]
+        return fork_server
 
     def close(self) -> None:
         self.process.terminate()
@@ -124,10 +132,10 @@ def gone(pid: int) -> bool:
 def test_workers_connect_without_an_import(pool, runner):
     pids = [pool.start("1-1", runner.endpoint), pool.start("1-2", runner.endpoint)]
     runner.wait_for("1-1", "1-2")
-    assert len({*pids, pool.nursery}) == 3
+    assert len({*pids, pool.fork_server}) == 3
     assert [pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in pids] == ["onegraph-worker\n"] * 2
     assert listeners(pool.process.pid) == {pool.port: "127.0.0.1"}
-    for pid in [*pids, pool.nursery]:
+    for pid in [*pids, pool.fork_server]:
         assert not listeners(pid)
     pool.stop("1-1")
     assert gone(pids[0])
@@ -137,31 +145,30 @@ def test_workers_connect_without_an_import(pool, runner):
     pool.wait_for_words(*(f"worker 1-{n + 1}, process {pid}, ended " for n, pid in enumerate(pids)))  # no zombies
 
 
-def test_a_worker_that_does_not_end_is_killed(monkeypatch):
-    monkeypatch.setattr(worker_processes, "_PATIENCE_S", 0.2)
+def test_a_worker_that_does_not_end_is_killed():
     deaf = ["sh", "-c", "trap '' TERM; echo ready; exec sleep 60"]
     with subprocess.Popen(deaf, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
-        Worker(process.pid, os.pidfd_open(process.pid), os.dup(process.stdin.fileno())).end()
+        present(process.stdout).readline()
+        Worker(process.pid, os.pidfd_open(process.pid), os.dup(present(process.stdin).fileno()), patience_s=0.2).end()
         assert process.wait(0) == -signal.SIGKILL
 
 
 def test_a_forked_process_had_no_thread_that_a_fork_would_break(pool):
     """What a fork copies must be at rest: numerical libraries' threads know of forks, those of gRPC do not."""
-    names = {thread.read_text().strip() for thread in pathlib.Path(f"/proc/{pool.nursery}/task").glob("*/comm")}
+    names = {thread.read_text().strip() for thread in pathlib.Path(f"/proc/{pool.fork_server}/task").glob("*/comm")}
     assert not {name for name in names if name.startswith(("grpc", "event_engine", "tf_", "timer_"))}
-    sockets = [os.readlink(one) for one in pathlib.Path(f"/proc/{pool.nursery}/fd").iterdir()]
+    sockets = [os.readlink(one) for one in pathlib.Path(f"/proc/{pool.fork_server}/fd").iterdir()]
     assert sum(one.startswith("socket:") for one in sockets) == 1
 
 
-def test_workers_outlive_the_nursery_and_another_one_is_started(pool, runner):
-    older, nursery = pool.start("2-1", runner.endpoint), pool.nursery
-    os.kill(nursery, signal.SIGKILL)
+def test_workers_outlive_the_fork_server_and_another_one_is_started(pool, runner):
+    older, fork_server = pool.start("2-1", runner.endpoint), pool.fork_server
+    os.kill(fork_server, signal.SIGKILL)
     younger = pool.start("2-2", runner.endpoint)
     runner.wait_for("2-1", "2-2")
-    assert pool.nursery != nursery
+    assert pool.fork_server != fork_server
     assert pathlib.Path(f"/proc/{older}").exists()
-    pool.stop("2-1")  # it is not the nursery's child any more, and ends all the same
+    pool.stop("2-1")  # it is not the fork server's child any more, and ends all the same
     assert gone(older)
     pool.stop("2-2")
     assert gone(younger)
@@ -169,11 +176,11 @@ def test_workers_outlive_the_nursery_and_another_one_is_started(pool, runner):
 
 def test_everything_ends_when_the_pool_is_killed(pool, runner):
     """The last one: every pool costs an import of TensorFlow."""
-    worker, nursery = pool.start("3-1", runner.endpoint), pool.nursery
+    worker, fork_server = pool.start("3-1", runner.endpoint), pool.fork_server
     runner.wait_for("3-1")
     pool.process.kill()
     pool.process.wait()
     assert gone(worker)
-    assert gone(nursery)
+    assert gone(fork_server)
     with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", pool.port), timeout=1):
         pytest.fail("somebody listens on the port of a pool that is dead")

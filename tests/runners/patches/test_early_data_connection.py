@@ -3,7 +3,7 @@
 import pytest
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.bundle_processor import DATA_INPUT_URN, DATA_OUTPUT_URN
-from apache_beam.runners.worker.sdk_worker import BundleProcessorCache
+from apache_beam.runners.worker.sdk_worker import BundleProcessorCache, StateHandlerFactory
 
 from beam_jobs.runners.patches import early_data_connection
 
@@ -18,9 +18,12 @@ class Connections:
         self.made.append(port.api_service_descriptor.url)
 
 
-class NoState:
+class NoState(StateHandlerFactory):
     def create_state_handler(self, _):
-        return None
+        raise AssertionError("no state is asked for")
+
+    def close(self):
+        pass
 
 
 def stage_that_cannot_be_set_up() -> beam_fn_api_pb2.ProcessBundleDescriptor:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.artifacts import artifact, signature
 from schemas.artifacts.signature import Signer, TrustedKeys, load_private_key
 from schemas.errors import ArtifactError, InputError
+from tests.support.present import present
 from tests.support.signing_keys import make_key, openssl
 
 MANIFEST = b'{"kind": "bundle", "files": {}}\n'
@@ -105,11 +106,11 @@ def test_a_folder_and_a_file_of_several_keys(keys, tmp_path):
     shutil.copy(keys[0].public, tmp_path / "a.pem")
     shutil.copy(keys[1].public, tmp_path / "b.pem")
     (tmp_path / "note.txt").write_text("not looked at")
-    found = TrustedKeys.of(tmp_path)
+    found = present(TrustedKeys.of(tmp_path))
     assert [name for name, _ in found.keys] == ["a.pem", "b.pem"]
     both = tmp_path / "both"
     both.write_bytes(b"comment\n" + keys[0].public.read_bytes() + keys[1].public.read_bytes())
-    assert [raw for _, raw in TrustedKeys.of(both).keys] == [raw for _, raw in found.keys]
+    assert [raw for _, raw in present(TrustedKeys.of(both)).keys] == [raw for _, raw in found.keys]
 
 
 def test_places_without_trusted_keys(keys, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.schema import Schema
 from schemas.statistics import anomalies
-from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics
+from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics, NumberStatistics, TextStatistics
 from schemas.statistics.quantiles import Quantiles
 
 SCHEMA = Schema.from_text("""
@@ -116,12 +116,15 @@ def test_merged_and_pickled_parts_equal_the_whole(parts):
         merged.merge(pickle.loads(pickle.dumps(_statistics(_batch(part, ["x"] * len(part))))))
     values = [value for value in together if value is not None]
     for one in (whole.columns["fare"], merged.columns["fare"]):
+        assert isinstance(one, NumberStatistics)
         assert one.present == len(values)
         if values:
             assert one.mean == pytest.approx(stdlib.fmean(values), abs=1e-9)
             assert one.squares == pytest.approx(len(values) * stdlib.pvariance(values), rel=1e-6, abs=1e-5)
             assert one.quantiles.at([0.5])[0] == sorted(values)[(len(values) + 1) // 2 - 1]
-    assert merged.columns["company"].counts == collections.Counter({"x": merged.rows} if merged.rows else {})
+    companies = merged.columns["company"]
+    assert isinstance(companies, TextStatistics)
+    assert companies.counts == collections.Counter({"x": merged.rows} if merged.rows else {})
 
 
 @pytest.mark.parametrize("order", ["sorted", "reversed", "shuffled"])
@@ -174,6 +177,8 @@ def test_a_limit_of_distinct_strings_is_broken_even_where_the_rare_ones_are_forg
     schema = Schema.from_text('feature { name: "t" type: BYTES unique_constraints { max: 15000 } }')
     statistics = ColumnStatistics(schema)
     statistics.add(pa.RecordBatch.from_pydict({"t": [f"text {row}" for row in range(MAX_DISTINCT + 1)]}))
-    assert statistics.columns["t"].forgot
+    texts = statistics.columns["t"]
+    assert isinstance(texts, TextStatistics)
+    assert texts.forgot
     (broken,) = anomalies.limits(statistics, schema)
     assert (broken["limit"], broken["wanted"], broken["found"]) == ("unique_constraints.max", 15000, MAX_DISTINCT + 1)

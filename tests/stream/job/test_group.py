@@ -30,11 +30,11 @@ def settings(broker, topics):
 
 def watched(settings, happens):
     """Have that happen in the process that started the job; returns the positions of one of its workers."""
-    there, workers = pipeline.topics_there(settings), []
+    job, workers = pipeline.stream_job(settings, "job-1", pipeline.topics_there(settings)), []
 
     def watch():
-        with group.taken(settings, "job-1", there) as held:
-            workers.append(positions(pipeline.sink(settings, "job-1", there, held.lease)))
+        with group.taken(settings, job) as held:
+            workers.append(positions(held.job))
             workers[0].commit({0: 3})
             happens(held)
             raise ServiceError("as scripted")
@@ -66,7 +66,7 @@ def test_a_job_that_has_ended_gives_its_group_back(settings, broker, runner, hap
             worker.commit({0: 5})
     finally:
         worker.close()
-    there = pipeline.topics_there(chosen)
-    with group.taken(chosen, "job-2", there) as held:
+    job = pipeline.stream_job(chosen, "job-2", pipeline.topics_there(chosen))
+    with group.taken(chosen, job) as held:
         assert held.lease.number == 2
     assert committed(broker, chosen.source_topic, chosen.group) == {0: 3}

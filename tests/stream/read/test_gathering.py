@@ -1,17 +1,16 @@
 """Gathering polls into batches, with a consumer and a clock that the test holds."""
 
 import dataclasses
+from typing import Any
 
-from kafka.consumer.fetcher import ConsumerRecord
-
+from beam_jobs.kafka.records import Header, Polled
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from beam_jobs.stream.read.watermark import GroupWatermark
 
 
 def record(partition, offset, timestamp=0):
-    value = b"%d/%d" % (partition, offset)
-    return ConsumerRecord("t", partition, 0, offset, timestamp, 0, None, value, [], None, -1, 3, -1)
+    return partition, offset, timestamp, None, b"%d/%d" % (partition, offset), []
 
 
 @dataclasses.dataclass
@@ -42,11 +41,9 @@ class FakeConsumer:
         now, later = records[:max_records], records[max_records:]
         if later:
             self.polls.insert(0, (0, later))
-        found = {}
-        for one in now:
-            found.setdefault(one.partition, []).append(one)
-            self.at[one.partition] = self.gaps.get(one.offset, one.offset + 1)
-        return found
+        for partition, offset, *_ in now:
+            self.at[partition] = self.gaps.get(offset, offset + 1)
+        return Polled(*map(list, zip(*now, strict=True)))
 
     def positions(self):
         return dict(self.at)
@@ -60,7 +57,8 @@ class FakeConsumer:
 
 def gatherer(polls, offsets, max_batch=100, gaps=None):
     clock = Clock()
-    made = EventGatherer(FakeConsumer(clock, polls, gaps), "t", max_batch)
+    consumer: Any = FakeConsumer(clock, polls, gaps)  # as much of one as a gatherer asks for
+    made = EventGatherer(consumer, "t", max_batch)
     made.go_to(offsets)
     return made, clock
 
@@ -101,8 +99,9 @@ def test_nothing_behind_the_stop():
 
 def batch_of(*rows):
     partitions, timestamps = zip(*rows, strict=True) if rows else ((), ())
-    blank = [None] * len(rows)
-    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, blank, {})
+    blank: list[bytes | None] = [None] * len(rows)
+    headers: list[list[Header]] = [[] for _ in rows]
+    return EventBatch("t", list(partitions), list(range(len(rows))), list(timestamps), blank, blank, headers, {})
 
 
 def test_the_watermark_waits_for_the_slowest_partition_that_lags():

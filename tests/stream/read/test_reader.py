@@ -11,40 +11,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beam_jobs.kafka.clients.choice import library
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
-from beam_jobs.kafka.kafka_python import client as kafka_client
-from beam_jobs.kafka.kafka_python.client import OffsetsLost
-from beam_jobs.kafka.librdkafka import client as confluent_client
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
+from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import Source, first_span, milliseconds, settle_start
+from beam_jobs.stream.read.source import ReadSettings, first_span, milliseconds, settle_start
 from beam_jobs.stream.read.tracker import Span
-from beam_jobs.stream.write.holding import Unavailable
+from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError
 from tests.support.kafka_records import add_partitions, commit, put
+from tests.support.stream_jobs import stream_job
 
 _jobs = itertools.count()
 
 
 @pytest.fixture(params=["kafka-python", "confluent"], autouse=True)
 def client(request, monkeypatch):
-    """The client library; every test here runs over each."""
+    """The clients of one library; every test here runs over each."""
     monkeypatch.setattr(sys.modules[__name__], "_client", request.param)
-    return {"kafka-python": kafka_client, "confluent": confluent_client}[request.param]
+    return library(Connection(servers="", kafka_client=request.param))
 
 
 _client = "kafka-python"
 
 
-def source(broker, topic, **changes):
-    given = {"group": f"{topic}-group", "job": f"read-{next(_jobs)}", "until_caught_up": True, "read_budget_s": 0.3}
+def source(broker, topic, **changes) -> tuple[StreamJob, ReadSettings]:
+    """What `ReadEvents` takes: a job, and how it reads with these changes."""
     where = Connection(servers=broker, kafka_client=_client)
-    return Source(servers=where, topic=topic, **{**given, **changes})
+    job = stream_job(where, topic, group=f"{topic}-group", name=f"read-{next(_jobs)}")
+    return job, ReadSettings(**{"until_caught_up": True, "read_budget_s": 0.3, **changes})
 
 
 _found: list[tuple] = []
@@ -54,20 +56,21 @@ def keep(batch):
     _found.extend(zip(batch.partitions, batch.offsets, batch.values, strict=True))
 
 
-def read_all(events: Source):
+def read_all(events):
     """Run the reader; return (partition, offset, value) of every event, in the order in which they came out."""
     _found.clear()
     settle(events)
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
-    _ = pipeline | ReadEvents(events) | beam.Map(keep)
-    runners.run_pipeline(pipeline)
+    _ = pipeline | ReadEvents(*events) | beam.Map(keep)
+    run_pipeline(pipeline)
     return list(_found)
 
 
-def settle(events: Source):
+def settle(events):
     """Say where reading begins, as a job does at its start, and give the group back."""
-    lease = settle_start(events, group_lease.new_lease(events.job, outlives=False))
-    positions = GroupPositions(events.servers, events.topic, events.group, None, lease)
+    job, settings = events
+    lease = settle_start(job, settings, group_lease.new_lease(job.name, outlives=False))
+    positions = GroupPositions(job.servers, job.source.name, job.group, None, lease)
     positions.release()
     positions.close()
 
@@ -84,7 +87,7 @@ def read_until_stopped(endless, count):
     def stop():
         wait_until_found(count)
         time.sleep(1)
-        process_wide.stop_signal(endless.job).set()
+        process_wide.stop_signal(endless[0].name).set()
 
     _found.clear()
     threading.Thread(target=stop).start()
@@ -119,8 +122,8 @@ def test_reading_goes_on_at_the_committed_offsets(broker, filled):
 
 def test_where_reading_begins_without_committed_offsets(broker, filled):
     commit(broker, filled, f"{filled}-group", {2: 3})
-    assert first_span(source(broker, filled), 0) == Span({0: 0, 1: 0, 2: 3}, {0: 40, 1: 0, 2: 7})
-    assert first_span(source(broker, filled, partition_groups=2), 1) == Span({1: 0}, {1: 0})
+    assert first_span(*source(broker, filled), 0) == Span({0: 0, 1: 0, 2: 3}, {0: 40, 1: 0, 2: 7})
+    assert first_span(*source(broker, filled, partition_groups=2), 1) == Span({1: 0}, {1: 0})
 
 
 @pytest.mark.parametrize(
@@ -138,11 +141,11 @@ def test_the_first_run_begins_where_it_is_told_and_later_ones_where_that_was(bro
         put(broker, topic, partition, [b"%d" % offset for offset in range(count)], timestamps_ms=list(range(count)))
     first = source(broker, topic, until_caught_up=False, **start)
     settle(first)
-    assert first_span(first, 0) == Span(begins)
+    assert first_span(*first, 0) == Span(begins)
     for partition in (1, 2):  # no event of theirs was done in the first run; these must not be jumped over
         put(broker, topic, partition, [b"later"], timestamps_ms=[99])
     settle(first)
-    assert first_span(first, 0) == Span(begins)
+    assert first_span(*first, 0) == Span(begins)
 
 
 def test_a_partition_that_is_new_since_the_last_run_is_read_from_its_start(broker, filled):
@@ -151,7 +154,7 @@ def test_a_partition_that_is_new_since_the_last_run_is_read_from_its_start(broke
     put(broker, filled, 3, [b"new"])
     again = source(broker, filled, start="latest")
     settle(again)
-    assert first_span(again, 0).start == {0: 38, 1: 0, 2: 7, 3: 0}
+    assert first_span(*again, 0).start == {0: 38, 1: 0, 2: 7, 3: 0}
 
 
 def test_committed_wants_something_committed(broker, filled):
@@ -171,7 +174,7 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
     endless = source(
         broker, filled, until_caught_up=False, partition_groups=groups, read_budget_s=0.2, look_s=0.3, max_batch=9
     )
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def grow():
         try:
@@ -191,7 +194,7 @@ def test_partitions_added_while_reading_are_read_from_their_start(broker, filled
 
 
 def test_a_client_that_found_new_partitions_knows_their_ends(broker, filled, client):
-    reading = client.Consumer(broker, filled)
+    reading = client.consumer(broker, filled)
     assert reading.end_offsets(reading.partitions) == {0: 40, 1: 0, 2: 7}
     add_partitions(broker, filled, 5)
     put(broker, filled, 4, [b"late"] * 20)
@@ -204,7 +207,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 ):
     looks, asks = itertools.count(), itertools.count()
 
-    class Moody(client.Consumer):
+    class Moody(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             if group is not None and next(asks) == 0:
                 raise Unavailable("away when it is opened")
@@ -217,7 +220,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 
     monkeypatch.setattr("beam_jobs.stream.read.group_reader.open_consumer", Moody)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2)
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def grow():
         try:
@@ -238,7 +241,7 @@ def test_a_broker_that_is_away_when_new_partitions_are_looked_for_does_not_end_t
 def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monkeypatch, client):
     asked = []
 
-    class Noted(client.Consumer):
+    class Noted(client.consumer):  # type: ignore[name-defined]  # of either library
         def find_partitions(self):
             asked.append("partitions")
             return super().find_partitions()
@@ -249,7 +252,7 @@ def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monke
 
     monkeypatch.setattr("beam_jobs.stream.read.group_reader.open_consumer", Noted)
     endless = source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.1)
-    stop = process_wide.stop_signal(endless.job)
+    stop = process_wide.stop_signal(endless[0].name)
 
     def end():
         until = time.monotonic() + 60
@@ -266,15 +269,15 @@ def test_whoever_may_not_look_for_new_partitions_is_told(broker, filled, monkeyp
     def refused(self):
         raise ServiceError("this user may not do that")
 
-    monkeypatch.setattr(client.Consumer, "find_partitions", refused)
+    monkeypatch.setattr(client.consumer, "find_partitions", refused)
     with pytest.raises(ServiceError, match="this user may not do that"):
         read_all(source(broker, filled, until_caught_up=False, read_budget_s=60, look_s=0.2))
 
 
 def test_a_partition_that_stands_still_is_read_anew(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Stuck(client.Consumer):
+    class Stuck(client.consumer):  # type: ignore[name-defined]  # of either library
         def go_to(self, offsets):
             super().go_to(offsets)
             if len(made) == 1:
@@ -328,7 +331,7 @@ def test_aborted_and_control_records_are_passed_over(broker, topics):
         getattr(producer, f"{end}_transaction")()
     producer.close()
     assert read_all(source(broker, topic)) == [(0, 0, b"a"), (0, 4, b"c")]
-    assert first_span(source(broker, topic), 0).stop == {0: 8}
+    assert first_span(*source(broker, topic), 0).stop == {0: 8}
 
 
 def test_lost_offsets_stop_the_job_and_are_named(broker, filled):
@@ -352,9 +355,9 @@ def test_the_stop_signal_ends_an_endless_read(broker, filled):
 
 
 def test_one_consumer_per_group_for_the_whole_run(broker, filled, monkeypatch, client):
-    made = []
+    made: list[object] = []
 
-    class Counted(client.Consumer):
+    class Counted(client.consumer):  # type: ignore[name-defined]  # of either library
         def __init__(self, servers, topic, group=None):
             super().__init__(servers, topic, group)
             made.append(group)

@@ -222,7 +222,7 @@ def test_a_batch_that_hangs_and_keeps_pythons_lock_ends_the_process_too(tmp_path
 
 
 def test_work_that_ends_in_time_is_left_alone():
-    ended = []
+    ended: list[str] = []
     watchdog = Watchdog(0.2, ended.append)
     over = threading.Event()
     for _ in range(5):
@@ -234,7 +234,12 @@ def test_work_that_ends_in_time_is_left_alone():
 
 def test_work_that_takes_too_long_is_named_once():
     ended, told = [], threading.Event()
-    watchdog = Watchdog(0.2, lambda line: (ended.append(line), told.set()))
+
+    def end(line):
+        ended.append(line)
+        told.set()
+
+    watchdog = Watchdog(0.2, end)
     with watchdog.watching("quick"):
         pass
     with watchdog.watching("slow"):

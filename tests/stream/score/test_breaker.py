@@ -1,5 +1,6 @@
 """The breaker trips on a share of enough events within its window, and closes for another generation."""
 
+import dataclasses
 import threading
 import time
 
@@ -18,8 +19,9 @@ class Clock:
         return self.now
 
 
-def breaker(clock=None, **settings):
-    return Breaker(BreakerSettings(**{"mode": "stop", "share": 0.05, "events": 1_000} | settings), clock or Clock())
+def breaker(clock=None, limit_s=300.0, **settings):
+    standard = BreakerSettings(mode="stop", share=0.05, events=1_000)
+    return Breaker(dataclasses.replace(standard, **settings), limit_s, clock or Clock())
 
 
 def test_it_trips_above_the_share_and_not_at_it():

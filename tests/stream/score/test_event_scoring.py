@@ -1,6 +1,5 @@
 """Every event ends exactly once, as prediction or as rejected record; no bytes are lost on the way."""
 
-import dataclasses
 import json
 import re
 
@@ -11,7 +10,9 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score import event_scoring
 from beam_jobs.stream.score.event_policy import EventPolicy
-from beam_jobs.stream.score.event_scoring import EventScorer, _check_complete
+from beam_jobs.stream.score.event_scoring import EventScorer
+from beam_jobs.stream.score.formats import Formats
+from beam_jobs.stream.score.predicted import check_complete
 from beam_jobs.stream.step_watch import Unwatched
 from models.live.serving import Serving
 from models.registry.registry import Registry
@@ -21,6 +22,7 @@ from models.variants.variants import Variants
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason, Stage
 from schemas.schema import SERVING, Schema
+from tests.support.present import present
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_predictions_are_in_order_and_name_their_event(scorer, good, trips):
     outcome, rejections = EventScorer(scorer).score(batch_of(good))
     assert not rejections
     assert not len(outcome.rejected)
-    found = [json.loads(value) for value in outcome.predictions.values]
+    found = [json.loads(present(value)) for value in outcome.predictions.values]
     assert [one["id"] for one in found] == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12)]
     wanted = scorer.score(trips.slice(0, 12)).scores
     assert np.array([one["score"] for one in found], np.float32).tobytes() == wanted.tobytes()
@@ -64,14 +66,16 @@ def test_predictions_get_the_named_headers_and_no_others(scorer, good):
     events = batch_of(good, headers=headers)
     policy = EventPolicy(pass_headers=("traceparent", "baggage"))
     outcome, _ = EventScorer(scorer, policy=policy).score(events)
-    assert outcome.predictions.headers[0] == [("traceparent", b"00-\xff"), ("traceparent", None)]
-    assert outcome.predictions.headers[1:] == [[] for _ in good[1:]]
+    passed = present(outcome.predictions.headers)
+    assert passed[0] == [("traceparent", b"00-\xff"), ("traceparent", None)]
+    assert passed[1:] == [[] for _ in good[1:]]
     assert EventScorer(scorer).score(events)[0].predictions.headers is None
-    large = dataclasses.replace(policy, prediction_bytes=1_000)
     headers[3] = [("baggage", b"x" * 2_000)]
-    outcome, rejections = EventScorer(scorer, policy=large).score(batch_of(good, headers=headers))
+    outcome, rejections = EventScorer(scorer, policy=policy, prediction_bytes=1_000).score(
+        batch_of(good, headers=headers)
+    )
     assert [(one.row, one.reason) for one in rejections] == [(3, Reason.OUT_TOO_LARGE)]
-    assert len(outcome.predictions.headers) == len(outcome.predictions) == 11
+    assert len(present(outcome.predictions.headers)) == len(outcome.predictions) == 11
 
 
 def test_bad_events_are_rejected_alone_and_byte_for_byte(scorer, good):
@@ -91,7 +95,7 @@ def test_bad_events_are_rejected_alone_and_byte_for_byte(scorer, good):
     assert outcome.rejected.keys == [events.keys[row] for row in bad]
     assert outcome.rejected.timestamps_ms == [1_000 + row for row in bad]
     assert outcome.rejected.source_partitions == [row % 2 for row in bad]
-    for row, headers in zip(bad, outcome.rejected.headers, strict=True):
+    for row, headers in zip(bad, present(outcome.rejected.headers), strict=True):
         _, reason, stage, path = bad[row]
         before, ours = headers[: len(theirs[row])], dict(headers[len(theirs[row]) :])
         assert before == theirs[row]
@@ -118,13 +122,13 @@ def test_what_fails_after_scoring_costs_its_own_event(scorer, good, trips, monke
         return real(features)
 
     monkeypatch.setattr(scorer.model, "contributions", contributions)
-    outcome, rejections = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    outcome, rejections = EventScorer(scorer, formats=Formats(explanation=Explanation(2))).score(batch_of(good))
     assert [(one.row, one.stage, one.reason) for one in rejections] == [
         (row, Stage.WRITE, Reason.BAD_OUTPUT) for row in bad
     ]
     assert outcome.rejected.values == [good[row] for row in bad]
     monkeypatch.undo()
-    whole, _ = EventScorer(scorer, explanation=Explanation(2)).score(batch_of(good))
+    whole, _ = EventScorer(scorer, formats=Formats(explanation=Explanation(2))).score(batch_of(good))
     assert outcome.predictions.values == [whole.predictions.values[row] for row in range(12) if row not in bad]
 
 
@@ -135,7 +139,8 @@ def test_the_same_events_alone_or_in_company_are_the_same_bytes(scorer, good):
         events = batch_of(good)
         part = EventBatch(
             "trips",
-            *([column[row]] for column in (events.partitions, events.offsets)),
+            [events.partitions[row]],
+            [events.offsets[row]],
             [0],
             [None],
             [good[row]],
@@ -158,15 +163,17 @@ def test_culprits_are_rejected_unread_and_the_others_scored(scorer, good):
         (5, "score", Reason.TIMEOUT),
     ]
     assert outcome.rejected.values == [good[2], b"{", good[5]]
-    unread = [json.loads(value)["id"] for value in outcome.predictions.values]
+    unread = [json.loads(present(value))["id"] for value in outcome.predictions.values]
     assert unread == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12) if row not in (2, 3, 5)]
 
 
 def test_an_event_that_was_sent_again_says_which_attempt_it_is(scorer):
     headers = [[], [("onegraph.attempt", b"2")], [("onegraph.attempt", b"forged")]]
     outcome, _ = EventScorer(scorer).score(batch_of([b"{"] * 3, headers=headers))
-    assert [dict(one)["onegraph.attempt"] for one in outcome.rejected.headers] == [b"1", b"2", b"1"]
-    assert [one[: len(theirs)] for one, theirs in zip(outcome.rejected.headers, headers, strict=True)] == headers
+    assert [dict(one)["onegraph.attempt"] for one in present(outcome.rejected.headers)] == [b"1", b"2", b"1"]
+    assert [
+        one[: len(theirs)] for one, theirs in zip(present(outcome.rejected.headers), headers, strict=True)
+    ] == headers
 
 
 def test_absurd_times_and_headers_are_rejected_with_their_bytes(scorer, good):
@@ -178,7 +185,7 @@ def test_absurd_times_and_headers_are_rejected_with_their_bytes(scorer, good):
         (1, Stage.VALIDATE, Reason.HEADERS),
     ]
     assert outcome.rejected.values == good[:2]
-    assert outcome.rejected.headers[1][:10_000] == headers[1]
+    assert present(outcome.rejected.headers)[1][:10_000] == headers[1]
     assert len(outcome.predictions) == 1
 
 
@@ -195,14 +202,14 @@ def test_tombstones_are_dropped_on_request_and_only_they(scorer, good):
 def test_a_prediction_too_large_for_its_topic_is_rejected_with_its_event(scorer, good):
     keys = [b"x" * 5_000 if row in (3, 11) else b"%d" % row for row in range(12)]
     values = [b"{" if row == 7 else value for row, value in enumerate(good)]
-    outcome, rejections = EventScorer(scorer, policy=EventPolicy(prediction_bytes=5_000)).score(batch_of(values, keys))
+    outcome, rejections = EventScorer(scorer, prediction_bytes=5_000).score(batch_of(values, keys))
     assert [(one.row, one.stage, one.reason) for one in rejections] == [
         (3, "write", Reason.OUT_TOO_LARGE),
         (7, "decode", Reason.JSON_SYNTAX),
         (11, "write", Reason.OUT_TOO_LARGE),
     ]
     assert (outcome.rejected.values, outcome.rejected.keys) == ([good[3], b"{", good[11]], [keys[3], keys[7], keys[11]])
-    ids = [json.loads(value)["id"] for value in outcome.predictions.values]
+    ids = [json.loads(present(value))["id"] for value in outcome.predictions.values]
     assert ids == [f"trips/{row % 2}/{100 + row // 2}" for row in range(12) if row not in (3, 7, 11)]
     assert outcome.predictions.keys == [keys[row] for row in range(12) if row not in (3, 7, 11)]
 
@@ -213,8 +220,8 @@ def test_only_bad_events(scorer):
 
 
 def test_features_on_request(scorer, good):
-    outcome, _ = EventScorer(scorer, with_features=True).score(batch_of(good))
-    assert list(json.loads(outcome.predictions.values[0])["features"]) == list(scorer.feature_names)
+    outcome, _ = EventScorer(scorer, formats=Formats(with_features=True)).score(batch_of(good))
+    assert list(json.loads(present(outcome.predictions.values[0]))["features"]) == list(scorer.feature_names)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +231,7 @@ def test_features_on_request(scorer, good):
 )
 def test_an_event_that_does_not_end_once_stops_the_job(scored, predictions, rejected):
     with pytest.raises(OnegraphError, match="every event must end exactly once"):
-        _check_complete(3, scored, predictions, rejected)
+        check_complete(3, scored, predictions, rejected)
 
 
 class Compared(Unwatched):
@@ -255,16 +262,18 @@ def test_every_event_is_scored_by_its_variant_and_by_the_shadow(scorers, many):
     alone = {bundle: EventScorer(scorer).score(events)[0].predictions.values for bundle, scorer in scorers.items()}
     good = [row for row in range(200) if row not in (3, 4, 150)]
     roles = {first: b"champion", second: b"challenger", third: b"shadow"}
-    told = {bundle: [line.replace(b"champion", roles[bundle]) for line in lines] for bundle, lines in alone.items()}
+    told = {
+        bundle: [present(line).replace(b"champion", roles[bundle]) for line in lines] for bundle, lines in alone.items()
+    }
     assert outcome.predictions.values == [told[wanted[row]][place] for place, row in enumerate(good)]
     assert outcome.shadow.values == told[third]
     assert outcome.shadow.keys == outcome.predictions.keys == [keys[row] for row in good]
     assert {wanted[row] for row in (3, 4, 150)} == {first, second}
     assert [one.row for one in rejections] == [3, 4, 150]
-    named = [dict(headers)["onegraph.bundle"].decode() for headers in outcome.rejected.headers]
+    named = [present(dict(headers)["onegraph.bundle"]).decode() for headers in present(outcome.rejected.headers)]
     assert named == [wanted[row] for row in (3, 4, 150)]
     (counts,) = watch.results
-    labels = [json.loads(line)["label"] for line in outcome.predictions.values]
+    labels = [json.loads(present(line))["label"] for line in outcome.predictions.values]
     assert counts == (sum(labels), len(good) - sum(labels), 0)
 
 
@@ -272,9 +281,12 @@ def test_values_are_decoded_once_and_shadows_may_be_only_counted(scorers, many, 
     first, second, third = scorers
     taken = []
     real = event_scoring.take_in
-    monkeypatch.setattr(
-        event_scoring, "take_in", lambda values, *more: taken.append(len(values)) or real(values, *more)
-    )
+
+    def counted(values, *more):
+        taken.append(len(values))
+        return real(values, *more)
+
+    monkeypatch.setattr(event_scoring, "take_in", counted)
     variants = Variants(first).with_challenger(second, 0.4).with_shadow(third)
     scorer = EventScorer(Serving(1, variants, scorers), watch=Compared())
     outcome, _ = scorer.score(batch_of(many))
@@ -296,7 +308,7 @@ def test_a_challenger_of_another_schema_judges_its_own_events(scorers, many, mon
     assert refused
     assert {owners[row] for row in refused} == {1}
     assert len(outcome.predictions) + len(outcome.rejected) == 200
-    assert {json.loads(line)["bundle"] for line in outcome.predictions.values} == {first, second}
+    assert {json.loads(present(line))["bundle"] for line in outcome.predictions.values} == {first, second}
 
 
 def test_shadow_predictions_too_large_are_left_out(scorers, many):

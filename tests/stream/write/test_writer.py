@@ -1,6 +1,5 @@
 """The writer: everything is acknowledged before anything is committed, and order is kept."""
 
-import dataclasses
 import hashlib
 import time
 
@@ -8,15 +7,20 @@ import apache_beam as beam
 import kafka
 import pytest
 
-from beam_jobs.kafka.clients.clients import open_producer
+from beam_jobs.kafka.client import BATCH_BYTES
+from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.kafka_python.client import partition_of
+from beam_jobs.kafka.partitions import partition_of_key
+from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
-from beam_jobs.stream.events import Outcome, Records
-from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes, Sink, WriteOutcomes
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.stream.events import Outcome
+from beam_jobs.stream.stream_job import TopicFacts
+from beam_jobs.stream.write.writer import OutcomeWriter, WriteOutcomes, WrittenBundle
 from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, put, read
+from tests.support.stream_jobs import stream_job
 
 NONE = Records([], [], [], [], [])
 
@@ -55,14 +59,7 @@ class FakeProducer:
         return self.deliveries[-1:]
 
 
-SINK = Sink(
-    servers="servers",
-    predictions_topic="predictions",
-    rejected_topic="rejected",
-    source_topic="t",
-    group="group",
-    max_batch_bytes=1000,
-)
+JOB = stream_job(source="t")
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def producer():
 
 @pytest.fixture
 def writer(producer):
-    return OutcomeWriter(producer, SINK)
+    return OutcomeWriter(producer, JOB)
 
 
 def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_its_key(writer, producer):
@@ -82,7 +79,7 @@ def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_i
     assert producer.sent[:2] == [("predictions", 2, [b"1", b"3"]), ("predictions", 0, [b"2"])]
     by_number = {partition: values for topic, partition, values in producer.sent[2:]}
     assert b"5" in by_number[1]
-    assert b"4" in by_number[partition_of(b"a", 3)]
+    assert b"4" in by_number[partition_of_key(b"a", 3)]
     assert producer.asked == {"predictions": 3, "rejected": 4}, "a topic is asked for what the records need"
     assert b"6" in by_number[3 % 3]
 
@@ -102,7 +99,7 @@ def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
 
 def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(producer):
     measures.STORE.clear()
-    writer = OutcomeWriter(producer, dataclasses.replace(SINK, broker_time=True))
+    writer = OutcomeWriter(producer, stream_job(source=TopicFacts("t", broker_time=True)))
     came = int((time.time() - 5) * 1000)
     old = Records([0], [came], [None], [b"x"], [[]])
     writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}))
@@ -132,22 +129,20 @@ def test_nothing_behind_a_failed_send_is_acknowledged(writer, producer):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_offsets_are_committed_behind_the_sends_only(producer, monkeypatch, fails):
+def test_offsets_are_committed_behind_the_sends_only(producer, fails):
     class Committer:
         def commit(self, offsets):
             producer.log.append(f"committed {offsets}")
 
-    send = SendOutcomes(SINK)
-    send._producer, send._committer = producer, Committer()
-    send.start_bundle()
-    send.process(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
+    bundle = WrittenBundle(producer, Committer(), JOB)
+    bundle.write(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
     producer.deliveries[1].fails = fails
     if fails:
         with pytest.raises(ServiceError, match="rejected-1 refused"):
-            send.finish_bundle()
+            bundle.finish()
         assert producer.log == ["waited for predictions-1", "waited for rejected-1"]
     else:
-        send.finish_bundle()
+        bundle.finish()
         assert producer.log == ["waited for predictions-1", "waited for rejected-1", "committed {1: 2}"]
 
 
@@ -156,22 +151,20 @@ def test_a_commit_that_fails_fails_the_bundle(producer):
         def commit(self, offsets):
             raise ServiceError("the group has members")
 
-    send = SendOutcomes(SINK)
-    send._producer, send._committer = producer, Committer()
-    send.start_bundle()
-    send.process(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
+    bundle = WrittenBundle(producer, Committer(), JOB)
+    bundle.write(Outcome("t", predictions(1, b"1"), NONE, {1: 2}))
     with pytest.raises(ServiceError, match="has members"):
-        send.finish_bundle()
+        bundle.finish()
 
 
 def to(servers, good, bad, source, group):
-    return Sink(servers=servers, predictions_topic=good, rejected_topic=bad, source_topic=source, group=group)
+    return stream_job(servers, source, predictions=good, rejected=bad, group=group)
 
 
-def run(outcomes, sink):
+def run(outcomes, job):
     pipeline = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))
-    _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(sink)
-    runners.run_pipeline(pipeline)
+    _ = pipeline | beam.Create(outcomes, reshuffle=False) | WriteOutcomes(job)
+    run_pipeline(pipeline)
 
 
 @pytest.fixture
@@ -191,7 +184,7 @@ def test_all_of_it_on_a_real_broker(broker, three):
         (1, None, b"2"),
         (1, b"k", b"3"),
     ]
-    assert [(one.key, one.value, one.timestamp, one.headers) for one in read(broker, bad)] == [
+    assert [(one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, bad)] == [
         (None, None, -1, headers),
         (b"", b"\x00", 1_400_000_000_000, []),
     ]
@@ -211,14 +204,14 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
     source, good, _ = three
     small = topics("rejected", partitions=2, max_message_bytes=1_000)
     ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
-    values = [b"x" * 2_000, b"fits"]
+    large = b"x" * 2_000
+    values: list[bytes | None] = [large, b"fits"]
     rejected = Records([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
     outcome = Outcome(source, predictions(1, b"1"), rejected, {1: 5})
-    sink = to(broker, good, small, source, "stubs")
-    run([outcome], dataclasses.replace(sink, max_batch_bytes=900, rejected_bytes=1_000))
+    run([outcome], to(broker, good, TopicFacts(small, max_message_bytes=1_000), source, "stubs"))
     stub, whole = read(broker, small)
-    sha256 = hashlib.sha256(values[0]).hexdigest().encode()
-    assert (stub.key, stub.value, stub.timestamp) == (b"k", None, 5)
+    sha256 = hashlib.sha256(large).hexdigest().encode()
+    assert (stub.key, stub.value, stub.timestamp_ms) == (b"k", None, 5)
     assert stub.headers == [*ours, ("onegraph.value_sha256", sha256), ("onegraph.value_bytes", b"2000")]
     assert (whole.value, whole.headers) == (b"fits", [("theirs", b"y"), *ours])
     assert committed(broker, source, "stubs") == {1: 5}
@@ -235,7 +228,7 @@ def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
     theirs = kafka.KafkaProducer(bootstrap_servers=broker)
     for number in range(20):
         key = b"key-%d" % number
-        assert theirs.send(topic, b"", key=key).get(10).partition == partition_of(key, 5)
+        assert theirs.send(topic, b"", key=key).get(10).partition == partition_of_key(key, 5)
     theirs.close()
 
 
@@ -243,7 +236,7 @@ def test_the_key_decides_as_in_kafkas_own_clients(broker, topics):
 def refusal(request, broker):
     """Sends and returns what the refusal says, with its client."""
 
-    def send(topic, records, max_batch_bytes=900_000):
+    def send(topic, records, max_batch_bytes=BATCH_BYTES):
         producer = open_producer(Connection(servers=broker, kafka_client=request.param))
         try:
             for delivery in producer.send(topic, 0, records, max_batch_bytes):

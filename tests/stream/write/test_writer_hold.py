@@ -1,19 +1,23 @@
-"""What the writer holds, and for how long: its limits are those of its sink, and it commits while it goes on."""
+"""What the writer holds, and for how long: its limits are those of its job, and it commits while it goes on."""
 
 import dataclasses
 import time
 
 import pytest
 
+from beam_jobs.kafka.errors import Unavailable
+from beam_jobs.kafka.records import Header, Records
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream.events import Outcome, Records
+from beam_jobs.stream import holding
+from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.rejected_records import with_stubs
-from beam_jobs.stream.write import holding, writer
-from beam_jobs.stream.write.holding import Unavailable
-from beam_jobs.stream.write.writer import OutcomeWriter, SendOutcomes
+from beam_jobs.stream.stream_job import TopicFacts
+from beam_jobs.stream.write.writer import MAX_WAITING, OutcomeWriter, WrittenBundle, producer_of
 from schemas.errors import ServiceError
-from tests.stream.write.test_writer import NONE, SINK, FakeProducer, predictions
+from tests.stream.write.test_writer import JOB, NONE, FakeProducer, predictions
+from tests.support.present import present
+from tests.support.stream_jobs import stream_job
 
 
 class Committer:
@@ -27,6 +31,15 @@ class Committer:
             self.troubles -= 1
             raise Unavailable("no coordinator")
         self.commits.append(dict(offsets))
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
 
 
 class Unanswered(FakeProducer):
@@ -48,13 +61,11 @@ class Unanswered(FakeProducer):
 
 @pytest.fixture
 def bundle():
-    """Begin a bundle: `bundle(producer, **changes of the sink)`."""
+    """Begin a bundle: `bundle(producer, **changes of the job)`."""
 
     def begin(producer, **changes):
-        send = SendOutcomes(dataclasses.replace(SINK, **changes))
-        send._producer, send._committer = producer, Committer()
-        send.start_bundle()
-        return send
+        committer, clock = Committer(), Clock()
+        return WrittenBundle(producer, committer, dataclasses.replace(JOB, **changes), clock), committer, clock
 
     return begin
 
@@ -63,66 +74,66 @@ def outcome(offset):
     return Outcome("t", predictions(1, b"%d" % offset), NONE, {1: offset})
 
 
-def test_a_send_without_an_answer_is_held_as_long_as_the_sink_says(bundle, monkeypatch):
+def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle, monkeypatch):
     monkeypatch.setattr(holding, "_SLICE_S", 0)
-    send = bundle(Unanswered(), hold_s=0.05)
-    send.process(outcome(1))
+    written, committer, _ = bundle(Unanswered(), hold_s=0.05)
+    written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and --hold-ms is over; nothing behind"):
-        send.finish_bundle()
-    assert send._committer.commits == []
+        written.finish()
+    assert committer.commits == []
 
 
 def test_the_stop_signal_of_the_job_ends_the_hold(bundle, monkeypatch):
     monkeypatch.setattr(holding, "_STOP_GRACE_S", 0.05)
     process_wide.stop_signal("stopped writer").set()
-    send = bundle(Unanswered(), hold_s=1e9, job="stopped writer")
-    send.process(outcome(1))
+    written, _, _ = bundle(Unanswered(), hold_s=1e9, name="stopped writer")
+    written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and the job was told to stop"):
-        send.finish_bundle()
+        written.finish()
 
 
 def test_a_commit_that_finds_nobody_is_tried_again(bundle, monkeypatch):
     monkeypatch.setattr(holding, "_FIRST_PAUSE_S", 0.01)
-    send = bundle(FakeProducer())
-    send._committer.troubles = 2
-    send.process(outcome(7))
-    send.finish_bundle()
-    assert send._committer.commits == [{1: 7}]
+    written, committer, _ = bundle(FakeProducer())
+    committer.troubles = 2
+    written.write(outcome(7))
+    written.finish()
+    assert committer.commits == [{1: 7}]
 
 
 def test_a_long_bundle_commits_on_its_way_and_nothing_twice(bundle):
     producer = FakeProducer()
-    send = bundle(producer)
-    send.process(outcome(1))
-    assert send._committer.commits == []
+    written, committer, clock = bundle(producer)
+    written.write(outcome(1))
+    assert committer.commits == []
     producer.deliveries[0].done = True
-    send._committed_at -= 2
-    send.process(outcome(2))
-    assert send._committer.commits == [{1: 1}]
+    clock.now += 2
+    written.write(outcome(2))
+    assert committer.commits == [{1: 1}]
     producer.deliveries[1].done = True
-    send.process(outcome(3))
-    assert send._committer.commits == [{1: 1}], "once a second"
-    send.finish_bundle()
-    assert send._committer.commits == [{1: 1}, {1: 3}]
-    send.finish_bundle()
-    assert len(send._committer.commits) == 2
+    written.write(outcome(3))
+    assert committer.commits == [{1: 1}], "once a second"
+    written.finish()
+    assert committer.commits == [{1: 1}, {1: 3}]
+    written.finish()
+    assert len(committer.commits) == 2
 
 
 def test_no_more_outcomes_wait_than_memory_is_meant_for(bundle):
     producer = FakeProducer()
-    send = bundle(producer)
-    for offset in range(writer._MAX_WAITING):
-        send.process(outcome(offset))
+    written, _, _ = bundle(producer)
+    for offset in range(MAX_WAITING):
+        written.write(outcome(offset))
     assert producer.log == []
-    send.process(outcome(99))
+    written.write(outcome(99))
     assert producer.log == ["waited for predictions-1"]
 
 
-def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypatch):
+def test_the_library_is_more_patient_than_the_job_and_knows_the_topics():
     asked, closed = [], []
 
     class Producer(FakeProducer):
-        def partition_count(self, topic):
+        def partition_count(self, topic, at_least=0):
             asked.append(topic)
             if topic == "nowhere":
                 raise ServiceError("no topic 'nowhere'")
@@ -135,33 +146,32 @@ def test_the_library_is_more_patient_than_the_sink_and_knows_the_topics(monkeypa
         asked.append(delivery_s)
         return Producer()
 
-    monkeypatch.setattr(writer, "open_producer", opened)
-    writer._producer(dataclasses.replace(SINK, hold_s=500.0))
+    producer_of(dataclasses.replace(JOB, hold_s=500.0), opened)
     assert asked == [530.0, "predictions", "rejected"]
     with pytest.raises(ServiceError, match="no topic 'nowhere'"):
-        writer._producer(dataclasses.replace(SINK, rejected_topic="nowhere"))
+        producer_of(stream_job(rejected="nowhere"), opened)
     assert len(closed) == 1
 
 
 def test_stubs_are_counted_and_only_they():
     rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
     before = measures.STORE.value("stubs")
-    for limit, stubs in ((1_000, 2), (None, 0), (10_000, 0)):
+    for limit, stubs in ((1_000, 2), (10_000, 0)):
         producer = FakeProducer()
-        OutcomeWriter(producer, dataclasses.replace(SINK, rejected_bytes=limit)).write(
-            Outcome("t", NONE, rejected, {1: 3})
-        )
+        job = stream_job(rejected=TopicFacts("rejected", max_message_bytes=limit))
+        OutcomeWriter(producer, job).write(Outcome("t", NONE, rejected, {1: 3}))
         ((_, _, values),) = producer.sent
         assert values.count(None) == stubs
         assert measures.STORE.value("stubs") - before == 2
 
 
 def test_a_stub_loses_a_key_that_would_not_fit_and_keeps_its_time():
-    ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
+    ours: list[Header] = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
     rejected = Records([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
     stubbed, count = with_stubs(rejected, 1_000)
     assert (count, stubbed.keys, stubbed.values, stubbed.timestamps_ms) == (2, [None, b"k"], [None, None], [5, 6])
-    assert [dict(headers).get("onegraph.value_bytes") for headers in stubbed.headers] == [b"1", None]
-    assert [dict(headers)["onegraph.value_sha256"] is None for headers in stubbed.headers] == [False, True]
-    assert "theirs" not in dict(stubbed.headers[1])
+    headers = present(stubbed.headers)
+    assert [dict(one).get("onegraph.value_bytes") for one in headers] == [b"1", None]
+    assert [dict(one)["onegraph.value_sha256"] is None for one in headers] == [False, True]
+    assert "theirs" not in dict(headers[1])
     assert rejected.keys[0] == b"k" * 2_000, "what came in is not changed"

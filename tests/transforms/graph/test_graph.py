@@ -11,7 +11,7 @@ from tensorflow.python.framework import func_graph
 
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
-from tests.support.scarce_files import no_file_can_be_opened
+from tests.support.file_limit import no_file_can_be_opened
 from tests.support.small_artifacts import build_graph
 from transforms.graph import graph as graph_module
 from transforms.graph.graph import TransformGraph

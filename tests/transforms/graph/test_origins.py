@@ -84,7 +84,7 @@ def test_a_feature_names_the_columns_that_it_comes_from(graph):
 
 def changing(graph, rows):
     """The columns, by feature, whose change by hand changes the feature: other values, or none at all."""
-    found = {name: set() for name in graph.feature_names}
+    found: dict[str, set[str]] = {name: set() for name in graph.feature_names}
     before = graph.apply(rows).view(np.int32)
     for place, column in enumerate(rows.schema):
         values = rows.column(place)

@@ -1,0 +1,104 @@
+"""What every job from raw files to a new directory does around its pipelines.
+
+It is checked before anything is written, writes its files under temporary names in a folder of the new directory,
+counts every row that was read, and names the files and completes the directory at the end. One that fails leaves
+nothing behind.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_jobs.batch.written_files import REJECTED, WORK, Written, by_reason, load_written, name_all
+from beam_jobs.raw_files.reading import ROWS_READ
+from beam_jobs.runners import dataflow
+from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.runners import counters, pipeline_options
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import Artifact
+from schemas.errors import OnegraphError
+
+
+class FileJobSettings(Protocol):
+    """What the settings of such jobs have in common."""
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Raw files, patterns allowed."""
+
+    @property
+    def output(self) -> str:
+        """The directory to be made."""
+
+    @property
+    def runner(self) -> str:
+        """Where the pipelines run."""
+
+    @property
+    def beam_args(self) -> tuple[str, ...]:
+        """Beam's own options."""
+
+
+def checked_options(settings: FileJobSettings, verb: str) -> PipelineOptions:
+    """Return Beam's options of a job; refuse an output that the runner's workers cannot reach. Writes nothing."""
+    options = pipeline_options(settings.runner, settings.beam_args, job_name=verb.replace("_", "-"))
+    dataflow.refuse_shared_folder(options, verb, settings.output)
+    return options
+
+
+@dataclasses.dataclass(frozen=True)
+class NewDirectory:
+    """The directory that a job makes: an artifact of a kind, not complete yet."""
+
+    path: pathlib.Path
+    kind: str
+
+    @property
+    def work(self) -> pathlib.Path:
+        """The folder in it for files that have no name yet."""
+        return self.path / WORK
+
+    def complete(self, written: Written, facts: Mapping[str, Any]) -> Artifact:
+        """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker."""
+        name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
+        shutil.rmtree(self.work)
+        manifest = {**facts, "rejected_by_reason": by_reason(written.rejected_counts)}
+        return artifact.complete(self.path, self.kind, manifest)
+
+
+@contextlib.contextmanager
+def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
+    """Make the directory of a job; where the block raises, nothing of it is left."""
+    made = NewDirectory(artifact.create(output, kind).absolute(), kind)
+    try:
+        made.work.mkdir()
+        yield made
+    except BaseException:
+        shutil.rmtree(made.path, ignore_errors=True)
+        raise
+
+
+def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:
+    """Run to the end; return what `SaveWritten` kept at `saved`, and how many rows the pipeline read from raw files."""
+    rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
+    return load_written(saved), rows_read
+
+
+def check_rows_add_up(written: Written, rows_read: int, kept: int, kept_text: str, data: Sequence[str]) -> None:
+    """Raise `OnegraphError` where the rows read are not those that were kept and those that were rejected."""
+    rejected = written.rejected_counts.total()
+    if not rows_read == written.rows_read == kept + rejected:
+        raise OnegraphError(
+            f"{' '.join(data)}: {rows_read} rows read, but {kept_text} and {rejected} rejected; run it again elsewhere"
+        )
+
+
+def rejected_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return a line for people per reason for which rows were rejected."""
+    return [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]

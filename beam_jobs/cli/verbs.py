@@ -1,0 +1,50 @@
+"""Verbs as functions: the one door for the command line, for a verb that runs others, and for people who script."""
+
+import importlib
+import os
+import re
+import sys
+import tempfile
+from typing import Any
+
+from beam_jobs.cli.settings import VERBS
+from schemas.errors import UsageError
+
+_GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable the following instructions")
+
+
+def run_verb(settings: Any) -> Any:
+    """Run the verb that settings are of in this process and return its result, which can be written as JSON.
+
+    Raises what the verb raises: `OnegraphError` for what a person can act on, `GateRefusal` where a gate said no.
+    """
+    for verb, settings_type in VERBS.items():
+        if type(settings) is settings_type:
+            return load_verb(verb).run(settings)
+    raise UsageError(f"{type(settings).__name__}: not the settings of a verb; those are in beam_jobs.cli.settings")
+
+
+def load_verb(verb: str, show_all: bool = False) -> Any:
+    """Import a verb's module; with `show_all` let what its libraries print at their import through."""
+    name = f"beam_jobs.verbs.{verb}"
+    return importlib.import_module(name) if show_all else import_quietly(name)
+
+
+def import_quietly(name: str) -> Any:
+    """Import a module without the greetings that TensorFlow's libraries write past every log setting."""
+    if name in sys.modules:
+        return importlib.import_module(name)
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held_back.seek(0)
+            for line in held_back:
+                if not _GREETING.match(line):
+                    sys.stderr.write(line.decode(errors="replace"))

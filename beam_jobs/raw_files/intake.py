@@ -1,0 +1,38 @@
+"""Blocks of raw rows taken in: decoded as the format of their file says, then validated."""
+
+from collections.abc import Hashable, Iterable, Iterator
+
+from beam_jobs.raw_files.formats import format_of
+from beam_jobs.raw_files.raw_format import RawFile, RawFormat, RawRows
+from beam_jobs.raw_files.reading import read_file
+from schemas.schema import Schema
+from transforms.decode.decoding import Decoder
+from transforms.intake.take_in import Intake, take_in
+
+
+class RawRowsDecoder:
+    """Decodes and validates blocks of any file, with one decoder per format and layout."""
+
+    def __init__(self, schema: Schema):
+        self.schema = schema
+        self._decoders: dict[tuple[RawFormat, Hashable], Decoder] = {}
+
+    def decoder(self, rows: RawRows) -> Decoder:
+        """Return what decodes the values of a block."""
+        known = format_of(rows.file.path)
+        key = known, rows.layout
+        if key not in self._decoders:
+            self._decoders[key] = known.decoder(rows.layout, self.schema, where=rows.file.path)
+        return self._decoders[key]
+
+    def take_in(self, rows: RawRows) -> Intake:
+        """Decode and validate a block."""
+        return take_in(rows.values, self.decoder(rows), self.schema)
+
+
+def taken_in(files: Iterable[RawFile], schema: Schema) -> Iterator[tuple[RawRows, Intake]]:
+    """Yield every block of some files with what a schema takes of it."""
+    decoder = RawRowsDecoder(schema)
+    for file in files:
+        for rows in read_file(file):
+            yield rows, decoder.take_in(rows)

@@ -1,0 +1,62 @@
+"""All that a registry holds: bundles with their roles and signatures, every generation, what cannot be read."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from beam_jobs.registries.bundle_text import signed_text
+from beam_jobs.registries.written_generation import variants_text
+from models.registry.registry import Registry
+from models.variants.variants import Variants
+from schemas.artifacts import artifact
+from schemas.artifacts.signature import TrustedKeys
+from schemas.errors import ArtifactError
+
+
+def listing(registry: str, trusted: TrustedKeys | None = None) -> dict[str, Any]:
+    """Return what is in a registry directory, as it can be written as JSON; `trusted` gives signatures their names."""
+    opened = Registry(registry)
+    stands = opened.standing()
+    serving = stands.pointer.to_json() if stands.pointer is not None else None
+    bundles = opened.bundles()
+    return {
+        "registry": registry,
+        "live": serving if stands.live else None,
+        "bundles": bundles,
+        "signed_by": {bundle: _signed_by(opened.path / "bundles" / bundle, trusted) for bundle in bundles},
+        "champion": serving["champion"] if serving is not None else None,
+        "generations": [pointer.to_json() for pointer in stands.history],
+        "troubles": stands.troubles,
+    }
+
+
+def listing_text(listed: dict[str, Any]) -> str:
+    """Return a listing for people, a line for each bundle and each generation."""
+    lines = [f"{listed['registry']}: {len(listed['bundles'])} bundles", *listed["troubles"]]
+    live = Variants.from_json(listed["live"]) if listed["live"] else None
+    for bundle in listed["bundles"]:
+        role = live.role(bundle) if live is not None and bundle in live.bundles else ""
+        lines.append("  ".join(filter(None, [f"  {bundle}", role, signed_text(listed["signed_by"][bundle])])))
+    for pointer in listed["generations"]:
+        lines.append(
+            f"  generation {pointer['generation']}: {variants_text(pointer)}  {pointer['when']}  {pointer['who']}"
+            f"{'  ' + pointer['why'] if pointer['why'] else ''}"
+        )
+    return "\n".join(map(_printable, lines))
+
+
+def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str, str | None]] | None:
+    """Return who signed a bundle, None if a signature is not one of its manifest."""
+    try:
+        return [dataclasses.asdict(signer) for signer in artifact.signers(path, trusted)]
+    except (ArtifactError, OSError):
+        return None
+
+
+def _printable(line: str) -> str:
+    r"""Return a line as it is safe to show: a pointer's writer may have put anything into it.
+
+    >>> _printable("why\x1b[2J")
+    'why\\x1b[2J'
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

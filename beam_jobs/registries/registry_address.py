@@ -1,0 +1,30 @@
+"""Where a registry is: a path of this machine, or an address of another filesystem that Beam knows."""
+
+import os
+
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.errors import UsageError
+
+
+def is_remote(registry: str) -> bool:
+    """Say whether a registry is named by an address rather than by a path.
+
+    >>> is_remote("gs://models/registry"), is_remote("work/registry")
+    (True, False)
+    """
+    return FileSystems.get_scheme(registry) is not None
+
+
+def absolute(registry: str) -> str:
+    """Return a registry's address or path as it is named from any working directory."""
+    return registry.rstrip("/") if is_remote(registry) else os.path.abspath(registry)
+
+
+def check_writable(registry: str) -> None:
+    """Raise `UsageError` for a registry at an address: it cannot be locked, so two writers would undo one another."""
+    if is_remote(registry):
+        raise UsageError(
+            f"{registry}: a registry at an address can be read but not written, since it cannot be locked; write to a "
+            "directory and copy that there, bundles first and live.json last"
+        )

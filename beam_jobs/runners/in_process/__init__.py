@@ -1,0 +1,1 @@
+"""A pipeline run from this process, with workers in it. Imports: process, runners, runners.patches."""

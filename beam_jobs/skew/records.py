@@ -1,0 +1,40 @@
+"""The raw records that every path gets."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from beam_jobs.raw_files.intake import taken_in
+from beam_jobs.raw_files.reading import find_files
+from schemas.errors import InputError
+from schemas.schema import Schema
+
+
+@dataclasses.dataclass(frozen=True)
+class RawRecords:
+    """Records that a schema accepts: `ids[i]` (file name/row) is the one whose columns are row i of `rows`."""
+
+    ids: Sequence[str]
+    rows: pa.RecordBatch
+
+    def numbers(self, ids: Sequence[str]) -> np.ndarray:
+        """Return which rows have these ids, int64 [len(ids)]."""
+        known = {name: number for number, name in enumerate(self.ids)}
+        return np.array([known[name] for name in ids], np.int64)
+
+
+def read_records(patterns: Sequence[str], schema: Schema) -> RawRecords:
+    """Read the records of raw files that the schema accepts; others cannot be sent as typed events.
+
+    Raises `InputError` where there is none.
+    """
+    ids: list[str] = []
+    batches = []
+    for block, intake in taken_in(find_files(patterns), schema):
+        ids += [f"{block.file.name}/{number}" for number in (intake.rows + block.first_row).tolist()]
+        batches.append(intake.batch)
+    if not ids:
+        raise InputError(f"{' '.join(patterns)}: no row that fits the schema; nothing to compare")
+    return RawRecords(ids, pa.Table.from_batches(batches).combine_chunks().to_batches()[0])

@@ -1,0 +1,71 @@
+"""Holding: a broker or topic that is down is waited for, up to a limit; then the job ends, and nothing is dropped.
+
+The client library tries a send again by itself, in order; here is only how long the job waits for it. A commit is tried
+again after 1 s, then after twice as long each time, up to 30 s. A stop signal ends the wait after a short while.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from beam_jobs.kafka.errors import Unavailable
+from beam_jobs.monitoring import measures
+from schemas.errors import ServiceError
+
+_log = logging.getLogger(__name__)
+_SLICE_S = 0.1
+_WARN_AFTER_S = 5.0
+_STOP_GRACE_S = 10.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class Patience:
+    """Waits for a broker up to `limit_s`; only `_STOP_GRACE_S` once `stop` is set."""
+
+    def __init__(self, limit_s: float, stop: threading.Event, clock: Callable[[], float] = time.monotonic):
+        self._limit_s, self._stop, self._clock = limit_s, stop, clock
+
+    def wait_for(self, delivery: Any) -> None:
+        """Return once a delivery is acknowledged; raises `ServiceError` where it was refused or time is up."""
+        begin, warned, stopped_at = self._clock(), False, None
+        while not delivery.settled(_SLICE_S):
+            now = self._clock()
+            if self._stop.is_set() and stopped_at is None:
+                stopped_at = now
+            if now - begin > self._limit_s or (stopped_at is not None and now - stopped_at > _STOP_GRACE_S):
+                raise self._over(f"{delivery} is not acknowledged", now - begin)
+            if now - begin > _WARN_AFTER_S:
+                measures.holding()
+                if not warned:
+                    _log.warning("%s is not acknowledged yet, holding for up to %g s", delivery, self._limit_s)
+                warned = True
+        delivery.wait(0)
+        if warned:
+            _log.warning("%s is acknowledged, going on", delivery)
+
+    def retry(self, doing: str, do: Callable[[], None]) -> None:
+        """Do it until it does not raise `Unavailable`; raises `ServiceError` when time is up."""
+        begin, pause_s = self._clock(), _FIRST_PAUSE_S
+        while True:
+            try:
+                do()
+            except Unavailable as error:
+                held_s = self._clock() - begin
+                if held_s + pause_s > self._limit_s or self._stop.is_set():
+                    raise self._over(f"{doing}: {error}", held_s) from None
+                _log.warning("%s; trying again in %g s", error, pause_s)
+                measures.holding()
+                self._stop.wait(pause_s)
+                measures.holding()  # the next try may take as long again
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                return
+
+    def _over(self, what: str, held_s: float) -> ServiceError:
+        why = "the job was told to stop" if self._stop.is_set() else "--hold-ms is over"
+        return ServiceError(
+            f"{what} after {held_s:.0f} s and {why}; nothing behind it was committed, nothing is lost: start the job "
+            "again once the broker is well"
+        )

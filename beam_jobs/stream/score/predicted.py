@@ -1,0 +1,61 @@
+"""What the variants made of one batch of events, put together; and that every event ends exactly once."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.live.serving import ScoredRows
+from schemas.errors import OnegraphError
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictedRows:
+    """What one variant scored of a batch: the rows of the events and what it made of them."""
+
+    rows: list[int]
+    scored: ScoredRows
+
+    def labels(self, events: int) -> np.ndarray:
+        """Return the label of every event (int64 [events]), -1 for one that has none."""
+        labels = np.full(events, -1)
+        labels[self.rows] = self.scored.scored.scores >= np.float32(self.scored.variant.scorer.threshold)
+        return labels
+
+
+class Predicted:
+    """The parts of one batch that variants scored, and their predictions."""
+
+    def __init__(self) -> None:
+        self.parts: list[PredictedRows] = []
+        self._values: list[bytes] = []
+
+    def add(self, rows: list[int], values: list[bytes], scored: ScoredRows) -> None:
+        """Add what one variant scored; `values` are the predictions, none where it is only counted."""
+        self.parts.append(PredictedRows(rows, scored))
+        self._values += values
+
+    def in_order(self) -> tuple[list[int], list[bytes]]:
+        """Return rows and predictions in the order of the events."""
+        rows = [row for part in self.parts for row in part.rows]
+        if len(self.parts) < 2 or len(rows) != len(self._values):
+            return rows if self._values else [], self._values
+        order = sorted(range(len(rows)), key=rows.__getitem__)
+        return [rows[at] for at in order], [self._values[at] for at in order]
+
+    def labels(self, events: int) -> np.ndarray:
+        """Return the label of every event (int64 [events]), -1 for one that has none."""
+        labels = np.full(events, -1)
+        for part in self.parts:
+            labels = np.maximum(labels, part.labels(events))
+        return labels
+
+
+def check_complete(count: int, scored: Sequence[int], predictions: int, rejected: Sequence[int]) -> None:
+    """Raise `OnegraphError` unless each of `count` events is scored, with a prediction, or rejected, and only once."""
+    ends = np.bincount(np.array([*scored, *rejected], np.int64), minlength=count)
+    if predictions != len(scored) or len(ends) != count or (ends != 1).any():
+        raise OnegraphError(
+            f"{count} events in, {predictions} predictions for {len(scored)} of them and {len(rejected)} rejected: "
+            "every event must end exactly once; nothing of this batch was sent, report this"
+        )

@@ -1,0 +1,1 @@
+"""The scoring job as the suite runs it: processes on the local runner, or a Flink cluster."""

@@ -1,0 +1,72 @@
+"""The directory of a job: nothing is left of one that fails, rows that do not add up are said, the marker is last."""
+
+import pathlib
+
+import pytest
+
+from beam_jobs.batch.file_job import check_rows_add_up, checked_options, new_directory, rejected_lines
+from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
+from beam_jobs.cli.settings import ScoreBatch
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError, OnegraphError, UsageError
+
+
+def counted(rejected: int) -> Written:
+    written = Written({REJECTED: []}, rows_read=5)
+    written.rejected_counts["TYPE", "/fare"] = rejected
+    return written
+
+
+@pytest.mark.parametrize("error", [OnegraphError, KeyboardInterrupt])
+def test_a_job_that_fails_leaves_nothing(tmp_path: pathlib.Path, error: type[BaseException]) -> None:
+    def fail() -> None:
+        with new_directory(str(tmp_path / "out"), "predictions") as output:
+            (output.work / "half").write_text("row")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_there_already_stays(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ArtifactError, match="not empty"), new_directory(str(tmp_path), "predictions"):
+        pytest.fail("made in a folder that has files")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_directory_is_complete_at_the_end_only(tmp_path: pathlib.Path) -> None:
+    with new_directory(str(tmp_path / "out"), "predictions") as output:
+        rejected = output.work / "a.rejected"
+        rejected.write_text("{}\n")
+        (output.work / "leftover").write_text("")
+        written = counted(1)
+        written.files[REJECTED].append(UnnamedFile(str(rejected), (0, 0), 1))
+        with pytest.raises(ArtifactError):
+            artifact.open_artifact(output.path, "predictions")
+        output.complete(written, {"bundle": "b"})
+    opened = artifact.open_artifact(tmp_path / "out", "predictions")
+    opened.verify()
+    assert (opened.manifest["bundle"], opened.manifest["rejected_by_reason"]) == ("b", {"TYPE": 1})
+    assert set(opened.manifest["files"]) == {"rejected-00000-of-00001.jsonl"}
+
+
+@pytest.mark.parametrize(("read", "kept", "rejected"), [(6, 4, 1), (5, 3, 1), (5, 4, 2)])
+def test_rows_that_do_not_add_up_are_said(read: int, kept: int, rejected: int) -> None:
+    with pytest.raises(OnegraphError, match=rf"^a b: {read} rows read, but {kept} scored and {rejected} rejected; run"):
+        check_rows_add_up(counted(rejected), read, kept, f"{kept} scored", ["a", "b"])
+
+
+def test_rows_that_add_up_pass() -> None:
+    check_rows_add_up(counted(1), 5, 4, "", [])
+
+
+def test_every_reason_has_its_line() -> None:
+    assert rejected_lines({"rejected_by_reason": {"TYPE": 1200}}) == ["  rejected for TYPE: 1,200"]
+
+
+def test_an_output_that_workers_cannot_reach_is_refused() -> None:
+    settings = ScoreBatch(data=("a.csv",), registry="r", output="out", runner="dataflow")
+    with pytest.raises(UsageError, match="score_batch: --output out must be a folder that all workers"):
+        checked_options(settings, "score_batch")

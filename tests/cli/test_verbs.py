@@ -1,0 +1,51 @@
+"""The door to verbs: settings find their verb, native libraries' greetings are held back."""
+
+import importlib
+import os
+import pathlib
+import sys
+
+import pytest
+
+from beam_jobs.cli import settings
+from beam_jobs.cli.options import fields
+from beam_jobs.cli.verbs import import_quietly, run_verb
+from schemas.errors import InputError, UsageError
+
+
+def test_settings_run_their_verb(built: pathlib.Path) -> None:
+    result = run_verb(settings.Inspect(path=str(built)))
+    assert (result["kind"], result["use_case"]) == ("training_set", "taxi")
+
+
+def test_what_a_verb_raises_comes_out(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError, match="no such file or directory"):
+        run_verb(settings.Inspect(path=str(tmp_path / "nothing")))
+
+
+def test_what_is_of_no_verb_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^Broker: not the settings of a verb"):
+        run_verb(settings.Broker())
+
+
+@pytest.mark.parametrize("verb", settings.VERBS)
+def test_settings_of_every_verb_are_found_where_the_documents_say(verb: str) -> None:
+    found = settings.VERBS[verb]
+    assert getattr(settings, found.__name__) is found
+    assert fields(found)
+
+
+def test_greetings_of_native_libraries_are_held_back_and_nothing_else(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "noisy_verb.py").write_text(
+        "import os\nos.write(2, b'I0000 00:00:1 1 port.cc:153] hello\\nW0000 something is wrong\\n')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import_quietly("noisy_verb")
+    assert capfd.readouterr().err == "W0000 something is wrong\n"
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+    del sys.modules["noisy_verb"]
+    importlib.import_module("noisy_verb")
+    assert "hello" in capfd.readouterr().err

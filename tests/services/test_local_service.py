@@ -1,0 +1,77 @@
+"""What local services share, with small programs in place of Kafka and Flink."""
+
+import concurrent.futures
+import pathlib
+import socket
+import sys
+import time
+
+import pytest
+
+from beam_jobs.services import local_service
+from beam_jobs.services.local_service import ServiceProcess
+from schemas.errors import ServiceError
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def process(tmp_path: pathlib.Path) -> ServiceProcess:
+    return ServiceProcess(tmp_path, "store", "The store", ("the-store", str(tmp_path)))
+
+
+def command(process: ServiceProcess, code: str) -> list[str]:
+    return [sys.executable, "-c", code, *process.words]
+
+
+def test_one_life(process: ServiceProcess) -> None:
+    ready = process.folder / "ready"
+    code = "import pathlib, sys, time; pathlib.Path(sys.argv[2], 'ready').touch(); time.sleep(600)"
+    assert process.pid is None
+    local_service.bring_up({process: command(process, code)}, {process: ready.exists}, PATIENCE_S)
+    assert process.pid is not None
+    local_service.bring_up({}, {process: ready.exists}, PATIENCE_S)
+    assert local_service.stop(process.folder, [process], PATIENCE_S)
+    assert process.pid is None
+    assert not local_service.stop(process.folder, [process], PATIENCE_S)
+    assert not local_service.stop(process.folder / "missing", [process], PATIENCE_S)
+
+
+def test_what_ends_while_it_starts_says_its_last_error(process: ServiceProcess) -> None:
+    code = "print('an ERROR of ours'); print('bye')"
+    with pytest.raises(ServiceError, match=r"The store ended while it started: an ERROR of ours; see .*store\.log"):
+        local_service.bring_up({process: command(process, code)}, {process: lambda: False}, PATIENCE_S)
+
+
+def test_what_does_not_answer_in_time_is_ended(process: ServiceProcess) -> None:
+    code = "import time; time.sleep(600)"
+    with pytest.raises(ServiceError, match=r"The store does not answer after 0\.2 s; see .*store\.log"):
+        local_service.bring_up({process: command(process, code)}, {process: lambda: False}, 0.2)
+    assert process.pid is None
+
+
+def test_last_words(process: ServiceProcess) -> None:
+    for text, words in (("", "it said nothing"), ("a\nb\n", "b"), ("x Exception: y\nb\n", "x Exception: y")):
+        process.log.write_text(text)
+        assert process.last_words() == f"{words}; see {process.log}"
+
+
+def test_one_command_at_a_time(process: ServiceProcess) -> None:
+    def when_it_is_my_turn() -> float:
+        with local_service.one_at_a_time(process.folder):
+            return time.monotonic()
+
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        with local_service.one_at_a_time(process.folder):
+            other = threads.submit(when_it_is_my_turn)
+            done, _ = concurrent.futures.wait([other], timeout=0.2)
+            assert not done
+            before = time.monotonic()
+        assert other.result(PATIENCE_S) >= before
+
+
+def test_a_taken_port_is_named_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used: address .* in use; move"):
+            local_service.check_free([port], "move")
