@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from models.evaluation import metrics
 from models.families.family import Model, Split, family_of
+from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
 from models.training import labels
 from models.training.training import MODEL_FOLDER, spec_from_json
@@ -52,7 +53,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
             f"{candidate}: trained on training set {opened.manifest['training_set_fingerprint'][:12]}, "
             f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
         )
-    spec = spec_from_json(opened.manifest["model"])
+    spec = spec_from_json(model_facts(opened.manifest, str(candidate)), str(candidate))
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
     found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
     path = artifact.create(evaluation_path(candidate), ArtifactKind.EVALUATION)

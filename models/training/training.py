@@ -17,7 +17,7 @@ from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import InputError
+from schemas.errors import ArtifactError, InputError
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +115,10 @@ def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def spec_from_json(value: Mapping[str, Any]) -> ModelSpec:
-    """Return the spec that a manifest carries."""
-    gates = tuple(Gate(**gate) for gate in value["gates"])
-    return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
+    """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
+    try:
+        gates = tuple(Gate(**gate) for gate in value["gates"])
+        return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None

@@ -28,7 +28,7 @@ def test_candidate_has_what_scoring_needs(
     assert {"model/model.ubj", "schema.pbtxt", "statistics/train.pb", "training.json", "graph/features.json"} <= names
     training_set = TrainingSet.open(small_training_set)
     assert opened.manifest["training_set_fingerprint"] == training_set.fingerprint
-    assert spec_from_json(opened.manifest["model"]).gates == taxi.model.gates
+    assert spec_from_json(opened.manifest["model"], "runs/1").gates == taxi.model.gates
 
 
 def test_two_candidates_are_equal_bytes(
@@ -57,7 +57,7 @@ def test_what_replaces_the_specs_own(taxi: UseCase) -> None:
 def test_spec_survives_json(taxi: UseCase) -> None:
     spec = overridden(taxi.model, 9, {"max_depth": 2})
     assert (spec.seed, spec.parameters["max_depth"], spec.parameters["eta"]) == (9, 2, taxi.model.parameters["eta"])
-    assert spec_from_json(json.loads(json.dumps(spec_as_json(spec), sort_keys=True))) == spec
+    assert spec_from_json(json.loads(json.dumps(spec_as_json(spec), sort_keys=True)), "runs/1") == spec
 
 
 def rewritten(
