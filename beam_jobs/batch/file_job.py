@@ -74,7 +74,7 @@ class NewDirectory:
 
 @contextlib.contextmanager
 def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
-    """Make the directory of a job; where the block raises, nothing of it is left."""
+    """Make the directory of a job; if the block raises, nothing of it is left."""
     made = NewDirectory(artifact.create(output, kind).absolute(), kind)
     try:
         made.work.mkdir()
@@ -91,7 +91,7 @@ def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written
 
 
 def check_rows_add_up(written: Written, rows_read: int, kept: int, kept_text: str, data: Sequence[str]) -> None:
-    """Raise `OnegraphError` where the rows read are not those that were kept and those that were rejected."""
+    """Raise `OnegraphError` if the rows read are not those that were kept and those that were rejected."""
     rejected = written.rejected_counts.total()
     if not rows_read == written.rows_read == kept + rejected:
         raise OnegraphError(

@@ -63,7 +63,7 @@ def check_labels(spooled: Written, use_case: str) -> None:
 
 
 def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
-    """Move the files of a build to their names and complete the artifact; raises where a shard lacks rows."""
+    """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows."""
     path = output.path
     for name, rows in written.split_rows.items():
         if rows != written.rows(name):

@@ -21,7 +21,7 @@ from transforms.examples.tfrecord import read_shard
 
 
 def check(settings: Inspect) -> None:
-    """Raise where there is nothing at the path, or the limit makes no sense."""
+    """Raise if there is nothing at the path, or the limit makes no sense."""
     if not pathlib.Path(settings.path).exists():
         raise InputError(f"{settings.path}: no such file or directory")
     if settings.limit < 1:
