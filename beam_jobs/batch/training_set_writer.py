@@ -38,7 +38,7 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
     """Raise if the rows of a pass do not add up, or nothing can be learnt from them."""
     where = " ".join(data)
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
-    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data)
+    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data, "build again elsewhere")
     for name, count in rows.items():
         if not count:
             raise InputError(

@@ -19,7 +19,7 @@ from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, InputError
 
 _VALUES_PER_SLICE = 50
 
@@ -72,7 +72,9 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
 def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
     """Choose the threshold on `eval_split`, measure everything on `test_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
-        labels.check_split(split.label, name)
+        labels.check_values(split.label, name)
+        if not labels.has_both(split.label):
+            raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
     if spec.threshold == BEST_F1:
         threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features))
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models.families.family import Split, family_of
+from models.families.family import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
 from models.training.training_set import TrainingSet
@@ -41,10 +41,13 @@ def train_candidate(
     """
     check_fits(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
-    train_split = _labelled(training_set, "train")
+    train_split = training_set.load("train")
     _warn_of_missing(training_set, train_split.features)
+    eval_split = training_set.load("eval")
+    for name, split in (("train", train_split), ("eval", eval_split)):
+        labels.check_split(split.label, name)
     family = family_of(spec.family)
-    trained = family.train(spec, training_set.feature_names, train_split, _labelled(training_set, "eval"))
+    trained = family.train(spec, training_set.feature_names, train_split, eval_split)
     path = artifact.create(output, ArtifactKind.CANDIDATE)
     trained.save(path / MODEL_FOLDER)
     shutil.copytree(training_set.graph, path / "graph")
@@ -67,12 +70,6 @@ def train_candidate(
         "versions": family.versions(),
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
-
-
-def _labelled(training_set: TrainingSet, split: str) -> Split:
-    loaded = training_set.load(split)
-    labels.check_split(loaded.label, split)
-    return loaded
 
 
 def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
