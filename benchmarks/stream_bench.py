@@ -32,6 +32,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_until_end
 from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.services import local_kafka
+from models.registry.pointer import LIVE_FILE
 from models.use_case import find
 from schemas.schema import SERVING
 
@@ -221,7 +222,7 @@ def registry_of_this_code() -> pathlib.Path:
     sources = sorted(path for layer in layers for kind in kinds for path in (ROOT / layer).rglob(kind))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     folder = ROOT / ".onegraph" / "benchmarks" / digest
-    if not (folder / "registry" / "live.json").exists():
+    if not (folder / "registry" / LIVE_FILE).exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         released_scorer(folder)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from beam_jobs.cli.settings import BuildTrainingSet, Evaluate, Release, Rollback, Train
 from beam_jobs.verbs import build_training_set, evaluate, release, rollback, train
+from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 
@@ -52,6 +53,6 @@ def point_by_hand(registry: pathlib.Path, bundle: str) -> None:
     live = Registry(registry).released()
     text = dataclasses.replace(live, generation=live.generation + 1, variants=Variants(bundle)).text()
     (registry / "history" / f"{live.generation + 1:06d}.json").write_text(text)
-    new = registry / "live.json.new"
+    new = registry / f"{LIVE_FILE}.new"
     new.write_text(text)
-    new.replace(registry / "live.json")
+    new.replace(registry / LIVE_FILE)

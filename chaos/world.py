@@ -22,6 +22,7 @@ from chaos.jobs.local import LocalJob
 from chaos.messages import Message
 from chaos.scored_again import ScoredAgain
 from models import use_case
+from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from schemas.schema import SERVING
 
@@ -55,7 +56,7 @@ class World:
         started = time.monotonic()
         self.events = _events()
         self.pristine = folder / "registry"
-        if not (self.pristine / "live.json").is_file():
+        if not (self.pristine / LIVE_FILE).is_file():
             bundles.release_two(folder, self.pristine)
         registry = Registry(self.pristine)
         self.first = registry.released().champion

@@ -1,11 +1,14 @@
-"""Views of Arrow arrays as NumPy sees them, made from their buffers: 1 us `to_numpy` and `fill_null` take 10."""
+"""Views of Arrow arrays as NumPy sees them, made from their buffers.
+
+A view takes 1 us; `to_numpy` and `fill_null` take 10.
+"""
 
 import numpy as np
 import pyarrow as pa
 
 
 def values_of(array: pa.Array, dtype: np.dtype | type) -> np.ndarray:
-    """Return a view of a primitive array's values, which has as many bits as `dtype`; where null they are anything.
+    """Return a view of a primitive array's values, which has as many bits as `dtype`; those of nulls are anything.
 
     >>> values_of(pa.array([1, 2, 3])[1:], np.int64)
     array([2, 3])

@@ -16,7 +16,7 @@ _PAUSE_S = 0.05
 def lock_within(file: int, seconds: float, stop: threading.Event | None = None) -> bool:
     """Lock an open file for its process alone; returns False after so many seconds, or once `stop` is set.
 
-    A lock that is free is taken even then. Raises `OSError` where the filesystem has no locks.
+    A lock that is free is taken even then. Raises `OSError` if the filesystem has no locks.
     """
     pause = stop or threading.Event()
     for _ in range(max(1, math.ceil(seconds / _PAUSE_S))):

@@ -66,7 +66,7 @@ def event_time(columns: "Iterable[Column]", where: str = "schema") -> tuple[str,
 def time_range(unit: str, minimum: float | None, maximum: float | None) -> tuple[float, float]:
     """Return the first and the last time that a column of event times takes, in its unit.
 
-    The schema's own limits hold within the years 1 to 9999, so that milliseconds never overflow. Where it has none,
+    The schema's own limits hold within the years 1 to 9999, so that milliseconds never overflow. If it has none,
     times begin with 1971: seconds in a column of milliseconds would all be January 1970, milliseconds in a column of
     seconds are after 9999.
 

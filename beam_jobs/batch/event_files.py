@@ -18,7 +18,7 @@ _READ_BYTES = 1 << 20
 
 
 def events_of(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
-    """Yield row number and JSON event of every row of a .csv or .jsonl file (.gz too); None where it cannot be read.
+    """Yield row number and JSON event of every row of a .csv or .jsonl file (.gz too); None if it cannot be read.
 
     CSV cells are typed by the schema and missing ones left out; JSON lines are events already and stay as they are.
     Raises `InputError` for any other file and for one that cannot be read.

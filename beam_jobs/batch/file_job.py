@@ -74,7 +74,7 @@ class NewDirectory:
 
 @contextlib.contextmanager
 def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
-    """Make the directory of a job; where the block raises, nothing of it is left."""
+    """Make the directory of a job; if the block raises, nothing of it is left."""
     made = NewDirectory(artifact.create(output, kind).absolute(), kind)
     try:
         made.work.mkdir()
@@ -90,13 +90,16 @@ def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written
     return load_written(saved), rows_read
 
 
-def check_rows_add_up(written: Written, rows_read: int, kept: int, kept_text: str, data: Sequence[str]) -> None:
-    """Raise `OnegraphError` where the rows read are not those that were kept and those that were rejected."""
+def check_rows_add_up(
+    written: Written, rows_read: int, kept: int, kept_text: str, data: Sequence[str], cure: str
+) -> None:
+    """Raise `OnegraphError` if the rows read are not those that were kept and those that were rejected.
+
+    It says `kept_text` of those that were kept, and `cure` is what to do.
+    """
     rejected = written.rejected_counts.total()
     if not rows_read == written.rows_read == kept + rejected:
-        raise OnegraphError(
-            f"{' '.join(data)}: {rows_read} rows read, but {kept_text} and {rejected} rejected; run it again elsewhere"
-        )
+        raise OnegraphError(f"{' '.join(data)}: {rows_read} rows read, but {kept_text} and {rejected} rejected; {cure}")
 
 
 def rejected_lines(result: Mapping[str, Any]) -> list[str]:

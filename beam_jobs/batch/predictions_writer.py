@@ -9,9 +9,9 @@ from schemas.artifacts.artifact import Artifact
 
 
 def check_counts(written: Written, rows_read: int, data: Sequence[str]) -> None:
-    """Raise where the rows of the run do not add up."""
+    """Raise if the rows of the run do not add up."""
     scored = written.rows(PREDICTIONS)
-    check_rows_add_up(written, rows_read, scored, f"{scored} scored", data)
+    check_rows_add_up(written, rows_read, scored, f"{scored} scored", data, "score again elsewhere")
 
 
 def finish(output: NewDirectory, use_case: str, bundle: str, suffix: str, written: Written) -> Artifact:

@@ -13,7 +13,7 @@ from schemas.rejection import Rejection
 
 
 def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes | None) -> bytes:
-    r"""Return one line; the bytes are `value` where they are UTF-8, else `value_base64`.
+    r"""Return one line; the bytes are `value` if they are UTF-8, else `value_base64`.
 
     >>> from schemas.rejection import Reason, Stage
     >>> rejected_line("a.csv", 8192, Rejection(3, Stage.VALIDATE, Reason.RANGE, "/fare"), b"-1,x")

@@ -38,7 +38,7 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
     """Raise if the rows of a pass do not add up, or nothing can be learnt from them."""
     where = " ".join(data)
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
-    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data)
+    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data, "build again elsewhere")
     for name, count in rows.items():
         if not count:
             raise InputError(
@@ -63,7 +63,7 @@ def check_labels(spooled: Written, use_case: str) -> None:
 
 
 def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
-    """Move the files of a build to their names and complete the artifact; raises where a shard lacks rows."""
+    """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows."""
     path = output.path
     for name, rows in written.split_rows.items():
         if rows != written.rows(name):

@@ -3,11 +3,11 @@
 import dataclasses
 
 from beam_jobs.cli.options import argument, option
-from beam_jobs.cli.shared_settings import Broker, Runner, Trust, UseCase
+from beam_jobs.cli.shared_settings import Broker, Runner, Trust, UseCaseChoice
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCase, Runner):
+class BuildTrainingSet(UseCaseChoice, Runner):
     """Turn raw files into a TFRecord training set with its graph, statistics and rejected rows."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
@@ -17,7 +17,7 @@ class BuildTrainingSet(UseCase, Runner):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(UseCase):
+class Train(UseCaseChoice):
     """Train a model on a training set; writes a candidate."""
 
     training_set: str = option("directory of the training set")
@@ -29,7 +29,7 @@ class Train(UseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(UseCase):
+class Evaluate(UseCaseChoice):
     """Evaluate a candidate on the test split, per slice, and let the gates speak (exit 3: they said no)."""
 
     candidate: str = option("directory of the candidate")
@@ -37,7 +37,7 @@ class Evaluate(UseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(UseCase, Runner, Trust):
+class ScoreBatch(UseCaseChoice, Runner, Trust):
     """Score raw files with a released bundle."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
@@ -52,8 +52,8 @@ class ScoreBatch(UseCase, Runner, Trust):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(UseCase, Broker, Trust):
-    """Send the same raw rows through batch, stream and the reloaded graph; exit 3 where any bit differs."""
+class CheckSkew(UseCaseChoice, Broker, Trust):
+    """Send the same raw rows through batch, stream and the reloaded graph; exit 3 if any bit differs."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
     registry: str = option("directory of the registry")

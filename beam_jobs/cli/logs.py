@@ -1,6 +1,6 @@
 """Log lines and messages to people on standard error, as text or as one JSON object per line.
 
-An object has `time` (ISO 8601, UTC), `level`, `logger`, `message`, `job`, and `exception` where one was logged: its
+An object has `time` (ISO 8601, UTC), `level`, `logger`, `message`, `job`, and `exception` if one was logged: its
 type and where it was raised, without its text, which may quote what was read. What a terminal would obey is written
 as escapes in both forms.
 """
@@ -62,7 +62,7 @@ def set_up(form: str = TEXT, verb: str = "") -> None:
 
 
 def say(words: str, level: int = logging.INFO) -> None:
-    """Print words to people on standard error as they are, or as a line like the log's where that is JSON."""
+    """Print words to people on standard error as they are, or as a line like the log's if that is JSON."""
     form = _HANDLER.formatter
     if isinstance(form, _JsonLine):
         words = form.format(logging.LogRecord("onegraph", level, "", 0, words.rstrip(), None, None))

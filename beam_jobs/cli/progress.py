@@ -1,6 +1,6 @@
 """Progress on standard error: what a verb is doing now, rows so far, and the seconds that each step took.
 
-A step shows itself only on a terminal and only where no other step does: a verb called by another verb is silent.
+A step shows itself only on a terminal and only if no other step does: a verb called by another verb is silent.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def advance(rows: int) -> None:
 def step(name: str, always: bool = False) -> Iterator[None]:
     """Show a step while it runs and, once it is done, its rows and seconds; a step that fails leaves no line.
 
-    `always` prints the line of the end where there is no terminal too.
+    `always` prints the line of the end without a terminal too.
     """
     global _rows, _shown
     console = Console(stderr=True, highlight=False)

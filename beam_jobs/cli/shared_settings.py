@@ -14,7 +14,7 @@ from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class UseCase:
+class UseCaseChoice:
     """Which prediction problem."""
 
     use_case: str = option("name of the use case", "taxi")
@@ -86,7 +86,7 @@ class Trial:
 
     @property
     def trial_limits(self) -> TrialLimits:
-        """The limits; raises `UsageError` where nothing could be tried within them."""
+        """The limits; raises `UsageError` if nothing could be tried within them."""
         for name in ("trial_seconds", "trial_gib"):
             if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted more than 0")

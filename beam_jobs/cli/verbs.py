@@ -16,7 +16,7 @@ _GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable
 def run_verb(settings: Any) -> Any:
     """Run the verb that settings are of in this process and return its result, which can be written as JSON.
 
-    Raises what the verb raises: `OnegraphError` for what a person can act on, `GateRefusal` where a gate said no.
+    Raises what the verb raises: `OnegraphError` for what a person can act on, `GateRefusal` if a gate said no.
     """
     for verb, settings_type in VERBS.items():
         if type(settings) is settings_type:

@@ -15,7 +15,7 @@ from schemas.errors import OnegraphError
 
 @contextlib.contextmanager
 def cluster(given: settings.Demo) -> Iterator[None]:
-    """Where the demo runs on Flink, use the local cluster; one that does not run is started, and stopped at the end."""
+    """If the demo runs on Flink, use the local cluster; one that does not run is started, and stopped at the end."""
     folder = _folder(given)
     if given.runner != "flink" or any(local_flink.status(folder).pids.values()):
         yield
@@ -49,7 +49,7 @@ def cancelled_on_error(given: settings.Demo, name: str) -> Iterator[None]:
 
 
 def end(given: settings.Demo, name: str, job: StreamProcess) -> dict[str, Any]:
-    """End the streaming job where it has written all that it has read; return its summary."""
+    """End the streaming job when it has written all that it has read; return its summary."""
     if given.runner != "flink":
         return job.stop()
     rest = local_flink.status(_folder(given)).rest

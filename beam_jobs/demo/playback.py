@@ -3,7 +3,7 @@
 import pathlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from beam_jobs.cli import settings
@@ -64,7 +64,7 @@ def play(
 class Sender(threading.Thread):
     """Sends (key, value) pairs in the background, so that a release can happen while events flow."""
 
-    def __init__(self, producer: Producer, topic: str, pairs: list[tuple[bytes, bytes]], rate: float):
+    def __init__(self, producer: Producer, topic: str, pairs: Iterable[tuple[bytes, bytes]], rate: float):
         super().__init__(name="replay", daemon=True)
         self._send = lambda: send_rows(producer, topic, pairs, rate)
         self._result: Sent | Exception = ServiceError("replay: still sending")
@@ -92,7 +92,7 @@ def await_outcomes(
 ) -> None:
     """Return once predictions and rejected records together are as many as the events sent.
 
-    `check_running` raises where the job has ended; raises `ServiceError` after `wait_s` seconds.
+    `check_running` raises if the job has ended; raises `ServiceError` after `wait_s` seconds.
     """
     consumers = [open_consumer(servers, topic) for topic in outputs]
     ends = time.monotonic() + wait_s

@@ -1,4 +1,4 @@
-"""The bytes of a raw file, read through Beam's filesystems and inflated where it is gzip by its name."""
+"""The bytes of a raw file, read through Beam's filesystems and inflated if it is gzip by its name."""
 
 import zlib
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ _GZIP = 31  # zlib's code for a gzip header around the largest window
 def read_content(path: str, size: int) -> Iterator[bytes]:
     """Yield a file's bytes in parts of `size` at most.
 
-    Raises `InputError` where the file cannot be read, or is gzip by its name and has a member that is not whole.
+    Zeros behind a gzip member are padding, as gzip takes them. Raises `InputError` if the file cannot be read, or is
+    gzip by its name and has anything but whole members.
     """
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
@@ -22,16 +23,17 @@ def read_content(path: str, size: int) -> Iterator[bytes]:
                 while data := stream.read(size):
                     yield data
                 return
-            inflate, begun = zlib.decompressobj(_GZIP), False
+            inflate, begun, padding = zlib.decompressobj(_GZIP), False, b""
             while data := stream.read(size >> 2):
-                text = b""
+                text, data = b"", data if begun else data.lstrip(padding)
                 while data or len(text) == size:  # as many bytes as were asked for: there may be more
                     begun = True
                     text = inflate.decompress(data, size)
                     yield text
                     data = inflate.unconsumed_tail
                     if inflate.eof:
-                        data, text = inflate.unused_data, b""
+                        padding = b"\0"
+                        data, text = inflate.unused_data.lstrip(padding), b""
                         inflate, begun = zlib.decompressobj(_GZIP), False
             if begun:
                 raise InputError(f"{path}: its gzip stream ends too early; copy the file again")

@@ -23,7 +23,7 @@ class CsvFormat:
     suffixes = (".csv", ".csv.gz")
 
     def layout(self, file: RawFile) -> tuple[str, ...]:
-        """Return the columns that a file's header names; raises `InputError` where it is empty or not readable."""
+        """Return the columns that a file's header names; raises `InputError` if it is empty or not readable."""
         blocks = _records(file, _HEADER_BYTES)
         first = next((line for lines in blocks for line in lines if line.strip()), None)
         if first is None:
@@ -31,7 +31,7 @@ class CsvFormat:
         return tuple(read_header(first, file.path))
 
     def read(self, file: RawFile) -> Iterator[RawRows]:
-        """Yield the rows below the header; raises `InputError` where the file cannot be read to its end."""
+        """Yield the rows below the header; raises `InputError` if the file cannot be read to its end."""
         header = self.layout(file)
         several = len(header) > 1
         waiting: list[bytes] = []

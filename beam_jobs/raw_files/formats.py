@@ -12,7 +12,7 @@ FORMATS: tuple[RawFormat, ...] = (CsvFormat(),)
 
 
 def format_of(path: str) -> RawFormat:
-    """Return the format of a file; raises `InputError` where its name is that of none.
+    """Return the format of a file; raises `InputError` if its name is that of none.
 
     >>> format_of("trips/2016.csv.gz").suffixes
     ('.csv', '.csv.gz')

@@ -58,7 +58,7 @@ class RawFormat(Protocol):
     def read(self, file: RawFile) -> Iterator[RawRows]:
         """Yield the rows of a file in blocks, in memory that does not grow with the file.
 
-        Raises `InputError` where it cannot be read to its end.
+        Raises `InputError` if it cannot be read to its end.
         """
 
     def decoder(self, layout: Any, schema: Schema, where: str) -> Decoder:

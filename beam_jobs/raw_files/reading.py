@@ -63,7 +63,7 @@ def find_files(patterns: Sequence[str]) -> list[RawFile]:
 
 
 def check_files(files: Sequence[RawFile], schema: Schema) -> None:
-    """Raise `InputError` for a file whose layout does not fit the schema, and where no file has a row."""
+    """Raise `InputError` for a file whose layout does not fit the schema, and if no file has a row."""
     for file in files:
         known = format_of(file.path)
         known.decoder(known.layout(file), schema, where=file.path)
@@ -72,5 +72,5 @@ def check_files(files: Sequence[RawFile], schema: Schema) -> None:
 
 
 def read_file(file: RawFile) -> Iterator[RawRows]:
-    """Yield the rows of a file in blocks; raises `InputError` where it cannot be read to its end."""
+    """Yield the rows of a file in blocks; raises `InputError` if it cannot be read to its end."""
     return format_of(file.path).read(file)

@@ -1,1 +1,1 @@
-"""Registries as jobs follow them. Imports: models, process, schemas."""
+"""Registries as jobs follow them. Imports: models, process, reports, schemas."""

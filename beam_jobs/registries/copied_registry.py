@@ -1,7 +1,7 @@
 """A registry whose bundles are read through a copy on this machine's disk, which only this process writes.
 
 Graphs and models are loaded from files, so a bundle of a registry elsewhere, on any of Beam's filesystems, is copied
-before it is used, once per process. So is one of this machine where signatures are asked for: then nobody can change
+before it is used, once per process. So is one of this machine if signatures are asked for: then nothing can change
 it between the check of its signature and its loading. Reading the pointer copies nothing, so that it is always quick.
 """
 
@@ -36,7 +36,7 @@ class CopiedRegistry(Registry):
     """The registry at `address`, read only: `live` reads the pointer there, `bundle_path` copies a bundle once.
 
     Raises `ServiceError` if the registry cannot be read or the copy cannot be written; the next call tries again,
-    and nothing of an unfinished copy stays. The copy has a bundle only if it is complete, signed where that is asked
+    and nothing of an unfinished copy stays. The copy has a bundle only if it is complete, signed if that is asked
     for, and every byte is that of its manifest; `bundle_path` says what is wrong.
     """
 

@@ -12,6 +12,7 @@ from models.isolation import bundle_trial
 from models.isolation.trial import TrialLimits, Trials
 from models.isolation.tried import TriedBundles, name_of
 from models.registry.bundle import check_releasable
+from models.scoring.manifest import model_facts
 from schemas.errors import OnegraphError
 
 _log = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ def tried() -> TriedBundles:
     return TriedBundles(folder)
 
 
-def try_candidate(candidate: str, limits: TrialLimits = _USUAL) -> None:
+def try_first(candidate: str, limits: TrialLimits = _USUAL) -> None:
     """Make a bundle of a candidate in a child process, unless that was done before; raises what is wrong."""
     opened, evaluation = check_releasable(candidate)
     manifests = {"candidate": opened.manifest, "evaluation": evaluation.manifest}
-    name = name_of(manifests, opened.manifest["model"]["family"], bundle_trial.try_candidate)
+    family = model_facts(opened.manifest, candidate)["family"]
+    name = name_of(manifests, family, bundle_trial.try_candidate)
     done = tried()
     if name not in done:
         path = pathlib.Path(candidate).absolute()

@@ -6,6 +6,7 @@ from typing import Any
 
 from beam_jobs.registries.bundle_text import signed_text
 from beam_jobs.registries.written_generation import variants_text
+from beam_jobs.reports.terminal_text import shown
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
@@ -42,7 +43,7 @@ def listing_text(listed: dict[str, Any]) -> str:
             f"  generation {pointer['generation']}: {variants_text(pointer)}  {pointer['when']}  {pointer['who']}"
             f"{'  ' + pointer['why'] if pointer['why'] else ''}"
         )
-    return "\n".join(map(_printable, lines))
+    return "\n".join(map(shown, lines))
 
 
 def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str, str | None]] | None:
@@ -51,12 +52,3 @@ def _signed_by(path: pathlib.Path, trusted: TrustedKeys | None) -> list[dict[str
         return [dataclasses.asdict(signer) for signer in artifact.signers(path, trusted)]
     except (ArtifactError, OSError):
         return None
-
-
-def _printable(line: str) -> str:
-    r"""Return a line as it is safe to show: a pointer's writer may have put anything into it.
-
-    >>> _printable("why\x1b[2J")
-    'why\\x1b[2J'
-    """
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

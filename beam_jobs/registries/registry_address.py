@@ -4,6 +4,7 @@ import os
 
 from apache_beam.io.filesystems import FileSystems
 
+from models.registry.pointer import LIVE_FILE
 from schemas.errors import UsageError
 
 
@@ -26,5 +27,5 @@ def check_writable(registry: str) -> None:
     if is_remote(registry):
         raise UsageError(
             f"{registry}: a registry at an address can be read but not written, since it cannot be locked; write to a "
-            "directory and copy that there, bundles first and live.json last"
+            f"directory and copy that there, bundles first and {LIVE_FILE} last"
         )

@@ -32,7 +32,7 @@ def findings_of(
 
 
 def first_difference(skews: Sequence[ColumnSkew], ids: Sequence[str]) -> str | None:
-    """Return in one line where the paths differ first, None where every bit is equal; `ids` are the records'.
+    """Return in one line where the paths differ first, None if every bit is equal; `ids` are the records'.
 
     >>> print(first_difference([ColumnSkew("stream", "fare", 9, 2, 0, 0.5, 0)], ["t/0"]))
     1 of 1 comparisons differ, the first in 'fare' on path 'stream': 2 rows differ, 0 stand alone, beginning with t/0

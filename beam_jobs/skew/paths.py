@@ -47,7 +47,7 @@ def of_predictions(
 ) -> PathValues:
     """Return what `score_stream` made of records: (id, JSON value) pairs, with features.
 
-    Raises `ArtifactError`, naming the registry, where another bundle than the scorer's made one.
+    Raises `ArtifactError`, naming the registry, if another bundle than the scorer's made one.
     """
     for _, prediction in predictions:
         if prediction["bundle"] != scorer.bundle_id:

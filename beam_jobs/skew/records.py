@@ -28,7 +28,7 @@ class RawRecords:
 def read_records(patterns: Sequence[str], schema: Schema) -> RawRecords:
     """Read the records of raw files that the schema accepts; others cannot be sent as typed events.
 
-    Raises `InputError` where there is none.
+    Raises `InputError` if there is none.
     """
     ids: list[str] = []
     batches = []

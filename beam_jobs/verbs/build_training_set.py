@@ -30,6 +30,7 @@ from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
 from models import use_case as use_cases
 from models.spec import SPLITS
 from models.use_case import UseCase
+from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 from schemas.heeded import unheeded
@@ -77,7 +78,8 @@ def run(settings: Settings) -> dict[str, Any]:
             finished = finish(output, use_case, settings.compression, counted)
     names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
     limits = json.loads((finished.path / ANOMALIES).read_text())["limits"]
-    return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}, "limits": limits}
+    manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
+    return {"path": str(finished.path), **{name: manifest[name] for name in names}, "limits": limits}
 
 
 def analysis(

@@ -32,7 +32,7 @@ def check(settings: CheckSkew) -> pathlib.Path:
 
 
 def run(settings: CheckSkew) -> dict[str, Any]:
-    """Run all paths and compare; raises `GateRefusal` with the table where any bit differs."""
+    """Run all paths and compare; raises `GateRefusal` with the table if any bit differs."""
     scorer = Scorer.load(check(settings))
     records = read_records(settings.data, scorer.schema)
     with tempfile.TemporaryDirectory(prefix="check_skew-") as folder:

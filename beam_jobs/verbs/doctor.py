@@ -32,7 +32,7 @@ class Finding:
 
 
 def run(settings: Doctor) -> dict[str, Any]:
-    """Look at everything; raises `Unhealthy` where something needed is missing."""
+    """Look at everything; raises `Unhealthy` if something needed is missing."""
     findings = examine(settings.connection)
     missing = [finding.name for finding in findings if finding.needed and finding.found is None]
     result = {"healthy": not missing, "findings": [dataclasses.asdict(finding) for finding in findings]}

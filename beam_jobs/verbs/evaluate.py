@@ -1,4 +1,4 @@
-"""`onegraph evaluate`: a candidate on the test split, per slice; exit 3 where a gate said no."""
+"""`onegraph evaluate`: a candidate on the test split, per slice; exit 3 if a gate said no."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from schemas.errors import GateRefusal, InputError
 
 
 def check(settings: Evaluate) -> None:
-    """Raise where the candidate or the training set is not whole, is another use case's, or was evaluated already."""
+    """Raise if the candidate or the training set is not whole, is another use case's, or was evaluated already."""
     candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
     TrainingSet.open(settings.training_set)
     if candidate.manifest["use_case"] != settings.use_case:
@@ -24,7 +24,7 @@ def check(settings: Evaluate) -> None:
 
 
 def run(settings: Evaluate) -> dict[str, Any]:
-    """Write the evaluation beside the candidate, then raise `GateRefusal` where a gate said no."""
+    """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
     check(settings)
     written = evaluate_candidate(settings.candidate, TrainingSet.open(settings.training_set))
     findings: dict[str, Any] = {"evaluation": str(written.path)}

@@ -13,6 +13,7 @@ from beam_jobs.registries.listing import listing, listing_text
 from models.families.family import family_of
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import describe_bundle
+from models.scoring.manifest import model_facts
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError, UsageError
@@ -20,7 +21,7 @@ from transforms.examples.tfrecord import read_shard
 
 
 def check(settings: Inspect) -> None:
-    """Raise where there is nothing at the path, or the limit makes no sense."""
+    """Raise if there is nothing at the path, or the limit makes no sense."""
     if not pathlib.Path(settings.path).exists():
         raise InputError(f"{settings.path}: no such file or directory")
     if settings.limit < 1:
@@ -104,7 +105,8 @@ def _picked(*names: str) -> Callable[[artifact.Artifact], dict[str, Any]]:
 
 def _about_candidate(opened: artifact.Artifact) -> dict[str, Any]:
     facts = _picked("use_case", "feature_names", "training_set_fingerprint", "rounds", "model")(opened)
-    return {**facts, **family_of(opened.manifest["model"]["family"]).describe(opened.path / "model")}
+    family = family_of(model_facts(opened.manifest, str(opened.path))["family"])
+    return {**facts, **family.describe(opened.path / "model")}
 
 
 _TRAINING_SET = ("use_case", "rows", "label_mean", "rejected_by_reason", "shards", "feature_names", "slices")

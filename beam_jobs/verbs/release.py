@@ -32,7 +32,7 @@ def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     check(settings)
     role, weight = settings.as_, settings.weight or 0.0
-    first_loads.try_candidate(settings.candidate, settings.trial_limits)
+    first_loads.try_first(settings.candidate, settings.trial_limits)
     key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     pointer = Registry(settings.registry).release(
         settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key

@@ -62,7 +62,7 @@ def check(settings: ScoreStream) -> None:
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
     start_ms(settings)
-    _ = settings.trial_limits  # raises where they make no sense
+    _ = settings.trial_limits  # raises if they make no sense
     event_times(settings)
     values = formats(settings).values
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
@@ -79,7 +79,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
 
     On Flink a stop ends only the watching: the job goes on there.
 
-    Whatever the end, the next run goes on from the group's committed offsets. Where an earlier one was killed, events
+    Whatever the end, the next run goes on from the group's committed offsets. If an earlier one was killed, events
     behind the last commit are scored again, to the same bytes if the same bundle is live.
     """
     check(settings)

@@ -21,7 +21,7 @@ def check(settings: SkipTo) -> None:
 def run(settings: SkipTo) -> dict[str, Any]:
     """Commit the offset; returns where the group was and how many offsets it jumps over.
 
-    Raises `InputError` for a partition that is not there and for an offset that is not ahead of the group; where the
+    Raises `InputError` for a partition that is not there and for an offset that is not ahead of the group; if the
     group stands nowhere in the log, since nothing is committed or the topic was made anew or cut, any offset of the log
     is taken. Raises `ServiceError` while a job has the group: it would commit its own position again.
     """

@@ -20,7 +20,7 @@ from schemas.errors import ArtifactError, UsageError
 
 _TIMEOUT_S = 2.0
 _REDRAW_S = 1.0
-_MESSAGE_BYTES = 200  # bytes
+_MESSAGE_BYTES = 200
 
 
 def check(settings: Status) -> None:
@@ -51,7 +51,7 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def look(settings: Status) -> dict[str, Any]:
-    """Return the jobs, oldest first, with their state where they serve it, and the pointers of their registries."""
+    """Return the jobs, oldest first, with their state if they serve it, and the pointers of their registries."""
     jobs: dict[str, dict[str, Any]] = {}
     for about in run_files.running():
         said = {key: about[key] for key in ("name", "source_topic", "group", "registry", "runner")}
@@ -104,7 +104,7 @@ def _fetched(url: str) -> dict[str, Any]:
 
 
 def _pointer(registry: pathlib.Path) -> dict[str, Any] | None:
-    """Return a registry's pointer, None where there is none, or `trouble`: why it cannot be read."""
+    """Return a registry's pointer, None if there is none, or `trouble`: why it cannot be read."""
     try:
         pointer = read_live(registry)
     except (OSError, ArtifactError) as error:

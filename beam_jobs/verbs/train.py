@@ -14,7 +14,7 @@ from schemas.errors import UsageError
 
 
 def check(settings: Train) -> None:
-    """Raise where the use case, the training set or a parameter makes no sense, or the output is taken."""
+    """Raise if the use case, the training set or a parameter makes no sense, or the output is taken."""
     _opened(settings)
 
 

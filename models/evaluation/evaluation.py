@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from models.evaluation import metrics
 from models.families.family import Model, Split, family_of
+from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
 from models.training import labels
 from models.training.training import MODEL_FOLDER, spec_from_json
@@ -18,7 +19,7 @@ from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, InputError
 
 _VALUES_PER_SLICE = 50
 
@@ -52,7 +53,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
             f"{candidate}: trained on training set {opened.manifest['training_set_fingerprint'][:12]}, "
             f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
         )
-    spec = spec_from_json(opened.manifest["model"])
+    spec = spec_from_json(model_facts(opened.manifest, str(candidate)), str(candidate))
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
     found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
     path = artifact.create(evaluation_path(candidate), ArtifactKind.EVALUATION)
@@ -71,7 +72,9 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
 def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
     """Choose the threshold on `eval_split`, measure everything on `test_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
-        labels.check_split(split.label, name)
+        labels.check_values(split.label, name)
+        if not labels.has_both(split.label):
+            raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
     if spec.threshold == BEST_F1:
         threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features))
     else:

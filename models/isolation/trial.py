@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas import errors
@@ -65,7 +65,7 @@ def _unlimited() -> float:
 class Trials:
     """One child, started when first needed or before; safe for threads, one trial at a time.
 
-    `deadline_s` is for one trial, `start_s` for the child to import the module `imports`; `memory` (bytes) is what a
+    `deadline_s` is for one trial, `start_s` for the child to import the modules `imports`; `memory` (bytes) is what a
     trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
     (bytes) that there is when it begins. A child that was not needed for `idle_s` is ended by `rest`, one that keeps
     more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `_WARM_AFTER_S`
@@ -79,7 +79,7 @@ class Trials:
         idle_s: float = 60.0,
         start_s: float = 300.0,
         kept_memory: int = GIB,
-        imports: str = "models.isolation.bundle_trial",
+        imports: Sequence[str] = ("models.isolation.bundle_trial", "models.families.all"),
         left: Callable[[], float] = _unlimited,
         keep_warm: bool = False,
     ):
@@ -153,7 +153,7 @@ class Trials:
             return
         self._end_child()
         self._channel, child_end = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._imports, str(child_end.fileno())]
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(child_end.fileno()), *self._imports]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.

@@ -21,16 +21,18 @@ _LONGEST = 1_000
 
 
 def main() -> None:
-    """Serve the process at the other end of the channel, whose descriptor is the last argument."""
+    """Serve the process at the other end of the channel, whose descriptor comes before the modules to import."""
+    _, _, descriptor, *modules = sys.argv
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump takes seconds
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # to all of a service, and no fault of what is tried
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")  # if memory runs out, this process goes first
-    channel: Connection = Connection(int(sys.argv[-1]))
+    channel: Connection = Connection(int(descriptor))
     threading.Thread(target=_end_with_parent, args=(channel.fileno(),), daemon=True).start()
-    importlib.import_module(sys.argv[2])  # so that it is no part of a trial's time
+    for module in modules:
+        importlib.import_module(module)  # so that it is no part of a trial's time
     try:
         channel.send_bytes(b"ready")
         while True:

@@ -69,8 +69,8 @@ class Lane:
     def score(self, batch: pa.RecordBatch, owners: np.ndarray, lap: Lap = untimed) -> Iterator[ScoredRows]:
         """Yield scored rows per variant: a shadow scores every row, the others those that they decide on.
 
-        One feature pass serves all variants of a graph. A shadow that fails as a whole has none; where a
-        decider does, what is wrong with the whole batch is raised.
+        One feature pass serves all variants of a graph. A shadow that fails on the whole batch yields no rows; for a
+        decider, what is wrong with the whole batch is raised.
         """
         for wanted, variants in self._by_graph:
             rows = wanted.rows(owners)

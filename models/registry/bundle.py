@@ -14,6 +14,7 @@ import tensorflow as tf
 from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
 from models.families.family import family_of
 from models.scoring import golden
+from models.scoring.manifest import model_facts
 from models.scoring.scorer import Scorer
 from models.training.training_set import check_names
 from schemas.artifacts import artifact
@@ -32,6 +33,7 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
     """
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
+    model_facts(opened.manifest, str(candidate))
     check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
     path = evaluation_path(candidate)
     if not path.exists():
@@ -90,12 +92,13 @@ def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathli
 def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
     """Return what a bundle's manifest says besides its files; no clock reading, so that content alone makes the id."""
     manifest = opened.manifest
+    model = model_facts(manifest, str(opened.path))
     names = ("use_case", "feature_names", "feature_kinds", "slices", "rounds")
     prints = ("schema_fingerprint", "graph_fingerprint", "training_set_fingerprint")
     return {
         **{name: manifest[name] for name in (*names, *prints)},
-        "task": manifest["model"]["task"],
-        "family": manifest["model"]["family"],
+        "task": model["task"],
+        "family": model["family"],
         "threshold": evaluation.manifest["metrics"]["threshold"],
         "metrics": evaluation.manifest["metrics"],
         "golden_rows": golden.ROWS,
@@ -103,6 +106,6 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
             "numpy": numpy.__version__,
             "pyarrow": pyarrow.__version__,
             "tensorflow": tf.__version__,
-            **family_of(manifest["model"]["family"]).versions(),
+            **family_of(model["family"]).versions(),
         },
     }

@@ -214,7 +214,7 @@ def _back(now: Standing, to: str | None) -> Variants:
 def _served_before(live: Pointer, history: Sequence[Pointer]) -> Iterator[Pointer]:
     """Yield the generations that served before a live one, newest first.
 
-    One whose writer was stopped is in the history and never served: nothing came after it. Where a generation does not
+    One whose writer was stopped is in the history and never served: nothing came after it. If a generation does not
     say after which one it came, or that one cannot be read, all before it in the history count, newest first.
     """
     by_number = {one.generation: one for one in history}

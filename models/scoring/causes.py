@@ -14,7 +14,8 @@ from collections import Counter
 _log = logging.getLogger(__name__)
 _MOST = 100  # causes that are counted apart; the others count as one
 _OTHERS = "other causes"
-_LAYERS = ("schemas", "transforms", "models", "beam_jobs")
+_ROOT = pathlib.Path(__file__).parents[2]
+_LAYERS = ("schemas", "transforms", "models", "beam_jobs")  # the packages below it that are ours
 # What TensorFlow puts behind the text of an error, which may quote a value and is not looked at.
 _NODE = re.compile(r"\[\[(?:\{\{node )?([\w./>-]+)(?:\}\})?\]\]\s*\[Op:[^\[\]]*\]\s*\Z")
 
@@ -56,11 +57,11 @@ def where_raised(error: BaseException) -> str:
 
 
 def _shown(file: str) -> str:
-    """Return a file from the folder of its layer on, or else with the folder that it is in.
+    """Return a file of ours from its layer on, any other with the folder that it is in.
 
-    >>> _shown("/opt/onegraph/models/scoring/scorer.py"), _shown("/usr/lib/python3/json/decoder.py")
-    ('models/scoring/scorer.py', 'json/decoder.py')
+    >>> _shown(__file__), _shown("/usr/lib/python3/json/decoder.py")
+    ('models/scoring/causes.py', 'json/decoder.py')
     """
-    *folders, name = pathlib.Path(file).parts
-    ours = [number for number, folder in enumerate(folders) if folder in _LAYERS]
-    return "/".join([*folders[ours[-1] if ours else -1 :], name])
+    path = pathlib.Path(file)
+    parts = path.relative_to(_ROOT).parts if path.is_relative_to(_ROOT) else ()
+    return "/".join(parts if parts[:1] and parts[0] in _LAYERS else path.parts[-2:])

@@ -1,4 +1,4 @@
-"""What a bundle's manifest must say: every fact that is used, of its type, before anything is loaded by it."""
+"""What the manifest of a bundle or a candidate must say: facts of their type, before anything is loaded by it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,12 +19,7 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
     Traceback (most recent call last):
     schemas.errors.ArtifactError: b/1: its manifest has 'threshold' a bool, wanted a number from 0 to 1; release again
     """
-    for name, (fits, wanted) in _FACTS.items():
-        if name not in manifest:
-            raise ArtifactError(f"{where}: its manifest has no {name!r}, wanted {wanted}; release again")
-        if not fits(manifest[name]):
-            got = _said(manifest[name])
-            raise ArtifactError(f"{where}: its manifest has {name!r} {got}, wanted {wanted}; release again")
+    _check(manifest, _FACTS, f"{where}: its manifest", "release again")
     if len(manifest["feature_kinds"]) != len(manifest["feature_names"]):
         raise ArtifactError(
             f"{where}: its manifest has {len(manifest['feature_names'])} feature names and "
@@ -32,15 +27,44 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _said(value: Any) -> str:
-    """Return what a value is, for people."""
-    if type(value) in (int, float) or (isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST):
+def model_facts(manifest: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return what a candidate's manifest says of its model; `task` and `family` are as they should be.
+
+    Raises `ArtifactError` naming `where` if it does not say so.
+
+    >>> model_facts({"model": {"task": "binary", "family": ["xgboost"]}}, "runs/1")
+    Traceback (most recent call last):
+    schemas.errors.ArtifactError: runs/1: its manifest's model has 'family' a list, wanted one of xgboost; train again
+    """
+    _check(manifest, {"model": (_is_object, "an object")}, f"{where}: its manifest", "train again")
+    model: Mapping[str, Any] = manifest["model"]
+    _check(model, {"task": _TEXT, "family": _FAMILY}, f"{where}: its manifest's model", "train again")
+    return model
+
+
+def _check(facts: Mapping[str, Any], wanted: Mapping[str, "_Fact"], said_by: str, cure: str) -> None:
+    for name, (fits, kind) in wanted.items():
+        if name not in facts:
+            raise ArtifactError(f"{said_by} has no {name!r}, wanted {kind}; {cure}")
+        if not fits(facts[name]):
+            got = _said(facts[name], fits is _is_family)
+            raise ArtifactError(f"{said_by} has {name!r} {got}, wanted {kind}; {cure}")
+
+
+def _said(value: Any, is_name: bool) -> str:
+    """Return what a value is, for people; of texts only a short name is shown."""
+    shown = is_name and isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST
+    if type(value) in (int, float) or shown:
         return repr(value)
     return "null" if value is None else f"a {type(value).__name__}"
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_family(value: Any) -> bool:
@@ -79,11 +103,13 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
-_TEXT = _is_text, "text"
-_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+_Fact = tuple[Callable[[Any], bool], str]  # whether a value will do, and what is wanted
+_TEXT: _Fact = _is_text, "text"
+_FAMILY: _Fact = _is_family, f"one of {', '.join(FAMILIES)}"
+_FACTS: Mapping[str, _Fact] = {
     "use_case": _TEXT,
     "task": _TEXT,
-    "family": (_is_family, f"one of {', '.join(FAMILIES)}"),
+    "family": _FAMILY,
     "threshold": (_is_share, "a number from 0 to 1"),
     "feature_names": (_are_names, "a list of names"),
     "feature_kinds": (_are_kinds, f"a list of {' and '.join(_KINDS)}"),

@@ -82,14 +82,24 @@ def in_words(kinds: Mapping[str, int]) -> str:
     return f"{sum(kinds.values()):,} values that are neither 0 nor 1 ({listed})"
 
 
-def check_split(label: np.ndarray, split: str) -> None:
-    """Raise `InputError`, naming the split, for a label (float32 [rows]) that is not of 0 and 1, both of them.
+def check_values(label: np.ndarray, split: str) -> None:
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) with values that are neither 0 nor 1.
 
-    Builds refuse other values today; a training set of before may have them.
+    Builds refuse them today; a training set of before may have them.
     """
     bad = wrong(label) | np.isnan(label)
     if bad.any():
         raise InputError(f"{split} split: its label has {in_words(kinds_of(label[bad]))}; mend label() and build again")
-    if not (label == 0).any() or not (label == 1).any():
+
+
+def has_both(label: np.ndarray) -> bool:
+    """Return whether 0 and 1 are in a label (float32 [rows])."""
+    return bool((label == 0).any() and (label == 1).any())
+
+
+def check_split(label: np.ndarray, split: str) -> None:
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) to train on that is not of 0 and 1, both."""
+    check_values(label, split)
+    if not has_both(label):
         only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
         raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")

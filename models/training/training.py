@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from models.families.family import Split, family_of
+from models.families.family import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import InputError
+from schemas.errors import ArtifactError, InputError
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +41,13 @@ def train_candidate(
     """
     check_fits(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
-    train_split = _labelled(training_set, "train")
+    train_split = training_set.load("train")
     _warn_of_missing(training_set, train_split.features)
+    eval_split = training_set.load("eval")
+    for name, split in (("train", train_split), ("eval", eval_split)):
+        labels.check_split(split.label, name)
     family = family_of(spec.family)
-    trained = family.train(spec, training_set.feature_names, train_split, _labelled(training_set, "eval"))
+    trained = family.train(spec, training_set.feature_names, train_split, eval_split)
     path = artifact.create(output, ArtifactKind.CANDIDATE)
     trained.save(path / MODEL_FOLDER)
     shutil.copytree(training_set.graph, path / "graph")
@@ -67,12 +70,6 @@ def train_candidate(
         "versions": family.versions(),
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
-
-
-def _labelled(training_set: TrainingSet, split: str) -> Split:
-    loaded = training_set.load(split)
-    labels.check_split(loaded.label, split)
-    return loaded
 
 
 def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
@@ -115,7 +112,10 @@ def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def spec_from_json(value: Mapping[str, Any]) -> ModelSpec:
-    """Return the spec that a manifest carries."""
-    gates = tuple(Gate(**gate) for gate in value["gates"])
-    return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
+    """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
+    try:
+        gates = tuple(Gate(**gate) for gate in value["gates"])
+        return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None

@@ -138,7 +138,7 @@ def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple
 
 
 class _Facts(dict):
-    """What a manifest says; it may be anybody's, so a missing fact is an error of the artifact and not of ours."""
+    """What a manifest says; others may have written it, so a missing fact is an error of the artifact, not of ours."""
 
     def __init__(self, value: Mapping[str, Any], where: pathlib.Path):
         super().__init__(value)
@@ -201,7 +201,7 @@ def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) ->
 
 
 def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Signer, ...]:
-    """Return who signed an artifact, nobody if it is not signed; those who are `trusted` have names.
+    """Return who signed an artifact, empty if it is not signed; those who are `trusted` have names.
 
     Raises `ArtifactError` for a signature that does not fit the manifest.
     """

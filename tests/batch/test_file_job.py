@@ -54,12 +54,13 @@ def test_a_directory_is_complete_at_the_end_only(tmp_path: pathlib.Path) -> None
 
 @pytest.mark.parametrize(("read", "kept", "rejected"), [(6, 4, 1), (5, 3, 1), (5, 4, 2)])
 def test_rows_that_do_not_add_up_are_said(read: int, kept: int, rejected: int) -> None:
-    with pytest.raises(OnegraphError, match=rf"^a b: {read} rows read, but {kept} scored and {rejected} rejected; run"):
-        check_rows_add_up(counted(rejected), read, kept, f"{kept} scored", ["a", "b"])
+    said = rf"^a b: {read} rows read, but {kept} scored and {rejected} rejected; again$"
+    with pytest.raises(OnegraphError, match=said):
+        check_rows_add_up(counted(rejected), read, kept, f"{kept} scored", ["a", "b"], "again")
 
 
 def test_rows_that_add_up_pass() -> None:
-    check_rows_add_up(counted(1), 5, 4, "", [])
+    check_rows_add_up(counted(1), 5, 4, "", [], "")
 
 
 def test_every_reason_has_its_line() -> None:

@@ -1,6 +1,7 @@
 """The demo's sender in the background, and how long it waits for answers."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -23,10 +24,19 @@ def ended() -> None:
 def test_events_are_sent_while_the_caller_does_something_else(broker: str, topics: Callable[..., str]) -> None:
     topic = topics("played", partitions=2)
     producer = open_producer(Connection.of(broker))
+    go_on = threading.Event()
+
+    def pairs() -> Iterator[tuple[bytes, bytes]]:
+        for row in range(40):
+            if row == 20:
+                assert go_on.wait(60)
+            yield b"%d" % row, b"x"
+
     try:
-        sender = Sender(producer, topic, [(b"%d" % row, b"x") for row in range(40)], rate=400)
+        sender = Sender(producer, topic, pairs(), rate=400)
         with pytest.raises(ServiceError, match="still sending"):
             sender.sent()
+        go_on.set()
         sender.join()
         assert sender.sent().count == 40
     finally:

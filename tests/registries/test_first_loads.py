@@ -47,7 +47,7 @@ def test_a_trial_that_is_killed_leaves_no_folder(own_files, candidate):
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ServiceError, match="was killed"):
-        first_loads.try_candidate(str(candidate))
+        first_loads.try_first(str(candidate))
     killer.join()
     assert folders() == []
 

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import signal
+import sys
 import time
 
 from schemas.errors import InputError
@@ -12,6 +13,12 @@ from schemas.errors import InputError
 
 def nothing():
     """Nothing happens."""
+
+
+def want_loaded(module):
+    """Raise if a module was not imported before this work began."""
+    if module not in sys.modules:
+        raise InputError(f"{module} is not imported")
 
 
 def abort():

@@ -255,6 +255,10 @@ def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, ca
         {"column": "town", "limit": "presence.min_fraction", "wanted": 0.9, "found": pytest.approx(2 / 3, abs=1e-6)}
     ]
     assert json.loads((tmp_path / "out" / "anomalies.json").read_text())["limits"] == result["limits"]
+    assert [list(result[name]) for name in ("rows", "label_mean")] == [
+        ["eval", "read", "rejected", "test", "train"],
+        ["eval", "test", "train"],
+    ], "in the order of the manifest's file"
     assert TransformGraph.load(tmp_path / "out" / "graph").input_names == ("trip", "fare", "town")
 
 

@@ -1,11 +1,15 @@
 """The demo refuses what it cannot do; its replay joins events and predictions. scripts/demo runs the whole."""
 
+import ast
+
 import numpy as np
 import pytest
 
 from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import VERBS
 from beam_jobs.demo.replay import BROKEN, HeldOut, held_out
 from beam_jobs.stream.job.process import StreamProcess
+from beam_jobs.verbs.demo import LOADED_FIRST
 from schemas.errors import ServiceError
 from schemas.rejection import Rejection
 from tests.docs.test_readme import ROOT
@@ -24,6 +28,20 @@ def test_rate_must_be_positive(tmp_path, broker, capsys):
     assert main(["demo", "--rate", "0", "--output", str(tmp_path / "demo"), "--bootstrap-servers", broker]) == 2
     assert "--rate is 0.0" in capsys.readouterr().err
     assert not (tmp_path / "demo").exists()
+
+
+def test_every_verb_that_a_step_runs_is_loaded_before_the_first() -> None:
+    verb_of = {settings.__name__: verb for verb, settings in VERBS.items()}
+    run: set[str] = set()
+    waiting = ["demo"]
+    while waiting:  # a verb's settings are made in the module that runs it
+        tree = ast.parse((ROOT / "beam_jobs" / "verbs" / f"{waiting.pop()}.py").read_text())
+        called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        names = {one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "") for one in called}
+        found = {verb_of[name] for name in names & set(verb_of)} - run
+        run |= found
+        waiting += found
+    assert run == set(LOADED_FIRST)
 
 
 def test_held_out_rows_are_those_that_training_counts_as_test(taxi, trips):

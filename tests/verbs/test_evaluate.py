@@ -11,6 +11,7 @@ from models.evaluation.evaluation import evaluation_path
 from models.spec import Gate
 from models.training.training import train_candidate
 from models.training.training_set import TrainingSet
+from schemas.artifacts import artifact
 from tests.support.small_artifacts import FAST
 
 
@@ -55,6 +56,21 @@ def test_altered_candidate(fresh, small_training_set, capsys):
     assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
     assert "its bytes are not those in the manifest" in capsys.readouterr().err
     assert not evaluation_path(fresh).exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("x", "its manifest has 'model' a str, wanted an object; train again"),
+        ({"task": "binary", "family": "xgboost"}, "its manifest's model is no spec of this version; train again"),
+    ],
+)
+def test_a_candidate_without_a_spec(model, said, fresh, small_training_set, capsys):
+    manifest = json.loads((fresh / artifact.MANIFEST).read_text())
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    artifact.complete(fresh, "candidate", {**facts, "model": model})
+    assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
+    assert f"{fresh}: {said}" in capsys.readouterr().err
 
 
 def test_wrong_use_case(fresh, small_training_set, capsys):

@@ -1,12 +1,15 @@
 """`onegraph inspect`: every kind of thing, and what is none of them."""
 
 import json
+import pathlib
+import shutil
 
 import pytest
 
 from beam_jobs.cli.command_line import main
-from models.evaluation.evaluation import evaluation_path
+from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
 from models.registry.registry import Registry
+from schemas.artifacts import artifact
 
 
 def inspected(capsys, *argv) -> tuple[dict, str]:
@@ -39,6 +42,36 @@ def test_candidate_and_evaluation(candidate, capsys):
     assert "share of gain" in text
     result, text = inspected(capsys, evaluation_path(candidate))
     assert (result["kind"], result["passed"]) == ("evaluation", True)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({}, "its manifest's model has no 'task', wanted text; train again"),
+        ({"task": "binary"}, "its manifest's model has no 'family', wanted one of xgboost; train again"),
+        ("x", "its manifest has 'model' a str, wanted an object; train again"),
+        ({"task": "binary", "family": []}, "its manifest's model has 'family' a list, wanted one of xgboost"),
+        ({"task": "binary", "family": "xgboost"}, None),
+    ],
+)
+def test_a_candidate_that_says_no_model_is_one_line_to_every_verb(model, said, candidate, tmp_path, capsys):
+    path = shutil.copytree(candidate, tmp_path / "candidate")
+    complete_again(path, "candidate", model=model)
+    findings = shutil.copytree(evaluation_path(candidate), evaluation_path(path))
+    complete_again(findings, "evaluation", candidate=manifest_fingerprint(path))
+    for argv in (["inspect", path], ["release", "--candidate", path, "--registry", tmp_path / "registry"]):
+        assert main([*map(str, argv)]) == (1 if said else 0)
+        error = capsys.readouterr().err
+        if said:
+            assert f"{path}: {said}" in error
+            assert error.count("\n") == 1
+
+
+def complete_again(path: pathlib.Path, kind: str, **changed: object) -> None:
+    """Write manifest and marker anew."""
+    manifest = json.loads((path / artifact.MANIFEST).read_text())
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    artifact.complete(path, kind, {**facts, **changed})
 
 
 def test_bundle_and_registry(registry, capsys):

@@ -1,4 +1,4 @@
-"""`onegraph services`: what it says of Kafka and Flink. The services themselves: test_beam_jobs_local_*."""
+"""`onegraph services`: what it says of Kafka and Flink. The services themselves: tests/services."""
 
 import json
 

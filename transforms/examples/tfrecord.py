@@ -63,11 +63,6 @@ class ShardWriter:
         os.replace(self._unfinished, self._path)
         return Shard(self._path.name, self._rows, self._path.stat().st_size)
 
-    def abandon(self) -> None:
-        """Remove what was written."""
-        self._writer.close()
-        self._unfinished.unlink(missing_ok=True)
-
 
 def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iterator[list[bytes]]:
     """Yield the records of a shard in blocks of some thousands, checksums compared.

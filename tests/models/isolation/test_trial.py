@@ -19,7 +19,7 @@ from tests.support import deadly_work as work
 SOON_S = 60
 
 
-IMPORTS = "tests.support.deadly_work"  # quicker than what bundles need
+IMPORTS = ("tests.support.deadly_work",)  # quicker than what bundles need
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,11 @@ def test_the_child_is_kept_for_the_next_trial(patient):
     patient.run("it", work.nothing)
     assert patient.pid == child
     assert child is not None
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "xgboost"])
+def test_a_child_that_is_ready_has_loaded_what_bundles_need(trials, module):
+    trials.run("it", work.want_loaded, module)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +244,7 @@ import sys
 from models.isolation.trial import Trials
 from tests.support import deadly_work
 if __name__ == "__main__":
-    Trials(imports="tests.support.deadly_work").run("it", deadly_work.spin, sys.argv[1])
+    Trials(imports=("tests.support.deadly_work",)).run("it", deadly_work.spin, sys.argv[1])
 """
 
 

@@ -1,6 +1,7 @@
 """Why rows failed is in the log by kind and place, now and then, and never with a value."""
 
 import logging
+import pathlib
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from models.live.serving import Serving
 from models.registry.registry import Registry
 from models.scoring.causes import Causes, where_raised
 from models.scoring.scorer import RowsDiffer, Scorer
+from models.use_case import find
 from models.variants.variants import Variants
+from schemas.errors import InputError
 
 SECRET = "only-this-row-has-it"
 
@@ -34,7 +37,22 @@ def test_a_failure_in_a_graph_is_named_by_its_node_and_never_by_what_its_text_qu
 def test_other_failures_are_named_by_file_and_line():
     with pytest.raises(ValueError, match=SECRET) as caught:
         float(SECRET)
-    assert where_raised(caught.value).startswith("ValueError at models/scoring/test_causes.py:")
+    assert where_raised(caught.value).startswith("ValueError at scoring/test_causes.py:")
+
+
+@pytest.mark.parametrize("folder", ["models", "beam_jobs", "models/private"])
+def test_a_file_of_others_is_named_with_its_folder_alone(folder: str, tmp_path: pathlib.Path) -> None:
+    """Whatever the folders above it are called: only what stands in our distribution is ours."""
+    file = tmp_path / folder / "of_a_person" / "lib" / "parse.py"
+    with pytest.raises(ValueError, match=SECRET) as caught:
+        exec(compile(f"float({SECRET!r})", str(file), "exec"))
+    assert where_raised(caught.value) == "ValueError at lib/parse.py:1"
+
+
+def test_a_file_of_ours_is_named_from_its_layer_on() -> None:
+    with pytest.raises(InputError) as caught:
+        find("no-such-case")
+    assert where_raised(caught.value).startswith("InputError at models/use_case.py:")
 
 
 def test_each_cause_is_told_the_1st_10th_and_100th_time(caplog):

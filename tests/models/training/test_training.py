@@ -1,5 +1,6 @@
 """Training: a candidate with all that scoring needs, the same bytes again, and refusals before anything is written."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -28,7 +29,7 @@ def test_candidate_has_what_scoring_needs(
     assert {"model/model.ubj", "schema.pbtxt", "statistics/train.pb", "training.json", "graph/features.json"} <= names
     training_set = TrainingSet.open(small_training_set)
     assert opened.manifest["training_set_fingerprint"] == training_set.fingerprint
-    assert spec_from_json(opened.manifest["model"]).gates == taxi.model.gates
+    assert spec_from_json(opened.manifest["model"], "runs/1").gates == taxi.model.gates
 
 
 def test_two_candidates_are_equal_bytes(
@@ -57,7 +58,7 @@ def test_what_replaces_the_specs_own(taxi: UseCase) -> None:
 def test_spec_survives_json(taxi: UseCase) -> None:
     spec = overridden(taxi.model, 9, {"max_depth": 2})
     assert (spec.seed, spec.parameters["max_depth"], spec.parameters["eta"]) == (9, 2, taxi.model.parameters["eta"])
-    assert spec_from_json(json.loads(json.dumps(spec_as_json(spec), sort_keys=True))) == spec
+    assert spec_from_json(json.loads(json.dumps(spec_as_json(spec), sort_keys=True)), "runs/1") == spec
 
 
 def rewritten(
@@ -97,10 +98,17 @@ def test_a_split_without_both_labels_writes_nothing(
     assert not (tmp_path / "candidate").exists()
 
 
+@pytest.mark.parametrize("label", [None, 1.0])
 def test_a_feature_that_no_row_has_is_told(
-    taxi: UseCase, small_training_set: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+    taxi: UseCase,
+    small_training_set: pathlib.Path,
+    tmp_path: pathlib.Path,
+    caplog: pytest.LogCaptureFixture,
+    label: float | None,
 ) -> None:
-    training_set = rewritten(small_training_set, "train", tmp_path / "set", missing="fare")
-    train_candidate(taxi, training_set, tmp_path / "candidate", parameters=FAST, rounds=2)
+    """Before anything is refused: it may be why."""
+    training_set = rewritten(small_training_set, "train", tmp_path / "set", label, "fare")
+    with contextlib.nullcontext() if label is None else pytest.raises(InputError, match="only label 1"):
+        train_candidate(taxi, training_set, tmp_path / "candidate", parameters=FAST, rounds=2)
     (warning,) = [one.getMessage() for one in caplog.records if one.name == "models.training.training"]
     assert "feature 'fare' is missing in every row of split train" in warning

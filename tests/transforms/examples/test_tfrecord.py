@@ -91,8 +91,8 @@ def test_unfinished_shard_has_no_name(tmp_path):
     writer = ShardWriter(path)
     writer.write([b"a"])
     assert not path.exists()
-    writer.abandon()
-    assert not list(tmp_path.iterdir())
+    writer.close()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_unknown_compression(tmp_path):

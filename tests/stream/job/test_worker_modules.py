@@ -1,0 +1,17 @@
+"""What a fork server imports has all that a worker loads before its first record."""
+
+import subprocess
+import sys
+
+from beam_jobs.stream.job.worker_modules import WORKER_MODULES
+
+
+def test_the_libraries_of_graph_and_model_are_loaded_before_a_worker_is_forked() -> None:
+    program = (
+        "import importlib, sys\n"
+        "for module in sys.argv[1:]:\n"
+        "    importlib.import_module(module)\n"
+        "sys.exit(','.join({'apache_beam', 'tensorflow', 'xgboost'} - set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *WORKER_MODULES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
