@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.libraries.choice import open_consumer, open_producer
 from beam_jobs.kafka.partitions import partition_of_answer
 from beam_jobs.kafka.records import Header, Record, Records
 from beam_jobs.kafka.topics.contents import read_until_end

@@ -6,9 +6,9 @@ import pytest
 from kafka.admin import ACLOperation, ResourceType
 
 from beam_jobs.kafka.client import BATCH_BYTES
-from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.libraries.choice import open_consumer, open_producer
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from schemas.errors import ServiceError

@@ -10,9 +10,9 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.kafka.client import BATCH_BYTES
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures

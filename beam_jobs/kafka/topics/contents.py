@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.records import Polled, Record
 
 _MAX_RECORDS = 10_000

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer

@@ -8,12 +8,12 @@ import time
 
 from beam_jobs.cli.settings import STARTS
 from beam_jobs.kafka.client import POLL_BYTES
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.errors import OffsetsLost, offsets_lost, topic_made_anew
 from beam_jobs.kafka.groups.lease import taken_by
 from beam_jobs.kafka.groups.position_note import Lease, Note
 from beam_jobs.kafka.groups.takeover import held_by, one_at_a_time, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.stream.read.tracker import Offsets, Span
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError

@@ -9,8 +9,8 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.groups.positions import GroupPositions
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_answer
 from beam_jobs.kafka.records import Records
 from beam_jobs.monitoring import measures

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.topics.contents import read, read_topic, read_until_end
 from tests.support.kafka_records import put
 

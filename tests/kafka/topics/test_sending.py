@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from beam_jobs.kafka.client import Delivery
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_key
 from beam_jobs.kafka.records import Records
 from beam_jobs.kafka.topics.contents import read_topic

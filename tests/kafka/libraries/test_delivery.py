@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.records import Records
 from schemas.errors import ServiceError
 from tests.support.kafka_records import read
