@@ -86,6 +86,7 @@ class EventScorer:
                 (shadows if is_shadow else decided).add(taken.rows[part.rows].tolist(), values, part)
                 if not is_shadow:
                     rejections += _in_batch(part.rejections, taken.rows)
+                self._watch.lap("encode")
         return self._outcome(events, owners, decided, shadows, rejections)
 
     def _refused(self, events: EventBatch, culprits: Mapping[int, Reason]) -> list[Rejection]:
