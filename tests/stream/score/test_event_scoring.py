@@ -361,7 +361,7 @@ def test_encoding_is_no_part_of_the_time_of_scoring(scorers, many):
     slower = {bundle: Scorer.load(scorer.path) for bundle, scorer in scorers.items()}
     for scorer in slower.values():
         model: Any = scorer.model
-        scorer.model = types.SimpleNamespace(predict=slow(model.predict, 2.0))  # type: ignore[assignment]  # slow
+        scorer.model = types.SimpleNamespace(predict=slow(model.predict, 2.0))
     variants = Variants(first).with_challenger(second, 0.4).with_shadow(third)
     measures.STORE.clear()
     watch = BatchWatch(clock)
