@@ -44,7 +44,7 @@ class Consumer(Protocol):
         """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
 
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
-        """Return records as soon as there are any, in the order of each partition.
+        """Return records as soon as there are any, partitions together, each in order.
 
         Raises `OffsetsLost` if the log no longer has the next offset. The records that reach `max_bytes` are the
         last ones: one record with kafka-python, with librdkafka those that are taken together, 64 at most.

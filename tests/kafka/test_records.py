@@ -24,7 +24,7 @@ def test_rows_are_the_columns_again() -> None:
 
 
 def test_nothing_from_an_end_on_and_the_order_stays() -> None:
-    came = polled((0, 5), (1, 9), (0, 6), (0, 7), (1, 10))
+    came = polled((0, 5), (0, 6), (0, 7), (1, 9), (1, 10))
     assert came.before({0: 6}) == polled((0, 5), (1, 9), (1, 10))
     assert came.before({0: 6, 1: 0}) == polled((0, 5))
     assert came.before({}) == came

@@ -116,8 +116,7 @@ class IsolatedScoring:
             self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
             _log.warning("batches of over %d bytes are scored in parts, too", self._part_bytes)
         of_row = {suspects[at]: number for number, part in enumerate(parts) for at in part}
-        rows = [row for row in range(len(events)) if row not in found]
-        return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]
+        return _starts_by_part([row for row in range(len(events)) if row not in found], of_row)
 
     def naming(self, events: EventBatch) -> contextlib.AbstractContextManager[None]:
         """Name the batch while it is scored; a batch over the deadline ends the process."""
@@ -138,6 +137,29 @@ def _shared_out(part: list[int], shares: int) -> list[list[int]]:
     """
     size = max(-(-len(part) // shares), 1)
     return [part[start : start + size] for start in range(0, len(part), size)]
+
+
+def _starts_by_part(rows: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
+    """Return where parts begin: at 0, and at each of these rows that is not of the part of the row before it.
+
+    Rows that `part_of` does not name are of the part that they stand within, else of one of their own.
+
+    >>> _starts_by_part(range(7), {1: 0, 3: 0, 5: 1})
+    [0, 1, 4, 5, 6]
+    """
+    before = _filled(rows, part_of)
+    behind = _filled(rows[::-1], part_of)[::-1]
+    parts = [one if one == other else -1 for one, other in zip(before, behind, strict=True)]
+    return [0] + [row for row, (one, other) in zip(rows[1:], itertools.pairwise(parts), strict=True) if one != other]
+
+
+def _filled(rows: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
+    """Return the part of each row, or of the last row before it that has one, -1 if none has."""
+    parts, part = [], -1
+    for row in rows:
+        part = part_of.get(row, part)
+        parts.append(part)
+    return parts
 
 
 def _starts_by_bytes(values: Sequence[bytes | None], limit: int) -> list[int]:

@@ -130,6 +130,16 @@ def test_what_stands_before_an_error_comes_out_first_and_nothing_behind_it(consu
     assert consumer.positions() == {0: 1, 1: 2}
 
 
+def test_partitions_stand_together_each_in_order_however_messages_come(consumer):
+    consumer._consumer.coming = [[Message(partition, offset) for offset in range(40) for partition in (1, 0)]]
+    polled = consumer.poll(1, 1_000)
+    assert polled.partitions == [1] * 40 + [0] * 40
+    assert polled.offsets == [*range(40), *range(40)]
+    assert polled.values == [b"%d" % offset for offset in polled.offsets]
+    assert (polled.timestamps_ms, polled.keys, polled.headers) == ([0] * 80, [None] * 80, [[]] * 80)
+    assert consumer.positions() == {0: 40, 1: 40}
+
+
 def test_an_error_with_nothing_before_it_is_raised_at_once(consumer):
     consumer._consumer.coming = [[Message(1, 0, KafkaError._BAD_COMPRESSION)]]
     with pytest.raises(ServiceError, match="partition 1: the batch of offsets 0 to 0 cannot be decoded"):
