@@ -7,7 +7,7 @@ library raises comes out as `ServiceError`, one line that names the servers; `Un
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from beam_jobs.kafka.records import Polled, Records
+from beam_jobs.kafka.records import Outgoing, Polled
 
 CONNECT_S = 15.0  # how long a client waits for the first broker, and for the answer to a question
 DELIVERY_S = 120.0  # how long a producer tries to send a record
@@ -93,7 +93,7 @@ class Producer(Protocol):
         If that is fewer than `at_least`, the broker is asked now and then whether it has grown.
         """
 
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> Sequence[Delivery]:
+    def send(self, topic: str, partition: int, records: Outgoing, max_batch_bytes: int) -> Sequence[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""
 
     def close(self) -> None:

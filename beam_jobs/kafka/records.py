@@ -60,7 +60,7 @@ class Polled:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Records:
+class Outgoing:
     """Records to send, by column. `source_partitions` are those of the events that they answer.
 
     `source_topic` and `source_offsets` are theirs too; they only appear in the message when a broker refuses a record.

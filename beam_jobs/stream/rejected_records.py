@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from schemas.rejection import Reason, Rejection
 
 PREFIX = "onegraph."
@@ -108,7 +108,7 @@ def too_large(
     return [row for row, (key, value) in enumerate(zip(keys, values, strict=True)) if record_bytes(key, value) > limit]
 
 
-def with_stubs(rejected: Records, limit: int) -> tuple[Records, int]:
+def with_stubs(rejected: Outgoing, limit: int) -> tuple[Outgoing, int]:
     """Replace every record that its topic does not take by a stub, and say how many.
 
     A stub has our headers, the length and the SHA-256 of the value, the key where it fits, and nothing else.

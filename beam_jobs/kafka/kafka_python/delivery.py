@@ -8,13 +8,13 @@ from kafka import errors
 from beam_jobs.kafka import client
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import not_acknowledged, refused_records
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 
 
 class Delivery(client.Delivery):
     """A batch on its way to one partition: some of `records`, the first of which is in row `first`."""
 
-    def __init__(self, servers: Connection | str, batch: Any, records: Records, first: int):
+    def __init__(self, servers: Connection | str, batch: Any, records: Outgoing, first: int):
         self._servers, self._batch = servers, batch
         self._records, self._first = records, first
         self.done_at = 0.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.stream.events import EventBatch, Outcome, picked
 from beam_jobs.stream.rejected_records import attempt_of, our_headers, too_large
 from beam_jobs.stream.score.event_policy import EventPolicy
@@ -141,7 +141,7 @@ class EventScorer:
             outcome = dataclasses.replace(outcome, shadow=self._compared(events, decided, shadows))
         return outcome, rejections
 
-    def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Records:
+    def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Outgoing:
         """Return the records of rejected events: their own bytes and headers, and our headers behind these."""
         headers: list[list[Header]] = []
         for one in rejections:
@@ -157,7 +157,7 @@ class EventScorer:
         if len(self._serving.deciders) > 1:
             self._watch.predicted(len(rows) - champions, CHALLENGER)
 
-    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Records:
+    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Outgoing:
         """Say how each shadow's labels compare with those of who decided; return the shadows' predictions."""
         labels = decided.labels(len(events))
         for part in shadows.parts:
@@ -190,12 +190,12 @@ def _source(events: EventBatch, row: int) -> str:
 
 def _records(
     events: EventBatch, rows: list[int], values: Sequence[bytes | None], headers: list[list[Header]] | None
-) -> Records:
+) -> Outgoing:
     """Return records that answer these rows of the events."""
     if len(rows) == len(events) and headers is None:
         whole = events.partitions, events.timestamps_ms, events.keys, list(values)
-        return Records(*whole, source_topic=events.topic, source_offsets=events.offsets)
-    return Records(
+        return Outgoing(*whole, source_topic=events.topic, source_offsets=events.offsets)
+    return Outgoing(
         [events.partitions[row] for row in rows],
         [events.timestamps_ms[row] for row in rows],
         [events.keys[row] for row in rows],
@@ -206,7 +206,7 @@ def _records(
     )
 
 
-def _fitting(rows: list[int], records: Records, limit: int | None) -> tuple[list[int], Records, list[int]]:
+def _fitting(rows: list[int], records: Outgoing, limit: int | None) -> tuple[list[int], Outgoing, list[int]]:
     """Return the rows whose records are no larger than `limit`, these records, and the other rows."""
     large = [] if limit is None else too_large(records.keys, records.values, limit, records.headers)
     if not large:

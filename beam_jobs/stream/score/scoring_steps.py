@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
@@ -26,7 +26,7 @@ from beam_jobs.stream.stream_job import StreamJob
 from models.live.live import LiveScorer
 from models.live.serving import Serving
 
-_NONE = Records([], [], [], [])
+_NONE = Outgoing([], [], [], [])
 
 
 class ScoreEvents(beam.PTransform):

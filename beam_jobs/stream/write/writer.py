@@ -12,7 +12,7 @@ from beam_jobs.kafka.client import BATCH_BYTES, Producer
 from beam_jobs.kafka.groups.positions import GroupPositions
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_answer
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import Outcome, picked
@@ -178,7 +178,7 @@ def _batch_bytes(job: StreamJob) -> int:
     return min(BATCH_BYTES, *(topic.max_message_bytes - RECORD_OVERHEAD for topic in job.written))
 
 
-def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
+def _by_partition(records: Outgoing, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
         rows.setdefault(partition_of_answer(source, key, count), []).append(row)

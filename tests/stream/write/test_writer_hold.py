@@ -6,7 +6,7 @@ import time
 import pytest
 
 from beam_jobs.kafka.errors import Unavailable
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.stream import holding
@@ -154,7 +154,7 @@ def test_the_library_is_more_patient_than_the_job_and_knows_the_topics():
 
 
 def test_stubs_are_counted_and_only_they():
-    rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
+    rejected = Outgoing([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
     before = measures.STORE.value("stubs")
     for limit, stubs in ((1_000, 2), (10_000, 0)):
         producer = FakeProducer()
@@ -167,7 +167,7 @@ def test_stubs_are_counted_and_only_they():
 
 def test_a_stub_loses_a_key_that_would_not_fit_and_keeps_its_time():
     ours: list[Header] = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
-    rejected = Records([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
+    rejected = Outgoing([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
     stubbed, count = with_stubs(rejected, 1_000)
     assert (count, stubbed.keys, stubbed.values, stubbed.timestamps_ms) == (2, [None, b"k"], [None, None], [5, 6])
     headers = present(stubbed.headers)
