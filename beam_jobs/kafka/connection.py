@@ -87,7 +87,7 @@ class Connection:
         return context
 
     def password(self) -> str:
-        """Read the password where it is kept now; raises `ServiceError` naming the place, never its content."""
+        """Read the password where it is kept now; raises `ServiceError` naming file or variable, never its content."""
         wanted = f"the password of {self.sasl_username!r}"
         if self.sasl_password_env:
             where = f"environment variable {self.sasl_password_env}"
@@ -96,7 +96,7 @@ class Connection:
         return _secret(where, _read(str(self.sasl_password_file), where), "empty or not set", wanted)
 
     def token(self) -> str:
-        """Read the bearer token, or have the command print it; raises `ServiceError` naming the place."""
+        """Read the bearer token, or have the command print it; raises `ServiceError` naming file or program."""
         if self.sasl_token_file:
             where = f"--sasl-token-file {self.sasl_token_file}"
             return _secret(where, _read(self.sasl_token_file, where), "gave nothing", "a bearer token")

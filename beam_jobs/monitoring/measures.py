@@ -78,14 +78,14 @@ def count(name: str, n: int = 1, **labels: object) -> None:
 
 
 def observe(name: str, value: float, times: int = 1, **labels: object) -> None:
-    """Put a value, in seconds where the name says so, into its bucket; `times` where several events share it."""
+    """Put a value, in seconds if the name says so, into its bucket; `times` if several events share it."""
     series = _sure(name, STORE.observe, name, value, times, labels)
     if series is not None:
         _beam(series, Metrics.distribution).update(round(value * _MILLION))
 
 
 def observe_all(name: str, values: np.ndarray, **labels: object) -> None:
-    """Put every value of an array into its bucket."""
+    """Put every value of an array (a number each, one dimension) into its bucket."""
     found = _sure(name, STORE.observe_all, name, values, labels)
     if found is not None:
         for bucket in np.flatnonzero(found[1]).tolist():

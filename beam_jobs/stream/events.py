@@ -12,7 +12,7 @@ class EventBatch:
     """Events of one topic as they came, by column: entry i of every list belongs to event i.
 
     Events of one partition stand in the order of their offsets. `next_offsets` says, by partition, where reading goes
-    on after this batch; it may move without events, where the log holds only control records or compacted gaps.
+    on after this batch; it may move without events, over control records and compacted gaps.
     """
 
     topic: str

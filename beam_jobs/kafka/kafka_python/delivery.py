@@ -35,8 +35,8 @@ class Delivery(client.Delivery):
 
     @property
     def _partition(self) -> str:
-        place = self._batch.topic_partition
-        return f"topic {place.topic!r} partition {place.partition}"
+        sent_to = self._batch.topic_partition
+        return f"topic {sent_to.topic!r} partition {sent_to.partition}"
 
     def wait(self, timeout_s: float) -> None:
         future = self._batch.produce_future

@@ -56,7 +56,7 @@ def settle_start(
     """Take the group and make its committed offsets say where reading begins; returns the lease that was taken.
 
     So a restart goes on where the first run began, also in partitions that had no event yet. Raises `ServiceError`
-    where another job has the group, and where the offsets are not those of the topic as it is; `at_once` does not look
+    if another job has the group, or if the offsets are not those of the topic as it is; `at_once` does not look
     whether the job that had the group still lives, `stop` ends the looking.
     """
     consumer = Consumer(job.servers, job.source.name, job.group)
@@ -93,8 +93,8 @@ def settle_first(job: StreamJob, settings: ReadSettings) -> None:
 def where_to_begin(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
     """Return where reading begins, by partition: at the group's committed offset, a new partition at its start.
 
-    Raises `ServiceError` where the topic was made anew or cut since, where an offset of a partition that the group knew
-    is gone, and for `committed` where nothing is committed.
+    Raises `ServiceError` if the topic was made anew or cut since, if an offset of a partition that the group knew is
+    gone, and for `committed` if nothing is committed.
     """
     partitions = consumer.partitions
     kept = consumer.committed_notes(partitions)
@@ -165,7 +165,7 @@ def _topic_id(job: StreamJob, consumer: Consumer) -> str | None:
 
 
 def milliseconds(time: str) -> int:
-    """Return a time given as ISO 8601 (UTC where it names no zone) or as milliseconds since 1970.
+    """Return a time given as ISO 8601 (UTC if it names no zone) or as milliseconds since 1970.
 
     Raises `UsageError` for anything else.
 

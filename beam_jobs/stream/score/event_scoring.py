@@ -37,7 +37,7 @@ class EventScorer:
     """Scores batches of events with the variants of one generation, or with one scorer alone.
 
     Knows nothing of Beam, brokers or clocks; `watch` may look on. `prediction_bytes` is the largest record that the
-    predictions topic takes, None where there is no limit; `shadow_bytes` that of the shadows' topic, None where their
+    predictions topic takes, None if there is no limit; `shadow_bytes` that of the shadows' topic, None if their
     predictions are only counted.
     """
 
@@ -125,7 +125,10 @@ class EventScorer:
         shadows: Predicted,
         rejections: list[Rejection],
     ) -> tuple[Outcome, list[Rejection]]:
-        """Return the outcome and its rejections once it is certain that every event ends exactly once."""
+        """Return the outcome and its rejections once it is certain that every event ends exactly once.
+
+        `owners` (int64 [events]) has the number in `deciders` of who decides on each.
+        """
         rows, values = decided.in_order()
         made = _records(events, rows, values, self._policy.handed_on([events.headers[row] for row in rows]))
         rows, predictions, large = _fitting(rows, made, self._prediction_bytes)
@@ -134,7 +137,7 @@ class EventScorer:
         rejections.sort(key=lambda one: one.row)
         check_complete(len(events), rows, len(predictions), [one.row for one in (*rejections, *dropped)])
         rejected = self._rejected(events, owners, rejections)
-        self._tell_predicted(rows, owners)
+        self._count_predicted(rows, owners)
         self._watch.lap("encode")
         outcome = Outcome(events.topic, predictions, rejected, events.next_offsets)
         if shadows.parts:
@@ -142,7 +145,10 @@ class EventScorer:
         return outcome, rejections
 
     def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Outgoing:
-        """Return the records of rejected events: their own bytes and headers, and our headers behind these."""
+        """Return the records of rejected events: their own bytes and headers, and our headers behind these.
+
+        `owners` is int64 [events].
+        """
         headers: list[list[Header]] = []
         for one in rejections:
             own = events.headers[one.row]
@@ -151,7 +157,8 @@ class EventScorer:
         rows = [one.row for one in rejections]
         return _records(events, rows, [events.values[row] for row in rows], headers)
 
-    def _tell_predicted(self, rows: list[int], owners: np.ndarray) -> None:
+    def _count_predicted(self, rows: list[int], owners: np.ndarray) -> None:
+        """Say how many predictions are the champion's and the challengers'; `owners` is int64 [events]."""
         champions = int((owners[rows] == 0).sum())
         self._watch.predicted(champions, CHAMPION)
         if len(self._serving.deciders) > 1:

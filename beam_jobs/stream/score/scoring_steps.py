@@ -128,7 +128,7 @@ def _follow(registry: str, settings: ScoreSettings, stop: threading.Event) -> Li
 
 
 def _worker_metrics(job: StreamJob, settings: ScoreSettings) -> WorkerMetrics | None:
-    """Return what this worker process needs to serve its own measures, None where it does not."""
+    """Return what this worker process needs to serve its own measures, None if it does not."""
     if settings.metrics_host is None:
         return None
     return WorkerMetrics(job=job.about, host=settings.metrics_host, lease=job.lease.number if job.lease else None)

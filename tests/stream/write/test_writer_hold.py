@@ -9,8 +9,8 @@ from beam_jobs.kafka.errors import Unavailable
 from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream import holding
 from beam_jobs.stream.events import Outcome
+from beam_jobs.stream.holding import HoldTimes
 from beam_jobs.stream.rejected_records import with_stubs
 from beam_jobs.stream.stream_job import TopicFacts
 from beam_jobs.stream.write.writer import MAX_WAITING, OutcomeWriter, WrittenBundle, producer_of
@@ -61,11 +61,11 @@ class Unanswered(FakeProducer):
 
 @pytest.fixture
 def bundle():
-    """Begin a bundle: `bundle(producer, **changes of the job)`."""
+    """Begin a bundle: `bundle(producer, times, **changes of the job)`."""
 
-    def begin(producer, **changes):
+    def begin(producer, times=HoldTimes(), **changes):  # noqa: B008 - frozen
         committer, clock = Committer(), Clock()
-        return WrittenBundle(producer, committer, dataclasses.replace(JOB, **changes), clock), committer, clock
+        return WrittenBundle(producer, committer, dataclasses.replace(JOB, **changes), clock, times), committer, clock
 
     return begin
 
@@ -74,27 +74,24 @@ def outcome(offset):
     return Outcome("t", predictions(1, b"%d" % offset), NONE, {1: offset})
 
 
-def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_SLICE_S", 0)
-    written, committer, _ = bundle(Unanswered(), hold_s=0.05)
+def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle):
+    written, committer, _ = bundle(Unanswered(), HoldTimes(look_s=0), hold_s=0.05)
     written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and --hold-ms is over; nothing behind"):
         written.finish()
     assert committer.commits == []
 
 
-def test_the_stop_signal_of_the_job_ends_the_hold(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_STOP_GRACE_S", 0.05)
+def test_the_stop_signal_of_the_job_ends_the_hold(bundle):
     process_wide.stop_signal("stopped writer").set()
-    written, _, _ = bundle(Unanswered(), hold_s=1e9, name="stopped writer")
+    written, _, _ = bundle(Unanswered(), HoldTimes(stop_grace_s=0.05), hold_s=1e9, name="stopped writer")
     written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and the job was told to stop"):
         written.finish()
 
 
-def test_a_commit_that_finds_nobody_is_tried_again(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_FIRST_PAUSE_S", 0.01)
-    written, committer, _ = bundle(FakeProducer())
+def test_a_commit_that_finds_nobody_is_tried_again(bundle):
+    written, committer, _ = bundle(FakeProducer(), HoldTimes(first_pause_s=0.01))
     committer.troubles = 2
     written.write(outcome(7))
     written.finish()
