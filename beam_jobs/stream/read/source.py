@@ -5,6 +5,7 @@ import datetime
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from beam_jobs.cli.settings import STARTS
 from beam_jobs.kafka.client import POLL_BYTES
@@ -52,6 +53,7 @@ def settle_start(
     lease: Lease,
     at_once: bool = False,
     stop: threading.Event | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Lease:
     """Take the group and make its committed offsets say where reading begins; returns the lease that was taken.
 
@@ -68,7 +70,7 @@ def settle_start(
             begin = where_to_begin(job, settings, consumer)
             note = Note(topic_id=_topic_id(job, consumer), partitions=frozenset(begin), lease=taken)
             consumer.commit(begin, note.text())
-        time.sleep(_SETTLED_S)  # another machine's job that began at the same moment has written by now
+        sleep(_SETTLED_S)  # another machine's job that began at the same moment has written by now
         kept = consumer.committed_notes(consumer.partitions)
         other = taken_by(taken, (Note.read(text).lease for _, text in kept.values()))
         if other is not None:
