@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 
 NUMBER = "chaos.number"
 BAD_SHARE = 0.02
@@ -151,7 +151,7 @@ class Sender:
         deliveries = []
         for partition, of_it in by_partition.items():
             now = int(time.time() * 1000)
-            records = Records(
+            records = Outgoing(
                 [partition] * len(of_it),
                 [now] * len(of_it),
                 [message.key for message in of_it],

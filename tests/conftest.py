@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from beam_jobs.kafka.kafka_python import decoding, outage
 from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_flink, local_kafka
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
@@ -94,6 +95,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         option, what = _OPTIONAL[marker]
         if count:
             terminalreporter.write_line(f"left out: {count} {what} (give {option})")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mended_clients() -> None:
+    """The clients of kafka-python that tests make themselves are mended as a job's are, whichever test comes first."""
+    decoding.install()
+    outage.install()
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from beam_jobs.cli.options import words
 from beam_jobs.demo import flink
 from beam_jobs.demo.replay import HeldOut
 from beam_jobs.kafka.client import Producer
-from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer, open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import Sent, send_rows
 from beam_jobs.stream.job.process import StreamProcess

@@ -7,7 +7,7 @@ library raises comes out as `ServiceError`, one line that names the servers; `Un
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from beam_jobs.kafka.records import Polled, Records
+from beam_jobs.kafka.records import Outgoing, Polled
 
 CONNECT_S = 15.0  # how long a client waits for the first broker, and for the answer to a question
 DELIVERY_S = 120.0  # how long a producer tries to send a record
@@ -44,7 +44,7 @@ class Consumer(Protocol):
         """Read exactly these partitions, from these offsets; those that are there already keep what was fetched."""
 
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
-        """Return records as soon as there are any, in the order of each partition.
+        """Return records as soon as there are any, partitions together, each in order.
 
         Raises `OffsetsLost` if the log no longer has the next offset. The records that reach `max_bytes` are the
         last ones: one record with kafka-python, with librdkafka those that are taken together, 64 at most.
@@ -93,7 +93,7 @@ class Producer(Protocol):
         If that is fewer than `at_least`, the broker is asked now and then whether it has grown.
         """
 
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> Sequence[Delivery]:
+    def send(self, topic: str, partition: int, records: Outgoing, max_batch_bytes: int) -> Sequence[Delivery]:
         """Queue records for a partition, in order; the caller waits for every delivery."""
 
     def close(self) -> None:

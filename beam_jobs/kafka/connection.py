@@ -55,10 +55,12 @@ class Connection:
 
     @property
     def tls(self) -> bool:
+        """Whether the connection is encrypted, with the broker's certificate checked."""
         return self.security_protocol in ("SSL", "SASL_SSL")
 
     @property
     def sasl(self) -> bool:
+        """Whether we log in, with a password or a token."""
         return self.security_protocol.startswith("SASL_")
 
     def check(self) -> None:
@@ -85,21 +87,21 @@ class Connection:
         return context
 
     def password(self) -> str:
-        """Read the password where it is kept now; raises `ServiceError` naming the place, never its content."""
+        """Read the password where it is kept now; raises `ServiceError` naming file or variable, never its content."""
         wanted = f"the password of {self.sasl_username!r}"
         if self.sasl_password_env:
             where = f"environment variable {self.sasl_password_env}"
-            return _secret(where, os.environ.get(self.sasl_password_env, ""), wanted)
+            return _secret(where, os.environ.get(self.sasl_password_env, ""), "empty or not set", wanted)
         where = f"--sasl-password-file {self.sasl_password_file}"
-        return _secret(where, _read(str(self.sasl_password_file), where), wanted)
+        return _secret(where, _read(str(self.sasl_password_file), where), "empty or not set", wanted)
 
     def token(self) -> str:
-        """Read the bearer token, or have the command print it; raises `ServiceError` naming the place."""
+        """Read the bearer token, or have the command print it; raises `ServiceError` naming file or program."""
         if self.sasl_token_file:
             where = f"--sasl-token-file {self.sasl_token_file}"
-            return _secret(where, _read(self.sasl_token_file, where), "a bearer token")
+            return _secret(where, _read(self.sasl_token_file, where), "gave nothing", "a bearer token")
         where = f"--sasl-token-command {self.sasl_token_command}"
-        return _secret(where, _printed(str(self.sasl_token_command), where), "a bearer token")
+        return _secret(where, _printed(str(self.sasl_token_command), where), "gave nothing", "a bearer token")
 
     def _check_tls(self) -> None:
         for name in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file"):
@@ -164,9 +166,9 @@ def _unusable(option: str, files: str | None, wanted: str, error: OSError) -> Se
     return ServiceError(f"{option} {files}: wanted {wanted}, got: {error.strerror or error}")
 
 
-def _secret(where: str, found: str, wanted: str) -> str:
+def _secret(where: str, found: str, trouble: str, wanted: str) -> str:
     if not found:
-        raise ServiceError(f"{where}: empty or not set, wanted {wanted}")
+        raise ServiceError(f"{where}: {trouble}, wanted {wanted}")
     return found
 
 

@@ -21,9 +21,9 @@ class Record(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Polled:
-    """Records that came, by column: entry i of every list belongs to record i, those of a partition in their order.
+    """Records that came, by column: entry i of every list belongs to record i.
 
-    `timestamps_ms` is -1 for a record that has none.
+    Partitions stand together, each in order. `timestamps_ms` is -1 for a record that has none.
     """
 
     partitions: list[int] = dataclasses.field(default_factory=list)
@@ -48,11 +48,11 @@ class Polled:
     def before(self, ends: Mapping[int, int]) -> Self:
         """Return the records before the end of their partition; one that `ends` does not name is kept whole.
 
-        >>> Polled([0, 1, 0], [7, 3, 8], [0] * 3, [None] * 3, [b"x", b"y", b"z"], [[]] * 3).before({0: 8}).values
-        [b'x', b'y']
+        >>> Polled([0, 0, 1], [7, 8, 3], [0] * 3, [None] * 3, [b"x", b"y", b"z"], [[]] * 3).before({0: 8}).values
+        [b'x', b'z']
         """
-        places = zip(self.partitions, self.offsets, strict=True)
-        kept = [row for row, (partition, offset) in enumerate(places) if offset < ends.get(partition, offset + 1)]
+        coordinates = zip(self.partitions, self.offsets, strict=True)
+        kept = [row for row, (partition, offset) in enumerate(coordinates) if offset < ends.get(partition, offset + 1)]
         if len(kept) == len(self):
             return self
         columns = (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -60,7 +60,7 @@ class Polled:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Records:
+class Outgoing:
     """Records to send, by column. `source_partitions` are those of the events that they answer.
 
     `source_topic` and `source_offsets` are theirs too; they only appear in the message when a broker refuses a record.

@@ -1,1 +1,1 @@
-"""What jobs tell: measures, endpoint, status. Imports: models, process, reports, schemas."""
+"""Measures of jobs, the endpoint that serves them, a job's status. Imports: models, process, reports, schemas."""

@@ -22,16 +22,16 @@ class LiveWatch:
         self._followed: weakref.WeakSet[LiveScorer] = weakref.WeakSet()
 
     def follow(self, live: LiveScorer) -> None:
-        """Ask it too, until it is closed, whether it still follows its pointer."""
+        """Ask this scorer too, until it is closed, whether it still follows its pointer."""
         with self._lock:
             self._followed.add(live)
 
     def late(self) -> str:
-        """Say why a pointer was not read for some polls, nothing where all were."""
+        """Say why a pointer was not read for some polls, nothing if all were."""
         return "; ".join(filter(None, (live.late() for live in self._asked())))
 
     def blocked(self) -> str:
-        """Say why no other generation can serve in this process any more, nothing where one may."""
+        """Say why no other generation can serve in this process any more, nothing if one may."""
         return "; ".join(filter(None, (live.blocked() for live in self._asked())))
 
     def _asked(self) -> list[LiveScorer]:

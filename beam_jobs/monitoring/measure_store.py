@@ -34,7 +34,7 @@ class MeasureError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One measure. `labels` maps a label to its values; None where `Store.declare` says them when a job starts.
+    """One measure. `labels` maps a label to its values; None if `Store.declare` names them when a job starts.
 
     `buckets` are the upper bounds of a histogram, the one without a bound left out. `unit` is part of the name.
     """
@@ -125,7 +125,7 @@ class Store:
         return series
 
     def observe_all(self, name: str, values: np.ndarray, labels: Mapping[str, object]) -> tuple[Series, np.ndarray]:
-        """Put every value into its bucket; returns how many came into each."""
+        """Put every value (a number each, one dimension) into its bucket; return how many came into each (int64)."""
         series = self.find(Kind.HISTOGRAM, name, labels)
         buckets = np.searchsorted(series.measure.buckets, values)
         added = np.bincount(buckets, minlength=len(series.counts))
@@ -156,7 +156,7 @@ class Store:
             return [one for one in self._series.values() if one.measure.name == name]
 
     def value(self, name: str, **labels: object) -> float:
-        """Return the value of one series, 0 where it has none."""
+        """Return the value of one series, 0 if it has none."""
         measure = self._measures[name]
         found = self._series.get((name, *(str(labels[label]) for label in measure.labels)))
         return 0 if found is None else found.value

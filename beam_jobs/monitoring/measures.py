@@ -64,7 +64,6 @@ TABLE = (
 )
 
 STORE = Store(TABLE)
-_strict = bool(os.environ.get("ONEGRAPH_STRICT"))
 _complained: set[str] = set()
 _beams: dict[tuple[Series, int], Any] = {}
 _MILLION = 1_000_000
@@ -78,14 +77,14 @@ def count(name: str, n: int = 1, **labels: object) -> None:
 
 
 def observe(name: str, value: float, times: int = 1, **labels: object) -> None:
-    """Put a value, in seconds where the name says so, into its bucket; `times` where several events share it."""
+    """Put a value, in seconds if the name says so, into its bucket; `times` if several events share it."""
     series = _sure(name, STORE.observe, name, value, times, labels)
     if series is not None:
         _beam(series, Metrics.distribution).update(round(value * _MILLION))
 
 
 def observe_all(name: str, values: np.ndarray, **labels: object) -> None:
-    """Put every value of an array into its bucket."""
+    """Put every value of an array (a number each, one dimension) into its bucket."""
     found = _sure(name, STORE.observe_all, name, values, labels)
     if found is not None:
         for bucket in np.flatnonzero(found[1]).tolist():
@@ -132,7 +131,7 @@ def _sure(name: str, do: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return do(*arguments)
     except MeasureError as error:
-        if _strict:
+        if os.environ.get("ONEGRAPH_STRICT"):
             raise
         if name not in _complained:
             _complained.add(name)

@@ -31,7 +31,7 @@ _LOOK_EVERY_S = 1.0
 
 
 class MetricsEndpoint:
-    """Serves until closed. `port` 0 takes a free one; raises `ServiceError` where the port cannot be had.
+    """Serves until closed. `port` 0 takes a free one; raises `ServiceError` if the port cannot be had.
 
     Health asks for a poll within `poll_within_s`, the first one within `first_poll_within_s` of the start; None there
     says that this process may have nothing to poll.
@@ -77,7 +77,7 @@ class MetricsEndpoint:
             self._recent.look()
 
     def _answer(self, path: str, asked: str) -> tuple[int, str, bytes] | None:
-        """Return code, content type and body, None where there is no such page; `asked` is the request's Host."""
+        """Return code, content type and body, None if there is no such page; `asked` is the request's Host."""
         if path == "/metrics":
             return 200, _PROMETHEUS, measures.STORE.text()
         if path == "/status" and not self._hosts.has(asked):

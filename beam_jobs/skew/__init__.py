@@ -1,4 +1,4 @@
 """What each path made of the same raw records, and how they differ.
 
-Imports: kafka, kafka.clients, kafka.topics, models, raw_files, schemas, transforms.
+Imports: kafka, kafka.libraries, kafka.topics, models, raw_files, schemas, transforms.
 """

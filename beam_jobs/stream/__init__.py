@@ -1,5 +1,5 @@
 """What travels in the stream: events, outcomes, rejected records.
 
-Imports: kafka, kafka.clients, kafka.groups, kafka.kafka_python, kafka.topics, monitoring, process, schemas,
+Imports: kafka, kafka.groups, kafka.kafka_python, kafka.libraries, kafka.topics, monitoring, process, schemas,
 transforms.
 """

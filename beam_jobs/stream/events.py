@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class EventBatch:
     """Events of one topic as they came, by column: entry i of every list belongs to event i.
 
     Events of one partition stand in the order of their offsets. `next_offsets` says, by partition, where reading goes
-    on after this batch; it may move without events, where the log holds only control records or compacted gaps.
+    on after this batch; it may move without events, over control records and compacted gaps.
     """
 
     topic: str
@@ -60,15 +60,15 @@ class Outcome:
     """
 
     topic: str
-    predictions: Records
-    rejected: Records
+    predictions: Outgoing
+    rejected: Outgoing
     next_offsets: dict[int, int]
-    shadow: Records = dataclasses.field(default_factory=lambda: Records([], [], [], []))
+    shadow: Outgoing = dataclasses.field(default_factory=lambda: Outgoing([], [], [], []))
 
 
-def picked(records: Records, rows: Sequence[int]) -> Records:
+def picked(records: Outgoing, rows: Sequence[int]) -> Outgoing:
     """Return some of the records, in the order of these rows."""
-    return Records(
+    return Outgoing(
         [records.source_partitions[row] for row in rows],
         [records.timestamps_ms[row] for row in rows],
         [records.keys[row] for row in rows],

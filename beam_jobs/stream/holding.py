@@ -4,6 +4,7 @@ The client library tries a send again by itself, in order; here is only how long
 again after 1 s, then after twice as long each time, up to 30 s. A stop signal ends the wait after a short while.
 """
 
+import dataclasses
 import logging
 import threading
 import time
@@ -15,28 +16,42 @@ from beam_jobs.monitoring import measures
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
-_SLICE_S = 0.1
-_WARN_AFTER_S = 5.0
-_STOP_GRACE_S = 10.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HoldTimes:
+    """How long a hold's parts are, in seconds: a look at a delivery, until a warning, once stopped, between tries."""
+
+    look_s: float = 0.1
+    warn_after_s: float = 5.0
+    stop_grace_s: float = 10.0
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 30.0
 
 
 class Patience:
-    """Waits for a broker up to `limit_s`; only `_STOP_GRACE_S` once `stop` is set."""
+    """Waits for a broker up to `limit_s`; for a delivery only `stop_grace_s` more once `stop` is set."""
 
-    def __init__(self, limit_s: float, stop: threading.Event, clock: Callable[[], float] = time.monotonic):
-        self._limit_s, self._stop, self._clock = limit_s, stop, clock
+    def __init__(
+        self,
+        limit_s: float,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+        times: HoldTimes = HoldTimes(),
+    ):
+        self._limit_s, self._stop, self._clock, self._times = limit_s, stop, clock, times
 
     def wait_for(self, delivery: Any) -> None:
-        """Return once a delivery is acknowledged; raises `ServiceError` where it was refused or time is up."""
+        """Return once a delivery is acknowledged; raises `ServiceError` if it was refused or time is up."""
         begin, warned, stopped_at = self._clock(), False, None
-        while not delivery.settled(_SLICE_S):
+        while not delivery.settled(self._times.look_s):
             now = self._clock()
             if self._stop.is_set() and stopped_at is None:
                 stopped_at = now
-            if now - begin > self._limit_s or (stopped_at is not None and now - stopped_at > _STOP_GRACE_S):
+            over_grace = stopped_at is not None and now - stopped_at > self._times.stop_grace_s
+            if now - begin > self._limit_s or over_grace:
                 raise self._over(f"{delivery} is not acknowledged", now - begin)
-            if now - begin > _WARN_AFTER_S:
+            if now - begin > self._times.warn_after_s:
                 measures.holding()
                 if not warned:
                     _log.warning("%s is not acknowledged yet, holding for up to %g s", delivery, self._limit_s)
@@ -47,7 +62,7 @@ class Patience:
 
     def retry(self, doing: str, do: Callable[[], None]) -> None:
         """Do it until it does not raise `Unavailable`; raises `ServiceError` when time is up."""
-        begin, pause_s = self._clock(), _FIRST_PAUSE_S
+        begin, pause_s = self._clock(), self._times.first_pause_s
         while True:
             try:
                 do()
@@ -59,7 +74,7 @@ class Patience:
                 measures.holding()
                 self._stop.wait(pause_s)
                 measures.holding()  # the next try may take as long again
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                pause_s = min(2 * pause_s, self._times.longest_pause_s)
             else:
                 return
 

@@ -1,6 +1,6 @@
 """The records of the rejected topic: our headers behind the event's own, written by the stream and read by the replay.
 
-What stands before the last `onegraph.reason` is the event's own, even where a foreign producer uses our names; what
+What stands before the last `onegraph.reason` is the event's own, even if a foreign producer uses our names; what
 stands from there on is ours. A field's value is in none of them.
 """
 
@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from schemas.rejection import Reason, Rejection
 
 PREFIX = "onegraph."
@@ -61,7 +61,7 @@ class RejectedRecord:
 
     @classmethod
     def read(cls, headers: Sequence[Header]) -> "RejectedRecord | None":
-        """Return None where the headers are not ours, or not whole."""
+        """Return None if the headers are not ours, or not whole."""
         starts = [at for at, (name, _) in enumerate(headers) if name == _REASON]
         if not starts:
             return None
@@ -108,10 +108,10 @@ def too_large(
     return [row for row, (key, value) in enumerate(zip(keys, values, strict=True)) if record_bytes(key, value) > limit]
 
 
-def with_stubs(rejected: Records, limit: int) -> tuple[Records, int]:
+def with_stubs(rejected: Outgoing, limit: int) -> tuple[Outgoing, int]:
     """Replace every record that its topic does not take by a stub, and say how many.
 
-    A stub has our headers, the length and the SHA-256 of the value, the key where it fits, and nothing else.
+    A stub has our headers, the length and the SHA-256 of the value, the key if it fits, and nothing else.
     """
     headers = rejected.headers or [[] for _ in rejected.values]
     rows = [

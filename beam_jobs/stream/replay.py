@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.libraries.choice import open_consumer, open_producer
 from beam_jobs.kafka.partitions import partition_of_answer
-from beam_jobs.kafka.records import Header, Record, Records
+from beam_jobs.kafka.records import Header, Outgoing, Record
 from beam_jobs.kafka.topics.contents import read_until_end
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, RejectedRecord, record_bytes
@@ -70,7 +70,7 @@ class _Step:
 
     def __init__(self, replay: Replay):
         self._replay, self._source = replay, replay.source
-        self._records: dict[int, Records] = {}
+        self._records: dict[int, Outgoing] = {}
         self.sent: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
         self.reasons: set[Reason] = set()
@@ -118,7 +118,7 @@ class _Step:
         return _LARGE if large else ""
 
     def _add(self, partition: int, record: Record, headers: list[Header]) -> None:
-        records = self._records.setdefault(partition, Records([], [], [], [], []))
+        records = self._records.setdefault(partition, Outgoing([], [], [], [], []))
         records.source_partitions.append(partition)
         records.timestamps_ms.append(record.timestamp_ms)
         records.keys.append(record.key)

@@ -22,7 +22,7 @@ _SAY_EVERY_S = 0.25
 
 
 class Unwatched:
-    """Measures nothing: what steps say of their work where it is not measured."""
+    """Measures nothing: what steps say of their work if it is not measured."""
 
     def lap(self, stage: str) -> None:
         """Say that a stage has just ended."""
@@ -31,7 +31,7 @@ class Unwatched:
         """Say what was decoded and validated; ends the stage `decode`."""
 
     def scored(self, scores: np.ndarray, variant: str) -> None:
-        """Say what one variant scored."""
+        """Say what one variant scored: its scores (float32 [rows])."""
 
     def predicted(self, count: int, variant: str) -> None:
         """Say how many predictions one variant has made."""
@@ -59,11 +59,13 @@ class BatchWatch(Unwatched):
         self._last = self._clock()
 
     def lap(self, stage: str) -> None:
+        """Give a stage, which has just ended, the time since the last one did."""
         now = self._clock()
         self._seconds[stage] += now - self._last  # type: ignore[assignment]
         self._last = now
 
     def took_in(self, intake: Intake, schema: Schema) -> None:
+        """Count unseen categories and unknown fields; ends the stage `decode`, counting is no part of any stage."""
         self.lap("decode")
         if not self._declared.issuperset(schema.names):
             measures.declare("column", schema.names)
@@ -73,12 +75,15 @@ class BatchWatch(Unwatched):
         self._last = self._clock()
 
     def scored(self, scores: np.ndarray, variant: str) -> None:
+        """Keep the scores of one variant (float32 [rows]) until the batch is done."""
         self._scores.append((scores, variant))
 
     def predicted(self, count: int, variant: str) -> None:
+        """Add to the predictions of one variant."""
         self._predicted[variant] += count
 
     def compared(self, same_label: int, other_label: int, unscored: int) -> None:
+        """Add to the events of which shadows thought alike, otherwise, or had no score."""
         counts = {"same_label": same_label, "other_label": other_label, "unscored": unscored}
         self._compared.update(counts)
 

@@ -11,7 +11,7 @@ from beam_jobs.process.run_files import Job
 
 @dataclasses.dataclass(frozen=True)
 class TopicFacts:
-    """What the steps know of a topic, as the job's start found it; `id` is None where the broker has no ids.
+    """What the steps know of a topic, as the job's start found it; `id` is None if the broker has no ids.
 
     `broker_time` says that the topic has LogAppendTime, so that its timestamps tell how long events waited.
     """
@@ -32,7 +32,7 @@ class StreamJob:
     """What several steps need; plain values that travel to workers, never a secret.
 
     `name` is that of one run: the stop signal and what the run's DoFns share in a process go by it. `registry` is
-    absolute. Offsets are committed while `lease` is the group's, where there is one. A broker that is down, and a
+    absolute. Offsets are committed while `lease` is the group's, if there is one. A broker that is down, and a
     breaker that has tripped, are waited for `hold_s` at most.
     """
 

@@ -33,7 +33,7 @@ class ValueFormat:
             self._by_id()
 
     def decoder(self, schema: Schema) -> Decoder:
-        """Return the decoder of raw values into the columns of `schema`; raises `InputError` where they do not fit."""
+        """Return the decoder of raw values into the columns of `schema`; raises `InputError` if they do not fit."""
         if self.name == "json":
             return JsonDecoder(schema)
         if self.name == "avro":

@@ -6,7 +6,7 @@ from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
-from beam_jobs.kafka.clients.choice import open_producer
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
 from models import use_case

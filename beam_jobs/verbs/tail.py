@@ -5,7 +5,7 @@ import sys
 from typing import Any, TextIO
 
 from beam_jobs.cli.settings import Tail
-from beam_jobs.kafka.clients.choice import open_consumer
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.records import Header, Record
 from beam_jobs.kafka.topics import contents
 from beam_jobs.reports.terminal_text import shown

@@ -89,8 +89,9 @@ class Lane:
             failed = [dataclasses.replace(one, row=int(rows[one.row])) for one in failed]
             lap("transform")
             for variant in variants:
-                yield _scored_by(variant, features, rows[kept], failed, owners)
-                lap("score")
+                scored = _scored_by(variant, features, rows[kept], failed, owners)
+                lap("score")  # before the yield: what is done with these rows is no part of it
+                yield scored
 
 
 class _Wanted:

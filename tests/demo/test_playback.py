@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from beam_jobs.demo.playback import Sender, await_outcomes
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics.contents import read_topic
 from schemas.errors import ServiceError
 from tests.support.kafka_records import put

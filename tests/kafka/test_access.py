@@ -6,10 +6,10 @@ import pytest
 from kafka.admin import ACLOperation, ResourceType
 
 from beam_jobs.kafka.client import BATCH_BYTES
-from beam_jobs.kafka.clients.choice import open_consumer, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.libraries.choice import open_consumer, open_producer
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.kafka.topics import topics
 from schemas.errors import ServiceError
 from tests.support.kafka_records import commit, committed, end_of, put
@@ -66,7 +66,7 @@ def work(us):
             pass
         for topic in ("scores", "rejected"):
             assert producer.partition_count(topic) == 1
-            [delivery] = producer.send(topic, 0, Records([0], [0], [None], [found.values[0]]), BATCH_BYTES)
+            [delivery] = producer.send(topic, 0, Outgoing([0], [0], [None], [found.values[0]]), BATCH_BYTES)
             delivery.wait(20)
         commits.commit({0: 1})
     finally:

@@ -94,6 +94,11 @@ def test_a_password_that_is_not_there(changes, says):
 
 
 def test_tokens_come_from_a_file_or_a_program(tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    from_file = Connection(servers="k:1", sasl_token_file=str(empty))
+    with pytest.raises(ServiceError, match=f"--sasl-token-file {empty}: gave nothing, wanted a bearer token"):
+        from_file.token()
     program = tmp_path / "program"
     bearer = Connection(
         servers="k:1", security_protocol="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_command=str(program)
@@ -101,7 +106,7 @@ def test_tokens_come_from_a_file_or_a_program(tmp_path):
     for script, says in (
         ("echo abc", None),
         ("exit 3", "exit code 3"),
-        ("true", "empty or not set, wanted a bearer token"),
+        ("true", "--sasl-token-command .*: gave nothing, wanted a bearer token"),
     ):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o700)

@@ -1,6 +1,6 @@
 """Records by column: as rows, cut at ends, and named by their events."""
 
-from beam_jobs.kafka.records import Polled, Record, Records
+from beam_jobs.kafka.records import Outgoing, Polled, Record
 
 
 def polled(*rows: tuple[int, int]) -> Polled:
@@ -24,7 +24,7 @@ def test_rows_are_the_columns_again() -> None:
 
 
 def test_nothing_from_an_end_on_and_the_order_stays() -> None:
-    came = polled((0, 5), (1, 9), (0, 6), (0, 7), (1, 10))
+    came = polled((0, 5), (0, 6), (0, 7), (1, 9), (1, 10))
     assert came.before({0: 6}) == polled((0, 5), (1, 9), (1, 10))
     assert came.before({0: 6, 1: 0}) == polled((0, 5))
     assert came.before({}) == came
@@ -32,6 +32,6 @@ def test_nothing_from_an_end_on_and_the_order_stays() -> None:
 
 
 def test_a_record_is_named_by_its_event_and_by_its_number_where_that_is_not_known() -> None:
-    known = Records([0, 3], [0, 0], [None, None], [b"", b""], None, "trips", [7, 8])
+    known = Outgoing([0, 3], [0, 0], [None, None], [b"", b""], None, "trips", [7, 8])
     assert [known.source(row) for row in (0, 1)] == ["trips/0/7", "trips/3/8"]
-    assert Records([0], [0], [None], [b""]).source(0) == "number 0"
+    assert Outgoing([0], [0], [None], [b""]).source(0) == "number 0"

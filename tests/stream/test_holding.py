@@ -10,10 +10,10 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.kafka.client import BATCH_BYTES
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import Unavailable
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.libraries.choice import open_producer
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.kafka.topics import topics
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
@@ -141,7 +141,7 @@ class EchoBatches(beam.DoFn):
     def process(self, events: EventBatch):
         def records(keep, headers):
             rows = [row for row, offset in enumerate(events.offsets) if keep(offset)]
-            return Records(
+            return Outgoing(
                 [events.partitions[row] for row in rows],
                 [events.timestamps_ms[row] for row in rows],
                 [events.keys[row] for row in rows],
@@ -207,7 +207,7 @@ def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, p
     producer = open_producer(Connection(servers=f"127.0.0.1:{proxy.port}", kafka_client=client))
 
     def send(value):
-        [delivery] = producer.send(topic, 0, Records([0], [0], [None], [value]), BATCH_BYTES)
+        [delivery] = producer.send(topic, 0, Outgoing([0], [0], [None], [value]), BATCH_BYTES)
         return delivery
 
     try:
@@ -296,7 +296,7 @@ def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
             process_wide.stop_signal("stopped in a hold").set()
             yield outcome
 
-    outcome = Outcome("trips2", Records([0], [0], [None], [b"1"]), Records([], [], [], [], []), {0: 1})
+    outcome = Outcome("trips2", Outgoing([0], [0], [None], [b"1"]), Outgoing([], [], [], [], []), {0: 1})
     names = {"predictions": "predictions2", "rejected": "rejected2", "name": "stopped in a hold"}
     write = WriteOutcomes(stream_job(servers, "trips2", **names, hold_s=99))
     steps = beam.Pipeline(options=runners.pipeline_options("local", streaming=True))

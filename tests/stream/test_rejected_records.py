@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from beam_jobs.kafka.kafka_python.batches import encode_batches
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.stream.rejected_records import RejectedRecord, attempt_of, our_headers, record_bytes, with_stubs
 from schemas.rejection import Reason, Rejection, Stage
 from tests.support.present import present
@@ -66,7 +66,7 @@ def test_the_last_attempt_counts():
 def rejected(*records):
     keys, values, headers = zip(*records, strict=True)
     count = len(records)
-    return Records([0] * count, [5] * count, list(keys), list(values), list(headers))
+    return Outgoing([0] * count, [5] * count, list(keys), list(values), list(headers))
 
 
 def test_what_does_not_fit_becomes_a_stub_with_hash_and_length():

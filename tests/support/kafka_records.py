@@ -8,7 +8,7 @@ from beam_jobs.kafka.client import BATCH_BYTES
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.producer import Producer
-from beam_jobs.kafka.records import Record, Records
+from beam_jobs.kafka.records import Outgoing, Record
 from beam_jobs.kafka.topics.contents import read_topic
 
 
@@ -17,7 +17,7 @@ def put(
 ) -> None:
     """Send to one partition and wait."""
     count = len(values)
-    records = Records([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
+    records = Outgoing([partition] * count, timestamps_ms or [0] * count, keys or [None] * count, list(values), headers)
     producer = Producer(servers)
     try:
         for delivery in producer.send(topic, partition, records, BATCH_BYTES):

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
@@ -33,9 +33,18 @@ class GroupPositions:
     """Commits for one topic and group, from any thread of the process; renews what it committed until closed.
 
     `topic_id` is that of the topic that is read, None if it is not known. Without a lease no other job is looked for.
+    `opened` makes the consumer that commits.
     """
 
-    def __init__(self, servers: Connection | str, topic: str, group: str, topic_id: str | None, lease: Lease | None):
+    def __init__(
+        self,
+        servers: Connection | str,
+        topic: str,
+        group: str,
+        topic_id: str | None,
+        lease: Lease | None,
+        opened: Callable[[Connection | str, str, str], Consumer] = Consumer,
+    ):
         self._servers, self._topic, self._group = servers, topic, group
         self._topic_id, self._lease = topic_id, lease
         self._lock, self._closing = threading.Lock(), threading.Event()
@@ -44,7 +53,7 @@ class GroupPositions:
         self._wrote_at, self._beat = time.monotonic(), 0
         self._over: ServiceError | None = None
         self._broker_away = False
-        self._consumer = Consumer(servers, topic, group)
+        self._consumer = opened(servers, topic, group)
         self._renewer = threading.Thread(target=self._renew_until_closed, name="group-lease", daemon=True)
         self._renewer.start()
 

@@ -1,7 +1,7 @@
 """Record batches that do harm: decompression has a limit, header names may be any bytes, a failure says where it is.
 
 kafka-python decompresses without a limit, gives up a whole batch for one header name that is not UTF-8, and does not
-say which batch it was. `install` puts our batch class in the place of the library's, for every consumer of the process.
+say which batch it was. `install` puts our batch classes in the place of the library's, for all consumers of a process.
 """
 
 import contextlib
@@ -52,6 +52,7 @@ class RawName(str):
         return made
 
     def encode(self, *_: Any) -> bytes:
+        """Return the bytes that came, whatever encoding is asked for."""
         return self.raw
 
     def __reduce__(self) -> tuple:
@@ -97,6 +98,16 @@ class Batch(default_records.DefaultRecordBatch):
             raise UndecodableBatch(why, *self._span()) from None
         except Exception as error:
             raise UndecodableBatch(f"{type(error).__name__}: {error}", *self._span()) from None
+
+
+class OldBatch(legacy_records.LegacyRecordBatch):
+    """kafka-python's batch of the formats before Kafka 0.11; a record of format 0, which has no time, has -1."""
+
+    __slots__ = ()
+
+    def _read_header(self, pos: int) -> tuple:
+        *fields, timestamp = super()._read_header(pos)
+        return *fields, self.NO_TIMESTAMP if timestamp is None else timestamp
 
 
 def _record_with_any_names(batch: Any, at: int) -> Any:
@@ -196,8 +207,9 @@ def _within(found: bytes, left: int) -> bytes:
 
 @functools.cache
 def install() -> None:
-    """Put batch class and decompression in the place of the library's, once in the process."""
+    """Put batch classes and decompression in the place of the library's, once in the process."""
     memory_records.DefaultRecordBatch = Batch
+    memory_records.LegacyRecordBatch = OldBatch
     for module in (default_records, legacy_records):
         for name, ours in (
             ("gzip_decode", gunzip),

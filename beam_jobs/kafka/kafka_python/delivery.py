@@ -8,13 +8,13 @@ from kafka import errors
 from beam_jobs.kafka import client
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import not_acknowledged, refused_records
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 
 
 class Delivery(client.Delivery):
     """A batch on its way to one partition: some of `records`, the first of which is in row `first`."""
 
-    def __init__(self, servers: Connection | str, batch: Any, records: Records, first: int):
+    def __init__(self, servers: Connection | str, batch: Any, records: Outgoing, first: int):
         self._servers, self._batch = servers, batch
         self._records, self._first = records, first
         self.done_at = 0.0
@@ -35,8 +35,8 @@ class Delivery(client.Delivery):
 
     @property
     def _partition(self) -> str:
-        place = self._batch.topic_partition
-        return f"topic {place.topic!r} partition {place.partition}"
+        sent_to = self._batch.topic_partition
+        return f"topic {sent_to.topic!r} partition {sent_to.partition}"
 
     def wait(self, timeout_s: float) -> None:
         future = self._batch.produce_future

@@ -12,7 +12,7 @@ from beam_jobs.kafka.kafka_python.delivery import Delivery
 from beam_jobs.kafka.kafka_python.opening import connect, milliseconds
 from beam_jobs.kafka.kafka_python.translation import why_unusable
 from beam_jobs.kafka.partitions import PartitionCounts
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 
 
 class Producer(client.Producer):
@@ -49,7 +49,7 @@ class Producer(client.Producer):
         asking.close()
         return len(asking.partitions)
 
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
+    def send(self, topic: str, partition: int, records: Outgoing, max_batch_bytes: int) -> list[Delivery]:
         self.partition_count(topic)  # the batches would stay in the queue of an unknown topic
         encoded = batches.encode_batches(
             records.timestamps_ms, records.keys, records.values, records.headers, max_batch_bytes

@@ -3,6 +3,9 @@
 Every lossy default is off, and an error that librdkafka would only log is raised.
 """
 
+import collections
+import dataclasses
+import itertools
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +47,7 @@ _FORGET = 0.9  # how slowly the size of the largest ones is forgotten, with each
 
 # A header name that is not UTF-8 comes back as a result and an error; how Python looks depends on how it calls.
 _headers = operator.methodcaller("headers")
+_columns = operator.attrgetter(*(field.name for field in dataclasses.fields(Polled)))
 
 
 class Consumer(client.Consumer):
@@ -130,26 +134,26 @@ class Consumer(client.Consumer):
         self._paused.clear()
 
     def poll(self, timeout_s: float, max_records: int, max_bytes: int = POLL_BYTES) -> Polled:
-        polled = Polled()
+        runs: dict[int, Polled] = collections.defaultdict(Polled)
         self.full = False
         if self._broken:
             self._raise(self._broken.pop(next(iter(self._broken))))
         first = self._call("reading", lambda: self._consumer.poll(timeout_s))
         if first is None:
-            return polled
+            return Polled()
         messages, left, wanted = [first], max_bytes, max_records - 1
         while messages:
-            left -= self._take(messages, polled)
+            left -= self._take(messages, runs)
             asked = min(wanted, self._together, max(int(left / self._usual), 1)) if left > 0 else 0
             messages = self._here(asked) if asked else []
             wanted -= len(messages)
             if len(messages) < asked:  # that was all
-                left -= self._take(messages, polled)
+                left -= self._take(messages, runs)
                 break
         self.full = left <= 0 or not wanted
-        if self._broken and not len(polled):
+        if self._broken and not runs:
             self._raise(self._broken.pop(next(iter(self._broken))))
-        return polled
+        return _polled(runs)
 
     def positions(self) -> dict[int, int]:
         return dict(self._at)
@@ -173,28 +177,31 @@ class Consumer(client.Consumer):
         """Return up to so many messages that are here already; with a timeout it would wait for all of them."""
         return self._call("reading", lambda: self._consumer.consume(count, 0))
 
-    def _take(self, messages: Sequence[Any], polled: Polled) -> int:
-        """Put messages behind what was polled; return the bytes of their keys, values and headers."""
-        at, size, before = self._at, 0, len(polled)
-        add_partition, add_offset = polled.partitions.append, polled.offsets.append
-        add_timestamp, add_key = polled.timestamps_ms.append, polled.keys.append
-        add_value, add_headers = polled.values.append, polled.headers.append
+    def _take(self, messages: Sequence[Any], runs: dict[int, Polled]) -> int:
+        """Put messages behind the run of their partition; return the bytes of their keys, values and headers."""
+        at, size, before, count = self._at, 0, None, len(messages)
         for message in messages:
             if message.error() is not None:
                 self._take_error(message)
+                count -= 1
                 continue
             partition = message.partition()
             if partition in self._broken:  # librdkafka goes on behind what it could not read; we do not
+                count -= 1
                 continue
             try:
                 headers = _headers(message) or []
             except (UnicodeDecodeError, SystemError):
                 self._broken[partition] = message
+                count -= 1
                 continue
+            if partition != before:
+                run, before = runs[partition], partition
+                add_offset, add_timestamp, add_key = run.offsets.append, run.timestamps_ms.append, run.keys.append
+                add_value, add_headers = run.values.append, run.headers.append
             offset, key, value = message.offset(), message.key(), message.value()
             kind, timestamp = message.timestamp()
             at[partition] = offset + 1
-            add_partition(partition)
             add_offset(offset)
             add_timestamp(timestamp if kind else -1)
             add_key(key)
@@ -203,7 +210,6 @@ class Consumer(client.Consumer):
             size += len(value or b"") + len(key or b"")
             for name, content in headers:
                 size += len(name) + len(content or b"")
-        count = len(polled) - before
         if count:  # the end of a partition says nothing of sizes
             self._usual = max(self._usual * _FORGET, size / count, 1.0)
             self._together = min(2 * self._together, _TOGETHER)
@@ -279,6 +285,16 @@ class Consumer(client.Consumer):
             return ServiceError(f"{what}: this user may not do that; have its access list changed")
         kind = Unavailable if error.code() in (*_PASSING, *held) or _may_pass(error) else ServiceError
         return kind(f"{what}: {error.str()}")
+
+
+def _polled(runs: Mapping[int, Polled]) -> Polled:
+    """Return what came, one partition behind the other; the runs lack only the column of their partition."""
+    for partition, run in runs.items():
+        run.partitions[:] = [partition] * len(run)
+    if len(runs) == 1:
+        return next(iter(runs.values()))
+    columns = zip(*(_columns(run) for run in runs.values()), strict=True)
+    return Polled(*(list(itertools.chain.from_iterable(parts)) for parts in columns))
 
 
 def _may_pass(error: KafkaError) -> bool:

@@ -13,14 +13,14 @@ from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import not_acknowledged, refused_records, unusable_topic
 from beam_jobs.kafka.librdkafka.options import shared_options
 from beam_jobs.kafka.partitions import PartitionCounts
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from schemas.errors import ServiceError
 
 
 class Delivery(client.Delivery):
     """Records on their way over librdkafka, each of which has its own answer."""
 
-    def __init__(self, servers: Connection, topic: str, partition: int, records: Records, producer: Any):
+    def __init__(self, servers: Connection, topic: str, partition: int, records: Outgoing, producer: Any):
         self._servers, self._partition = servers, f"topic {topic!r} partition {partition}"
         self._left, self._producer, self._records = len(records), producer, records
         self._answers, self._refused_rows = 0, list[int]()  # of brokers, in the order of the rows that are not refused
@@ -115,7 +115,7 @@ class Producer(client.Producer):
             count = len(found.partitions)
         return count
 
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> list[Delivery]:
+    def send(self, topic: str, partition: int, records: Outgoing, max_batch_bytes: int) -> list[Delivery]:
         self.partition_count(topic)
         producer = self._producer(max_batch_bytes)
         delivery = Delivery(self._servers, topic, partition, records, producer)

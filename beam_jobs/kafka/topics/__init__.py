@@ -1,4 +1,4 @@
 """Topics: what they must be like, making them, reading all of one.
 
-Imports: kafka, kafka.clients, kafka.kafka_python, schemas.
+Imports: kafka, kafka.kafka_python, kafka.libraries, schemas.
 """

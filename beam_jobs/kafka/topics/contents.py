@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.records import Polled, Record
 
 _MAX_RECORDS = 10_000
@@ -32,9 +32,10 @@ def read_topic(servers: Connection | str, topic: str) -> list[Record]:
 def read_until_end(
     consumer: Consumer, begin: Mapping[int, int] | None = None, max_records: int = _MAX_RECORDS
 ) -> Iterator[Step]:
-    """Yield what the topic has when called, from these offsets on, by default from its start."""
-    ends = consumer.end_offsets(consumer.partitions)
-    yield from read(consumer, begin or consumer.beginning_offsets(consumer.partitions), ends, max_records)
+    """Yield what these partitions have when called, from these offsets on; by default all of the topic."""
+    if begin is None:
+        begin = consumer.beginning_offsets(consumer.partitions)
+    yield from read(consumer, begin, consumer.end_offsets(sorted(begin)), max_records)
 
 
 def read(

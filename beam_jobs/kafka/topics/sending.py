@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from beam_jobs.kafka.client import BATCH_BYTES, Delivery, Producer
 from beam_jobs.kafka.partitions import partition_of_event
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 
 _CHUNK = 1_000
 _MAX_WAITING = 100
@@ -57,12 +57,12 @@ def send_rows(
 
 def _by_partition(
     chunk: Sequence[tuple[bytes | None, bytes | None]], partitions: int, first: int
-) -> dict[int, Records]:
+) -> dict[int, Outgoing]:
     now_ms = int(time.time() * 1000)
-    found: dict[int, Records] = {}
+    found: dict[int, Outgoing] = {}
     for number, (key, value) in enumerate(chunk, first):
         partition = partition_of_event(key, number, partitions)
-        records = found.setdefault(partition, Records([], [], [], []))
+        records = found.setdefault(partition, Outgoing([], [], [], []))
         records.source_partitions.append(partition)
         records.timestamps_ms.append(now_ms)
         records.keys.append(key)

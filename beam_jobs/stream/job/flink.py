@@ -33,8 +33,8 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, int] | None]:
     """Hand the job over and watch it until it ends or `stop` is set, which ends the watching and not the job.
 
-    Returns what became of it, and its counters where it has finished and they are known, else None. `ended` is called
-    where the job has certainly ended, before anything is raised.
+    Returns what became of it, and its counters if it has finished and they are known, else None. `ended` is called
+    once the job has certainly ended, before anything is raised.
     """
     job = submit(pipeline, cluster.rest, _say)
     state = job.watch(stop, ended)

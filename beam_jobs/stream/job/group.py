@@ -40,7 +40,7 @@ class Held:
 
 @contextlib.contextmanager
 def taken(settings: ScoreStream, job: StreamJob, stop: threading.Event | None = None) -> Iterator[Held]:
-    """Hold the group for a job while the block runs; raises `ServiceError` where another job has it.
+    """Hold the group for a job while the block runs; raises `ServiceError` if another job has it.
 
     `stop` ends the waiting for a job that may still have it. Going on from a savepoint says that the job before has
     ended: nothing is waited for then.

@@ -1,4 +1,4 @@
-"""The process of a streaming job, announced on its machine, with an endpoint for its measures where it is wanted."""
+"""The process of a streaming job, announced on its machine, with an endpoint for its measures if it is wanted."""
 
 import logging
 
@@ -16,13 +16,13 @@ _log = logging.getLogger(__name__)
 
 
 def check(settings: ScoreStream) -> None:
-    """Refuse a port that there is not."""
+    """Raise `UsageError` for a port that does not exist."""
     if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65_536:
         raise UsageError(f"--metrics-port is {settings.metrics_port}, wanted 0 (a free one) to 65535")
 
 
 def announced(settings: ScoreStream, job: StreamJob) -> Announced:
-    """Announce this process as a job's until closed, with an endpoint where it is wanted and the workers are here."""
+    """Announce this process as a job's until closed, with an endpoint if it is wanted and the workers are here."""
     port, endpoint = settings.metrics_port, None
     if port is not None and runners.in_this_process(settings.runner):
         measures.STORE.clear()

@@ -31,7 +31,7 @@ _READ_BUDGET_MS = 5_000
 
 
 def topics_there(settings: ScoreStream) -> dict[str, Topic]:
-    """Return the job's topics as the broker has them, made first where that is wanted."""
+    """Return the job's topics as the broker has them, made first if that is wanted."""
     if settings.create_topics:
         _create_topics(settings)
     return topics.required(settings.connection, topic_names(settings))
@@ -108,8 +108,8 @@ def score_settings(settings: ScoreStream) -> ScoreSettings:
 
 def formats(settings: ScoreStream) -> Formats:
     """Return how values are read and predictions written; raises `UsageError` for options that do not go together."""
-    explanation = Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
     values = ValueFormat(settings.value_format, tuple(settings.avro_schema))
+    explanation = Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
     return Formats(values=values, with_features=settings.with_features, explanation=explanation)
 
 
@@ -120,7 +120,7 @@ def topic_names(settings: ScoreStream) -> tuple[str, ...]:
 
 
 def start_ms(settings: ScoreStream) -> int | None:
-    """Return the time of `--start timestamp`; raises `UsageError` where one option stands without the other."""
+    """Return the time of `--start timestamp`; raises `UsageError` if one option stands without the other."""
     if (settings.start_time is None) == (settings.start == TIMESTAMP):
         raise UsageError("--start timestamp and --start-time go together, got one of them")
     return None if settings.start_time is None else milliseconds(settings.start_time)

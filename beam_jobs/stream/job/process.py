@@ -36,7 +36,7 @@ class StreamProcess:
         self._process.communicate()
 
     def check_running(self) -> None:
-        """Raise `ServiceError` with the last line of its log where the job has ended."""
+        """Raise `ServiceError` with the last line of its log if the job has ended."""
         if self._process.poll() is not None:
             lines = self._log.read_text().strip().splitlines()
             raise ServiceError(
@@ -44,13 +44,13 @@ class StreamProcess:
             )
 
     def stop(self, timeout_s: float = 60) -> dict[str, Any]:
-        """Send SIGTERM and return the job's own summary; raises `ServiceError` where it does not end well."""
+        """Send SIGTERM and return the job's own summary; raises `ServiceError` if it does not end well."""
         self.check_running()
         self._process.send_signal(signal.SIGTERM)
         return self.summary(timeout_s)
 
     def summary(self, timeout_s: float = 60) -> dict[str, Any]:
-        """Wait for the job's end and return its own summary; raises `ServiceError` where it does not end well."""
+        """Wait for the job's end and return its own summary; raises `ServiceError` if it does not end well."""
         try:
             summary, _ = self._process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

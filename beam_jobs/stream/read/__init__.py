@@ -1,5 +1,5 @@
 """Kafka to batches of events.
 
-Imports: cli, kafka, kafka.clients, kafka.groups, kafka.kafka_python, monitoring, process, runners.flink, schemas,
+Imports: cli, kafka, kafka.groups, kafka.kafka_python, kafka.libraries, monitoring, process, runners.flink, schemas,
 stream.
 """

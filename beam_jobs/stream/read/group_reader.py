@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
@@ -17,7 +17,7 @@ from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
-_LEASE_S = 60.0
+_LOCK_S = 60.0  # at most, by another bundle
 _PULSE_S = 3.0
 
 
@@ -59,11 +59,11 @@ class GroupReader:
         self._busy = False
 
     @contextlib.contextmanager
-    def leased(self, at: Mapping[int, int]) -> Iterator["GroupReader"]:
+    def locked(self, at: Mapping[int, int]) -> Iterator["GroupReader"]:
         """Hold the consumer, put at these offsets, while the block runs."""
-        if not self._lock.acquire(timeout=_LEASE_S):
+        if not self._lock.acquire(timeout=_LOCK_S):
             raise ServiceError(
-                f"another bundle has read topic {self._job.source.name!r} for {_LEASE_S:g} s; restart this worker"
+                f"another bundle has read topic {self._job.source.name!r} for {_LOCK_S:g} s; restart this worker"
             )
         try:
             self.go_to(at)

@@ -2,7 +2,7 @@
 
 One element is a group of partitions, its restriction the vector of their next offsets. All partitions of a group are
 polled through one consumer, so latency does not grow with their number; groups are the unit of parallelism. On a
-runner with checkpoints (Flink, Dataflow) the restriction is the truth about the position; where the runner keeps
+runner with checkpoints (Flink, Dataflow) the restriction is the truth about the position; if the runner keeps
 nothing (FnApiRunner, Prism) reading starts at the consumer group's committed offsets, which `WriteOutcomes` moves.
 """
 
@@ -33,7 +33,7 @@ class ReadEvents(beam.PTransform):
     """Read a topic into `EventBatch`es. Partition p belongs to group p mod `partition_groups`.
 
     Reading begins at the group's committed offsets, in a partition without one at its start. A batch may be empty: it
-    says how far reading is where offsets moved without events, at the begin, every few seconds and at the end.
+    says how far reading is if offsets moved without events, at the begin, every few seconds and at the end.
     """
 
     def __init__(self, job: StreamJob, settings: ReadSettings | None = None):
@@ -72,7 +72,7 @@ class PollGroup(beam.DoFn, RestrictionProvider, WatermarkEstimatorProvider):
         watch = PollWatch(self._job.source.broker_time)
         stop_signal = process_wide.stop_signal(self._job.name)
         ends = time.monotonic() + self._settings.read_budget_s
-        with self._reader(element).leased(at) as reader:
+        with self._reader(element).locked(at) as reader:
             while at != span.stop:
                 stopped = stop_signal.is_set()
                 if stopped or reader.pulse_due():

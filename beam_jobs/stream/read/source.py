@@ -5,15 +5,16 @@ import datetime
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from beam_jobs.cli.settings import STARTS
 from beam_jobs.kafka.client import POLL_BYTES
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.errors import OffsetsLost, offsets_lost, topic_made_anew
 from beam_jobs.kafka.groups.lease import taken_by
 from beam_jobs.kafka.groups.position_note import Lease, Note
 from beam_jobs.kafka.groups.takeover import held_by, one_at_a_time, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.stream.read.tracker import Offsets, Span
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError
@@ -52,11 +53,12 @@ def settle_start(
     lease: Lease,
     at_once: bool = False,
     stop: threading.Event | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Lease:
     """Take the group and make its committed offsets say where reading begins; returns the lease that was taken.
 
     So a restart goes on where the first run began, also in partitions that had no event yet. Raises `ServiceError`
-    where another job has the group, and where the offsets are not those of the topic as it is; `at_once` does not look
+    if another job has the group, or if the offsets are not those of the topic as it is; `at_once` does not look
     whether the job that had the group still lives, `stop` ends the looking.
     """
     consumer = Consumer(job.servers, job.source.name, job.group)
@@ -68,7 +70,7 @@ def settle_start(
             begin = where_to_begin(job, settings, consumer)
             note = Note(topic_id=_topic_id(job, consumer), partitions=frozenset(begin), lease=taken)
             consumer.commit(begin, note.text())
-        time.sleep(_SETTLED_S)  # another machine's job that began at the same moment has written by now
+        sleep(_SETTLED_S)  # another machine's job that began at the same moment has written by now
         kept = consumer.committed_notes(consumer.partitions)
         other = taken_by(taken, (Note.read(text).lease for _, text in kept.values()))
         if other is not None:
@@ -93,8 +95,8 @@ def settle_first(job: StreamJob, settings: ReadSettings) -> None:
 def where_to_begin(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
     """Return where reading begins, by partition: at the group's committed offset, a new partition at its start.
 
-    Raises `ServiceError` where the topic was made anew or cut since, where an offset of a partition that the group knew
-    is gone, and for `committed` where nothing is committed.
+    Raises `ServiceError` if the topic was made anew or cut since, if an offset of a partition that the group knew is
+    gone, and for `committed` if nothing is committed.
     """
     partitions = consumer.partitions
     kept = consumer.committed_notes(partitions)
@@ -165,7 +167,7 @@ def _topic_id(job: StreamJob, consumer: Consumer) -> str | None:
 
 
 def milliseconds(time: str) -> int:
-    """Return a time given as ISO 8601 (UTC where it names no zone) or as milliseconds since 1970.
+    """Return a time given as ISO 8601 (UTC if it names no zone) or as milliseconds since 1970.
 
     Raises `UsageError` for anything else.
 

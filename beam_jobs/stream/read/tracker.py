@@ -113,7 +113,7 @@ class SpanCoder(coders.Coder):
     """Deterministic bytes with a version in front, so that checkpoints outlive changes of this code.
 
     Version 1: number of partitions, then for each, ascending: partition, start, stop + 1 (0: without an end).
-    Without partitions a 0 follows where they may still come.
+    Without partitions a 0 follows if some may still come.
     """
 
     VERSION = 1

@@ -22,7 +22,7 @@ class GroupWatermark:
 
     @property
     def of_partitions(self) -> Mapping[int, int]:
-        """The time up to which each partition has been read, -1 where nothing is known; not held back by others."""
+        """The time up to which each partition has been read, -1 if nothing is known; not held back by others."""
         return self._read_to
 
     def add(self, partitions: Iterable[int]) -> None:

@@ -65,7 +65,7 @@ class BatchMarkers:
     """The markers of one process in a folder that all workers of a job on a machine share. Safe for threads.
 
     Markers of dead processes are looked for when made and then at most every `look_s`. An event is a suspect once
-    `deaths` processes died with it in hand. `watchdog` ends the process where a named batch takes too long.
+    `deaths` processes died with it in hand. `watchdog` ends the process if a named batch takes too long.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class _Marker:
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path, how: int) -> Iterator[int | None]:
-    """Open and lock a file; None where it is gone or, if asked not to wait, its owner lives."""
+    """Open and lock a file; None if it is gone or, when asked not to wait, its owner lives."""
     try:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:

@@ -30,7 +30,7 @@ class TooManyRejected(OnegraphError):
 
 @dataclasses.dataclass(frozen=True)
 class BreakerSettings:
-    """Trips where more than `share` of at least `events` events within `window_s` are rejected."""
+    """Trips if more than `share` of at least `events` events within `window_s` are rejected."""
 
     mode: str = "hold"
     share: float = 0.05
@@ -88,7 +88,7 @@ class Breaker:
     ) -> None:
         """Wait until another generation serves than the one that judged, which may be so at once.
 
-        Raises `why` where that takes too long, or the job is to stop.
+        Raises `why` if that takes too long, or the job is to stop.
         """
         if self._settings.mode != "hold":
             raise why

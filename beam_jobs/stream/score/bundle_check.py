@@ -18,9 +18,9 @@ class BundleCheck:
     formats: Formats = dataclasses.field(default_factory=Formats)
 
     def __call__(self, scorer: Scorer, rows: pa.RecordBatch, scored: Scored) -> None:
-        """Encode the golden rows' predictions, all of them explained where some are to be.
+        """Encode the golden rows' predictions, all of them explained if some are to be.
 
-        Raises `InputError` where the bundle's schema does not fit the job's values, `ArtifactError` for a prediction
+        Raises `InputError` if the bundle's schema does not fit the job's values, `ArtifactError` for a prediction
         that is no JSON, and whatever encoding raises.
         """
         formats = self.formats

@@ -25,7 +25,7 @@ class EventPolicy:
     most_headers: int = 1_000
 
     def handed_on(self, headers: Sequence[Sequence[Header]]) -> list[list[Header]] | None:
-        """Return what the predictions of events with these headers get of them, None where none gets any.
+        """Return what the predictions of events with these headers get of them, None if none gets any.
 
         >>> EventPolicy(pass_headers=("trace",)).handed_on([[("trace", b"1"), ("more", b"2")], []])
         [[('trace', b'1')], []]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.stream.events import EventBatch, Outcome, picked
 from beam_jobs.stream.rejected_records import attempt_of, our_headers, too_large
 from beam_jobs.stream.score.event_policy import EventPolicy
@@ -37,7 +37,7 @@ class EventScorer:
     """Scores batches of events with the variants of one generation, or with one scorer alone.
 
     Knows nothing of Beam, brokers or clocks; `watch` may look on. `prediction_bytes` is the largest record that the
-    predictions topic takes, None where there is no limit; `shadow_bytes` that of the shadows' topic, None where their
+    predictions topic takes, None if there is no limit; `shadow_bytes` that of the shadows' topic, None if their
     predictions are only counted.
     """
 
@@ -86,6 +86,7 @@ class EventScorer:
                 (shadows if is_shadow else decided).add(taken.rows[part.rows].tolist(), values, part)
                 if not is_shadow:
                     rejections += _in_batch(part.rejections, taken.rows)
+                self._watch.lap("encode")
         return self._outcome(events, owners, decided, shadows, rejections)
 
     def _refused(self, events: EventBatch, culprits: Mapping[int, Reason]) -> list[Rejection]:
@@ -124,7 +125,10 @@ class EventScorer:
         shadows: Predicted,
         rejections: list[Rejection],
     ) -> tuple[Outcome, list[Rejection]]:
-        """Return the outcome and its rejections once it is certain that every event ends exactly once."""
+        """Return the outcome and its rejections once it is certain that every event ends exactly once.
+
+        `owners` (int64 [events]) has the number in `deciders` of who decides on each.
+        """
         rows, values = decided.in_order()
         made = _records(events, rows, values, self._policy.handed_on([events.headers[row] for row in rows]))
         rows, predictions, large = _fitting(rows, made, self._prediction_bytes)
@@ -133,15 +137,18 @@ class EventScorer:
         rejections.sort(key=lambda one: one.row)
         check_complete(len(events), rows, len(predictions), [one.row for one in (*rejections, *dropped)])
         rejected = self._rejected(events, owners, rejections)
-        self._tell_predicted(rows, owners)
+        self._count_predicted(rows, owners)
         self._watch.lap("encode")
         outcome = Outcome(events.topic, predictions, rejected, events.next_offsets)
         if shadows.parts:
             outcome = dataclasses.replace(outcome, shadow=self._compared(events, decided, shadows))
         return outcome, rejections
 
-    def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Records:
-        """Return the records of rejected events: their own bytes and headers, and our headers behind these."""
+    def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Outgoing:
+        """Return the records of rejected events: their own bytes and headers, and our headers behind these.
+
+        `owners` is int64 [events].
+        """
         headers: list[list[Header]] = []
         for one in rejections:
             own = events.headers[one.row]
@@ -150,13 +157,14 @@ class EventScorer:
         rows = [one.row for one in rejections]
         return _records(events, rows, [events.values[row] for row in rows], headers)
 
-    def _tell_predicted(self, rows: list[int], owners: np.ndarray) -> None:
+    def _count_predicted(self, rows: list[int], owners: np.ndarray) -> None:
+        """Say how many predictions are the champion's and the challengers'; `owners` is int64 [events]."""
         champions = int((owners[rows] == 0).sum())
         self._watch.predicted(champions, CHAMPION)
         if len(self._serving.deciders) > 1:
             self._watch.predicted(len(rows) - champions, CHALLENGER)
 
-    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Records:
+    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Outgoing:
         """Say how each shadow's labels compare with those of who decided; return the shadows' predictions."""
         labels = decided.labels(len(events))
         for part in shadows.parts:
@@ -189,12 +197,12 @@ def _source(events: EventBatch, row: int) -> str:
 
 def _records(
     events: EventBatch, rows: list[int], values: Sequence[bytes | None], headers: list[list[Header]] | None
-) -> Records:
+) -> Outgoing:
     """Return records that answer these rows of the events."""
     if len(rows) == len(events) and headers is None:
         whole = events.partitions, events.timestamps_ms, events.keys, list(values)
-        return Records(*whole, source_topic=events.topic, source_offsets=events.offsets)
-    return Records(
+        return Outgoing(*whole, source_topic=events.topic, source_offsets=events.offsets)
+    return Outgoing(
         [events.partitions[row] for row in rows],
         [events.timestamps_ms[row] for row in rows],
         [events.keys[row] for row in rows],
@@ -205,7 +213,7 @@ def _records(
     )
 
 
-def _fitting(rows: list[int], records: Records, limit: int | None) -> tuple[list[int], Records, list[int]]:
+def _fitting(rows: list[int], records: Outgoing, limit: int | None) -> tuple[list[int], Outgoing, list[int]]:
     """Return the rows whose records are no larger than `limit`, these records, and the other rows."""
     large = [] if limit is None else too_large(records.keys, records.values, limit, records.headers)
     if not large:

@@ -32,7 +32,7 @@ class GuardedScoring:
     def scored(
         self, events: EventBatch, score: Callable[[EventBatch], Judged], generation: Callable[[], Hashable]
     ) -> Judged:
-        """Return what `score` made of the events; raises `TooManyRejected` where it must not be sent.
+        """Return what `score` made of the events; raises `TooManyRejected` if it must not be sent.
 
         `generation` says which one serves now: only one that has not judged these events has them scored again.
         """

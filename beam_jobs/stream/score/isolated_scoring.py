@@ -4,7 +4,7 @@ A batch is named in a marker file while it is scored (`batch_marker`). Events th
 are tried in a child (`models/isolation`); the culprits are rejected, the others scored. A culprit that was found is
 remembered by its coordinates and the SHA-256 of its value: the next process may read it again before its offset is
 committed. What is too slow only together is scored in parts, each named, sent and committed by itself, and so are the
-batches behind it that are as large. Where the child finds nothing and processes go on dying, the parts are halved with
+batches behind it that are as large. If the child finds nothing and processes go on dying, the parts are halved with
 each death: a child is not in every way what this process is.
 """
 
@@ -40,7 +40,7 @@ Culprits = Mapping[int, Reason]  # by row
 class IsolationSettings:
     """Where the markers of a job stand and how long a batch may take; plain values that travel to workers.
 
-    `folder` is the same for all workers of a job on a machine and survives them; where it is empty, it is one of the
+    `folder` is the same for all workers of a job on a machine and survives them; if it is empty, it is one of the
     user's own in the folder for temporary files, by the name of what the job reads.
     """
 
@@ -48,7 +48,7 @@ class IsolationSettings:
     deadline_s: float
 
     def path(self, reads: str) -> pathlib.Path:
-        """Return the folder, made if it is not there; raises `OnegraphError` where it cannot be ours alone.
+        """Return the folder, made if it is not there; raises `OnegraphError` if it cannot be ours alone.
 
         `reads` tells the job's events and group from those of others (`StreamJob.reads`).
         """
@@ -71,7 +71,7 @@ class IsolatedScoring:
     def parts(self, events: EventBatch, make_probe: Callable[[], Probe]) -> list[tuple[EventBatch, Culprits]]:
         """Return the events as they are to be scored, mostly in one part, with the rows that must not be, mostly none.
 
-        `make_probe` is called in a child, only for events that two processes died with. Raises `OnegraphError` where
+        `make_probe` is called in a child, only for events that two processes died with. Raises `OnegraphError` if
         it is not the records' fault (see `find_culprits`).
         """
         found = self._known.rows(events)
@@ -116,8 +116,7 @@ class IsolatedScoring:
             self._part_bytes = max(min(self._part_bytes or heaviest, heaviest), _LEAST_PART_BYTES)
             _log.warning("batches of over %d bytes are scored in parts, too", self._part_bytes)
         of_row = {suspects[at]: number for number, part in enumerate(parts) for at in part}
-        rows = [row for row in range(len(events)) if row not in found]
-        return [0] + [row for before, row in itertools.pairwise(rows) if of_row.get(before) != of_row.get(row)]
+        return _starts_by_part([row for row in range(len(events)) if row not in found], of_row)
 
     def naming(self, events: EventBatch) -> contextlib.AbstractContextManager[None]:
         """Name the batch while it is scored; a batch over the deadline ends the process."""
@@ -138,6 +137,29 @@ def _shared_out(part: list[int], shares: int) -> list[list[int]]:
     """
     size = max(-(-len(part) // shares), 1)
     return [part[start : start + size] for start in range(0, len(part), size)]
+
+
+def _starts_by_part(rows: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
+    """Return where parts begin: at 0, and at each of these rows that is not of the part of the row before it.
+
+    Rows that `part_of` does not name are of the part that they stand within, else of one of their own.
+
+    >>> _starts_by_part(range(7), {1: 0, 3: 0, 5: 1})
+    [0, 1, 4, 5, 6]
+    """
+    before = _filled(rows, part_of)
+    behind = _filled(rows[::-1], part_of)[::-1]
+    parts = [one if one == other else -1 for one, other in zip(before, behind, strict=True)]
+    return [0] + [row for row, (one, other) in zip(rows[1:], itertools.pairwise(parts), strict=True) if one != other]
+
+
+def _filled(rows: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
+    """Return the part of each row, or of the last row before it that has one, -1 if none has."""
+    parts, part = [], -1
+    for row in rows:
+        part = part_of.get(row, part)
+        parts.append(part)
+    return parts
 
 
 def _starts_by_bytes(values: Sequence[bytes | None], limit: int) -> list[int]:
@@ -214,7 +236,7 @@ def _sha256(value: bytes | None) -> str:
 
 
 def _folder_name(reads: str) -> str:
-    """Return a name that is safe for a folder and differs where what is read does.
+    """Return a name that is safe for a folder and differs if what is read does.
 
     >>> _folder_name("team/trips")
     'team-trips-c7e7b083'

@@ -31,7 +31,7 @@ class Predicted:
         self._values: list[bytes] = []
 
     def add(self, rows: list[int], values: list[bytes], scored: ScoredRows) -> None:
-        """Add what one variant scored; `values` are the predictions, none where it is only counted."""
+        """Add what one variant scored; `values` are the predictions, none if it is only counted."""
         self.parts.append(PredictedRows(rows, scored))
         self._values += values
 

@@ -16,7 +16,7 @@ class ScoreSettings:
     """Plain values that travel to workers.
 
     `keep_warm` says that the process to try bundles in is there before it is needed. Without `isolation` no batch is
-    marked. `metrics_host` is where every worker process serves its measures, None where none does.
+    marked. `metrics_host` is where every worker process serves its measures, None if none does.
     """
 
     trusted: TrustedKeys | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE_WATCH
 from beam_jobs.monitoring.metrics_endpoint import announced_worker
@@ -26,7 +26,7 @@ from beam_jobs.stream.stream_job import StreamJob
 from models.live.live import LiveScorer
 from models.live.serving import Serving
 
-_NONE = Records([], [], [], [])
+_NONE = Outgoing([], [], [], [])
 
 
 class ScoreEvents(beam.PTransform):
@@ -128,7 +128,7 @@ def _follow(registry: str, settings: ScoreSettings, stop: threading.Event) -> Li
 
 
 def _worker_metrics(job: StreamJob, settings: ScoreSettings) -> WorkerMetrics | None:
-    """Return what this worker process needs to serve its own measures, None where it does not."""
+    """Return what this worker process needs to serve its own measures, None if it does not."""
     if settings.metrics_host is None:
         return None
     return WorkerMetrics(job=job.about, host=settings.metrics_host, lease=job.lease.number if job.lease else None)

@@ -1,4 +1,4 @@
 """Outcomes to Kafka, then the committed offsets.
 
-Imports: kafka, kafka.clients, kafka.groups, monitoring, process, schemas, stream.
+Imports: kafka, kafka.groups, kafka.libraries, monitoring, process, schemas, stream.
 """

@@ -9,14 +9,14 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.groups.positions import GroupPositions
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_answer
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import Outcome, picked
-from beam_jobs.stream.holding import Patience
+from beam_jobs.stream.holding import HoldTimes, Patience
 from beam_jobs.stream.rejected_records import RECORD_OVERHEAD, with_stubs
 from beam_jobs.stream.step_watch import written
 from beam_jobs.stream.stream_job import StreamJob
@@ -31,7 +31,7 @@ class OutcomeWriter:
     """Sends outcomes in order and says, in the same order, which are acknowledged. Knows nothing of Beam.
 
     A record goes to the partition with the number of its source event's, so that the order of a partition, hence of
-    every key, is kept; where its topic has none of that number, to that of its key as Kafka's own clients choose it.
+    every key, is kept; if its topic has none of that number, to that of its key as Kafka's own clients choose it.
     """
 
     def __init__(self, producer: Any, job: StreamJob):
@@ -80,14 +80,21 @@ class WrittenBundle:
     `committed` moves the group's offsets: `GroupPositions`, or anything with its `commit`.
     """
 
-    def __init__(self, producer: Any, committed: Any, job: StreamJob, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        producer: Any,
+        committed: Any,
+        job: StreamJob,
+        clock: Callable[[], float] = time.monotonic,
+        times: HoldTimes = HoldTimes(),  # noqa: B008 - frozen
+    ):
         self._writer, self._committed, self._clock = OutcomeWriter(producer, job), committed, clock
-        self._patience = Patience(job.hold_s, process_wide.stop_signal(job.name))
+        self._patience = Patience(job.hold_s, process_wide.stop_signal(job.name), times=times)
         self._done: dict[int, int] = {}
         self._committed_at = clock()
 
     def write(self, outcome: Outcome) -> None:
-        """Send one outcome; waits where too many are not acknowledged, commits where that was a while ago."""
+        """Send one outcome; waits if too many are not acknowledged, commits if the last commit was a while ago."""
         self._writer.write(outcome)
         self._take(MAX_WAITING)
         if self._done and self._clock() - self._committed_at > _COMMIT_EVERY_S:
@@ -162,7 +169,7 @@ def positions(job: StreamJob) -> GroupPositions:
 
 
 def producer_of(job: StreamJob, opened: Callable[..., Producer] = open_producer) -> Producer:
-    """Make a producer that knows the topics of every job: they are looked up while the broker answers."""
+    """Make a producer that knows the topics that every job writes to: they are looked up while the broker answers."""
     producer = opened(job.servers, delivery_s=job.hold_s + _MARGIN_S)
     try:
         for topic in (job.predictions, job.rejected):
@@ -178,7 +185,7 @@ def _batch_bytes(job: StreamJob) -> int:
     return min(BATCH_BYTES, *(topic.max_message_bytes - RECORD_OVERHEAD for topic in job.written))
 
 
-def _by_partition(records: Records, count: int) -> dict[int, list[int]]:
+def _by_partition(records: Outgoing, count: int) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row, (source, key) in enumerate(zip(records.source_partitions, records.keys, strict=True)):
         rows.setdefault(partition_of_answer(source, key, count), []).append(row)

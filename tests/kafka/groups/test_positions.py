@@ -5,7 +5,6 @@ import itertools
 import os
 import threading
 import time
-import types
 
 import kafka
 import pytest
@@ -40,11 +39,11 @@ class Group:
     def source(self, **changes) -> tuple[StreamJob, ReadSettings]:
         return stream_job(self.broker, self.topic, group=self.name), ReadSettings(**changes)
 
-    def job(self, at_once=False, **changes):
+    def job(self, at_once=False, sleep=time.sleep, opened=Consumer, **changes):
         """Begin as a job of another machine does; returns its positions."""
         elsewhere = dataclasses.replace(new_lease(f"job-{len(self._open)}", outlives=True), machine="elsewhere")
-        lease = settle_start(*self.source(**changes), elsewhere, at_once)
-        self._open.append(GroupPositions(self.broker, self.topic, self.name, self.topic_id(), lease))
+        lease = settle_start(*self.source(**changes), elsewhere, at_once, sleep=sleep)
+        self._open.append(GroupPositions(self.broker, self.topic, self.name, self.topic_id(), lease, opened))
         return self._open[-1]
 
     def consumer(self):
@@ -238,19 +237,19 @@ def test_who_moved_one_partition_of_an_ended_job_by_hand_has_freed_the_group(gro
     assert group.offsets() == {0: 9, 1: 0}
 
 
-def test_an_error_that_passes_does_not_end_the_renewal(group, monkeypatch):
-    job = group.job()
-    job.commit({0: 5, 1: 0})
-    failed = []
+def test_an_error_that_passes_does_not_end_the_renewal(group):
+    scripted: list[Exception] = []
 
-    def fail_once(*arguments):
-        failed.append(arguments)
-        monkeypatch.undo()
-        raise [ServiceError("as scripted"), RuntimeError("as scripted")][len(failed) % 2]
+    class Failing(Consumer):
+        def committed_notes(self, *arguments):
+            if scripted:
+                raise scripted.pop()
+            return super().committed_notes(*arguments)
 
-    for number in (1, 2):
-        monkeypatch.setattr(job._consumer, "committed_notes", fail_once)
-        wait_until(lambda: len(failed) == number, "a renewal that fails")  # noqa: B023
+    group.job(opened=Failing).commit({0: 5, 1: 0})
+    for error in (ServiceError("as scripted"), RuntimeError("as scripted")):
+        scripted.append(error)
+        wait_until(lambda: not scripted, "a renewal that fails")
         beat = group.notes()[1].beat
         wait_until(lambda: group.notes()[1].beat > beat, "the next one")  # noqa: B023
 
@@ -264,16 +263,14 @@ def test_who_is_told_to_stop_waits_for_nobody(group, monkeypatch):
         wait_for_group(group.consumer(), group.broker, group.topic, group.name, stop=stop)
 
 
-def test_of_two_that_begin_at_the_same_moment_the_one_that_wrote_first_is_refused(group, monkeypatch):
+def test_of_two_that_begin_at_the_same_moment_the_one_that_wrote_first_is_refused(group):
     def write_too(seconds):
         """What another machine's job writes that looked at the group when we did."""
         other = dataclasses.replace(new_lease("other", outlives=True), number=1)
         group.consumer().commit({0: 0, 1: 0}, Note(lease=other).text())
 
-    with monkeypatch.context() as patch:
-        patch.setattr("beam_jobs.stream.read.source.time", types.SimpleNamespace(sleep=write_too))
-        with pytest.raises(ServiceError, match=r"job other on .* a second job would score everything twice"):
-            group.job()
+    with pytest.raises(ServiceError, match=r"job other on .* a second job would score everything twice"):
+        group.job(sleep=write_too)
 
 
 def test_who_wrote_first_and_looked_too_early_ends_at_its_first_commit(group):
@@ -359,9 +356,9 @@ def test_what_kafka_python_calls_a_truncated_log_is_told_as_the_other_lost_offse
     consumer = group.consumer()
     consumer.go_to({0: at})
 
-    def truncated(**_):
+    def truncated(self, **_):
         raise kafka.errors.LogTruncationError({kafka.TopicPartition(group.topic, 0): None})
 
-    monkeypatch.setattr(consumer._consumer, "poll", truncated)
+    monkeypatch.setattr(kafka.KafkaConsumer, "poll", truncated)
     with pytest.raises(OffsetsLost, match=rf"partition 0: wanted offset {at}, {says} \(was the topic made anew or cut"):
         consumer.poll(1, 10)

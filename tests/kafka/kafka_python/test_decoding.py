@@ -105,6 +105,21 @@ def test_a_broken_record_is_one_kind_of_error_or_leaves_the_others_whole(place, 
     assert len({one[0] for one in found}) == len(found)
 
 
+@pytest.mark.parametrize("codec", [0, 1], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("format_version", "wanted"), [(0, [-1, -1]), (1, [5, -1])])
+def test_records_of_old_formats_have_a_time_or_minus_one(format_version, wanted, codec):
+    """As brokers keep them that were there before Kafka 0.11; no broker of today takes one."""
+    decoding.install()
+    builder = memory_records.MemoryRecordsBuilder(format_version, codec, 1 << 20)
+    for time_ms in (5, -1):
+        builder.append(time_ms, b"k", b"v")
+    builder.close()
+    records = [one for batch in memory_records.MemoryRecords(builder.buffer()) for one in batch]
+    assert [(one.offset, one.key, one.value) for one in records] == [(0, b"k", b"v"), (1, b"k", b"v")]
+    assert [one.timestamp for one in records] == wanted
+    assert all(one.validate_crc() for one in records)
+
+
 def send_compressed(broker, topic, codec, values):
     producer = kafka.KafkaProducer(bootstrap_servers=broker, compression_type=codec, max_request_size=1 << 28)
     for value in values:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.read.gathering import EventGatherer
 from tests.support.kafka_records import put

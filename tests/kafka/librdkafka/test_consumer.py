@@ -19,7 +19,7 @@ from beam_jobs.kafka.librdkafka import consumer as client
 from beam_jobs.kafka.librdkafka import producer as confluent_producer
 from beam_jobs.kafka.librdkafka.consumer import Consumer
 from beam_jobs.kafka.librdkafka.producer import Producer
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.stream_job import TopicFacts
 from schemas.errors import ServiceError
@@ -128,6 +128,16 @@ def test_what_stands_before_an_error_comes_out_first_and_nothing_behind_it(consu
     with pytest.raises(ServiceError, match=r"partition 0: the batch of offsets 1 to 1 cannot be decoded.*--offset 2"):
         consumer.poll(1, 10)
     assert consumer.positions() == {0: 1, 1: 2}
+
+
+def test_partitions_stand_together_each_in_order_however_messages_come(consumer):
+    consumer._consumer.coming = [[Message(partition, offset) for offset in range(40) for partition in (1, 0)]]
+    polled = consumer.poll(1, 1_000)
+    assert polled.partitions == [1] * 40 + [0] * 40
+    assert polled.offsets == [*range(40), *range(40)]
+    assert polled.values == [b"%d" % offset for offset in polled.offsets]
+    assert (polled.timestamps_ms, polled.keys, polled.headers) == ([0] * 80, [None] * 80, [[]] * 80)
+    assert consumer.positions() == {0: 40, 1: 40}
 
 
 def test_an_error_with_nothing_before_it_is_raised_at_once(consumer):
@@ -290,7 +300,7 @@ def test_outcomes_over_a_real_broker(broker, topics):
     source, good, bad = (topics(name, partitions=2) for name in ("source", "predictions", "rejected"))
     put(broker, source, 1, [b"x"] * 5)
     headers = [("a", None), ("a", b"\xff"), ("onegraph.reason", b"TYPE")]
-    rejected = Records([1, 1], [5, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
+    rejected = Outgoing([1, 1], [5, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
     where = Connection(servers=broker, kafka_client="confluent")
     job = stream_job(where, source, predictions=good, rejected=bad, group="confluent")
     run([Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})], job)
@@ -311,7 +321,7 @@ def test_what_a_real_broker_refuses_commits_nothing(broker, topics):
     small = topics("rejected", partitions=2, max_message_bytes=500)
     where = Connection(servers=broker, kafka_client="confluent")
     job = stream_job(where, source, predictions=good, rejected=small, group="refused")
-    rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
+    rejected = Outgoing([1], [0], [b"k"], [b"x" * 1000], [[]])
     with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused .*: MSG_SIZE_TOO_LARGE"):
         run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], job)
     assert committed(broker, source, "refused") == {}

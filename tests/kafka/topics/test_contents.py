@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from beam_jobs.kafka.client import Consumer
-from beam_jobs.kafka.clients.choice import open_consumer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.topics.contents import read, read_topic, read_until_end
 from tests.support.kafka_records import put
 
@@ -58,6 +58,8 @@ def test_from_offsets_on_and_without_an_end(broker: str, consumer: Consumer, fil
     begin = {0: 38, 1: 0, 2: 7}
     found = [row.offset for step in read_until_end(consumer, begin) for row in step.polled.rows(filled)]
     assert found == [38, 39]
+    assert list(read_until_end(consumer, {})) == [], "no partition is not all of them"
+    assert [row.offset for step in read_until_end(consumer, {2: 5}) for row in step.polled.rows(filled)] == [5, 6]
     seen: list[bytes | None] = []
     for step in read(consumer, begin, None, poll_s=0.1):
         seen += step.polled.values

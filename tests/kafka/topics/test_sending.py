@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from beam_jobs.kafka.client import Delivery
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.kafka.topics.sending import send_rows
 from schemas.errors import ServiceError
@@ -26,7 +26,7 @@ class Paced:
     def partition_count(self, topic: str, at_least: int = 0) -> int:
         return 1
 
-    def send(self, topic: str, partition: int, records: Records, max_batch_bytes: int) -> Sequence[Delivery]:
+    def send(self, topic: str, partition: int, records: Outgoing, max_batch_bytes: int) -> Sequence[Delivery]:
         self.at += [self.now] * len(records)
         return []
 

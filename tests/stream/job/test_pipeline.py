@@ -165,3 +165,11 @@ def test_the_steps_of_a_pipeline_carry_one_job(on_broker):
     assert {"Read Events/Poll", "Score Events/Score", "Write Outcomes/Send and Commit"} <= labels
     assert steps.options.get_all_options()["job_name"] == "onegraph-score-stream-1-1"
     assert cloudpickle.loads(cloudpickle.dumps(job)) == job
+
+
+def test_of_two_wrong_options_the_format_of_values_is_told_first():
+    both = settings(avro_schema=("trips.avsc",), contributions=-1)
+    with pytest.raises(UsageError, match="--avro-schema is given, --value-format is json"):
+        pipeline.formats(both)
+    with pytest.raises(UsageError, match="--contributions"):
+        pipeline.formats(dataclasses.replace(both, avro_schema=()))

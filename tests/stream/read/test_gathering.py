@@ -56,24 +56,24 @@ class FakeConsumer:
 
 
 def gatherer(polls, offsets, max_batch=100, gaps=None):
-    clock = Clock()
-    consumer: Any = FakeConsumer(clock, polls, gaps)  # as much of one as a gatherer asks for
+    """A gatherer put at these offsets, and its consumer."""
+    consumer: Any = FakeConsumer(Clock(), polls, gaps)  # as much of one as a gatherer asks for
     made = EventGatherer(consumer, "t", max_batch)
     made.go_to(offsets)
-    return made, clock
+    return made, consumer
 
 
 def test_nothing_came():
-    made, clock = gatherer([], {0: 5})
+    made, consumer = gatherer([], {0: 5})
     batch = made.next_batch(0.1)
-    assert (len(batch), batch.next_offsets, clock.now) == (0, {}, 0.1)
+    assert (len(batch), batch.next_offsets, consumer.clock.now) == (0, {}, 0.1)
 
 
 def test_a_batch_is_what_one_poll_brings():
     polls = [(0.05, [record(0, 5)]), (0.003, [record(1, 7), record(0, 6)])]
-    made, clock = gatherer(polls, {0: 5, 1: 7})
+    made, consumer = gatherer(polls, {0: 5, 1: 7})
     assert made.next_batch(1).offsets == [5]
-    assert clock.now == 0.05
+    assert consumer.clock.now == 0.05
     batch = made.next_batch(1)
     assert (batch.partitions, batch.offsets, batch.values) == ([1, 0], [7, 6], [b"1/7", b"0/6"])
     assert batch.next_offsets == {0: 7, 1: 8}
@@ -91,10 +91,10 @@ def test_positions_move_over_control_records():
 
 def test_nothing_behind_the_stop():
     polls = [(0, [record(0, 5), record(0, 6), record(0, 7), record(1, 1)])]
-    made, _ = gatherer(polls, {0: 5, 1: 1})
+    made, consumer = gatherer(polls, {0: 5, 1: 1})
     batch = made.next_batch(1, stop={0: 6, 1: 9})
     assert (batch.partitions, batch.offsets, batch.next_offsets) == ([0, 1], [5, 1], {0: 6, 1: 2})
-    assert made._consumer.paused == {0}
+    assert consumer.paused == {0}
 
 
 def batch_of(*rows):

@@ -4,16 +4,16 @@ import dataclasses
 
 import pytest
 
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.write.writer import OutcomeWriter
 from tests.support.kafka_records import add_partitions, read
 from tests.support.stream_jobs import stream_job
 
-NONE = Records([], [], [], [])
+NONE = Outgoing([], [], [], [])
 
 
 @pytest.fixture(params=["kafka-python", "confluent"])
@@ -30,7 +30,7 @@ def where(broker, topic):
 def write(producer, job, *records):
     writer = OutcomeWriter(producer, job)
     partitions, keys, values = zip(*records, strict=True)
-    sent = Records(list(partitions), [1] * len(records), list(keys), list(values))
+    sent = Outgoing(list(partitions), [1] * len(records), list(keys), list(values))
     writer.write(Outcome("source", sent, dataclasses.replace(sent, headers=[[] for _ in records]), {}))
     list(writer.acknowledged(0, lambda delivery: delivery.wait(20)))
 

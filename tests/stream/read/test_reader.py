@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_jobs.kafka.clients.choice import library
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import OffsetsLost, Unavailable
 from beam_jobs.kafka.groups import lease as group_lease
 from beam_jobs.kafka.groups.positions import GroupPositions
+from beam_jobs.kafka.libraries.choice import library
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
@@ -75,19 +75,33 @@ def settle(events):
     positions.close()
 
 
+def wait_until(true, what):
+    ends = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < ends, what
+        time.sleep(0.005)
+
+
 def wait_until_found(count):
-    until = time.monotonic() + 60
-    while len(_found) < count and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: len(_found) >= count, f"{count} events")
+
+
+def wait_for_polls(count):
+    """Wait until the reader has polled so often again, whatever came."""
+    for number in range(count):
+        last = measures.STORE.value("last_poll_seconds")
+        wait_until(lambda last=last: measures.STORE.value("last_poll_seconds") != last, f"poll {number + 1} of {count}")
 
 
 def read_until_stopped(endless, count):
-    """Run an endless reader; a second after the last of `count` events is out, tell the job to stop."""
+    """Run an endless reader; once the last of `count` events is out and ten more polls are done, have the job stop."""
 
     def stop():
-        wait_until_found(count)
-        time.sleep(1)
-        process_wide.stop_signal(endless[0].name).set()
+        try:
+            wait_until_found(count)
+            wait_for_polls(10)
+        finally:
+            process_wide.stop_signal(endless[0].name).set()
 
     _found.clear()
     threading.Thread(target=stop).start()
@@ -255,10 +269,10 @@ def test_the_ends_are_asked_for_when_the_leaders_are_known(broker, filled, monke
     stop = process_wide.stop_signal(endless[0].name)
 
     def end():
-        until = time.monotonic() + 60
-        while len(asked) < 4 and time.monotonic() < until:
-            time.sleep(0.05)
-        stop.set()
+        try:
+            wait_until(lambda: len(asked) >= 4, "two looks")
+        finally:
+            stop.set()
 
     threading.Thread(target=end).start()
     read_all(endless)

@@ -2,18 +2,21 @@
 
 import json
 import re
+import types
+from typing import Any
 
 import numpy as np
 import pytest
 
 from beam_jobs.batch.event_files import json_events
+from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score import event_scoring
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.score.event_scoring import EventScorer
 from beam_jobs.stream.score.formats import Formats
 from beam_jobs.stream.score.predicted import check_complete
-from beam_jobs.stream.step_watch import Unwatched
+from beam_jobs.stream.step_watch import BatchWatch, Unwatched
 from models.live.serving import Serving
 from models.registry.registry import Registry
 from models.scoring.explanation import Explanation
@@ -327,3 +330,45 @@ def test_what_a_failing_shadow_did_not_score_is_counted(scorers, many, monkeypat
     outcome, rejections = EventScorer(serving, watch=watch, shadow_bytes=1 << 20).score(batch_of(many))
     assert (len(outcome.predictions), len(outcome.shadow), len(rejections)) == (200, 0, 0)
     assert watch.results == [(0, 0, 200)]
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_encoding_is_no_part_of_the_time_of_scoring(scorers, many):
+    """A stage's time is its own with several variants too, of which each is scored and encoded before the next."""
+    clock = Clock()
+
+    def slow(do, seconds):
+        def done(*arguments):
+            clock.now += seconds
+            return do(*arguments)
+
+        return done
+
+    class SlowFormats(Formats):
+        def encoder(self, scorer):
+            made = super().encoder(scorer)
+            return types.SimpleNamespace(encode_rows=slow(made.encode_rows, 5.0))
+
+    first, second, third = scorers
+    slower = {bundle: Scorer.load(scorer.path) for bundle, scorer in scorers.items()}
+    for scorer in slower.values():
+        model: Any = scorer.model
+        scorer.model = types.SimpleNamespace(predict=slow(model.predict, 2.0))
+    variants = Variants(first).with_challenger(second, 0.4).with_shadow(third)
+    measures.STORE.clear()
+    watch = BatchWatch(clock)
+    made = EventScorer(Serving(1, variants, slower), formats=SlowFormats(), watch=watch, shadow_bytes=1 << 20)
+    watch.start()
+    outcome, rejections = made.score(batch_of(many))
+    watch.finish(len(many), rejections)
+    assert len(outcome.predictions) == len(outcome.shadow) == len(many)
+    seconds = {one.labels[0]: one.value / len(many) for one in measures.STORE.series("stage_seconds")}
+    assert seconds == {"decode": 0, "transform": 0, "score": 6.0, "encode": 15.0}

@@ -8,10 +8,10 @@ import kafka
 import pytest
 
 from beam_jobs.kafka.client import BATCH_BYTES
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.partitions import partition_of_key
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.records import Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
@@ -22,11 +22,11 @@ from schemas.errors import ServiceError
 from tests.support.kafka_records import committed, put, read
 from tests.support.stream_jobs import stream_job
 
-NONE = Records([], [], [], [], [])
+NONE = Outgoing([], [], [], [], [])
 
 
 def predictions(partition, *values, keys=None):
-    return Records([partition] * len(values), [0] * len(values), list(keys or values), list(values))
+    return Outgoing([partition] * len(values), [0] * len(values), list(keys or values), list(values))
 
 
 class FakeDelivery:
@@ -73,8 +73,8 @@ def writer(producer):
 
 
 def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_its_key(writer, producer):
-    both = Records([2, 0, 2], [1, 2, 3], [b"a", b"b", None], [b"1", b"2", b"3"])
-    rejected = Records([3, 1, 3], [1, 2, 3], [b"a", b"b", None], [b"4", b"5", b"6"], [[], [], []])
+    both = Outgoing([2, 0, 2], [1, 2, 3], [b"a", b"b", None], [b"1", b"2", b"3"])
+    rejected = Outgoing([3, 1, 3], [1, 2, 3], [b"a", b"b", None], [b"4", b"5", b"6"], [[], [], []])
     writer.write(Outcome("t", both, rejected, {}))
     assert producer.sent[:2] == [("predictions", 2, [b"1", b"3"]), ("predictions", 0, [b"2"])]
     by_number = {partition: values for topic, partition, values in producer.sent[2:]}
@@ -85,7 +85,7 @@ def test_a_record_goes_to_the_partition_of_its_source_s_number_else_to_that_of_i
 
 
 def test_acknowledged_in_order_and_only_when_all_has_arrived(writer, producer):
-    first = Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1})
+    first = Outcome("t", predictions(0, b"1"), Outgoing([0], [0], [None], [b"x"], [[]]), {0: 1})
     second = Outcome("t", predictions(1, b"2"), NONE, {1: 1})
     writer.write(first)
     writer.write(second)
@@ -101,8 +101,8 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
     measures.STORE.clear()
     writer = OutcomeWriter(producer, stream_job(source=TopicFacts("t", broker_time=True)))
     came = int((time.time() - 5) * 1000)
-    old = Records([0], [came], [None], [b"x"], [[]])
-    writer.write(Outcome("t", Records([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}))
+    old = Outgoing([0], [came], [None], [b"x"], [[]])
+    writer.write(Outcome("t", Outgoing([0, 0], [came + 900, came + 950], [b"", b""], [b"1", b"2"]), old, {0: 1}))
     list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))
     for stage, wanted in {"write": 0.25, "total": 5.25}.items():
         (series,) = [one for one in measures.STORE.series("stage_seconds") if one.labels == (stage,)]
@@ -111,7 +111,7 @@ def test_the_time_until_the_answer_is_told_and_with_broker_time_the_whole_way(pr
 
 
 def test_the_end_of_a_bundle_waits_for_every_send(writer, producer):
-    writer.write(Outcome("t", predictions(0, b"1"), Records([0], [0], [None], [b"x"], [[]]), {0: 1}))
+    writer.write(Outcome("t", predictions(0, b"1"), Outgoing([0], [0], [None], [b"x"], [[]]), {0: 1}))
     assert len(list(writer.acknowledged(at_most_waiting=0, wait=lambda one: one.wait(1)))) == 1
     assert producer.log == ["waited for predictions-0", "waited for rejected-0"]
 
@@ -135,7 +135,7 @@ def test_offsets_are_committed_behind_the_sends_only(producer, fails):
             producer.log.append(f"committed {offsets}")
 
     bundle = WrittenBundle(producer, Committer(), JOB)
-    bundle.write(Outcome("t", predictions(1, b"1"), Records([1], [0], [None], [b"x"], [[]]), {1: 2}))
+    bundle.write(Outcome("t", predictions(1, b"1"), Outgoing([1], [0], [None], [b"x"], [[]]), {1: 2}))
     producer.deliveries[1].fails = fails
     if fails:
         with pytest.raises(ServiceError, match="rejected-1 refused"):
@@ -176,7 +176,7 @@ def test_all_of_it_on_a_real_broker(broker, three):
     source, good, bad = three
     put(broker, source, 1, [b"x"] * 5)
     headers = [("a", None), ("a", b"\xff"), ("onegraph.reason", b"TYPE")]
-    rejected = Records([1, 1], [-1, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
+    rejected = Outgoing([1, 1], [-1, 1_400_000_000_000], [None, b""], [None, b"\x00"], [headers, []])
     outcome = Outcome(source, predictions(1, b"1", b"2", b"3", keys=[b"k", None, b"k"]), rejected, {1: 5})
     run([outcome], to(broker, good, bad, source, "group"))
     assert [(one.partition, one.key, one.value) for one in read(broker, good)] == [
@@ -194,7 +194,7 @@ def test_all_of_it_on_a_real_broker(broker, three):
 def test_what_the_broker_refuses_stops_the_job_and_commits_nothing(broker, three, topics):
     source, good, _ = three
     small = topics("rejected", partitions=2, max_message_bytes=500)
-    rejected = Records([1], [0], [b"k"], [b"x" * 1000], [[]])
+    rejected = Outgoing([1], [0], [b"k"], [b"x" * 1000], [[]])
     with pytest.raises(ServiceError, match=rf"topic '{small}' partition 1 refused the record of .*: MessageSizeTooL"):
         run([Outcome(source, predictions(1, b"1"), rejected, {1: 5})], to(broker, good, small, source, "refused"))
     assert committed(broker, source, "refused") == {}
@@ -206,7 +206,7 @@ def test_a_rejected_record_too_large_for_its_topic_is_sent_as_a_stub(broker, thr
     ours = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
     large = b"x" * 2_000
     values: list[bytes | None] = [large, b"fits"]
-    rejected = Records([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
+    rejected = Outgoing([1, 1], [5, 6], [b"k", b"k"], values, [[("theirs", b"y"), *ours], [("theirs", b"y"), *ours]])
     outcome = Outcome(source, predictions(1, b"1"), rejected, {1: 5})
     run([outcome], to(broker, good, TopicFacts(small, max_message_bytes=1_000), source, "stubs"))
     stub, whole = read(broker, small)
@@ -253,7 +253,7 @@ def refusal(request, broker):
 def keyed(*keys, value=b"x"):
     count = len(keys)
     offsets = list(range(17, 17 + count))
-    return Records([0] * count, [0] * count, list(keys), [value] * count, None, "trips", offsets)
+    return Outgoing([0] * count, [0] * count, list(keys), [value] * count, None, "trips", offsets)
 
 
 def test_a_refusal_names_the_source_record_and_the_brokers_reason(topics, refusal):

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from beam_jobs.kafka.errors import Unavailable
-from beam_jobs.kafka.records import Header, Records
+from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
-from beam_jobs.stream import holding
 from beam_jobs.stream.events import Outcome
+from beam_jobs.stream.holding import HoldTimes
 from beam_jobs.stream.rejected_records import with_stubs
 from beam_jobs.stream.stream_job import TopicFacts
 from beam_jobs.stream.write.writer import MAX_WAITING, OutcomeWriter, WrittenBundle, producer_of
@@ -61,11 +61,11 @@ class Unanswered(FakeProducer):
 
 @pytest.fixture
 def bundle():
-    """Begin a bundle: `bundle(producer, **changes of the job)`."""
+    """Begin a bundle: `bundle(producer, times, **changes of the job)`."""
 
-    def begin(producer, **changes):
+    def begin(producer, times=HoldTimes(), **changes):  # noqa: B008 - frozen
         committer, clock = Committer(), Clock()
-        return WrittenBundle(producer, committer, dataclasses.replace(JOB, **changes), clock), committer, clock
+        return WrittenBundle(producer, committer, dataclasses.replace(JOB, **changes), clock, times), committer, clock
 
     return begin
 
@@ -74,27 +74,24 @@ def outcome(offset):
     return Outcome("t", predictions(1, b"%d" % offset), NONE, {1: offset})
 
 
-def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_SLICE_S", 0)
-    written, committer, _ = bundle(Unanswered(), hold_s=0.05)
+def test_a_send_without_an_answer_is_held_as_long_as_the_job_says(bundle):
+    written, committer, _ = bundle(Unanswered(), HoldTimes(look_s=0), hold_s=0.05)
     written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and --hold-ms is over; nothing behind"):
         written.finish()
     assert committer.commits == []
 
 
-def test_the_stop_signal_of_the_job_ends_the_hold(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_STOP_GRACE_S", 0.05)
+def test_the_stop_signal_of_the_job_ends_the_hold(bundle):
     process_wide.stop_signal("stopped writer").set()
-    written, _, _ = bundle(Unanswered(), hold_s=1e9, name="stopped writer")
+    written, _, _ = bundle(Unanswered(), HoldTimes(stop_grace_s=0.05), hold_s=1e9, name="stopped writer")
     written.write(outcome(1))
     with pytest.raises(ServiceError, match="is not acknowledged after 0 s and the job was told to stop"):
         written.finish()
 
 
-def test_a_commit_that_finds_nobody_is_tried_again(bundle, monkeypatch):
-    monkeypatch.setattr(holding, "_FIRST_PAUSE_S", 0.01)
-    written, committer, _ = bundle(FakeProducer())
+def test_a_commit_that_finds_nobody_is_tried_again(bundle):
+    written, committer, _ = bundle(FakeProducer(), HoldTimes(first_pause_s=0.01))
     committer.troubles = 2
     written.write(outcome(7))
     written.finish()
@@ -154,7 +151,7 @@ def test_the_library_is_more_patient_than_the_job_and_knows_the_topics():
 
 
 def test_stubs_are_counted_and_only_they():
-    rejected = Records([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
+    rejected = Outgoing([1, 1, 1], [0, 0, 0], [b"k"] * 3, [b"x" * 2_000, b"fits", b"y" * 2_000], [[], [], []])
     before = measures.STORE.value("stubs")
     for limit, stubs in ((1_000, 2), (10_000, 0)):
         producer = FakeProducer()
@@ -167,7 +164,7 @@ def test_stubs_are_counted_and_only_they():
 
 def test_a_stub_loses_a_key_that_would_not_fit_and_keeps_its_time():
     ours: list[Header] = [("onegraph.reason", b"TYPE"), ("onegraph.source", b"t/1/0"), ("onegraph.attempt", b"1")]
-    rejected = Records([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
+    rejected = Outgoing([1, 1], [5, 6], [b"k" * 2_000, b"k"], [b"v", None], [ours, [("theirs", b"x" * 2_000), *ours]])
     stubbed, count = with_stubs(rejected, 1_000)
     assert (count, stubbed.keys, stubbed.values, stubbed.timestamps_ms) == (2, [None, b"k"], [None, None], [5, 6])
     headers = present(stubbed.headers)

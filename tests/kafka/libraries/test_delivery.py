@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
-from beam_jobs.kafka.clients.choice import open_producer
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.records import Records
+from beam_jobs.kafka.libraries.choice import open_producer
+from beam_jobs.kafka.records import Outgoing
 from schemas.errors import ServiceError
 from tests.support.kafka_records import read
 
@@ -19,9 +19,9 @@ def producer(request: pytest.FixtureRequest, broker: str) -> Iterator[Producer]:
     opened.close()
 
 
-def records(*values: bytes) -> Records:
+def records(*values: bytes) -> Outgoing:
     count, offsets = len(values), list(range(7, 7 + len(values)))
-    return Records([0] * count, [0] * count, [None] * count, list(values), None, "trips", offsets)
+    return Outgoing([0] * count, [0] * count, [None] * count, list(values), None, "trips", offsets)
 
 
 def test_an_acknowledged_one_is_done_and_its_records_are_there(

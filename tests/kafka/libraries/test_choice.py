@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from beam_jobs.kafka.clients.choice import library, open_producer
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.kafka_python.producer import Producer
+from beam_jobs.kafka.libraries.choice import library, open_producer
 from beam_jobs.kafka.librdkafka import consumer as librdkafka_consumer
 from beam_jobs.kafka.librdkafka import producer as librdkafka_producer
 
@@ -29,7 +29,7 @@ def test_a_producer_says_for_how_long_it_tries(broker: str, client: str) -> None
 def test_a_library_that_is_not_installed_is_named() -> None:
     program = (
         "import sys; sys.modules['confluent_kafka'] = None\n"
-        "from beam_jobs.kafka.clients.choice import open_consumer\n"
+        "from beam_jobs.kafka.libraries.choice import open_consumer\n"
         "from beam_jobs.kafka.connection import Connection\n"
         "open_consumer(Connection(servers='k:1', kafka_client='confluent'), 'trips')\n"
     )

@@ -1,1 +1,0 @@
-"""The client that a connection asks for. Imports: kafka, kafka.kafka_python, kafka.librdkafka, schemas."""

@@ -1,0 +1,1 @@
+"""The library that a connection asks for. Imports: kafka, kafka.kafka_python, kafka.librdkafka, schemas."""
