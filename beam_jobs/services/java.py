@@ -57,7 +57,7 @@ def maven() -> str:
 def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return `folder` with the jars that a pom names in it; calls Maven only when the pom is another than last time.
 
-    The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last word.
+    The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last error.
     """
     if not pom.is_file():
         raise ServiceError(
@@ -74,7 +74,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return a jar in `folder` with the classes of a folder's Java files; compiles once per content of all and library.
 
-    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first word.
+    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first error.
     """
     files = sorted(sources.glob("*.java"))
     content = b"".join(file.read_bytes() for file in files) + _marked(library).encode()
