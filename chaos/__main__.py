@@ -28,6 +28,7 @@ class Log:
 
     @property
     def seconds(self) -> float:
+        """Seconds since the start."""
         return time.monotonic() - self._start
 
     def __call__(self, who: str, what: str) -> None:
@@ -35,7 +36,7 @@ class Log:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run what was asked for; returns 1 where any check failed or any negative control passed."""
+    """Run what was asked for; returns 1 if any check failed or any negative control passed."""
     given = arguments(argv)
     logging.getLogger().setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _end)

@@ -189,7 +189,7 @@ def refused(seen: Evidence) -> Check:
 
 
 def recoveries(seen: Evidence) -> list[float | None]:
-    """Return for every fault the seconds from it to the first new prediction after it, None where all was done."""
+    """Return for every fault the seconds from it to the first new prediction after it, None if all was done."""
     first = sorted(one.at for one in _first(seen.predictions).values())
     found: list[float | None] = []
     for fault in seen.faults:
@@ -206,7 +206,7 @@ def _first(written: Sequence[Written]) -> dict[Place, Written]:
 
 
 def _positions(first: Mapping[Place, Written], partition: int, offsets: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return output partition and offset of the first output of every source record, offset -1 where there is none."""
+    """Return output partition and offset of the first output of every source record, offset -1 if there is none."""
     found = [first.get((partition, offset)) for offset in offsets]
     where = np.array([0 if one is None else one.partition for one in found], int)
     return where, np.array([-1 if one is None else one.offset for one in found], int)

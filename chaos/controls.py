@@ -42,13 +42,16 @@ class Result:
 
     @property
     def failed(self) -> list[str]:
+        """The checks that failed with the mistake."""
         return [check.name for check in self.with_mistake if not check.passed]
 
     @property
     def caught(self) -> bool:
+        """Whether the check that had to fail did, and all pass without the mistake."""
         return self.wanted in self.failed and all(check.passed for check in self.without)
 
     def figures(self) -> dict[str, Any]:
+        """Return what became of it, for JSON."""
         wrong = [check.name for check in self.without if not check.passed]
         return {"name": self.name, "caught": self.caught, "failed": self.failed, "failed_without": wrong}
 
@@ -90,7 +93,7 @@ class _Trial:
         return self._checked()
 
     def after_a_cut(self, mistake: Patches) -> list[Check]:
-        """Cut the log under the reader, as retention does, and run; where the job stops, accept the cut."""
+        """Cut the log under the reader, as retention does, and run; if the job stops, accept the cut."""
         source = self._topics[0]
         with mistakes.cut_before_the_first_poll(self._world.topics, source), mistake():
             done = self._attempt()

@@ -68,7 +68,7 @@ class Evidence:
     max_rss_mb: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def reason_of(self, record: Any) -> str | None:
-        """Return why a source record must be rejected, None where it must be scored."""
+        """Return why a source record must be rejected, None if it must be scored."""
         return self.reasons[int(dict(record.headers)[NUMBER])]
 
 

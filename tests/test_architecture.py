@@ -209,9 +209,8 @@ def test_help_answers_at_once(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["services", "stop", "doctor", "status"])
 def test_a_verb_that_only_looks_after_what_runs_imports_neither_beam_nor_tensorflow(verb: str) -> None:
-    program = (
-        f"import sys, beam_jobs.verbs.{verb}; print(sorted({{'apache_beam', 'tensorflow', 'keras'}} & set(sys.modules)))"
-    )
+    heavy = "{'apache_beam', 'tensorflow', 'keras'}"
+    program = f"import sys, beam_jobs.verbs.{verb}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

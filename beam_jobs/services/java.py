@@ -26,8 +26,8 @@ def java() -> str:
     home = os.environ.get("JAVA_HOME")
     path = shutil.which("java", path=os.path.join(home, "bin") if home else None)
     if not path:
-        where = f"JAVA_HOME={home}" if home else "PATH"
-        raise ServiceError(f"java: not found by {where}, wanted version {OLDEST_JAVA} or later; {INSTALL}")
+        found_by = f"JAVA_HOME={home}" if home else "PATH"
+        raise ServiceError(f"java: not found by {found_by}, wanted version {OLDEST_JAVA} or later; {INSTALL}")
     said = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=60, check=False)
     version = java_version(said.stderr + said.stdout)
     if version is None or version < OLDEST_JAVA:

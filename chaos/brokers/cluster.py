@@ -110,6 +110,7 @@ class Cluster:
         self.start()
 
     def stop(self) -> None:
+        """End the nodes, the disk and the proxies."""
         for node in NODES:
             background_process.end(self._home(node) / "kafka.pid", self._words(node), patience_s=20)
         self._disk.close()

@@ -44,9 +44,11 @@ class LocalJob:
         self._thread = threading.Thread(target=self._watched, name="supervisor", daemon=True)
 
     def start(self) -> None:
+        """Start the job's first process."""
         self._thread.start()
 
     def pids(self) -> Mapping[str, int]:
+        """Return the job's process, if there is one yet."""
         return {"job": self._pid} if self._pid else {}
 
     def arm(self, point: str, count: int) -> None:
@@ -66,6 +68,7 @@ class LocalJob:
             raise AssertionError(f"the job ended with {self._exit} after SIGTERM; see {self.log}")
 
     def close(self) -> None:
+        """Kill what still runs; no successor takes over."""
         self._stopping = True
         if self._thread.is_alive() and self._pid:
             with contextlib.suppress(ProcessLookupError):

@@ -68,7 +68,7 @@ def test_a_death_that_nothing_was_written_before_explains_no_repeats():
         checks.duplicates(changed(deaths=deaths, replayed_s=2.0, replayed_events=10)).figures["bound"]
         for deaths in ([103.0], [103.0, 103.2], [110.0, 200.0], [102.0, 110.0])
     ]
-    assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice where there was work between
+    assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice if there was work between
 
 
 def test_a_death_explains_what_was_written_since_the_last_checkpoint_before_it_was_begun():
