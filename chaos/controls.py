@@ -18,7 +18,7 @@ from chaos import checks as chaos_checks
 from chaos import mistakes
 from chaos.brokers.topics import PARTITIONS
 from chaos.checks import LOSS, VALUES, Check
-from chaos.messages import Sender, messages
+from chaos.messages import MessageSender, messages
 from chaos.world import World
 from schemas.errors import OnegraphError
 
@@ -69,7 +69,7 @@ class _Trial:
         self._world, self._name = world, name
         self._topics = world.topics.make(name)
         self._made = messages(_SEED, count, _KEYS, world.events)
-        sender = Sender(world.servers, self._topics[0], PARTITIONS, self._made, rate=1e9)
+        sender = MessageSender(world.servers, self._topics[0], PARTITIONS, self._made, rate=1e9)
         sender.start()
         sender.finish(60)
         self._settings = ScoreStream(

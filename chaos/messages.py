@@ -77,7 +77,7 @@ def messages(seed: int, count: int, keys: int, events: Sequence[bytes]) -> list[
     return made
 
 
-class Sender:
+class MessageSender:
     """Sends messages at a rate, in a thread, never beyond what was allowed so far; sends again what got no answer.
 
     A batch without an answer may be in the topic twice then. That is why the topic itself is the truth.

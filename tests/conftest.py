@@ -26,6 +26,7 @@ from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,
+    registry_of_two,
     scorers,
     second_bundle,
     second_candidate,

@@ -47,8 +47,8 @@ log.cleaner.dedupe.buffer.size=8388608
 """
 
 
-class Cluster:
-    """As `chaos.brokers.one_broker.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` takes all.
+class KafkaCluster:
+    """As `chaos.brokers.one_broker.OneBroker`, with three nodes: `kill` takes the next in turn, `kill_all` takes all.
 
     The last node has its log on a disk that can be made full.
 

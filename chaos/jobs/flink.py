@@ -22,7 +22,7 @@ _START_S = 240
 _KILLED = {TASK_MANAGER: "taskmanager", JOB_MANAGER: "jobmanager"}
 
 
-class FlinkJob:
+class JobOnFlink:
     """`score_stream --runner flink` on a cluster below `folder`; what is killed there is started again at once."""
 
     replayed_s = 0.0  # a checkpoint takes as long as it takes: `checkpoints` tells what each of them kept

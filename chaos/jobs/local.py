@@ -16,7 +16,7 @@ _STOP_S = 60.0
 _AGAIN_S = 1.0
 
 
-class LocalJob:
+class JobOnLocalRunner:
     """Keeps one process of the job running, as a supervisor would: whatever ends it, the next one starts."""
 
     replayed_s = 2.0  # the job commits every second; as long again for the batch that is being worked on

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from chaos import checks
-from chaos.evidence import Evidence, Fault, Sample, Written
+from chaos.evidence import Evidence, Fault, OutputRecord, Sample
 from chaos.messages import NUMBER, SPOILED, messages
 from chaos.plan import FAULTS, JOB_MANAGER, KILL, POINTS, TASK_MANAGER, WORKER, Action, plan
 
@@ -20,11 +20,11 @@ def source(number, reason=None):
 
 def prediction(number, at, bundle="a", value=None):
     value = value or b"%d by %s" % (number, bundle.encode())
-    return Written((0, number), value, 0, at, 100.0 + number, bundle, b"key-%d" % (number % 2))
+    return OutputRecord((0, number), value, 0, at, 100.0 + number, bundle, b"key-%d" % (number % 2))
 
 
 def rejected(number, at, reason="TYPE", value=None):
-    return Written(
+    return OutputRecord(
         (0, number), value or b"event %d" % number, 0, at, 100.0 + number, "a", b"key-%d" % (number % 2), reason
     )
 

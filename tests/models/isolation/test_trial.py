@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from models.isolation import trial
 from models.isolation.trial import GIB, TrialEnded, TrialFailed, TrialOverLimit, Trials
 from schemas.errors import ArtifactError, InputError, ServiceError
 from tests.support import deadly_work as work
@@ -259,9 +258,8 @@ def test_nothing_stays_open():
     assert set(os.listdir("/proc/self/fd")) <= before
 
 
-def test_a_child_that_is_kept_warm_is_there_before_it_is_needed(monkeypatch):
-    monkeypatch.setattr(trial, "_WARM_AFTER_S", 0.0)
-    own = Trials(keep_warm=True, idle_s=0, imports=IMPORTS)
+def test_a_child_that_is_kept_warm_is_there_before_it_is_needed():
+    own = Trials(keep_warm=True, warm_after_s=0.0, idle_s=0, imports=IMPORTS)
     try:
         assert own.pid is None
         own.rest()
