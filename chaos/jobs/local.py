@@ -95,12 +95,12 @@ class JobOnLocalRunner:
                 self._exit = code
                 return
             self.deaths.append(time.time())
-            how = "SIGKILL" if code == -signal.SIGKILL else f"exit code {code}: {self._last_words()}"
+            how = "SIGKILL" if code == -signal.SIGKILL else f"exit code {code}: {self._last_error()}"
             self._say(f"job process {self._pid} ended ({how}); its successor takes over")
             if code != -signal.SIGKILL:
                 time.sleep(_AGAIN_S)
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(lines) if line.startswith("onegraph ")), "no message")[:200]
 
