@@ -29,6 +29,7 @@ CHILD = "--child"
 
 
 def main() -> None:
+    """Measure, or build once if this is the process of one contender; prints one line of JSON."""
     if CHILD in sys.argv[1:2]:
         child(*sys.argv[2:])
         return
@@ -102,13 +103,13 @@ def timed(rows: int, arguments: Sequence[str]) -> dict[str, Any]:
         lines = said.read().decode().splitlines()
         if process.returncode:
             raise SystemExit("\n".join([*lines[-20:], f"{' '.join(arguments)}: exit code {process.returncode}"]))
-    told = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+    printed = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
     return {
         "rows": rows,
-        "rows_per_s": round(rows / told["seconds"]),
-        "seconds": round(told["seconds"], 2),
+        "rows_per_s": round(rows / printed["seconds"]),
+        "seconds": round(printed["seconds"], 2),
         "process_seconds": round(process_seconds, 2),
-        "cpu_seconds": round(told["cpu_seconds"], 2),
+        "cpu_seconds": round(printed["cpu_seconds"], 2),
         "peak_mib": round(used.ru_maxrss / 1024, 1),
     }
 

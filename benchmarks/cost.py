@@ -57,10 +57,12 @@ class Worker:
     peak_mib: float = 0.0
 
     def cpu_s(self) -> float:
+        """Return the processor time so far."""
         times = [one.cpu_times() for one in self._all()]
         return sum(time.user + time.system for time in times)
 
     def mib(self) -> float:
+        """Return the memory now and keep the largest in `peak_mib`."""
         now = sum(one.memory_info().rss for one in self._all()) / (1 << 20)
         self.peak_mib = max(self.peak_mib, now)
         return now
@@ -173,6 +175,7 @@ def soak(made: Bench, seconds: float, skipped_s: float) -> dict[str, float]:
 
 
 def main() -> None:
+    """Measure the job and print one line of JSON."""
     parser = arguments(__doc__)
     parser.add_argument("--long", action="store_true", help="add the soak of 30 minutes")
     given = parser.parse_args()

@@ -4,7 +4,8 @@ Run from the repository: `python -m benchmarks.flink`. Starts a broker and a clu
 TaskManager, job server, Python workers: a process each), trains a taxi model once. Checkpoints and all else are
 `score_stream --runner flink`'s defaults. Latency: the job is handed in once and gets five rounds of paced sending at
 each rate, the first half second of a round not counting; then the loop, in this process, gets the same. Drained
-events/s: two rounds in turns, the job with --until-caught-up. Medians of the rounds' figures; every round's are told.
+events/s: two rounds in turns, the job with --until-caught-up. Medians of the rounds' figures; every round's are
+printed.
 
 `stages_ms` is how long an event was in each stage on average, as the workers measure and serve it.
 `p50_ms_over_...`, `p99_ms_over_...`: ours over the loop's, by rate; less is better.
@@ -38,6 +39,7 @@ OURS, LOOP = "onegraph_on_flink", contenders.LOOP
 
 
 def main() -> None:
+    """Measure in turns and print one line of JSON."""
     given = arguments(__doc__).parse_args()
     with bench(given) as made:
         try:
@@ -94,7 +96,7 @@ def measured(made: Bench, who: dict[str, Contender], quick: bool) -> dict[str, A
         for rate in RATES
         for q in (50, 99)
     }
-    shares = [mine / theirs for mine, theirs in zip(drained[OURS], drained[LOOP], strict=True)]
+    shares = [ours / loop for ours, loop in zip(drained[OURS], drained[LOOP], strict=True)]
     return {
         "benchmark": "flink",
         "ratios": {f"events_per_s_vs_{LOOP}": round(statistics.median(shares), 2), **over},

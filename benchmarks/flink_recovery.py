@@ -3,7 +3,7 @@
 Run from the repository: `python -m benchmarks.flink_recovery`. Starts a broker and a cluster of its own, waits until
 the cluster's pool of workers has done what it does at its start, and then three times: hands the job in, sends 200
 events/s, kills the Python worker that scores with SIGKILL, waits until all is scored, cancels the job. Everything is
-`score_stream --runner flink`'s defaults. Medians of the rounds' figures; every round's are told.
+`score_stream --runner flink`'s defaults. Medians of the rounds' figures; every round's are printed.
 
 `start_s`: from `score_stream`'s start to the first prediction. `silence_s`: the longest time between two predictions
 around the kill, by the broker's clock. `megabytes`: resident memory of the pool and of what it started, by process,
@@ -37,6 +37,7 @@ _CALM_S, _CALM_SHARE, _CALM_PATIENCE_S = 2.0, 0.1, 120.0
 
 
 def main() -> None:
+    """Measure in turns and print one line of JSON."""
     given = arguments(__doc__).parse_args()
     with bench(given) as made:
         folder = made.folder / "flink"
@@ -143,7 +144,7 @@ def wait_until_calm(pool: int) -> None:
 
 
 def below(pid: int) -> list[int]:
-    """Return the processes that a process has started, theirs with them."""
+    """Return the processes that a process has started, and those that they have started."""
     found = []
     for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):  # each thread has those that it started
         with contextlib.suppress(OSError):
@@ -158,7 +159,7 @@ def leaves(pid: int) -> list[int]:
 
 
 def cpu_ticks(pid: int) -> int:
-    """Return how long a process has worked; 0 where it has ended."""
+    """Return how long a process has worked; 0 if it has ended."""
     with contextlib.suppress(OSError):
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])

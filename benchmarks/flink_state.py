@@ -34,6 +34,7 @@ _LOOK_S = 0.5
 
 
 def main() -> None:
+    """Measure the size of checkpoints and print one line of JSON."""
     parser = arguments(__doc__)
     parser.add_argument("--long", action="store_true", help="8 minutes on each cluster")
     given = parser.parse_args()
@@ -61,7 +62,7 @@ def measured(made: Bench, name: str, seconds: float, classes: pathlib.Path | Non
     at_s = np.array([one["trigger_timestamp"] / 1000 for one in counted])
     sizes = np.array([one["state_size"] for one in counted])
     slope = float(np.polyfit(at_s - at_s[0], sizes, 1)[0])
-    told = {
+    figures = {
         "bytes_per_hour": round(3600 * slope),
         "bytes_per_read": round(slope * READ_BUDGET_S, 1),
         "checkpoints": len(found),
@@ -69,8 +70,8 @@ def measured(made: Bench, name: str, seconds: float, classes: pathlib.Path | Non
         "last_bytes": found[-1]["state_size"],
         "checkpoint_ms": round(statistics.median(one["end_to_end_duration"] for one in found)),
     }
-    print(f"{name}: {told}", flush=True)
-    return told
+    print(f"{name}: {figures}", flush=True)
+    return figures
 
 
 def checkpoints(rest: FlinkRest, job: str, seconds: float) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ Run from the repository: `python -m benchmarks.latency`. Starts a broker of its 
 rounds; in each, our job on FnApiRunner and the loop of benchmarks/rivals over the same client, kafka-python and then
 confluent-kafka, run one after the other, in this process, at both rates. The paced sender is a process of its own and
 sends in steps of 5 ms. A run begins when the first prediction is out; its first second does not count. Medians of the
-rounds' percentiles; every round's are told.
+rounds' percentiles; every round's are printed.
 
 `stages_ms` is how long an event of ours was in each stage on average, as the job itself measures it: queue (broker to
 reader), decode, transform, score, encode, write (to acknowledgement), total.
@@ -30,6 +30,7 @@ WHO = [who for loop, ours in AGAINST.items() for who in (ours, loop)]
 
 
 def main() -> None:
+    """Measure in turns and print one line of JSON."""
     given = arguments(__doc__).parse_args()
     with bench(given) as made:
         print(json.dumps(measured(made, 1 if given.quick else ROUNDS, 2.0 if given.quick else SECONDS)))

@@ -22,6 +22,7 @@ EVENTS, FEW_EVENTS, ROUNDS = 60_000, 2_000, 3
 
 
 def main() -> None:
+    """Measure in turns and print one line of JSON."""
     given = arguments(__doc__).parse_args()
     with bench(given) as made:
         print(json.dumps(measured(made, 1 if given.quick else ROUNDS, 5_000 if given.quick else EVENTS)))
@@ -39,7 +40,7 @@ def measured(made: Bench, rounds: int, events: int) -> dict[str, Any]:
             print(f"round {number + 1}: {who:34} {drained[who][-1]:>9,.0f} events/s", flush=True)
     ratios = {
         f"events_per_s_vs_{rival}": round(
-            statistics.median(mine / theirs for mine, theirs in zip(drained[us], drained[rival], strict=True)), 2
+            statistics.median(ours / other for ours, other in zip(drained[us], drained[rival], strict=True)), 2
         )
         for rival, us in contenders.AGAINST.items()
     }

@@ -37,6 +37,7 @@ TRIPS = ROOT / "schemas" / "data" / "taxi.csv.gz"
 
 
 def main() -> None:
+    """Measure on one thread and print one line of JSON."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     with tempfile.TemporaryDirectory() as name:
@@ -101,11 +102,11 @@ def measured(scorer: Scorer, rival: BeamHandler, batch: pa.RecordBatch) -> dict[
         "bare_graph": lambda: scorer.graph.call(packed)[0].numpy(),
         "bare_predict": lambda: scorer.model.predict(features),
     }
-    theirs: dict[str, Callable[[], object]] = {
+    rivals: dict[str, Callable[[], object]] = {
         "beam_handler": lambda: rival.score_events(features),
         "beam_handler_matrix": lambda: rival.score_matrix(features),
     }
-    times = {**timed(ours), **timed(theirs)}
+    times = {**timed(ours), **timed(rivals)}
     return {name: figure(seconds, batch.num_rows) for name, seconds in times.items()}
 
 

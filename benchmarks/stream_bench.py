@@ -1,6 +1,6 @@
 """What the streaming benchmarks share: broker, topics, events, paced sending, drained events/s and latency.
 
-Everything is read off broker timestamps (LogAppendTime), so starting up counts for nobody: drained events/s is what
+Everything is read off broker timestamps (LogAppendTime), so no rival's start counts: drained events/s is what
 was put out between the first and the last prediction over that time, latency the prediction's timestamp less its
 event's. Whether every event has its prediction is checked each time.
 """
@@ -118,7 +118,7 @@ class Bench:
         def work() -> None:
             try:
                 contender(job)
-            except BaseException as error:  # told to the one who waits
+            except BaseException as error:  # raised where it is waited for
                 failed.append(error)
 
         thread = threading.Thread(target=work)

@@ -102,16 +102,16 @@ def recompute(source: Iterable[Record], predicted: Iterable[Record], scorers: Ma
     repeated = differing = 0
     for record in predicted:
         said = json.loads(record.value or b"")
-        told = by_variant.setdefault((said["bundle"], said["variant"]), {})
-        repeated += said["id"] in told
-        told[said["id"]] = record.value or b""
-    for (bundle, role), told in by_variant.items():
-        chosen = [events[place] for place in told]
+        values = by_variant.setdefault((said["bundle"], said["variant"]), {})
+        repeated += said["id"] in values
+        values[said["id"]] = record.value or b""
+    for (bundle, role), values in by_variant.items():
+        chosen = [events[place] for place in values]
         again = scored_alone(scorers[bundle], chosen)
         ours = b'"variant":"champion"'
         wanted = [value.replace(ours, b'"variant":"%s"' % role.encode()) for value in again]
-        differing += sum(value != other for value, other in zip(wanted, told.values(), strict=True))
-    ends = Counter(place for told in by_variant.values() for place in told)
+        differing += sum(value != other for value, other in zip(wanted, values.values(), strict=True))
+    ends = Counter(place for values in by_variant.values() for place in values)
     return {
         "events": len(events),
         "predictions": sum(ends.values()) + repeated,
@@ -124,8 +124,8 @@ def recompute(source: Iterable[Record], predicted: Iterable[Record], scorers: Ma
 
 def _counts(by_variant: Mapping[tuple[str, str], Mapping[str, bytes]]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for (_, role), told in by_variant.items():
-        counts[role] += len(told)
+    for (_, role), values in by_variant.items():
+        counts[role] += len(values)
     return dict(counts)
 
 
@@ -154,6 +154,7 @@ def memory_mib() -> float:
 
 
 def main() -> None:
+    """Train or copy the bundles, measure, and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--swaps", type=int, default=SWAPS)
     parser.add_argument("--rate", type=float, default=RATE, help="events per second")

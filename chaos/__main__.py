@@ -17,24 +17,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-COUNTS = {1: 20_000, 2: 200_000}
-SEEDS = {1: (1, 2, 3, 4), 2: tuple(range(1, 13))}
-
-
-def arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
-    parser.add_argument("--tier", type=int, choices=sorted(COUNTS), default=1, help="1: minutes, 2: far longer")
-    parser.add_argument("--seed", type=int, action="append", metavar="N", help="only this one; may be repeated")
-    parser.add_argument(
-        "--runner", choices=("local", "flink", "both"), default="both", help="both: the last seed's is Flink"
-    )
-    parser.add_argument("--controls", action="store_true", help="only the negative controls")
-    parser.add_argument("--no-controls", action="store_true", help="only the seeds")
-    parser.add_argument("--messages", type=int, metavar="N", help="per seed, instead of the tier's number")
-    parser.add_argument("--folder", metavar="DIR", help="keep logs, data and the two bundles there, and use them again")
-    parser.add_argument("--json", action="store_true", help="print all figures as JSON in the last line")
-    return parser.parse_args(argv)
+from chaos.arguments import arguments, messages_per_seed, schedule
 
 
 class Log:
@@ -45,6 +28,7 @@ class Log:
 
     @property
     def seconds(self) -> float:
+        """Seconds since the start."""
         return time.monotonic() - self._start
 
     def __call__(self, who: str, what: str) -> None:
@@ -52,7 +36,7 @@ class Log:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run what was asked for; returns 1 where any check failed or any negative control passed."""
+    """Run what was asked for; returns 1 if any check failed or any negative control passed."""
     given = arguments(argv)
     logging.getLogger().setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _end)
@@ -92,20 +76,6 @@ def run(given: argparse.Namespace, log: Log, folder: pathlib.Path) -> dict[str, 
     return result
 
 
-def schedule(given: argparse.Namespace) -> list[tuple[int, str]]:
-    """Return every seed with its runner.
-
-    >>> schedule(arguments(["--seed", "5", "--seed", "6"]))
-    [(5, 'local'), (6, 'flink')]
-    >>> schedule(arguments(["--seed", "5", "--runner", "flink"]))
-    [(5, 'flink')]
-    """
-    seeds = given.seed or list(SEEDS[given.tier])
-    if given.runner != "both":
-        return [(seed, given.runner) for seed in seeds]
-    return [(seed, "local") for seed in seeds[:-1]] + [(seeds[-1], "flink")]
-
-
 def run_seeds(given: argparse.Namespace, log: Log, world: Any) -> list[dict[str, Any]]:
     """Run every seed; what one has left is checked in a thread while the next one runs, which mostly waits."""
     with concurrent.futures.ThreadPoolExecutor(1, "verifier") as verifier:
@@ -122,7 +92,7 @@ def one_seed(
     from schemas.errors import OnegraphError
 
     who = f"{runner} {seed}"
-    count = given.messages or COUNTS[given.tier]
+    count = messages_per_seed(given)
     log(who, f"seed {seed} on runner {runner} over {plan.client(seed, runner)}: {count:,} messages")
     started = time.monotonic()
     try:

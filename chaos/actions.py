@@ -9,7 +9,7 @@ from typing import Any
 from chaos import bundles, plan
 from chaos.brokers.topics import Names
 from chaos.evidence import Fault
-from chaos.messages import Sender
+from chaos.messages import MessageSender
 from chaos.pace import Pace
 from chaos.plan import Action
 from chaos.watch import Watch
@@ -33,7 +33,7 @@ class Actions:
         job: Any,
         topics: Names,
         registry: pathlib.Path,
-        sender: Sender,
+        sender: MessageSender,
         watch: Watch,
         pace: Pace,
         say: Callable[[str], None],

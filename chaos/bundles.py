@@ -1,6 +1,8 @@
 """The two bundles that all seeds use, made as people make them, and what is done to the pointer that names one."""
 
 import dataclasses
+import gzip
+import itertools
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from models.variants.variants import Variants
 
 USE_CASE = "taxi"
 TRIPS = pathlib.Path(__file__).parents[1] / "schemas" / "data" / "taxi.csv.gz"
+_ROWS = 3_000
 _SEEDS = (1, 2)
 _ROUNDS = 20
 _PARAMETERS = ("nthread=1", "max_depth=3", "eta=0.3", "subsample=0.5")
@@ -20,10 +23,10 @@ _WHO, _WHEN = "chaos", "2024-01-01T00:00:00Z"
 
 
 def release_two(folder: pathlib.Path, registry: pathlib.Path) -> None:
-    """Build a training set, train and release two bundles of it, and let the first one serve."""
+    """Build a training set of the first trips, train and release two bundles of it, and let the first one serve."""
     training_set = str(folder / "training_set")
     shutil.rmtree(training_set, ignore_errors=True)  # of a run that did not come to its end
-    build_training_set.run(BuildTrainingSet(data=(str(TRIPS),), output=training_set))
+    build_training_set.run(BuildTrainingSet(data=(str(_first_trips(folder)),), output=training_set))
     for seed in _SEEDS:
         candidate = str(folder / f"candidate-{seed}")
         for directory in (candidate, f"{candidate}.evaluation"):
@@ -33,6 +36,15 @@ def release_two(folder: pathlib.Path, registry: pathlib.Path) -> None:
         evaluate.run(Evaluate(candidate=candidate, training_set=training_set))
         release.run(Release(candidate=candidate, registry=str(registry), why=f"seed {seed}"))
     rollback.run(Rollback(registry=str(registry), why="the first one begins"))
+
+
+def _first_trips(folder: pathlib.Path) -> pathlib.Path:
+    """Write the first rows of the shipped sample to a file of its own: the suite starts sooner."""
+    with gzip.open(TRIPS, "rb") as sample:
+        lines = list(itertools.islice(sample, 1 + _ROWS))
+    file = folder / "trips.csv.gz"
+    file.write_bytes(gzip.compress(b"".join(lines), mtime=0))
+    return file
 
 
 def swap(registry: pathlib.Path, bundle: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from chaos.evidence import Evidence, Place, Written
+from chaos.evidence import Evidence, OutputRecord, Place
 
 _ON_ITS_WAY_S = 0.5  # so long after the death of a process its last sends may still be written
 # (bundle, places) to the bytes that this bundle gives for the source record of each
@@ -189,7 +189,7 @@ def refused(seen: Evidence) -> Check:
 
 
 def recoveries(seen: Evidence) -> list[float | None]:
-    """Return for every fault the seconds from it to the first new prediction after it, None where all was done."""
+    """Return for every fault the seconds from it to the first new prediction after it, None if all was done."""
     first = sorted(one.at for one in _first(seen.predictions).values())
     found: list[float | None] = []
     for fault in seen.faults:
@@ -198,15 +198,17 @@ def recoveries(seen: Evidence) -> list[float | None]:
     return found
 
 
-def _first(written: Sequence[Written]) -> dict[Place, Written]:
-    first: dict[Place, Written] = {}
+def _first(written: Sequence[OutputRecord]) -> dict[Place, OutputRecord]:
+    first: dict[Place, OutputRecord] = {}
     for one in sorted(written, key=lambda one: (one.partition, one.offset)):
         first.setdefault(one.place, one)
     return first
 
 
-def _positions(first: Mapping[Place, Written], partition: int, offsets: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return output partition and offset of the first output of every source record, offset -1 where there is none."""
+def _positions(
+    first: Mapping[Place, OutputRecord], partition: int, offsets: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return output partition and offset of the first output of every source record, offset -1 if there is none."""
     found = [first.get((partition, offset)) for offset in offsets]
     where = np.array([0 if one is None else one.partition for one in found], int)
     return where, np.array([-1 if one is None else one.offset for one in found], int)
@@ -216,7 +218,7 @@ def _source(seen: Evidence) -> set[Place]:
     return {(one.partition, one.offset) for one in seen.source}
 
 
-def _places(written: Sequence[Written]) -> set[Place]:
+def _places(written: Sequence[OutputRecord]) -> set[Place]:
     return {one.place for one in written}
 
 

@@ -18,7 +18,7 @@ from chaos import checks as chaos_checks
 from chaos import mistakes
 from chaos.brokers.topics import PARTITIONS
 from chaos.checks import LOSS, VALUES, Check
-from chaos.messages import Sender, messages
+from chaos.messages import MessageSender, messages
 from chaos.world import World
 from schemas.errors import OnegraphError
 
@@ -42,13 +42,16 @@ class Result:
 
     @property
     def failed(self) -> list[str]:
+        """The checks that failed with the mistake."""
         return [check.name for check in self.with_mistake if not check.passed]
 
     @property
     def caught(self) -> bool:
+        """Whether the check that had to fail did, and all pass without the mistake."""
         return self.wanted in self.failed and all(check.passed for check in self.without)
 
     def figures(self) -> dict[str, Any]:
+        """Return what became of it, for JSON."""
         wrong = [check.name for check in self.without if not check.passed]
         return {"name": self.name, "caught": self.caught, "failed": self.failed, "failed_without": wrong}
 
@@ -66,7 +69,7 @@ class _Trial:
         self._world, self._name = world, name
         self._topics = world.topics.make(name)
         self._made = messages(_SEED, count, _KEYS, world.events)
-        sender = Sender(world.servers, self._topics[0], PARTITIONS, self._made, rate=1e9)
+        sender = MessageSender(world.servers, self._topics[0], PARTITIONS, self._made, rate=1e9)
         sender.start()
         sender.finish(60)
         self._settings = ScoreStream(
@@ -90,7 +93,7 @@ class _Trial:
         return self._checked()
 
     def after_a_cut(self, mistake: Patches) -> list[Check]:
-        """Cut the log under the reader, as retention does, and run; where the job stops, accept the cut."""
+        """Cut the log under the reader, as retention does, and run; if the job stops, accept the cut."""
         source = self._topics[0]
         with mistakes.cut_before_the_first_poll(self._world.topics, source), mistake():
             done = self._attempt()

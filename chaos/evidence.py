@@ -31,7 +31,7 @@ class Fault:
 
 
 @dataclasses.dataclass(frozen=True)
-class Written:
+class OutputRecord:
     """A record of an output topic: of which event, its bytes, where it stands, when it came and who made it."""
 
     place: Place
@@ -54,8 +54,8 @@ class Evidence:
     """
 
     source: Sequence[Any]
-    predictions: Sequence[Written]
-    rejected: Sequence[Written]
+    predictions: Sequence[OutputRecord]
+    rejected: Sequence[OutputRecord]
     reasons: Sequence[str | None]
     samples: Sequence[Sample]
     committed: Mapping[int, int]
@@ -68,7 +68,7 @@ class Evidence:
     max_rss_mb: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def reason_of(self, record: Any) -> str | None:
-        """Return why a source record must be rejected, None where it must be scored."""
+        """Return why a source record must be rejected, None if it must be scored."""
         return self.reasons[int(dict(record.headers)[NUMBER])]
 
 
@@ -82,20 +82,20 @@ def place_of(source: str) -> Place:
     return int(partition), int(offset)
 
 
-def predictions(records: Sequence[Any]) -> Iterator[Written]:
+def predictions(records: Sequence[Any]) -> Iterator[OutputRecord]:
     """Read the records of the predictions topic."""
     for record in records:
         value = json.loads(record.value)
         place, bundle = place_of(value["id"]), value["bundle"]
         at = record.timestamp_ms / 1000
-        yield Written(place, record.value, record.partition, record.offset, at, bundle, record.key)
+        yield OutputRecord(place, record.value, record.partition, record.offset, at, bundle, record.key)
 
 
-def rejected(records: Sequence[Any]) -> Iterator[Written]:
+def rejected(records: Sequence[Any]) -> Iterator[OutputRecord]:
     """Read the records of the rejected topic."""
     for record in records:
         headers = {name: value.decode() for name, value in record.headers if name.startswith("onegraph.")}
         place = place_of(headers["onegraph.source"])
         bundle, reason = headers["onegraph.bundle"], headers["onegraph.reason"]
         where = record.partition, record.offset, record.timestamp_ms / 1000
-        yield Written(place, record.value, *where, bundle, record.key, reason)
+        yield OutputRecord(place, record.value, *where, bundle, record.key, reason)

@@ -77,7 +77,7 @@ def messages(seed: int, count: int, keys: int, events: Sequence[bytes]) -> list[
     return made
 
 
-class Sender:
+class MessageSender:
     """Sends messages at a rate, in a thread, never beyond what was allowed so far; sends again what got no answer.
 
     A batch without an answer may be in the topic twice then. That is why the topic itself is the truth.
@@ -93,6 +93,7 @@ class Sender:
         self.failures = 0
 
     def start(self) -> None:
+        """Begin to send what is allowed."""
         self._thread.start()
 
     def allow(self, count: int) -> None:
@@ -117,6 +118,7 @@ class Sender:
             raise AssertionError(f"only {self.sent} of {len(self._made)} messages were sent in {timeout_s:g} s")
 
     def stop(self) -> None:
+        """Send no more, whatever is left."""
         self._stop.set()
         self._thread.join(60)
 

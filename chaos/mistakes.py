@@ -19,7 +19,7 @@ from beam_jobs.stream.events import Outcome
 from beam_jobs.stream.read import gathering
 from beam_jobs.stream.score import event_scoring
 from beam_jobs.stream.write import writer
-from chaos.brokers.topics import Topics
+from chaos.brokers.topics import SeedTopics
 from models.scoring.prediction import PredictionEncoder
 from schemas.errors import ServiceError
 
@@ -70,7 +70,7 @@ def a_send_fails(suffix: str, after: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cut_before_the_first_poll(topics: Topics, topic: str) -> Iterator[None]:
+def cut_before_the_first_poll(topics: SeedTopics, topic: str) -> Iterator[None]:
     """Let retention pass the reader when it has chosen where to begin and has read nothing."""
     left, poll = [topic], Consumer.poll
 
@@ -87,7 +87,7 @@ def cut_before_the_first_poll(topics: Topics, topic: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def commit_before_send(topics: Topics, group: str) -> Iterator[None]:
+def commit_before_send(topics: SeedTopics, group: str) -> Iterator[None]:
     """Commit offsets before their outcomes are sent."""
     process = writer.SendOutcomes.process
 

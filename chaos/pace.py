@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chaos.messages import Sender
+from chaos.messages import MessageSender
 from chaos.plan import Action
 from chaos.watch import Watch
 
@@ -16,7 +16,7 @@ _TRICKLES = 200
 class Pace:
     """Waits on behalf of one seed, of that name; whatever it waits for, the job must go on."""
 
-    def __init__(self, name: str, job: Any, sender: Sender, watch: Watch):
+    def __init__(self, name: str, job: Any, sender: MessageSender, watch: Watch):
         self._name, self._job, self._sender, self._watch = name, job, sender, watch
         self._acted_at = self._trickled_at = 0.0
 

@@ -44,6 +44,7 @@ class Action:
 
     @property
     def is_fault(self) -> bool:
+        """Whether it takes something from the job, which a swap does not."""
         return self.what in FAULTS
 
     def __str__(self) -> str:
@@ -52,7 +53,7 @@ class Action:
 
 
 def client(seed: int, runner: str) -> str:
-    """Return the Kafka client of a seed's job: confluent where an even seed is on the local runner."""
+    """Return the Kafka client of a seed's job: confluent if an even seed is on the local runner."""
     return "confluent" if runner == "local" and seed % 2 == 0 else "kafka-python"
 
 

@@ -8,7 +8,7 @@ from chaos import plan
 from chaos.actions import POLL_MS, Actions
 from chaos.brokers.topics import PARTITIONS, Names
 from chaos.evidence import Evidence
-from chaos.messages import Sender, messages
+from chaos.messages import MessageSender, messages
 from chaos.pace import PATIENCE_S, Pace
 from chaos.watch import Watch
 from chaos.world import World
@@ -57,7 +57,7 @@ class Run:
         client = plan.client(seed, runner)
         options = job_options(world.job_servers, client, registry, self.topics, self._name, disk / "markers")
         self._job = make_job(options, folder, disk, say)
-        self._sender = Sender(world.servers, self.topics[0], PARTITIONS, self._made, RATES[world.tier])
+        self._sender = MessageSender(world.servers, self.topics[0], PARTITIONS, self._made, RATES[world.tier])
         self._watch = Watch(world.servers, self.topics, self._name, self._job.pids)
         self._pace = Pace(self._name, self._job, self._sender, self._watch)
         self._does = Actions(world, self._job, self.topics, registry, self._sender, self._watch, self._pace, say)

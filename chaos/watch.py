@@ -47,6 +47,7 @@ class Watch:
             time.sleep(0.05)
 
     def close(self) -> None:
+        """Look no more and close the clients."""
         self._stop.set()
         self._thread.join(30)
         self._hang_up()

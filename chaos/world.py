@@ -11,14 +11,14 @@ from typing import Any
 
 from beam_jobs.batch.event_files import events_of
 from chaos import bundles, evidence
-from chaos.brokers.cluster import Cluster
+from chaos.brokers.cluster import KafkaCluster
 from chaos.brokers.disk import SmallDisk
-from chaos.brokers.one_broker import Broker
-from chaos.brokers.topics import Names, Topics
+from chaos.brokers.one_broker import OneBroker
+from chaos.brokers.topics import Names, SeedTopics
 from chaos.evidence import Evidence
-from chaos.jobs.flink import FlinkJob
+from chaos.jobs.flink import JobOnFlink
 from chaos.jobs.fork_server_process import ForkServerProcess
-from chaos.jobs.local import LocalJob
+from chaos.jobs.local import JobOnLocalRunner
 from chaos.messages import Message
 from chaos.scored_again import ScoredAgain
 from models import use_case
@@ -39,8 +39,8 @@ class World:
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder, prefix="run-"))
         self._fork_server: ForkServerProcess | None = None
         self._disk: SmallDisk | None = None
-        self.broker = Broker(self.folder / "kafka") if tier == 1 else Cluster(self.folder / "kafka")
-        self.topics = Topics(self.servers)
+        self.broker = OneBroker(self.folder / "kafka") if tier == 1 else KafkaCluster(self.folder / "kafka")
+        self.topics = SeedTopics(self.servers)
         try:
             self._open(folder, say)
         except BaseException:
@@ -75,9 +75,9 @@ class World:
         return self.cluster.job_servers if self.tier > 1 else self.servers
 
     @property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> KafkaCluster:
         """The three nodes of tier 2."""
-        if not isinstance(self.broker, Cluster):
+        if not isinstance(self.broker, KafkaCluster):
             raise AssertionError("tier 1 has one broker")
         return self.broker
 
@@ -101,9 +101,9 @@ class World:
     def make_job(self, runner: str) -> Callable[..., Any]:
         """Return what makes the job on a runner: of options, a folder, one on its disk, where to say what it does."""
         if runner == "flink":
-            return FlinkJob
+            return JobOnFlink
         self._fork_server = self._fork_server or ForkServerProcess(self.folder / "fork_server.log")
-        return functools.partial(LocalJob, self._fork_server)
+        return functools.partial(JobOnLocalRunner, self._fork_server)
 
     def evidence(self, names: Names, group: str, made: Sequence[Message], **watched: Any) -> Evidence:
         """Read the topics back and put them to what was watched."""

@@ -1,7 +1,7 @@
 """What the tests share: a real broker, topics, the public data sets, Prism.
 
 Tests marked `needs_data`, `needs_prism`, `needs_flink` or `needs_time` are left out, and counted, unless `--data DIR`,
-`--prism BINARY`, `--flink` or `--long` is given. With the option they run, and fail where the thing is missing.
+`--prism BINARY`, `--flink` or `--long` is given. With the option they run, and fail if the thing is missing.
 """
 
 import os
@@ -27,6 +27,7 @@ from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     built,
     candidate,
     registry,
+    registry_of_two,
     scorers,
     second_bundle,
     second_candidate,

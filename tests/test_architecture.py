@@ -207,6 +207,14 @@ def test_help_answers_at_once(verb: str) -> None:
     assert statistics.median(seconds) < 0.5
 
 
+@pytest.mark.parametrize("verb", ["services", "stop", "doctor", "status"])
+def test_a_verb_that_only_looks_after_what_runs_imports_neither_beam_nor_tensorflow(verb: str) -> None:
+    heavy = "{'apache_beam', 'tensorflow', 'keras'}"
+    program = f"import sys, beam_jobs.verbs.{verb}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the source archive and the wheel made from it, without a network, from a copy of the tree."""

@@ -27,7 +27,7 @@ _table: dict[Hashable, _Shared] = {}
 
 
 def borrow(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return the thing of that key, made now if it is not there. Where `make` raises, nothing is borrowed."""
+    """Return the thing of that key, made now if it is not there. If `make` raises, nothing is borrowed."""
     with _lock:
         shared = _table.setdefault(key, _Shared())
         shared.users += 1

@@ -1,16 +1,16 @@
-"""Prism: the options that our jobs need there, and where its binary is."""
+"""Prism: the options that our jobs need there, and where its binary is. Imports no Beam."""
 
+import importlib.metadata
 import os
 import pathlib
 import shutil
 from collections.abc import Collection
 
-import apache_beam as beam
-
 from schemas.errors import ServiceError
 
 BEAMS_NAME = "PrismRunner"
 
+_FOLDER = ".onegraph/bin"
 _INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"
 
 
@@ -20,17 +20,26 @@ def flags(given: Collection[str]) -> list[str]:
     >>> flags({"prism_location"})
     ['--prism_log_level=warn']
     """
-    ours = [] if "prism_location" in given else [f"--prism_location={find_binary()}"]
+    ours = [] if "prism_location" in given else [f"--prism_location={binary()}"]
     return ours if "prism_log_level" in given else [*ours, "--prism_log_level=warn"]
 
 
-def find_binary(folder: str | os.PathLike = ".onegraph/bin") -> pathlib.Path:
-    """Return Prism's binary from `folder` or PATH; raises `ServiceError` that says how to get it."""
+def find_binary(folder: str | os.PathLike = _FOLDER) -> pathlib.Path | None:
+    """Return Prism's binary from `folder` or PATH, None if there is none."""
     here = pathlib.Path(folder) / "prism"
-    path = str(here.resolve()) if os.access(here, os.X_OK) else shutil.which("prism")
-    if path is None:
-        install = _INSTALL.format(version=beam.__version__)
+    if here.is_file() and os.access(here, os.X_OK):
+        return here
+    path = shutil.which("prism")
+    return None if path is None else pathlib.Path(path)
+
+
+def binary(folder: str | os.PathLike = _FOLDER) -> pathlib.Path:
+    """Return Prism's binary from `folder` or PATH; raises `ServiceError` that says how to get it."""
+    found = find_binary(folder)
+    if found is None:
+        here = pathlib.Path(folder) / "prism"
+        install = _INSTALL.format(version=importlib.metadata.version("apache-beam"))
         raise ServiceError(
             f"runner prism: no binary at {here} and none in PATH; get it with Go: GOBIN=$PWD/{here.parent} {install}"
         )
-    return pathlib.Path(path)
+    return found.absolute()

@@ -26,8 +26,8 @@ def java() -> str:
     home = os.environ.get("JAVA_HOME")
     path = shutil.which("java", path=os.path.join(home, "bin") if home else None)
     if not path:
-        where = f"JAVA_HOME={home}" if home else "PATH"
-        raise ServiceError(f"java: not found by {where}, wanted version {OLDEST_JAVA} or later; {INSTALL}")
+        found_by = f"JAVA_HOME={home}" if home else "PATH"
+        raise ServiceError(f"java: not found by {found_by}, wanted version {OLDEST_JAVA} or later; {INSTALL}")
     said = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=60, check=False)
     version = java_version(said.stderr + said.stdout)
     if version is None or version < OLDEST_JAVA:
@@ -57,7 +57,7 @@ def maven() -> str:
 def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return `folder` with the jars that a pom names in it; calls Maven only when the pom is another than last time.
 
-    The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last word.
+    The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last error.
     """
     if not pom.is_file():
         raise ServiceError(
@@ -74,7 +74,7 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return a jar in `folder` with the classes of a folder's Java files; compiles once per content of all and library.
 
-    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first word.
+    Raises `ServiceError` if the machine has a Java without a compiler, and with the compiler's first error.
     """
     files = sorted(sources.glob("*.java"))
     content = b"".join(file.read_bytes() for file in files) + _marked(library).encode()

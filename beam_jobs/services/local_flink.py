@@ -10,7 +10,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from beam_jobs.process.loopback import HOST, free_port, listens
 from beam_jobs.runners.flink import job_server
@@ -18,7 +18,7 @@ from beam_jobs.runners.flink.cluster import Cluster
 from beam_jobs.runners.flink.rest import FlinkRest
 from beam_jobs.services import flink_programs, local_service
 from beam_jobs.services.flink_programs import PROGRAMS, Ports
-from beam_jobs.services.local_service import ServiceProcess
+from beam_jobs.services.local_service import Answers, ServiceProcess
 from schemas.errors import ServiceError
 
 
@@ -79,7 +79,7 @@ def start(
     Ports are those of last time if not given, else free ones; `rest_port` alone may be given as well. Workers have
     `worker_modules` imported before the first job comes. `classes` is a jar instead of our own, which Flink and the job
     server load before theirs. Raises `ServiceError` if Java, Maven or a port is missing, and if a process does
-    not come up, with its last words.
+    not come up, with its last error.
     """
     folder = pathlib.Path(folder).resolve()
     for below in ("tmp", "checkpoints", "savepoints", "artifacts"):
@@ -98,7 +98,9 @@ def start(
                     "`onegraph services down`"
                 )
             ports = dataclasses.replace(ports, rest=rest_port)
-        if not any(now.pids.values()):
+        if any(now.pids.values()):
+            local_service.check_free(_ports_of_missing(now, ports), "end what listens there, or take another folder")
+        else:
             _configure(folder, ports, slots, task_heap_mb)
         commands = flink_programs.commands(folder, ports, task_heap_mb, worker_modules, classes)
         former = _task_managers(ports) if now.pids["taskmanager"] is None else set()
@@ -172,16 +174,26 @@ def _configure(folder: pathlib.Path, ports: Ports, slots: int, task_heap_mb: int
     (folder / "ports.json").write_text(json.dumps(dataclasses.asdict(ports)) + "\n")
 
 
-def _answers(ports: Ports, former: set[str]) -> dict[str, Callable[[], bool]]:
+def _ports_of_missing(now: FlinkStatus, ports: Ports) -> list[int]:
+    """Return where the processes that do not run will listen; a TaskManager's ports are its own choice."""
+    used = {
+        "jobmanager": (ports.rest, ports.rpc),
+        "workers": (ports.workers,),
+        "jobserver": (ports.jobs, ports.artifacts, ports.expansion),
+    }
+    return [port for name, several in used.items() if now.pids[name] is None for port in several]
+
+
+def _answers(ports: Ports, former: set[str]) -> dict[str, Answers]:
     """Return for every process a call that says whether it does its work, in the order of waiting.
 
     `former` are TaskManagers that have ended, which the cluster still lists.
     """
     return {
-        "jobmanager": lambda: _rest_answers(ports),
-        "taskmanager": lambda: bool(_task_managers(ports) - former),
-        "workers": lambda: listens(ports.workers),
-        "jobserver": lambda: listens(ports.jobs) and job_server.answers(f"{HOST}:{ports.jobs}"),
+        "jobmanager": lambda _: _rest_answers(ports),
+        "taskmanager": lambda _: bool(_task_managers(ports) - former),
+        "workers": lambda _: listens(ports.workers),
+        "jobserver": lambda _: listens(ports.jobs) and job_server.answers(f"{HOST}:{ports.jobs}"),
     }
 
 

@@ -63,8 +63,8 @@ def start(
     """
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    process = _process(folder)
-    is_up = {process: lambda: answers(f"{HOST}:{port}", int(1000 * timeout_s))}
+    process = dataclasses.replace(_process(folder), port=port)
+    is_up = {process: lambda left_s: answers(f"{HOST}:{port}", int(1000 * left_s))}
     with local_service.one_at_a_time(folder):
         now = status(folder)
         if now.pid is not None:

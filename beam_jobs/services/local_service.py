@@ -16,17 +16,25 @@ from schemas.errors import ServiceError
 from schemas.file_lock import locked
 
 _POLL_MS = 50
-_PATIENCE_S = 5  # with what was started in vain
+_PATIENCE_S = 5  # with the end of what did not come up
+_LEAST_S = 1.0  # an answer may take so long even when the time is up
+
+Answers = Callable[[float], bool]
+"""Says whether a process does its work, in no more than so many seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ServiceProcess:
-    """One process of a service: `name` is that of its files, `title` is for people, `words` prove that it is ours."""
+    """One process of a service: `name` is that of its files, `title` is for people, `words` prove that it is ours.
+
+    `port` is named to people if it does not answer.
+    """
 
     folder: pathlib.Path
     name: str
     title: str
     words: tuple[str, ...]
+    port: int | None = None
 
     @property
     def log(self) -> pathlib.Path:
@@ -50,16 +58,25 @@ class ServiceProcess:
         """End it: SIGTERM, SIGKILL after `patience_s`; returns whether there was one to end."""
         return background_process.end(self._pid_file, self.words, patience_s)
 
-    def wait_for(self, answers: Callable[[], bool], deadline: float, timeout_s: float) -> None:
-        """Wait until it answers; raises `ServiceError` if it ends, or does not answer by `deadline`."""
-        pid = self.pid
-        while not answers():
-            if pid is None or background_process.ended(pid, _POLL_MS):
-                raise ServiceError(f"{self.folder}: {self.title} ended while it started: {self.last_words()}")
-            if time.monotonic() > deadline:
-                raise ServiceError(f"{self.folder}: {self.title} does not answer after {timeout_s:g} s; see {self.log}")
+    def wait_for(self, answers: Answers, deadline: float, timeout_s: float) -> None:
+        """Wait until it answers; raises `ServiceError` if it ends, or does not answer by `deadline`.
 
-    def last_words(self) -> str:
+        What answers for a process that has ended is another one.
+        """
+        pid, wait_ms = self.pid, 0
+        while pid is not None and not background_process.ended(pid, wait_ms):
+            left_s = deadline - time.monotonic()
+            if answers(max(left_s, _LEAST_S)):
+                return
+            if left_s < 0:
+                on_port = "" if self.port is None else f" on port {self.port}"
+                raise ServiceError(
+                    f"{self.folder}: {self.title}{on_port} does not answer after {timeout_s:g} s; see {self.log}"
+                )
+            wait_ms = _POLL_MS
+        raise ServiceError(f"{self.folder}: {self.title} ended while it started: {self.last_error()}")
+
+    def last_error(self) -> str:
         """Return the last line of its log that tells of an error, or the last one, and where the log is."""
         lines = self.log.read_text(errors="replace").splitlines()
         errors = [line for line in lines if "Exception" in line or "ERROR" in line or "Error" in line]
@@ -69,13 +86,13 @@ class ServiceProcess:
 
 def bring_up(
     commands: Mapping[ServiceProcess, Sequence[str]],
-    answers: Mapping[ServiceProcess, Callable[[], bool]],
+    answers: Mapping[ServiceProcess, Answers],
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Start these processes, then wait, one after the other, until each of `answers` is true.
 
-    Raises `ServiceError` with the last words of one that does not come up; what was started here is ended then.
+    Raises `ServiceError` with the last error of one that does not come up; what was started here is ended then.
     """
     deadline = time.monotonic() + timeout_s
     try:

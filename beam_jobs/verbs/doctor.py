@@ -2,9 +2,7 @@
 
 import dataclasses
 import importlib.metadata
-import pathlib
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +10,7 @@ from typing import Any
 
 from beam_jobs.cli.settings import Doctor
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.runners import prism
 from beam_jobs.services import java, local_kafka
 from schemas.errors import GateRefusal, OnegraphError, ServiceError
 
@@ -47,8 +46,8 @@ class Unhealthy(GateRefusal):
     exit_code = 1
 
 
-def examine(servers: Connection | str) -> list[Finding]:
-    """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and the broker."""
+def examine(servers: Connection | str, broker_s: float = _BROKER_S) -> list[Finding]:
+    """Look at Python, packages, our own names, Java, Maven, Kafka's jars, Prism and, for `broker_s`, the broker."""
     return [
         _python(sys.version_info[:2]),
         *(_distribution(name) for name in MAIN),
@@ -57,7 +56,7 @@ def examine(servers: Connection | str) -> list[Finding]:
         _program("Maven", java.maven, lambda path: _first_line(path, "-v")),
         _jars(),
         _prism(),
-        _broker(servers),
+        _broker(servers, broker_s),
     ]
 
 
@@ -125,20 +124,19 @@ def _jars() -> Finding:
 
 
 def _prism() -> Finding:
-    here = pathlib.Path(".onegraph") / "bin" / "prism"
-    path = str(here) if here.is_file() else shutil.which("prism")
+    path = prism.find_binary()
     advice = "only for --runner prism: `scripts/setup --prism` builds it with Go 1.26 or later"
-    return Finding("Prism", path, needed=False, advice=advice)
+    return Finding("Prism", None if path is None else str(path), needed=False, advice=advice)
 
 
-def _broker(servers: Connection | str) -> Finding:
+def _broker(servers: Connection | str, broker_s: float) -> Finding:
     try:
         from beam_jobs.kafka.probe import wait_for_broker
         from beam_jobs.kafka.topics.topics import describe as ask
     except ImportError:
         return Finding("broker", None, needed=False, advice=f"needs kafka-python: {_SET_UP}")
     try:
-        wait_for_broker(Connection.of(servers), _BROKER_S)
+        wait_for_broker(Connection.of(servers), broker_s)
         ask(servers, [])
     except ServiceError as error:
         local = f"{servers} does not answer: `onegraph services up` starts a local one"

@@ -47,8 +47,8 @@ log.cleaner.dedupe.buffer.size=8388608
 """
 
 
-class Cluster:
-    """As `chaos.brokers.one_broker.Broker`, with three nodes: `kill` takes the next one in turn, `kill_all` takes all.
+class KafkaCluster:
+    """As `chaos.brokers.one_broker.OneBroker`, with three nodes: `kill` takes the next in turn, `kill_all` takes all.
 
     The last node has its log on a disk that can be made full.
 
@@ -110,6 +110,7 @@ class Cluster:
         self.start()
 
     def stop(self) -> None:
+        """End the nodes, the disk and the proxies."""
         for node in NODES:
             background_process.end(self._home(node) / "kafka.pid", self._words(node), patience_s=20)
         self._disk.close()

@@ -11,7 +11,7 @@ _TRIES = 100  # what is written meanwhile takes what was about to be the end of 
 
 
 class SmallDisk:
-    """`folder` as a disk of `megabytes`, until closed. Raises `ServiceError` where nothing may be mounted.
+    """`folder` as a disk of `megabytes`, until closed. Raises `ServiceError` if nothing may be mounted.
 
     It takes memory for what is written to it only, and none to be full: its size is set to what is used.
     """

@@ -11,7 +11,7 @@ from beam_jobs.services import background_process, local_kafka
 _AGAIN_S = 60.0
 
 
-class Broker:
+class OneBroker:
     """The broker of tier 1: it runs below one folder, at the same ports whenever it is started."""
 
     def __init__(self, folder: pathlib.Path):

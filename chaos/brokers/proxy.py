@@ -36,6 +36,7 @@ class Proxy:
         return len(cut) // 2
 
     def close(self) -> None:
+        """Take no more connections and cut those that are open."""
         self._listener.close()
         self.reset()
 

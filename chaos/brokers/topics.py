@@ -16,7 +16,7 @@ _SOURCE_BYTES = 2 << 20
 Names = tuple[str, str, str]  # source, predictions and rejected topic
 
 
-class Topics:
+class SeedTopics:
     """What is done to topics on the brokers at `servers`."""
 
     def __init__(self, servers: str):

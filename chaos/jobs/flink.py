@@ -22,7 +22,7 @@ _START_S = 240
 _KILLED = {TASK_MANAGER: "taskmanager", JOB_MANAGER: "jobmanager"}
 
 
-class FlinkJob:
+class JobOnFlink:
     """`score_stream --runner flink` on a cluster below `folder`; what is killed there is started again at once."""
 
     replayed_s = 0.0  # a checkpoint takes as long as it takes: `checkpoints` tells what each of them kept
@@ -50,12 +50,14 @@ class FlinkJob:
         self._thread = threading.Thread()
 
     def start(self) -> None:
+        """Start the cluster and hand the job in."""
         started = time.monotonic()
         self._up()
         self._say(f"Flink is up ({time.monotonic() - started:.1f} s)")
         self._submit(None)
 
     def pids(self) -> Mapping[str, int]:
+        """Return the processes that run, by name; `worker` is the one that scores."""
         found = {name: pid for name, pid in local_flink.status(self._folder).pids.items() if pid is not None}
         workers = self._workers()
         return found | ({"worker": workers[0]} if workers else {})
@@ -101,6 +103,7 @@ class FlinkJob:
         self._say(f"job was {rest.cancel(rest.jobs()[0]['jid'])}; its work was begun again {len(self.deaths)} times")
 
     def close(self) -> None:
+        """End the cluster, and the job with it."""
         self._stop.set()
         local_flink.stop(self._folder)
 

@@ -16,7 +16,7 @@ _STOP_S = 60.0
 _AGAIN_S = 1.0
 
 
-class LocalJob:
+class JobOnLocalRunner:
     """Keeps one process of the job running, as a supervisor would: whatever ends it, the next one starts."""
 
     replayed_s = 2.0  # the job commits every second; as long again for the batch that is being worked on
@@ -44,9 +44,11 @@ class LocalJob:
         self._thread = threading.Thread(target=self._watched, name="supervisor", daemon=True)
 
     def start(self) -> None:
+        """Start the job's first process."""
         self._thread.start()
 
     def pids(self) -> Mapping[str, int]:
+        """Return the job's process, if there is one yet."""
         return {"job": self._pid} if self._pid else {}
 
     def arm(self, point: str, count: int) -> None:
@@ -66,6 +68,7 @@ class LocalJob:
             raise AssertionError(f"the job ended with {self._exit} after SIGTERM; see {self.log}")
 
     def close(self) -> None:
+        """Kill what still runs; no successor takes over."""
         self._stopping = True
         if self._thread.is_alive() and self._pid:
             with contextlib.suppress(ProcessLookupError):
@@ -92,12 +95,12 @@ class LocalJob:
                 self._exit = code
                 return
             self.deaths.append(time.time())
-            how = "SIGKILL" if code == -signal.SIGKILL else f"exit code {code}: {self._last_words()}"
+            how = "SIGKILL" if code == -signal.SIGKILL else f"exit code {code}: {self._last_error()}"
             self._say(f"job process {self._pid} ended ({how}); its successor takes over")
             if code != -signal.SIGKILL:
                 time.sleep(_AGAIN_S)
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(lines) if line.startswith("onegraph ")), "no message")[:200]
 

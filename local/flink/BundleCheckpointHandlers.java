@@ -23,10 +23,10 @@ import org.joda.time.Instant;
  * Stands before Beam's class of this name on the class path of the local cluster and does the same: it keeps what is
  * left of a splittable DoFn's element as state of that element's key, and sets a timer of the state's name to read it.
  *
- * <p>Beam's own gives each a name that was never used before, and nobody forgets one: Flink registers a state for every
+ * <p>Beam's own gives each a name that was never used before, and none is ever forgotten: Flink registers a state for every
  * name and writes some 2.5 kB about each into every checkpoint from then on. Here names come from a ring. The state of
  * a name is read when its timer fires and may be written again from then on, so the ring has to be longer than the
- * number of rests of one and the same element that wait at a time: one, where elements differ. A ring is drawn anew at
+ * number of rests of one and the same element that wait at a time: one, if elements differ. A ring is drawn anew at
  * each start of the operator, so that what is restored from a checkpoint is not written over before it is read.
  */
 public class BundleCheckpointHandlers {

@@ -16,7 +16,7 @@ import org.apache.beam.vendor.grpc.v1p60p1.io.grpc.netty.NettyServerBuilder;
 
 /**
  * Stands before Beam's class of this name on the class path of the local cluster. Beam's own takes only the port of
- * the address that it is given and listens on every interface; this one listens at that address, or on loopback where
+ * the address that it is given and listens on every interface; this one listens at that address, or on loopback if
  * none is given. It has the constructors' methods that the job server and the TaskManager call, and no others.
  */
 public abstract class ServerFactory {

@@ -68,7 +68,7 @@ class Trials:
     `deadline_s` is for one trial, `start_s` for the child to import the modules `imports`; `memory` (bytes) is what a
     trial may take beside what the child had before, and never more than `_SHARE` of what `left` returns, the memory
     (bytes) that there is when it begins. A child that was not needed for `idle_s` is ended by `rest`, one that keeps
-    more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `_WARM_AFTER_S`
+    more than `kept_memory` (bytes) after its trial at once. With `keep_warm`, `rest` starts one after `warm_after_s`
     instead, and the next trial need not wait for its imports.
     """
 
@@ -82,10 +82,12 @@ class Trials:
         imports: Sequence[str] = ("models.isolation.bundle_trial", "models.families.all"),
         left: Callable[[], float] = _unlimited,
         keep_warm: bool = False,
+        warm_after_s: float = _WARM_AFTER_S,
     ):
         self._deadline_s, self._memory, self._kept_memory = deadline_s, memory, kept_memory
         self._idle_s, self._start_s = idle_s, start_s
-        self._imports, self._left, self._keep_warm = imports, left, keep_warm
+        self._imports, self._left = imports, left
+        self._keep_warm, self._warm_after_s = keep_warm, warm_after_s
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -130,7 +132,7 @@ class Trials:
         if self._turn.acquire(blocking=False):
             idle_s = time.monotonic() - self._idle_since
             try:
-                if self._keep_warm and idle_s > _WARM_AFTER_S and not self._closed.is_set():
+                if self._keep_warm and idle_s > self._warm_after_s and not self._closed.is_set():
                     with contextlib.suppress(ServiceError):  # the next trial says so
                         self._start_child()
                 elif not self._keep_warm and idle_s > self._idle_s:

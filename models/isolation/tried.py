@@ -28,10 +28,13 @@ _VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, 
 
 
 class TriedBundles:
-    """What was tried and survived; in a folder that is this user's alone, or if there is none, in memory."""
+    """What was tried and survived; in a folder that is this user's alone, or if there is none, in memory.
 
-    def __init__(self, folder: pathlib.Path | None = None):
-        self._folder = folder
+    Another process that tries a bundle is waited for up to `patience_s`.
+    """
+
+    def __init__(self, folder: pathlib.Path | None = None, patience_s: float = _PATIENCE_S):
+        self._folder, self._patience_s = folder, patience_s
         self._names: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
@@ -57,7 +60,7 @@ class TriedBundles:
             try:
                 lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 held.callback(os.close, lock)
-                lock_within(lock, _PATIENCE_S, ended)
+                lock_within(lock, self._patience_s, ended)
             except OSError:
                 pass  # then each for itself
             yield

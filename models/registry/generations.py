@@ -82,10 +82,10 @@ class Generations:
 
 
 @contextlib.contextmanager
-def locked(registry: pathlib.Path) -> Iterator[None]:
+def locked(registry: pathlib.Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     """Hold the lock of a registry; others on this machine, and over NFS on others, wait.
 
-    Raises `ArtifactError` if its filesystem has no locks, or somebody holds it for a minute.
+    Raises `ArtifactError` if its filesystem has no locks, or another one holds it for `patience_s`.
     """
     path = registry / _LOCK
     try:
@@ -97,22 +97,22 @@ def locked(registry: pathlib.Path) -> Iterator[None]:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ArtifactError(f"{path}: no plain file; remove it")
-        _lock(handle, registry)
+        _lock(handle, registry, patience_s)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, registry: pathlib.Path) -> None:
+def _lock(handle: int, registry: pathlib.Path, patience_s: float) -> None:
     try:
-        if lock_within(handle, _PATIENCE_S):
+        if lock_within(handle, patience_s):
             return
     except OSError as error:
         raise ArtifactError(
             f"{registry}: cannot be locked ({error.strerror}), so two writers could undo one another; write to a "
             "registry on a disk and copy it here"
         ) from None
-    raise ArtifactError(f"{registry}: somebody else has been writing to it for {_PATIENCE_S:.0f} s; run it again later")
+    raise ArtifactError(f"{registry}: somebody else has been writing to it for {patience_s:g} s; run it again later")
 
 
 def _make(path: pathlib.Path, data: bytes) -> None:

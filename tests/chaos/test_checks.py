@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from chaos import checks
-from chaos.evidence import Evidence, Fault, Sample, Written
+from chaos.evidence import Evidence, Fault, OutputRecord, Sample
 from chaos.messages import NUMBER, SPOILED, messages
 from chaos.plan import FAULTS, JOB_MANAGER, KILL, POINTS, TASK_MANAGER, WORKER, Action, plan
 
@@ -20,11 +20,11 @@ def source(number, reason=None):
 
 def prediction(number, at, bundle="a", value=None):
     value = value or b"%d by %s" % (number, bundle.encode())
-    return Written((0, number), value, 0, at, 100.0 + number, bundle, b"key-%d" % (number % 2))
+    return OutputRecord((0, number), value, 0, at, 100.0 + number, bundle, b"key-%d" % (number % 2))
 
 
 def rejected(number, at, reason="TYPE", value=None):
-    return Written(
+    return OutputRecord(
         (0, number), value or b"event %d" % number, 0, at, 100.0 + number, "a", b"key-%d" % (number % 2), reason
     )
 
@@ -68,7 +68,7 @@ def test_a_death_that_nothing_was_written_before_explains_no_repeats():
         checks.duplicates(changed(deaths=deaths, replayed_s=2.0, replayed_events=10)).figures["bound"]
         for deaths in ([103.0], [103.0, 103.2], [110.0, 200.0], [102.0, 110.0])
     ]
-    assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice where there was work between
+    assert bound == [13, 13, 13, 26]  # 2 s, one event a second, and the batch; twice if there was work between
 
 
 def test_a_death_explains_what_was_written_since_the_last_checkpoint_before_it_was_begun():

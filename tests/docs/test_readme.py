@@ -1,7 +1,7 @@
 """The commands of README and docs run as written.
 
 In a fenced `console` block every line that starts with `$ ` is a command; it may go on after a backslash and may end
-with `# exit 3` where another code than 0 is the point. A document's commands run in order, `onegraph` in this
+with `# exit 3` if another code than 0 is the point. A document's commands run in order, `onegraph` in this
 process, in one empty folder with the shipped data beside them as in the repository. All that is added is the port
 of a broker, so that one of yours is left alone. A training set that the page before built with the same command is
 copied from there. docs/use_case.md has a test of its own, which also makes its files.

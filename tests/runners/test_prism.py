@@ -1,5 +1,8 @@
 """Prism's binary and its options."""
 
+import subprocess
+import sys
+
 import pytest
 from apache_beam.options.pipeline_options import PrismRunnerOptions
 
@@ -19,6 +22,11 @@ def test_prism_is_found_or_its_install_is_told(tmp_path, monkeypatch):
     assert runners.pipeline_options("prism").view_as(PrismRunnerOptions).prism_location == str(binary)
     given = runners.pipeline_options("prism", ["--prism_location=/elsewhere"])
     assert given.view_as(PrismRunnerOptions).prism_location == "/elsewhere"
+
+
+def test_where_prism_is_can_be_asked_without_beam():
+    program = "import sys, beam_jobs.runners.prism; sys.exit('apache_beam' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_peoples_own_options_win():

@@ -1,10 +1,13 @@
 """A real cluster of processes: it starts, runs a job where it was predicted to, is repaired, and stops."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import pathlib
 import signal
 import socket
+import sys
 import time
 import uuid
 
@@ -17,7 +20,7 @@ from beam_jobs.runners import runners
 from beam_jobs.runners.flink import job_server
 from beam_jobs.runners.flink.key_groups import MAX_PARALLELISM, subtask
 from beam_jobs.runners.flink.rest import FlinkRest
-from beam_jobs.services import background_process, local_flink
+from beam_jobs.services import background_process, flink_programs, local_flink
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
 from schemas.errors import ServiceError
 from tests.support.present import present
@@ -135,7 +138,23 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path):
     assert not any(local_flink.status(tmp_path).pids.values())
 
 
-def test_nobody_answers():
+def test_a_port_that_a_missing_process_needs_is_not_taken_for_its_own(tmp_path: pathlib.Path) -> None:
+    folder, ports = tmp_path / "flink", local_flink.free_ports()
+    folder.mkdir()
+    (folder / "ports.json").write_text(json.dumps(dataclasses.asdict(ports)))
+    command = [sys.executable, "-c", "import time; time.sleep(600)", flink_programs.PROGRAMS["jobmanager"], str(folder)]
+    stand_in = background_process.spawn(command, folder / "jobmanager.log", folder / "jobmanager.pid")
+    try:
+        with socket.create_server(("127.0.0.1", ports.workers)):
+            said = f"port {ports.workers} on 127.0.0.1 cannot be used: address already in use; end what listens there"
+            with pytest.raises(ServiceError, match=said):
+                local_flink.start(folder)
+        assert local_flink.status(folder).pids == dict.fromkeys(flink_programs.PROGRAMS) | {"jobmanager": stand_in}
+    finally:
+        assert local_flink.stop(folder)
+
+
+def test_nothing_answers():
     [port, *_] = vars(local_flink.free_ports()).values()
     with pytest.raises(ServiceError, match=r"does not answer: .*refused"):
         FlinkRest(f"127.0.0.1:{port}").overview()

@@ -17,7 +17,7 @@ from tests.support.shared import made_once, shared_folder
 
 if TYPE_CHECKING:
     from models.isolation.trial import Trials
-    from models.registry.registry import Pointer
+    from models.registry.registry import Pointer, Registry
     from models.scoring.scorer import Scorer
     from models.use_case import UseCase
 
@@ -143,6 +143,16 @@ def second_bundle(second_candidate) -> "Callable[[pathlib.Path], Pointer]":
         return Registry(path).release(second_candidate, who="tests", when="2024-01-02T00:00:00Z", why="second")
 
     return release
+
+
+@pytest.fixture
+def registry_of_two(registry, tmp_path, second_bundle) -> "Registry":
+    """A registry of the test's own with two generations."""
+    from models.registry.registry import Registry
+
+    path = shutil.copytree(registry, tmp_path / "registry")
+    second_bundle(path)
+    return Registry(path)
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ def functions_of_main(graph: beam_runner_api_pb2.Pipeline) -> list[str]:
 
 
 def check_golden(name: str, text: str) -> None:
-    """Compare with the golden file of that name, or write it where `RENEW_GOLDEN` is set."""
+    """Compare with the golden file of that name, or write it if `RENEW_GOLDEN` is set."""
     file = GOLDEN / name
     if os.environ.get(RENEW):
         GOLDEN.mkdir(exist_ok=True)

@@ -61,5 +61,5 @@ def broken():
 
 
 def dead():
-    """A probe that kills where it is made."""
+    """A probe that kills when it is made."""
     os.abort()

@@ -1,4 +1,4 @@
-"""`score_stream` in processes of its own that some values really end, started again by whoever watches them.
+"""`score_stream` in processes of its own that some values really end, started again by what watches them.
 
 `supervise([LOG, "score_stream", OPTIONS...])`, the function of a process of its own, forks a job and another after
 every death; appends each exit status to LOG and ends with that of the first job that was not killed.
@@ -39,7 +39,7 @@ class DeadlyDecoder(JsonDecoder):
 
 
 def _in_the_child(schema: str) -> DeadlyDecoder:
-    """Make the decoder where the culprits are looked for; what is tried is its doing, so no model is loaded."""
+    """Make the decoder when the culprits are looked for; what is tried is its doing, so no model is loaded."""
     decoder = DeadlyDecoder(Schema.from_text(schema))
     scorer = types.SimpleNamespace(schema=decoder.schema, score_rows=len)
     loads = types.SimpleNamespace(Scorer=types.SimpleNamespace(load=lambda path: scorer))

@@ -201,7 +201,7 @@ def fit(folder: pathlib.Path, manifest: dict[str, Any], names: list[str]) -> str
 
 
 def mark(folder: pathlib.Path, data: bytes) -> str:
-    """Write a manifest and the marker of it; return the id of its content where it has one."""
+    """Write a manifest and the marker of it; return the id of its content if it has one."""
     replace(folder / artifact.MANIFEST, data)
     replace(folder / artifact.MARKER, f"{fingerprint.of_bytes(data)}\n".encode())
     try:

@@ -38,13 +38,13 @@ class JobProcess:
         os.kill(self._process.pid, number)
 
     def wait(self, timeout_s: float) -> int:
-        """Return its exit code, that of a signal negative; fails where it does not end in time."""
+        """Return its exit code, that of a signal negative; fails if it does not end in time."""
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, f"still running after {timeout_s} s"
         return self._process.exitcode
 
     def close(self) -> None:
-        """Kill it where it still runs."""
+        """Kill it if it still runs."""
         self._process.kill()
         self._process.join()
         self._process.close()

@@ -18,7 +18,7 @@ _XDIST_WORKER = "PYTEST_XDIST_WORKER"
 
 
 def process_name() -> str:
-    """Return the name of this process among those of the run: gw0, gw1, or nothing where it is the only one."""
+    """Return the name of this process among those of the run: gw0, gw1, or nothing if it is the only one."""
     return os.environ.get(_XDIST_WORKER, "")
 
 

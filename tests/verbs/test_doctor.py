@@ -10,13 +10,6 @@ from beam_jobs.process.loopback import free_port
 from beam_jobs.verbs import doctor
 
 
-@pytest.fixture(autouse=True)
-def _(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no broker is, none is waited for."""
-    if "broker" not in request.fixturenames:
-        monkeypatch.setattr(doctor, "_BROKER_S", 0.1)
-
-
 def test_all_is_well_with_a_broker(broker: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--bootstrap-servers", broker, "--json"]) == 0
     out, err = capsys.readouterr()
@@ -48,13 +41,26 @@ def test_what_is_missing_comes_with_what_to_do(
     assert err.splitlines()[-1] == "onegraph doctor: missing: Java, Maven; what to do stands above"
 
 
+def test_prism_in_the_folder_of_our_tools_is_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    binary = tmp_path / ".onegraph" / "bin" / "prism"
+    binary.parent.mkdir(parents=True)
+    binary.write_text("#!/bin/sh\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = {}
+    for mode in (0o644, 0o755):
+        binary.chmod(mode)
+        found[mode] = {finding.name: finding.found for finding in doctor.examine("127.0.0.1:1", broker_s=0.1)}["Prism"]
+    assert found == {0o644: None, 0o755: ".onegraph/bin/prism"}
+
+
 def test_an_old_java_is_not_enough(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     java = tmp_path / "bin" / "java"
     java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    found = {finding.name: finding for finding in doctor.examine("127.0.0.1:1")}
+    found = {finding.name: finding for finding in doctor.examine("127.0.0.1:1", broker_s=0.1)}
     assert found["Java"].found is None
     assert "version 11, wanted version 17 or later" in found["Java"].advice
 

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from schemas.errors import ServiceError
 from schemas.schema import SERVING
 from tests.support.kafka_records import committed, end_of, put, read
 from tests.support.present import present
+from tests.support.waiting import wait_until
 
 MAIN = "beam_jobs.cli.command_line:main"
 PATIENCE_S = 180
@@ -56,14 +56,6 @@ def send(broker, topic, values, rate=None):
         send_rows(producer, topic, ((b"%d" % row, value) for row, value in enumerate(values)), rate)
     finally:
         producer.close()
-
-
-def wait_until(true, what, patience_s=PATIENCE_S):
-    """Look now and again, not so often that the looking is work for the broker and this machine."""
-    ends = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < ends, f"{what}: not within {patience_s} s"
-        time.sleep(0.2)
 
 
 def check_every_event_ended(broker, source, predictions=None, rejected=None):

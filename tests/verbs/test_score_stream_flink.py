@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -20,15 +21,17 @@ from beam_jobs.services import background_process, local_flink
 from beam_jobs.verbs import score_stream
 from schemas.errors import ServiceError
 from tests.services.test_local_flink import listening
+from tests.support import waiting
 from tests.support.kafka_records import committed, end_of, put
 from tests.support.present import present
-from tests.verbs import test_score_stream
 from tests.verbs.test_score_stream import check_every_event_ended, events, send  # noqa: F401
 
 pytestmark = [pytest.mark.needs_flink, pytest.mark.timeout(900)]
 
 RATE = 300
 CHECKPOINT_S, BUDGET_S = 3, 0.5
+# a start means processes that import TensorFlow, several at a time
+wait_until = functools.partial(waiting.wait_until, patience_s=400)
 FROM_A_RING = re.compile(rb"sdf_checkpoint:[0-9a-f]{8}:(\d|1[0-5])")  # see local/flink/BundleCheckpointHandlers.java
 
 
@@ -124,11 +127,6 @@ def predictions_of(broker, source) -> int:
 def behind(broker, source) -> int:
     """How many events are not committed."""
     return end_of(broker, source) - sum(committed(broker, source, source).values())
-
-
-def wait_until(true, what: str) -> None:
-    """As elsewhere, but a start means processes that import TensorFlow, several at a time."""
-    test_score_stream.wait_until(true, what, patience_s=400)
 
 
 def note(what: str, since: float) -> None:

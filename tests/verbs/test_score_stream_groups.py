@@ -14,6 +14,7 @@ from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_kafka
 from tests.support.kafka_records import commit, committed, end_of, make_anew, put, read
 from tests.support.present import present
+from tests.support.waiting import wait_until
 from tests.verbs.test_score_stream import (  # noqa: F401
     MAIN,
     PATIENCE_S,
@@ -21,7 +22,6 @@ from tests.verbs.test_score_stream import (  # noqa: F401
     check_every_event_ended,
     events,
     rejected_are,
-    wait_until,
 )
 
 # Several jobs start one after the other, one test waits for a broker to forget.

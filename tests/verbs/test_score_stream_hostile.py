@@ -21,7 +21,8 @@ from schemas.schema import SERVING
 from tests.support.hostile_bundles import POINTERS, graph_that_never_ends, spoiled, threshold_of, trees_in_a_circle
 from tests.support.kafka_records import end_of, put, read
 from tests.support.present import present
-from tests.verbs.test_score_stream import MAIN, wait_until
+from tests.support.waiting import wait_until
+from tests.verbs.test_score_stream import MAIN
 
 LATE_S = 5  # without a look that found a pointer
 USUAL_S = 60
@@ -102,7 +103,7 @@ def test_pointers(job, own):
     job.serves(good)
     for number, name in enumerate(POINTERS, 1):
         POINTERS[name](own.path)
-        wait_until(lambda number=number: job.refused() == number, name)
+        wait_until(lambda: job.refused() == number, name)  # noqa: B023
         job.scores_on()
         wait_until(lambda: job.page("readyz")[0] == 503, f"{name}: ready")
         assert "the registry's pointer was last read" in job.page("readyz")[1]
@@ -132,7 +133,7 @@ def test_bundles(job, own, second_candidate):
     bad = [spoiled(own.champion(), spoil) for spoil in spoils]
     for number, bundle in enumerate(bad, 1):
         write(own, dataclasses.replace(first, generation=1 + number, variants=Variants(bundle)).text())
-        wait_until(lambda number=number: job.refused() == number, bundle)
+        wait_until(lambda: job.refused() == number, bundle)  # noqa: B023
         assert job.state()["generation"] == 1
         job.scores_on()
     endless = spoiled(own.champion(), graph_that_never_ends)

@@ -9,7 +9,8 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.verbs import score_stream
 from tests.support.kafka_records import committed, end_of, put, read
-from tests.verbs.test_score_stream import check_every_event_ended, events, wait_until  # noqa: F401
+from tests.support.waiting import wait_until
+from tests.verbs.test_score_stream import check_every_event_ended, events  # noqa: F401
 
 pytestmark = pytest.mark.needs_prism
 

@@ -21,7 +21,8 @@ from schemas.schema import SERVING
 from tests.support.kafka_records import read
 from tests.support.present import present
 from tests.support.signing_keys import make_key
-from tests.verbs.test_score_stream import PATIENCE_S, end_of, wait_until
+from tests.support.waiting import wait_until
+from tests.verbs.test_score_stream import PATIENCE_S, end_of
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.request
 
 import pytest
@@ -27,6 +26,7 @@ from beam_jobs.verbs import status
 from schemas.schema import SERVING
 from tests.support.kafka_records import put
 from tests.support.present import present
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 180
 JOB = run_files.Job(name="job-1", source_topic="trips", group="g", registry="/nowhere", runner="local")
@@ -39,14 +39,6 @@ def own_files(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", None)
     yield
     monkeypatch.setattr(tempfile, "tempdir", None)
-
-
-def wait_until(find, what):
-    ends = time.monotonic() + PATIENCE_S
-    while not (found := find()):
-        assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S} s"
-        time.sleep(0.2)
-    return found
 
 
 def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, taxi, trips, tmp_path, capsys):

@@ -57,42 +57,42 @@ def main(descriptor: int, modules: Iterable[str]) -> None:
             answer(requests, json.loads(data), pipes[0], workers)
 
 
-def answer(requests: socket.socket, request: Mapping[str, str], life_line: int, workers: dict[int, str]) -> None:
+def answer(requests: socket.socket, request: Mapping[str, str], pipe: int, workers: dict[int, str]) -> None:
     """Fork the worker of a request and answer it; the worker's id goes into `workers`, by its pid.
 
-    `life_line` becomes the worker's standard input and is closed here.
+    `pipe` becomes the worker's standard input and is closed here.
     """
     handles = []
     try:
-        pid = _forked(requests, request, life_line)
+        pid = _forked(requests, request, pipe)
         handles.append(os.pidfd_open(pid))  # the pid is still the worker's: only this process can reap it
         workers[pid] = request["id"]
         reply: dict[str, Any] = {"pid": pid}
     except Exception:
         reply = {"error": traceback.format_exc()}
-    os.close(life_line)
+    os.close(pipe)
     socket.send_fds(requests, [json.dumps(reply).encode()], handles)
     for handle in handles:
         os.close(handle)
 
 
-def _forked(requests: socket.socket, request: Mapping[str, str], life_line: int) -> int:
+def _forked(requests: socket.socket, request: Mapping[str, str], pipe: int) -> int:
     if threading.active_count() > 1:
         raise RuntimeError(f"threads {threading.enumerate()} run here: a fork would lose them with the locks they hold")
     pid = os.fork()
     if pid == 0:
-        _work(requests, request, life_line)
+        _work(requests, request, pipe)
     return pid
 
 
-def _work(requests: socket.socket, request: Mapping[str, str], life_line: int) -> NoReturn:
+def _work(requests: socket.socket, request: Mapping[str, str], pipe: int) -> NoReturn:
     from beam_jobs.runners.flink import worker
 
     code = 70
     try:
         requests.close()
-        os.dup2(life_line, 0)
-        os.close(life_line)
+        os.dup2(pipe, 0)
+        os.close(pipe)
         with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
             name.write(_NAME)
         worker.main(request["endpoint"], request["id"])

@@ -5,13 +5,12 @@ them. Few names fall unevenly: of two reader groups, both land on one subtask ev
 waits while the other reads. So a group's name carries a number that puts it into its own slice of the key groups.
 """
 
+import functools
 import itertools
-
-from apache_beam.coders import StrUtf8Coder
+from collections.abc import Callable
 
 # Flink's own choice up to parallelism 85; to be given as --max_parallelism, fixed for a job's life
 MAX_PARALLELISM = 128
-_coder = StrUtf8Coder().get_impl()
 _32 = 0xFFFFFFFF
 
 
@@ -21,7 +20,7 @@ def key_group(element: str, max_parallelism: int = MAX_PARALLELISM) -> int:
     >>> key_group("events/0"), key_group("events/1")
     (99, 91)
     """
-    return _murmur(_java_hash(_coder.encode_nested(element))) % max_parallelism
+    return _murmur(_java_hash(_encode()(element))) % max_parallelism
 
 
 def subtask(element: str, parallelism: int, max_parallelism: int = MAX_PARALLELISM) -> int:
@@ -44,6 +43,14 @@ def spread_names(name: str, groups: int, max_parallelism: int = MAX_PARALLELISM)
         )
         for index in range(groups)
     ]
+
+
+@functools.cache
+def _encode() -> Callable[[str], bytes]:
+    """Beam's encoding of a str; imported here, because commands that only read the options above go without Beam."""
+    from apache_beam.coders import StrUtf8Coder
+
+    return StrUtf8Coder().get_impl().encode_nested
 
 
 def _java_hash(data: bytes) -> int:

@@ -55,7 +55,7 @@ def cancel(rest: FlinkRest, job: dict[str, Any]) -> EndedJob:
 
 
 def stop(rest: FlinkRest, job: dict[str, Any], savepoint_folder: str | None = None) -> EndedJob:
-    """End a job where all that it has read is written, with a savepoint; without a folder in the cluster's own one."""
+    """End a job when all that it has read is written, with a savepoint; without a folder in the cluster's own one."""
     rest.wait_for_tasks(job["jid"], _TASKS_S)
     savepoint = rest.stop(job["jid"], savepoint_folder)
     return EndedJob(job["jid"], job["name"], rest.state(job["jid"]), savepoint)

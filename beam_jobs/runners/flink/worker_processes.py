@@ -37,8 +37,8 @@ class Worker:
     `end` kills a process that takes more than `patience_s`.
     """
 
-    def __init__(self, pid: int, handle: int, life_line: int, patience_s: float = _PATIENCE_S):
-        self.pid, self._handle, self._life_line, self._patience_s = pid, handle, life_line, patience_s
+    def __init__(self, pid: int, handle: int, pipe: int, patience_s: float = _PATIENCE_S):
+        self.pid, self._handle, self._pipe, self._patience_s = pid, handle, pipe, patience_s
 
     def terminate(self) -> None:
         """Tell it to end."""
@@ -52,7 +52,7 @@ class Worker:
             self._signal(signal.SIGKILL)
             self._ended()
         os.close(self._handle)
-        os.close(self._life_line)
+        os.close(self._pipe)
 
     def _signal(self, number: int) -> None:
         try:
@@ -96,7 +96,7 @@ class ForkServer:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[requests.fileno()])
 
     def _ask(self, endpoint: str, worker_id: str) -> Worker:
-        workers_end, life_line = os.pipe()
+        workers_end, pipe = os.pipe()
         try:
             request = json.dumps({"endpoint": endpoint, "id": worker_id}).encode()
             socket.send_fds(self._socket, [request], [workers_end])
@@ -107,11 +107,11 @@ class ForkServer:
             if "error" in answer:
                 raise OSError(answer["error"])
         except BaseException:
-            os.close(life_line)
+            os.close(pipe)
             raise
         finally:
             os.close(workers_end)
-        return Worker(answer["pid"], handles[0], life_line)
+        return Worker(answer["pid"], handles[0], pipe)
 
     def _end(self) -> None:
         self._socket.close()
@@ -128,6 +128,7 @@ class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         self._fork_server = ForkServer(modules)
 
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - Beam's name
+        """Fork a worker for the runner; what fails is answered to it."""
         try:
             worker = self._fork_server.fork(request.control_endpoint.url, request.worker_id)
             with self._lock:
@@ -138,6 +139,7 @@ class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             return beam_fn_api_pb2.StartWorkerResponse(error=traceback.format_exc())
 
     def StopWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - Beam's name
+        """End a worker, if it is one of ours."""
         with self._lock:
             worker = self._workers.pop(request.worker_id, None)
         if worker is not None:

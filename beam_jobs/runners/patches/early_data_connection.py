@@ -10,7 +10,7 @@ _get = BundleProcessorCache.get
 def install() -> None:
     """Have the workers of this process connect to their runner's data service before any set-up.
 
-    Beam connects when the first bundle begins, which is behind the set-up of the DoFns. Where one of these fails, a
+    Beam connects when the first bundle begins, which is behind the set-up of the DoFns. If one of these fails, a
     TaskManager of Flink gets the error, and still waits three minutes for the connection; then it reports the timeout,
     and only then the job can start anew. A runner that names streams of data, as Flink's does not, would go on
     waiting for the stream.

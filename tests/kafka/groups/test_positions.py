@@ -25,6 +25,7 @@ from schemas.errors import ServiceError
 from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
 from tests.support.present import present
 from tests.support.stream_jobs import stream_job
+from tests.support.waiting import wait_until
 
 _groups = itertools.count()
 
@@ -77,13 +78,6 @@ def admin(broker):
     client = kafka.KafkaAdminClient(bootstrap_servers=broker)
     yield client
     client.close()
-
-
-def wait_until(true, what):
-    ends = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < ends, what
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("start", [{"start": "earliest"}, {"start": "latest"}, {"start": "timestamp", "start_ms": 0}])

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from models.isolation import trial
 from models.isolation.trial import GIB, TrialEnded, TrialFailed, TrialOverLimit, Trials
 from schemas.errors import ArtifactError, InputError, ServiceError
 from tests.support import deadly_work as work
+from tests.support.waiting import wait_until
 
 SOON_S = 60
 
@@ -123,20 +123,13 @@ def test_whoever_does_not_want_to_know_any_more_is_let_go(patient, tmp_path):
 
     asking = threading.Thread(target=ask)
     asking.start()
-    wait_for(begun)
+    wait_until(lambda: begun.exists() and begun.read_text(), "it does not begin")
     ended.set()
     asking.join(SOON_S)
     assert len(raised) == 1
     gone(int(begun.read_text()))
     with pytest.raises(TrialEnded):
         patient.run("it", work.nothing, ended=ended)
-
-
-def wait_for(path):
-    ends = time.monotonic() + SOON_S
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < ends, f"no {path.name}"
-        time.sleep(0.02)
 
 
 def test_a_child_that_somebody_killed_between_two_trials_is_replaced(patient):
@@ -151,7 +144,7 @@ def test_a_kill_from_outside_is_no_fault_of_what_is_tried(patient, tmp_path):
     begun = tmp_path / "begun"
 
     def kill():
-        wait_for(begun)
+        wait_until(lambda: begun.exists() and begun.read_text(), "it does not begin")
         os.kill(int(begun.read_text()), signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
@@ -167,7 +160,7 @@ def test_a_signal_to_all_of_a_service_ends_no_trial(patient, tmp_path, number):
     ended, begun = threading.Event(), tmp_path / "begun"
 
     def stop():
-        wait_for(begun)
+        wait_until(lambda: begun.exists() and begun.read_text(), "it does not begin")
         child = int(begun.read_text())
         os.kill(child, number)
         os.kill(child, 0)
@@ -252,7 +245,7 @@ def test_the_child_dies_with_a_parent_that_is_killed(tmp_path):
     begun = tmp_path / "begun"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(begun)], cwd=pathlib.Path(__file__).parents[3])
     try:
-        wait_for(begun)
+        wait_until(lambda: begun.exists() and begun.read_text(), "it does not begin")
     finally:
         parent.kill()
         parent.wait()
@@ -270,9 +263,8 @@ def test_nothing_stays_open():
     assert set(os.listdir("/proc/self/fd")) <= before
 
 
-def test_a_child_that_is_kept_warm_is_there_before_it_is_needed(monkeypatch):
-    monkeypatch.setattr(trial, "_WARM_AFTER_S", 0.0)
-    own = Trials(keep_warm=True, idle_s=0, imports=IMPORTS)
+def test_a_child_that_is_kept_warm_is_there_before_it_is_needed():
+    own = Trials(keep_warm=True, warm_after_s=0.0, idle_s=0, imports=IMPORTS)
     try:
         assert own.pid is None
         own.rest()

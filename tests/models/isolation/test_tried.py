@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from models.isolation import tried
 from models.isolation.tried import TriedBundles, name_of
 from tests.support.deadly_work import CheckOf
 
@@ -48,13 +47,12 @@ def test_one_at_a_time_but_whoever_is_not_wanted_does_not_wait(tmp_path):
     assert order == ["first", "other"]
 
 
-def test_one_that_was_stopped_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(tried, "_PATIENCE_S", 0.3)
+def test_one_that_was_stopped_is_not_waited_for(tmp_path):
     with TriedBundles(tmp_path).in_turn(threading.Event()):
         done = threading.Event()
 
         def other():
-            with TriedBundles(tmp_path).in_turn(threading.Event()):
+            with TriedBundles(tmp_path, patience_s=0.3).in_turn(threading.Event()):
                 done.set()
 
         threading.Thread(target=other, daemon=True).start()

@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import threading
-import time
 import weakref
 
 import pytest
@@ -31,16 +30,10 @@ from tests.support.artifact_fixtures import another_bundle
 from tests.support.deadly_work import CheckOfOthers
 from tests.support.hostile_bundles import split_out_of_range, spoiled
 from tests.support.signing_keys import make_key
+from tests.support.waiting import wait_until
 from transforms.graph.graph import TransformGraph, graph_fingerprint
 
 SOON_S = 30
-
-
-def until(holds):
-    ends = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -128,7 +121,7 @@ def test_goes_on_after_a_refusal(own, second_bundle, following):
 
 def test_pointer_that_is_none_is_refused(own, following):
     point(own, "no pointer")
-    until(lambda: following.refused == 1)
+    wait_until(lambda: following.refused == 1, "it is not refused")
     assert following.generation == 1
 
 

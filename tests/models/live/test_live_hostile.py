@@ -21,6 +21,7 @@ from schemas.errors import ArtifactError, OnegraphError
 from tests.support.deadly_work import CheckOf, nothing
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
 from tests.support.present import present
+from tests.support.waiting import wait_until
 
 SOON_S = 60
 
@@ -51,13 +52,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(pointer_watch, "_PATIENCE_S", 0.3)
 
 
-def until(holds, what):
-    ends = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < ends, what
-        time.sleep(0.02)
-
-
 def point_at(own, *bundles, generation=None):
     """Forge a pointer to bundles, a champion and shadows, with the next generation's number or one given."""
     live = own.released()
@@ -75,8 +69,8 @@ def test_a_hostile_pointer_is_counted_and_logged_once(own, follow, second_candid
     following = follow(own)
     old, text = following.current(), (own.path / LIVE_FILE).read_text()
     POINTERS[name](own.path)
-    until(lambda: following.refused == 1, "it is not refused")
-    until(lambda: following.late() != "", "nobody says that the pointer is not read")
+    wait_until(lambda: following.refused == 1, "it is not refused")
+    wait_until(lambda: following.late() != "", "it is not said that the pointer is not read")
     assert following.blocked() == ""
     assert (following.current(), following.refused) == (old, 1)
     (line,) = caplog.messages
@@ -96,7 +90,7 @@ def test_a_hostile_pointer_is_counted_and_logged_once(own, follow, second_candid
 def test_close_does_not_wait_for_a_look_that_does_not_come_back(own, follow, impatient):
     following = follow(own)
     POINTERS["a pipe"](own.path)
-    until(lambda: following.refused == 1, "it is not refused")
+    wait_until(lambda: following.refused == 1, "it is not refused")
     began = time.monotonic()
     following.close()
     assert time.monotonic() - began < SOON_S
@@ -112,7 +106,7 @@ def test_the_threads_live_on_whatever_is_raised(own, follow, second_bundle, monk
 
     following = follow(own)
     monkeypatch.setattr(following._registry, "live", fail)
-    until(lambda: following.refused == 1, "it is not counted")
+    wait_until(lambda: following.refused == 1, "it is not counted")
     monkeypatch.setattr(following._registry, "bundle_path", fail)
     monkeypatch.setattr(following._registry, "live", own.live)
     assert following.wait_for(second_bundle(own.path), SOON_S)
@@ -130,7 +124,7 @@ def test_whoever_hears_of_a_change_and_fails_ends_nothing(own, follow, second_bu
 
     following = follow(own, on_change=fail)
     POINTERS["empty"](own.path)
-    until(lambda: following.refused == 1, "it is not refused")
+    wait_until(lambda: following.refused == 1, "it is not refused")
     shutil.copy(own.path / "history" / "000001.json", own.path / LIVE_FILE)
     assert following.wait_for(second_bundle(own.path), SOON_S)
 
@@ -166,7 +160,7 @@ def test_a_bundle_that_hangs_does_not_keep_a_rollback_waiting(own, follow, secon
         bad = spoiled(own.champion(), graph_that_never_ends)
         child = own_trials.pid
         point_at(own, bad)
-        until(lambda: following.loader.trying == bad or following.refused, "it is not tried")
+        wait_until(lambda: following.loader.trying == bad or following.refused, "it is not tried")
         pointer = second_bundle(own.path)
         assert following.wait_for(pointer, SOON_S)
         assert following.generation == pointer.generation
@@ -183,7 +177,7 @@ def test_a_bundle_that_takes_too_long_is_refused(own, follow, tmp_path):
     following = follow(own, trials=own_trials, check=hanging)
     try:
         forged = point_at(own, hanging.bundle)
-        until(lambda: (tmp_path / "begun").exists(), "it does not begin")
+        wait_until(lambda: (tmp_path / "begun").exists(), "it does not begin")
         child = own_trials.pid
         assert following.wait_for(forged, SOON_S)
         assert following.refused == 1
@@ -219,7 +213,7 @@ def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bu
         killed = threading.Event()
 
         def kill():
-            until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
+            wait_until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
             os.kill(present(own_trials.pid), signal.SIGKILL)
             killed.set()
 
@@ -275,9 +269,9 @@ def test_a_pointer_that_changes_while_its_first_bundle_is_tried_ends_the_second(
     following._registry.bundle_path = bundle_path
     try:
         point_at(own, new, unreadable, generation=6)
-        until(begun.exists, "it is not tried")
+        wait_until(begun.exists, "it is not tried")
         wanted = point_at(own, new, generation=7)
-        until(lambda: following._wanted == wanted, "nobody looked")
+        wait_until(lambda: following._wanted == wanted, "it is not looked at")
         (tmp_path / "begun.go").touch()
         assert following.wait_for(wanted, SOON_S)
         assert (following.generation, following.refused) == (7, 0)
@@ -337,9 +331,9 @@ def test_a_child_that_nobody_needs_rests_while_there_is_no_pointer_too(own, foll
     following = follow(own, trials=own_trials)
     try:
         POINTERS["gone"](own.path)
-        until(lambda: following.refused == 1, "it is not told")
+        wait_until(lambda: following.refused == 1, "it is not said")
         own_trials.run("it", nothing)
-        until(lambda: own_trials.pid is None, "it does not rest")
+        wait_until(lambda: own_trials.pid is None, "it does not rest")
     finally:
         following.close()
         own_trials.close()

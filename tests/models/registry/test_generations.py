@@ -10,7 +10,6 @@ from functools import partial
 
 import pytest
 
-from models.registry import generations
 from models.registry.generations import Generations, locked
 from models.registry.pointer import LIVE_FILE, Pointer
 from models.registry.registry import Registry
@@ -21,14 +20,6 @@ from tests.support.present import present
 from tests.support.small_artifacts import make_candidate
 
 PATIENCE_S = 120
-
-
-@pytest.fixture
-def own(registry, tmp_path, second_bundle) -> Registry:
-    """A registry of two generations."""
-    path = shutil.copytree(registry, tmp_path / "registry")
-    second_bundle(path)
-    return Registry(path)
 
 
 def torn_empty(path):
@@ -52,18 +43,18 @@ def torn_other(path):
 
 
 @pytest.mark.parametrize("tear", [torn_empty, torn_half, torn_pipe, torn_folder, torn_other])
-def test_a_torn_generation_is_named_and_left_out_and_its_number_is_not_given_again(own, tear, caplog):
-    first, second = own.history()
-    tear(own.path / "history" / "000003.json")
-    stands = own.standing()
+def test_a_torn_generation_is_named_and_left_out_and_its_number_is_not_given_again(registry_of_two, tear, caplog):
+    first, second = registry_of_two.history()
+    tear(registry_of_two.path / "history" / "000003.json")
+    stands = registry_of_two.standing()
     assert (stands.history, stands.pointer, stands.live) == ([first, second], second, True)
     (trouble,) = stands.troubles
     assert "000003.json: " in trouble
     assert "left out" in trouble
-    back = own.rollback(None, "me", "now", "")
+    back = registry_of_two.rollback(None, "me", "now", "")
     assert (back.generation, back.variants) == (4, first.variants)
     assert caplog.messages == [trouble]
-    assert own.standing().history == [first, second, back]
+    assert registry_of_two.standing().history == [first, second, back]
 
 
 def live_missing(path):
@@ -102,70 +93,70 @@ LIVE_LOST = [live_missing, live_empty, live_bytes, live_deep, live_pipe, live_fo
 
 
 @pytest.mark.parametrize("lose", LIVE_LOST)
-def test_where_the_pointer_is_lost_the_history_stands_for_it(own, lose, caplog):
-    first, second = own.history()
-    lose(own.path / LIVE_FILE)
-    stands = own.standing()
+def test_where_the_pointer_is_lost_the_history_stands_for_it(registry_of_two, lose, caplog):
+    first, second = registry_of_two.history()
+    lose(registry_of_two.path / LIVE_FILE)
+    stands = registry_of_two.standing()
     assert (stands.pointer, stands.live) == (second, False)
     assert f"{LIVE_FILE}: " in stands.troubles[0]
     assert "generation 2, the newest of the history, stands for it" in stands.troubles[0]
-    back = own.rollback(None, "me", "now", "cure")
-    assert (back.generation, back.variants, own.live()) == (3, first.variants, back)
+    back = registry_of_two.rollback(None, "me", "now", "cure")
+    assert (back.generation, back.variants, registry_of_two.live()) == (3, first.variants, back)
     assert caplog.messages == stands.troubles
-    assert own.standing().troubles == []
+    assert registry_of_two.standing().troubles == []
 
 
-def test_the_same_variants_may_be_had_again_where_the_pointer_is_lost(own):
-    second = own.released()
-    live_bytes(own.path / LIVE_FILE)
-    again = own.rollback(second.champion, "me", "now", "")
+def test_the_same_variants_may_be_had_again_where_the_pointer_is_lost(registry_of_two):
+    second = registry_of_two.released()
+    live_bytes(registry_of_two.path / LIVE_FILE)
+    again = registry_of_two.rollback(second.champion, "me", "now", "")
     assert (again.generation, again.variants) == (3, second.variants)
 
 
 @pytest.mark.parametrize("lose", LIVE_LOST)
-def test_a_release_where_the_pointer_is_lost(own, second_candidate, lose):
-    own.rollback(None, "me", "now", "")
-    lose(own.path / LIVE_FILE)
-    pointer = own.release(second_candidate, "me", "now", "", "shadow")
-    assert (pointer.generation, pointer.champion) == (4, own.history()[0].champion)
-    assert own.live() == pointer
+def test_a_release_where_the_pointer_is_lost(registry_of_two, second_candidate, lose):
+    registry_of_two.rollback(None, "me", "now", "")
+    lose(registry_of_two.path / LIVE_FILE)
+    pointer = registry_of_two.release(second_candidate, "me", "now", "", "shadow")
+    assert (pointer.generation, pointer.champion) == (4, registry_of_two.history()[0].champion)
+    assert registry_of_two.live() == pointer
 
 
-def test_nothing_that_can_be_read(own):
-    for path in own.path.rglob("*.json"):
+def test_nothing_that_can_be_read(registry_of_two):
+    for path in registry_of_two.path.rglob("*.json"):
         if path.parent.name == "history" or path.name == LIVE_FILE:
             path.write_bytes(b"")
     with pytest.raises(ArtifactError, match=r"no bundle is released here \(.*live.json: .*000001.json: .*000002.json"):
-        own.rollback(None, "me", "now", "")
-    released = own.point_at(Variants(own.bundles()[0]), "me", "now", "")
-    assert (released.generation, own.live()) == (3, released)
+        registry_of_two.rollback(None, "me", "now", "")
+    released = registry_of_two.point_at(Variants(registry_of_two.bundles()[0]), "me", "now", "")
+    assert (released.generation, registry_of_two.live()) == (3, released)
 
 
-def test_a_forged_pointer_does_not_give_its_number_again(own):
-    first, second = own.history()
+def test_a_forged_pointer_does_not_give_its_number_again(registry_of_two):
+    first, second = registry_of_two.history()
     forged = Pointer(7, Variants("0" * 12), "x", "now", "")
-    (own.path / LIVE_FILE).write_text(forged.text())
-    back = own.rollback(None, "me", "now", "")
+    (registry_of_two.path / LIVE_FILE).write_text(forged.text())
+    back = registry_of_two.rollback(None, "me", "now", "")
     assert (back.generation, back.variants) == (8, second.variants)
-    (own.path / LIVE_FILE).write_text(Pointer(999_999_999, Variants("0" * 12), "x", "now", "").text())
-    assert own.rollback(first.champion, "me", "now", "").generation == 9
+    (registry_of_two.path / LIVE_FILE).write_text(Pointer(999_999_999, Variants("0" * 12), "x", "now", "").text())
+    assert registry_of_two.rollback(first.champion, "me", "now", "").generation == 9
 
 
-def test_a_generation_that_never_served_is_not_gone_back_to(own):
+def test_a_generation_that_never_served_is_not_gone_back_to(registry_of_two):
     """Its writer was stopped between the history and the pointer."""
-    first, second = own.history()
+    first, second = registry_of_two.history()
     lost = Pointer(3, Variants(first.champion, shadows=(second.champion,)), "me", "now", "killed")
-    (own.path / "history" / "000003.json").write_text(lost.text())
-    back = own.rollback(None, "me", "now", "")
+    (registry_of_two.path / "history" / "000003.json").write_text(lost.text())
+    back = registry_of_two.rollback(None, "me", "now", "")
     assert (back.generation, back.variants) == (4, first.variants)
 
 
-def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
+def test_killed_at_every_step_of_writing(registry_of_two, jobs, tmp_path):
     """What is left can be read, serves the old generation or the new one, and the next write works."""
-    first, second = own.history()
+    first, second = registry_of_two.history()
     seen = set()
     for step in range(1, 100):
-        path = shutil.copytree(own.path, tmp_path / f"killed-{step}")
+        path = shutil.copytree(registry_of_two.path, tmp_path / f"killed-{step}")
         code = jobs("tests.support.registry_writers:killed_at", [str(path), str(step)]).wait(PATIENCE_S)
         killed = Registry(path)
         stands = killed.standing()
@@ -173,7 +164,7 @@ def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
         pointer = present(stands.pointer)
         seen.add((pointer.generation, len(stands.history)))
         assert pointer.variants == (second if pointer.generation == 2 else first).variants
-        assert killed.bundles() == own.bundles()
+        assert killed.bundles() == registry_of_two.bundles()
         then = killed.rollback(None, "me", "now", "")
         assert then.generation == len(stands.history) + 1
         assert then.variants == (first if pointer.generation == 2 else second).variants
@@ -186,80 +177,87 @@ def test_killed_at_every_step_of_writing(own, jobs, tmp_path):
     assert seen == {(2, 2), (2, 3), (3, 3)}
 
 
-def test_a_full_disk_leaves_everything_as_it_was(own, jobs):
-    before = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
+def test_a_full_disk_leaves_everything_as_it_was(registry_of_two, jobs):
+    before = {path: path.read_bytes() for path in registry_of_two.path.rglob("*") if path.is_file()}
     job = jobs(
-        "tests.support.registry_writers:without_space", ["rollback", "--registry", str(own.path), "--why", "x" * 1000]
+        "tests.support.registry_writers:without_space",
+        ["rollback", "--registry", str(registry_of_two.path), "--why", "x" * 1000],
     )
     assert job.wait(PATIENCE_S) == 1
     assert "live.json: File too large; free or choose another place" in job.err.read_text()
     assert "Traceback" not in job.err.read_text()
-    after = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
+    after = {path: path.read_bytes() for path in registry_of_two.path.rglob("*") if path.is_file()}
     assert {path: data for path, data in after.items() if path.name != ".lock"} == {
         path: data for path, data in before.items() if path.name != ".lock"
     }
-    assert own.rollback(None, "me", "now", "").generation == 3
+    assert registry_of_two.rollback(None, "me", "now", "").generation == 3
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
-def test_a_filesystem_without_links(own, monkeypatch, number):
+def test_a_filesystem_without_links(registry_of_two, monkeypatch, number):
     def link(*_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "link", link)
-    back = own.rollback(None, "me", "now", "")
-    assert own.live() == back == own.history()[-1]
+    back = registry_of_two.rollback(None, "me", "now", "")
+    assert registry_of_two.live() == back == registry_of_two.history()[-1]
     with pytest.raises(ArtifactError, match="written by somebody else"):
-        Generations(own.path).write(back)
-    assert own.live() == back == own.history()[-1]
-    assert sorted(path.name for path in (own.path / "history").iterdir()) == [
+        Generations(registry_of_two.path).write(back)
+    assert registry_of_two.live() == back == registry_of_two.history()[-1]
+    assert sorted(path.name for path in (registry_of_two.path / "history").iterdir()) == [
         "000001.json",
         "000002.json",
         "000003.json",
     ]
 
 
-def test_a_filesystem_without_locks_is_refused(own, monkeypatch):
+def test_a_filesystem_without_locks_is_refused(registry_of_two, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    before = own.released()
+    before = registry_of_two.released()
     with pytest.raises(ArtifactError, match=r"cannot be locked \(No locks available\), so two writers could undo"):
-        own.rollback(None, "me", "now", "")
-    assert (own.released(), len(own.history())) == (before, 2)
+        registry_of_two.rollback(None, "me", "now", "")
+    assert (registry_of_two.released(), len(registry_of_two.history())) == (before, 2)
 
 
-def test_a_lock_that_is_held_is_waited_for_and_not_for_ever(own, monkeypatch):
-    monkeypatch.setattr(generations, "_PATIENCE_S", 0.1)
-    with locked(own.path), pytest.raises(ArtifactError, match="somebody else has been writing to it"):
-        own.rollback(None, "me", "now", "")
-    assert own.rollback(None, "me", "now", "").generation == 3
+def test_a_lock_that_is_held_is_waited_for_and_not_for_ever(registry_of_two):
+    said = "somebody else has been writing to it for 0.1 s"
+    with (
+        locked(registry_of_two.path),
+        pytest.raises(ArtifactError, match=said),
+        locked(registry_of_two.path, patience_s=0.1),
+    ):
+        pass
+    assert registry_of_two.rollback(None, "me", "now", "").generation == 3
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("elsewhere", path)])
-def test_a_lock_that_is_no_file(own, make):
-    (own.path / ".lock").unlink()
-    make(own.path / ".lock")
+def test_a_lock_that_is_no_file(registry_of_two, make):
+    (registry_of_two.path / ".lock").unlink()
+    make(registry_of_two.path / ".lock")
     with pytest.raises(ArtifactError, match=r"\.lock: no plain file; remove it"):
-        own.rollback(None, "me", "now", "")
+        registry_of_two.rollback(None, "me", "now", "")
 
 
 def weighed(bundle, weight, now):
     return now.base().variants.with_weight(bundle, weight)
 
 
-def test_changes_at_once_are_made_on_top_of_one_another(own):
-    first, second = (pointer.champion for pointer in own.history())
-    third = another_bundle(own.path / "bundles" / first, threshold=0.25)
-    own.point_at(Variants(first).with_challenger(second, 0.01).with_challenger(third, 0.01), "me", "now", "")
-    before = own.released().generation
+def test_changes_at_once_are_made_on_top_of_one_another(registry_of_two):
+    first, second = (pointer.champion for pointer in registry_of_two.history())
+    third = another_bundle(registry_of_two.path / "bundles" / first, threshold=0.25)
+    registry_of_two.point_at(
+        Variants(first).with_challenger(second, 0.01).with_challenger(third, 0.01), "me", "now", ""
+    )
+    before = registry_of_two.released().generation
     start = threading.Barrier(2)
 
     def weigh(bundle, weights):
         start.wait()
         for weight in weights:
-            Registry(own.path).change(partial(weighed, bundle, weight), "me", "now", "")
+            Registry(registry_of_two.path).change(partial(weighed, bundle, weight), "me", "now", "")
 
     weights = {second: [0.02 * at for at in range(1, 11)], third: [0.03 * at for at in range(1, 11)]}
     threads = [threading.Thread(target=weigh, args=one) for one in weights.items()]
@@ -267,22 +265,22 @@ def test_changes_at_once_are_made_on_top_of_one_another(own):
         thread.start()
     for thread in threads:
         thread.join()
-    assert {one.bundle: one.weight for one in own.released().variants.challengers} == {
+    assert {one.bundle: one.weight for one in registry_of_two.released().variants.challengers} == {
         bundle: pytest.approx(wanted[-1]) for bundle, wanted in weights.items()
     }
-    assert own.released().generation == before + 20
-    assert [one.generation for one in own.history()] == list(range(1, before + 21))
+    assert registry_of_two.released().generation == before + 20
+    assert [one.generation for one in registry_of_two.history()] == list(range(1, before + 21))
 
 
 @pytest.mark.needs_time
-def test_releases_at_once_by_real_processes(own, candidates, jobs):
+def test_releases_at_once_by_real_processes(registry_of_two, candidates, jobs):
     """Five shadows, or a refusal: never one that is lost."""
-    given = [[str(own.path), str(candidate)] for candidate in candidates]
+    given = [[str(registry_of_two.path), str(candidate)] for candidate in candidates]
     started = [jobs("tests.support.registry_writers:release_shadow", argv) for argv in given]
     codes = [job.wait(PATIENCE_S) for job in started]
     assert codes == [0] * 5, [job.err.read_text() for job in started]
-    assert len(set(own.released().variants.shadows)) == 5
-    assert [one.generation for one in own.history()] == list(range(1, 8))
+    assert len(set(registry_of_two.released().variants.shadows)) == 5
+    assert [one.generation for one in registry_of_two.history()] == list(range(1, 8))
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ def test_a_second_thread_forbids_a_fork_and_the_caller_is_told(never_forked):
     ended = threading.Event()
     threading.Thread(target=ended.wait, name="holds a lock", daemon=True).start()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    life_line, other = os.pipe()
+    pipe, other = os.pipe()
     workers: dict[int, str] = {}
     ours.settimeout(5)
     with ours, theirs:
-        fork_server.answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, life_line, workers)
+        fork_server.answer(theirs, {"endpoint": "127.0.0.1:1", "id": "1-1"}, pipe, workers)
         data, handles, _, _ = socket.recv_fds(ours, 1 << 16, 1)
     ended.set()
     os.close(other)
@@ -35,4 +35,4 @@ def test_a_second_thread_forbids_a_fork_and_the_caller_is_told(never_forked):
     assert "a fork would lose them" in error
     assert (handles, workers) == ([], {})
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(life_line)
+        os.fstat(pipe)
