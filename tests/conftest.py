@@ -45,7 +45,7 @@ _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),
     "needs_prism": ("--prism", "tests on Prism"),
     "needs_flink": ("--flink", "tests on a Flink cluster"),
-    "needs_time": ("--long", "tests that take minutes"),
+    "needs_time": ("--long", "tests that take long"),
 }
 
 
@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-bundles", type=int, default=100, metavar="N", help="hostile bundles that a follower meets")
     what = "start a Flink cluster of real processes and add the tests that need it"
     parser.addoption("--flink", action="store_const", const=True, help=what)
-    parser.addoption("--long", action="store_const", const=True, help="add the tests that take minutes")
+    parser.addoption("--long", action="store_const", const=True, help="add the tests that take long: a quarter of a minute and more each")
 
 
 def pytest_configure(config: pytest.Config) -> None:

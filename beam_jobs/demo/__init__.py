@@ -1,5 +1,5 @@
 """The demo: its steps, replay and report.
 
-Imports: batch, cli, kafka, kafka.libraries, kafka.topics, models, raw_files, reports, runners.flink, schemas, services,
-stream.job, transforms.
+Imports: batch, cli, kafka, kafka.libraries, kafka.topics, models, raw_files, reports, runners.flink, schemas,
+services, stream.job, transforms.
 """
