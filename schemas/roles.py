@@ -11,12 +11,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from schemas.column import Column
 from schemas.errors import InputError
-
-if TYPE_CHECKING:
-    from schemas.schema import Column
 
 SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window"
 MILLISECONDS = {"s": 1000, "ms": 1}
@@ -25,7 +22,7 @@ _TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:w
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
 
-def check(columns: "Sequence[Column]", where: str) -> None:
+def check(columns: Sequence[Column], where: str) -> None:
     """Raise `InputError` for a tag that is no role, and for roles that contradict each other."""
     for column in columns:
         for tag in column.roles:
@@ -46,7 +43,7 @@ def check(columns: "Sequence[Column]", where: str) -> None:
             )
 
 
-def event_time(columns: "Iterable[Column]", where: str = "schema") -> tuple[str, int] | None:
+def event_time(columns: Iterable[Column], where: str = "schema") -> tuple[str, int] | None:
     """Return the event time column and how many milliseconds its unit has, None without one; raises `InputError`."""
     found = [column for column in columns if column.role("event_time") is not None]
     if not found:

@@ -6,7 +6,6 @@ A feature that is planned, on trial, for debugging or deprecated is no column, a
 """
 
 import dataclasses
-import enum
 import functools
 import pathlib
 
@@ -15,6 +14,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas import fingerprint, roles
+from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.plain_files import read_plain
 
@@ -24,40 +24,6 @@ _LARGEST = 16 * 1024 * 1024
 _NO_COLUMN = frozenset(
     schema_pb2.LifecycleStage.Value(stage) for stage in ("PLANNED", "ALPHA", "DEPRECATED", "DEBUG_ONLY", "DISABLED")
 )
-
-
-class Kind(enum.Enum):
-    """The type of a column; its value is the Arrow type of raw batches."""
-
-    FLOAT = pa.float32()
-    INT = pa.int64()
-    BYTES = pa.string()
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """One raw column.
-
-    `minimum` and `maximum` are inclusive; a `boolean` number is 0 or 1; `domain` holds the expected strings, if any.
-    Times of events always have limits: those of `roles.time_range`.
-    """
-
-    name: str
-    kind: Kind
-    required: bool
-    minimum: float | int | None = None
-    maximum: float | int | None = None
-    boolean: bool = False
-    domain: frozenset[str] | None = None
-    roles: tuple[str, ...] = ()
-
-    def role(self, name: str) -> str | None:
-        """Return what follows `name:` in the column's role of that name, `""` for a bare role, None without it."""
-        for role in self.roles:
-            head, _, tail = role.partition(":")
-            if head == name:
-                return tail
-        return None
 
 
 class Schema:

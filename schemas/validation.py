@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.buffers import validity_of, values_of
+from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, Rejection, Stage, pointer
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
 
 _FLOAT32 = float(np.finfo(np.float32).max)
 # Per kind of number: its type, and the least and the largest value that a column can hold.

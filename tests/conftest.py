@@ -55,7 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-bundles", type=int, default=100, metavar="N", help="hostile bundles that a follower meets")
     what = "start a Flink cluster of real processes and add the tests that need it"
     parser.addoption("--flink", action="store_const", const=True, help=what)
-    parser.addoption("--long", action="store_const", const=True, help="add the tests that take long: a quarter of a minute and more each")
+    parser.addoption(
+        "--long",
+        action="store_const",
+        const=True,
+        help="add the tests that take a quarter of a minute",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

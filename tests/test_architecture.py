@@ -72,6 +72,13 @@ def named_in(tree: ast.Module) -> set[str]:
 
 
 @functools.cache
+def imported_modules() -> Mapping[str, set[str]]:
+    """Which modules of ours each module imports, those that only a type checker sees included."""
+    all_of_ours = {name for layer in LAYERS for name, _ in modules(layer)}
+    return {name: named_in(tree) & all_of_ours - {name} for layer in LAYERS for name, tree in modules(layer)}
+
+
+@functools.cache
 def imported_rooms() -> Mapping[str, set[str]]:
     """Which other rooms each room imports: those of its layer by name, another layer as a whole."""
     known = rooms()
@@ -114,6 +121,10 @@ def test_a_room_imports_what_it_says(room: str) -> None:
     said = rooms()[room]
     assert re.fullmatch(r"[A-Z][^\n]+\.\s+Imports: [a-z_.,\s]+\.", said), f"{room}/__init__.py: {said!r}"
     assert sorted(imported_rooms()[room]) == sorted(said_rooms(room, said))
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    graphlib.TopologicalSorter(imported_modules()).prepare()  # raises CycleError with the modules of a circle
 
 
 def test_no_room_imports_one_that_imports_it() -> None:

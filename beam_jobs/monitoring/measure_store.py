@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 PREFIX = "onegraph_"
 
 
-class Kind(enum.Enum):
+class MeasureKind(enum.Enum):
     """What a measure is: a count that grows, a distribution in fixed buckets, a value that moves, or plain facts."""
 
     COUNTER = "counter"
@@ -40,7 +40,7 @@ class Measure:
     """
 
     name: str
-    kind: Kind
+    kind: MeasureKind
     help: str
     labels: Mapping[str, Iterable[str] | None] = dataclasses.field(default_factory=dict)
     buckets: tuple[float, ...] = ()
@@ -49,10 +49,10 @@ class Measure:
     def exposed(self) -> tuple[str, ...]:
         """The names that Prometheus sees.
 
-        >>> Measure("polls", Kind.COUNTER, "how often").exposed
+        >>> Measure("polls", MeasureKind.COUNTER, "how often").exposed
         ('onegraph_polls_total',)
         """
-        endings = {Kind.COUNTER: ("_total",), Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
+        endings = {MeasureKind.COUNTER: ("_total",), MeasureKind.HISTOGRAM: ("_bucket", "_sum", "_count")}
         return tuple(f"{PREFIX}{self.name}{ending}" for ending in endings.get(self.kind, ("",)))
 
 
@@ -95,7 +95,7 @@ class Store:
             for key in names:
                 self._allowed[key] |= texts
 
-    def find(self, kind: Kind, name: str, labels: Mapping[str, object]) -> Series:
+    def find(self, kind: MeasureKind, name: str, labels: Mapping[str, object]) -> Series:
         """Return the series, made at its first use; raises `MeasureError` for what is not declared."""
         written = (kind, name, *labels.items())
         found = self._found.get(written)
@@ -105,20 +105,20 @@ class Store:
 
     def count(self, name: str, n: float, labels: Mapping[str, object]) -> Series:
         """Add to a counter."""
-        series = self.find(Kind.COUNTER, name, labels)
+        series = self.find(MeasureKind.COUNTER, name, labels)
         with self._lock:
             series.value += n
         return series
 
     def gauge(self, name: str, value: float, labels: Mapping[str, object]) -> Series:
         """Set a gauge."""
-        series = self.find(Kind.GAUGE, name, labels)
+        series = self.find(MeasureKind.GAUGE, name, labels)
         series.value = value
         return series
 
     def observe(self, name: str, value: float, times: int, labels: Mapping[str, object]) -> Series:
         """Put a value into its bucket, `times` times."""
-        series = self.find(Kind.HISTOGRAM, name, labels)
+        series = self.find(MeasureKind.HISTOGRAM, name, labels)
         with self._lock:
             series.counts[bisect.bisect_left(series.measure.buckets, value)] += times
             series.value += value * times
@@ -126,7 +126,7 @@ class Store:
 
     def observe_all(self, name: str, values: np.ndarray, labels: Mapping[str, object]) -> tuple[Series, np.ndarray]:
         """Put every value (a number each, one dimension) into its bucket; return how many came into each (int64)."""
-        series = self.find(Kind.HISTOGRAM, name, labels)
+        series = self.find(MeasureKind.HISTOGRAM, name, labels)
         buckets = np.searchsorted(series.measure.buckets, values)
         added = np.bincount(buckets, minlength=len(series.counts))
         with self._lock:
@@ -136,7 +136,7 @@ class Store:
 
     def info(self, name: str, rows: Iterable[Mapping[str, object]]) -> None:
         """Replace the facts of an info measure; labels of it that are not listed take any short plain word."""
-        made = [self._checked(Kind.INFO, name, row) for row in rows]
+        made = [self._checked(MeasureKind.INFO, name, row) for row in rows]
         with self._lock:
             for key in [key for key in self._series if key[0] == name]:
                 del self._series[key]
@@ -177,16 +177,16 @@ class Store:
     def _zeros(self, measure: Measure, there: set[tuple[str, ...]]) -> list[Series]:
         """Return a counter's series that are still 0: a rise from nothing at all is none to Prometheus."""
         values = [measure.labels[label] for label in measure.labels]
-        if measure.kind is not Kind.COUNTER or None in values:
+        if measure.kind is not MeasureKind.COUNTER or None in values:
             return []
         return [Series(measure, labels) for labels in itertools.product(*values) if labels not in there]  # type: ignore[arg-type]
 
-    def _made(self, kind: Kind, name: str, labels: Mapping[str, object]) -> Series:
+    def _made(self, kind: MeasureKind, name: str, labels: Mapping[str, object]) -> Series:
         new = self._checked(kind, name, labels)
         with self._lock:
             return self._series.setdefault((name, *new.labels), new)
 
-    def _checked(self, kind: Kind, name: str, labels: Mapping[str, object]) -> Series:
+    def _checked(self, kind: MeasureKind, name: str, labels: Mapping[str, object]) -> Series:
         measure = self._measures.get(name)
         if measure is None or measure.kind is not kind:
             raise MeasureError(f"{name!r} is not a {kind.value} of the table in measures.py; declare it there")
@@ -194,7 +194,7 @@ class Store:
             raise MeasureError(f"{name}: labels {sorted(labels)}, declared {sorted(measure.labels)}")
         texts = tuple(str(labels[label]) for label in measure.labels)
         for label, text in zip(measure.labels, texts, strict=True):
-            free = kind is Kind.INFO and (name, label) in self._open and text.isascii() and len(text) <= _LONGEST
+            free = kind is MeasureKind.INFO and (name, label) in self._open and text.isascii() and len(text) <= _LONGEST
             if not free and text not in self._allowed[name, label]:
                 raise MeasureError(f"{name}: a value of label {label!r} that is not declared")
         return Series(measure, texts)
@@ -205,7 +205,7 @@ _LONGEST = 80  # of a fact: a bundle's id, a generation
 
 def _family(measure: Measure, series: Sequence[Series]) -> Metric:
     name, labels = PREFIX + measure.name, list(measure.labels)
-    if measure.kind is Kind.HISTOGRAM:
+    if measure.kind is MeasureKind.HISTOGRAM:
         family: Any = HistogramMetricFamily(name, measure.help, labels=labels)
         for one in series:
             total, buckets = 0, []
@@ -214,7 +214,7 @@ def _family(measure: Measure, series: Sequence[Series]) -> Metric:
                 buckets.append((bound, total))
             family.add_metric(one.labels, buckets, one.value)
         return family
-    made = CounterMetricFamily if measure.kind is Kind.COUNTER else GaugeMetricFamily
+    made = CounterMetricFamily if measure.kind is MeasureKind.COUNTER else GaugeMetricFamily
     family = made(name, measure.help, labels=labels)
     for one in series:
         family.add_metric(one.labels, one.value)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from apache_beam.metrics import Metrics
 
-from beam_jobs.monitoring.measure_store import Kind, Measure, MeasureError, Series, Store
+from beam_jobs.monitoring.measure_store import MeasureKind, Measure, MeasureError, Series, Store
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ DROPS = ("offsets_lost", "stepped_over", "tombstone")
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _SCORES = tuple(step / 10 for step in range(1, 11))
 _SIZES = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
-_COUNTER, _HISTOGRAM, _GAUGE, _INFO = Kind
+_COUNTER, _HISTOGRAM, _GAUGE, _INFO = MeasureKind
 
 TABLE = (
     Measure("events", _COUNTER, "events read from the source topic"),

@@ -9,7 +9,8 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
-from schemas.schema import Column, Kind, Schema
+from schemas.column import Column, Kind
+from schemas.schema import Schema
 
 _UNSEEN = ("(unseen)", "(ünseen)", "")
 _LONGEST = 1000  # characters: every bundle and every replay has them

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from models.scoring.explanation import Explanation
 from models.scoring.scorer import Scorer, halved
 from models.variants.variants import CHAMPION
+from schemas.column import Kind
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason, Rejection, Stage
-from schemas.schema import Kind
 
 # Names of predictions, those to come included. In any case of letters: many readers do not tell `ID` from `id`.
 _OURS = ("id", "ids", "score", "scores", "label", "bundle", "variant", "event_time", "features", "contributions")

@@ -5,7 +5,8 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schemas.schema import Column, Schema, is_column
+from schemas.column import Column
+from schemas.schema import Schema, is_column
 from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics, TextStatistics
 
 _SHOWN = 20

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from schemas.schema import Column, Kind, Schema
+from schemas.column import Column, Kind
+from schemas.schema import Schema
 from schemas.statistics.quantiles import Quantiles
 
 _BUCKETS = 10

@@ -8,15 +8,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from beam_jobs.monitoring import measures
-from beam_jobs.monitoring.measure_store import Kind, Measure, MeasureError, Store
+from beam_jobs.monitoring.measure_store import MeasureKind, Measure, MeasureError, Store
 from beam_jobs.runners import runners
 
 TABLE = (
-    Measure("seen", Kind.COUNTER, "events", {"reason": ["A", "B"]}),
-    Measure("took_seconds", Kind.HISTOGRAM, "time", {"stage": ["one"]}, (0.1, 1.0)),
-    Measure("score", Kind.HISTOGRAM, "scores", buckets=(0.5, 1.0)),
-    Measure("lag", Kind.GAUGE, "behind", {"partition": None}),
-    Measure("live", Kind.INFO, "bundles", {"bundle": None}),
+    Measure("seen", MeasureKind.COUNTER, "events", {"reason": ["A", "B"]}),
+    Measure("took_seconds", MeasureKind.HISTOGRAM, "time", {"stage": ["one"]}, (0.1, 1.0)),
+    Measure("score", MeasureKind.HISTOGRAM, "scores", buckets=(0.5, 1.0)),
+    Measure("lag", MeasureKind.GAUGE, "behind", {"partition": None}),
+    Measure("live", MeasureKind.INFO, "bundles", {"bundle": None}),
 )
 
 
@@ -109,7 +109,7 @@ def test_the_table_is_consistent():
     assert len(set(names)) == len(names)
     for measure in measures.TABLE:
         assert measure.help
-        assert (measure.kind is Kind.HISTOGRAM) == bool(measure.buckets), measure.name
+        assert (measure.kind is MeasureKind.HISTOGRAM) == bool(measure.buckets), measure.name
         assert list(measure.buckets) == sorted(set(measure.buckets))
 
 

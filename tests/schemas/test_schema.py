@@ -8,8 +8,9 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from schemas.column import Kind
 from schemas.rejection import Reason
-from schemas.schema import SERVING, TRAINING, Kind, Schema
+from schemas.schema import SERVING, TRAINING, Schema
 from schemas.validation import unseen_values, validate
 
 TAXI = pathlib.Path(__file__).parents[2] / "schemas" / "taxi.pbtxt"

@@ -8,7 +8,8 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
-from schemas.schema import SERVING, Kind
+from schemas.column import Kind
+from schemas.schema import SERVING
 from tests.support.kafka_records import put, read
 from tests.support.present import present
 

@@ -20,9 +20,10 @@ from beam_jobs.stream.score.guarded_scoring import GuardedScoring, Judged
 from beam_jobs.stream.value_format import ValueFormat
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
+from schemas.column import Kind
 from schemas.errors import OnegraphError
 from schemas.rejection import Reason
-from schemas.schema import SERVING, Kind
+from schemas.schema import SERVING
 from tests.support.present import present
 from tests.support.stream_jobs import stream_job
 

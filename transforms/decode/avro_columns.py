@@ -11,9 +11,10 @@ from typing import Any
 
 import fastavro.schema
 
+from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
 from transforms.decode.avro_values import Skips, long_at, plain, span_at, type_name
 from transforms.decode.avro_vectors import AvroVectors
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.schema import Kind, Schema
+from schemas.column import Kind
+from schemas.schema import Schema
 from transforms.decode.avro_values import plain, type_name
 from transforms.decode.decoding import FLOAT32_OVERFLOW, to_float32
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
 from transforms.decode.csv_lines import is_well_formed, split_lines
 from transforms.decode.decoding import Decoded, Faults, Limits, to_float32
 from transforms.decode.strict_json import parse_integer

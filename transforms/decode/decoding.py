@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.buffers import validity_of, values_of
+from schemas.column import Kind
 from schemas.rejection import Reason, Rejection, Stage
-from schemas.schema import Kind, Schema
+from schemas.schema import Schema
 
 # The smallest float64 that rounds to infinity when cast to float32.
 FLOAT32_OVERFLOW = float.fromhex("0x1.ffffffp+127")

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from schemas.schema import Kind, Schema
+from schemas.column import Kind
+from schemas.schema import Schema
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
 from transforms.decode.strict_json import Refused, StrictJson
 

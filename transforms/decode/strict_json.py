@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 
 _INT64 = range(-(2**63), 2**63)

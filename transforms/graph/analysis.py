@@ -16,8 +16,9 @@ from tensorflow_transform.beam.tft_beam_io import transform_fn_io
 from tensorflow_transform.tf_metadata import metadata_io
 from tfx_bsl.tfxio import tensor_adapter
 
+from schemas.column import Kind
 from schemas.errors import InputError
-from schemas.schema import Kind, Schema
+from schemas.schema import Schema
 from transforms.graph import operations
 from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint, is_feature_name
 from transforms.graph.saved_model import canonicalize

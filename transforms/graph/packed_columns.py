@@ -11,8 +11,9 @@ import pyarrow as pa
 import tensorflow as tf
 
 from schemas.buffers import validity_of, values_of
+from schemas.column import Column, Kind
 from schemas.errors import InputError
-from schemas.schema import Column, Kind, Schema
+from schemas.schema import Schema
 
 _KINDS = (Kind.FLOAT, Kind.INT, Kind.BYTES)
 

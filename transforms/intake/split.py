@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from schemas.column import Kind
 from schemas.errors import InputError
-from schemas.schema import Kind, Schema
+from schemas.schema import Schema
 
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
