@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from apache_beam.metrics import Metrics
 
-from beam_jobs.monitoring.measure_store import MeasureKind, Measure, MeasureError, Series, Store
+from beam_jobs.monitoring.measure_store import Measure, MeasureError, MeasureKind, Series, Store
 from schemas.rejection import Reason
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from beam_jobs.cli.settings import Inspect
 from beam_jobs.registries.bundle_text import bundle_text
 from beam_jobs.registries.listing import listing, listing_text
-from models.families.family import family_of
+from models.families.choice import family_of
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts

@@ -4,7 +4,7 @@ from typing import Any
 
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
-from models.families.family import family_of
+from models.families.choice import family_of
 from models.training.training import check_fits, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase, find

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluation import metrics
-from models.families.family import Model, Split, family_of
+from models.families.choice import family_of
+from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
 from models.training import labels

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from models.families.family import Family, family_of
+from models.families.choice import family_of
+from models.families.family import Family
 from models.spec import FAMILIES
 
 LOADED: Mapping[str, Family] = {name: family_of(name) for name in FAMILIES}

@@ -1,23 +1,18 @@
 """The family: what trains, loads and describes one kind of model, behind one protocol.
 
-Nothing else in models or jobs names a family: they ask `family_of` for the one that a spec or a manifest names. A
-family is a module whose functions are those of `Family`. It is imported only when it is asked for, so that its library
-is not loaded for the sake of its name.
+A family is a module whose functions are those of `Family`. Nothing else in models or jobs names one: they ask
+`choice.family_of` for the one that a spec or a manifest names.
 """
 
 import dataclasses
-import importlib
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from models.spec import FAMILIES, ModelSpec
-from schemas.errors import InputError
-
-_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}
+from models.spec import ModelSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,15 +85,3 @@ class Family(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the libraries that decide what a model trains to and scores, by their names."""
-
-
-def family_of(name: str) -> Family:
-    """Return the family of that name, whose library is imported now; raises `InputError` if there is none.
-
-    >>> family_of("forest")
-    Traceback (most recent call last):
-    schemas.errors.InputError: model: family is 'forest', wanted one of xgboost
-    """
-    if name not in _MODULES:
-        raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")
-    return cast(Family, importlib.import_module(_MODULES[name]))

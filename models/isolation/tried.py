@@ -18,7 +18,7 @@ import numpy
 import pyarrow
 import tensorflow as tf
 
-from models.families.family import family_of
+from models.families.choice import family_of
 from schemas import fingerprint
 from schemas.file_lock import lock_within
 

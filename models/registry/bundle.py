@@ -12,7 +12,7 @@ import pyarrow
 import tensorflow as tf
 
 from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
-from models.families.family import family_of
+from models.families.choice import family_of
 from models.scoring import golden
 from models.scoring.manifest import model_facts
 from models.scoring.scorer import Scorer

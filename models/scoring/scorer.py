@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.families.family import Model, family_of
+from models.families.choice import family_of
+from models.families.family import Model
 from models.scoring.causes import Causes
 from models.scoring.manifest import check_manifest
 from schemas import roles

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models.families.family import family_of
+from models.families.choice import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
 from models.training.training_set import TrainingSet

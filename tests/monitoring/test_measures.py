@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from beam_jobs.monitoring import measures
-from beam_jobs.monitoring.measure_store import MeasureKind, Measure, MeasureError, Store
+from beam_jobs.monitoring.measure_store import Measure, MeasureError, MeasureKind, Store
 from beam_jobs.runners import runners
 
 TABLE = (

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from models.families import xgb
-from models.families.family import Family, family_of
+from models.families.choice import family_of
+from models.families.family import Family
 from models.families.xgb import TrainedBooster, XGBoostModel
 from schemas.errors import ArtifactError, InputError
 from tests.support.small_artifacts import FAST

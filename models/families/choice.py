@@ -1,0 +1,26 @@
+"""The table of families: which module is the family of a name. A new family is a line here.
+
+A family is imported only when it is asked for, so that its library is not loaded for the sake of its name.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import cast
+
+from models.families.family import Family
+from models.spec import FAMILIES
+from schemas.errors import InputError
+
+_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}
+
+
+def family_of(name: str) -> Family:
+    """Return the family of that name, whose library is imported now; raises `InputError` if there is none.
+
+    >>> family_of("forest")
+    Traceback (most recent call last):
+    schemas.errors.InputError: model: family is 'forest', wanted one of xgboost
+    """
+    if name not in _MODULES:
+        raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")
+    return cast(Family, importlib.import_module(_MODULES[name]))
