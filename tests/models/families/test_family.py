@@ -38,7 +38,12 @@ def test_names_of_families_load_no_library() -> None:
 
 
 def test_only_the_room_of_families_names_one() -> None:
-    own = {*FAMILIES, *(path.stem for path in (MODELS / "families").glob("*.py"))} - {"all", "choice", "family", "__init__"}
+    own = {*FAMILIES, *(path.stem for path in (MODELS / "families").glob("*.py"))} - {
+        "all",
+        "choice",
+        "family",
+        "__init__",
+    }
     naming = [
         path.relative_to(MODELS).as_posix()
         for path in sorted(MODELS.rglob("*.py"))
