@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HoldTimes:
-    """How long a hold's parts are, in seconds: a look at a delivery, until a warning, once stopped, between tries."""
+    """How long the parts of a hold are, in seconds."""
 
-    look_s: float = 0.1
-    warn_after_s: float = 5.0
-    stop_grace_s: float = 10.0
-    first_pause_s: float = 1.0
+    look_s: float = 0.1  # one wait for a delivery
+    warn_after_s: float = 5.0  # then a warning says what is waited for
+    stop_grace_s: float = 10.0  # for a delivery, once the job is told to stop
+    first_pause_s: float = 1.0  # before a commit is tried again; the next pause is twice as long
     longest_pause_s: float = 30.0
 
 

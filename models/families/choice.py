@@ -1,4 +1,5 @@
-"""The table of families: which module is the family of a name. A new family is a line here.
+"""The table of families: which module is the family of a name. A new family is a line here, and its name in
+`models/spec.py`.
 
 A family is imported only when it is asked for, so that its library is not loaded for the sake of its name.
 """
@@ -11,7 +12,7 @@ from models.families.family import Family
 from models.spec import FAMILIES
 from schemas.errors import InputError
 
-_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}
+_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}  # the names are those of FAMILIES
 
 
 def family_of(name: str) -> Family:

@@ -1,7 +1,8 @@
 """The family: what trains, loads and describes one kind of model, behind one protocol.
 
-A family is a module whose functions are those of `Family`. Nothing else in models or jobs names one: they ask
-`choice.family_of` for the one that a spec or a manifest names.
+A family is a module whose functions are those of `Family`. Beside the table (`choice.py`) and the names in
+`models/spec.py`, nothing in models or jobs names one: they ask `choice.family_of` for the one that a spec or a manifest
+names.
 """
 
 import dataclasses

@@ -117,5 +117,5 @@ def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
     try:
         gates = tuple(Gate(**gate) for gate in value["gates"])
         return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, InputError):
         raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None

@@ -73,6 +73,16 @@ def test_a_candidate_without_a_spec(model, said, fresh, small_training_set, caps
     assert f"{fresh}: {said}" in capsys.readouterr().err
 
 
+def test_a_candidate_with_a_spec_of_an_unknown_task(fresh, small_training_set, capsys):
+    manifest = json.loads((fresh / artifact.MANIFEST).read_text())
+    facts = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    artifact.complete(fresh, "candidate", {**facts, "model": {**facts["model"], "task": "guess the weather"}})
+    assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
+    err = capsys.readouterr().err
+    assert f"{fresh}: its manifest's model is no spec of this version; train again" in err
+    assert "weather" not in err
+
+
 def test_wrong_use_case(fresh, small_training_set, capsys):
     argv = ["--candidate", str(fresh), "--training-set", str(small_training_set), "--use-case", "fraud"]
     assert main(["evaluate", *argv]) == 1

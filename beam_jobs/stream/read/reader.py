@@ -32,8 +32,9 @@ _SLICE_S = 0.1  # how long one poll may last, hence how late a stop signal is se
 class ReadEvents(beam.PTransform):
     """Read a topic into `EventBatch`es. Partition p belongs to group p mod `partition_groups`.
 
-    Reading begins at the group's committed offsets, in a partition without one at its start. A batch may be empty: it
-    says how far reading is if offsets moved without events, at the begin, every few seconds and at the end.
+    Reading begins at the group's committed offsets, in a partition without one at its start. A batch
+    without events says how far reading is: when offsets moved without any, at the beginning, every few seconds and at
+    the end.
     """
 
     def __init__(self, job: StreamJob, settings: ReadSettings | None = None):

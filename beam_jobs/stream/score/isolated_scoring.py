@@ -142,7 +142,7 @@ def _shared_out(part: list[int], shares: int) -> list[list[int]]:
 def _starts_by_part(rows: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
     """Return where parts begin: at 0, and at each of these rows that is not of the part of the row before it.
 
-    Rows that `part_of` does not name are of the part that they stand within, else of one of their own.
+    Rows that `part_of` does not name are of the part that they stand within, else they make a part of their own.
 
     >>> _starts_by_part(range(7), {1: 0, 3: 0, 5: 1})
     [0, 1, 4, 5, 6]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from models.families import choice
 from models.families.choice import family_of
 from models.spec import FAMILIES, ModelSpec
 from schemas.errors import InputError
@@ -20,6 +21,10 @@ def test_every_family_that_a_spec_may_name_can_do_what_the_protocol_says() -> No
         for function in ("check_parameters", "names_in_model", "train", "load", "describe", "versions"):
             assert callable(getattr(family, function)), f"{name}: {function}"
         assert family.versions()
+
+
+def test_the_table_has_the_names_of_the_spec() -> None:
+    assert set(choice._MODULES) == set(FAMILIES)
 
 
 def test_a_family_that_is_not_there_is_one_line() -> None:

@@ -1,9 +1,9 @@
 """The reader against a real broker, on FnApiRunner."""
 
+import functools
 import itertools
 import sys
 import threading
-import time
 
 import apache_beam as beam
 import kafka
@@ -26,6 +26,7 @@ from beam_jobs.stream.read.source import ReadSettings, first_span, milliseconds,
 from beam_jobs.stream.read.tracker import Span
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError, UsageError
+from tests.support import waiting
 from tests.support.kafka_records import add_partitions, commit, put
 from tests.support.stream_jobs import stream_job
 
@@ -75,22 +76,22 @@ def settle(events):
     positions.close()
 
 
-def wait_until(true, what):
-    ends = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < ends, what
-        time.sleep(0.005)
+wait_until = functools.partial(waiting.wait_until, look_s=0.005)
 
 
 def wait_until_found(count):
     wait_until(lambda: len(_found) >= count, f"{count} events")
 
 
+def polled_since(last):
+    return measures.STORE.value("last_poll_seconds") != last
+
+
 def wait_for_polls(count):
     """Wait until the reader has polled so often again, whatever came."""
     for number in range(count):
-        last = measures.STORE.value("last_poll_seconds")
-        wait_until(lambda last=last: measures.STORE.value("last_poll_seconds") != last, f"poll {number + 1} of {count}")
+        again = functools.partial(polled_since, measures.STORE.value("last_poll_seconds"))
+        wait_until(again, f"poll {number + 1} of {count}")
 
 
 def read_until_stopped(endless, count):
