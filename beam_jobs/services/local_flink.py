@@ -21,6 +21,8 @@ from beam_jobs.services.flink_programs import PROGRAMS, Ports
 from beam_jobs.services.local_service import Answers, ServiceProcess
 from schemas.errors import ServiceError
 
+SOCKETS_CLOSE_S = 2.0  # how long those of a process that was just killed may stay open
+
 
 @dataclasses.dataclass(frozen=True)
 class FlinkStatus:
@@ -99,7 +101,8 @@ def start(
                 )
             ports = dataclasses.replace(ports, rest=rest_port)
         if any(now.pids.values()):
-            local_service.check_free(_ports_of_missing(now, ports), "end what listens there, or take another folder")
+            advice = "end what listens there, or take another folder"
+            local_service.check_free(_ports_of_missing(now, ports), advice, SOCKETS_CLOSE_S)
         else:
             _configure(folder, ports, slots, task_heap_mb)
         commands = flink_programs.commands(folder, ports, task_heap_mb, worker_modules, classes)

@@ -17,6 +17,7 @@ from schemas.file_lock import locked
 
 _POLL_MS = 50
 _PATIENCE_S = 5  # with the end of what did not come up
+_POLL_S = 0.1
 _LEAST_S = 1.0  # an answer may take so long even when the time is up
 
 Answers = Callable[[float], bool]
@@ -120,9 +121,14 @@ def one_at_a_time(folder: pathlib.Path) -> contextlib.AbstractContextManager[Non
     return locked(folder / "lock")
 
 
-def check_free(ports: Iterable[int], advice: str) -> None:
-    """Raise `ServiceError` for the first port of loopback that cannot be listened on."""
+def check_free(ports: Iterable[int], advice: str, patience_s: float = 0.0) -> None:
+    """Raise `ServiceError` for the first port of loopback that cannot be listened on.
+
+    `patience_s` is for ports of processes that were just killed: the kernel closes their sockets a moment later.
+    """
+    ends = time.monotonic() + patience_s
     for port in ports:
-        why = why_taken(port)
-        if why is not None:
-            raise ServiceError(f"port {port} on {HOST} cannot be used: {why}; {advice}")
+        while (why := why_taken(port)) is not None:
+            if time.monotonic() >= ends:
+                raise ServiceError(f"port {port} on {HOST} cannot be used: {why}; {advice}")
+            time.sleep(_POLL_S)

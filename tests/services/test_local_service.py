@@ -103,3 +103,13 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used: address .* in use; move"):
             local_service.check_free([port], "move")
+
+
+def test_a_port_that_is_given_back_in_time_is_free() -> None:
+    with concurrent.futures.ThreadPoolExecutor() as threads, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        checked = threads.submit(local_service.check_free, [port], "move", PATIENCE_S)
+        done, _ = concurrent.futures.wait([checked], timeout=0.3)
+        assert not done
+        taken.close()
+        checked.result(PATIENCE_S)
