@@ -132,6 +132,11 @@ def test_no_room_imports_one_that_imports_it() -> None:
     order.prepare()  # raises CycleError with the rooms of a circle
 
 
+def test_no_room_imports_one_within_it() -> None:
+    said = {room: said_rooms(room, text) for room, text in rooms().items()}
+    assert [(room, other) for room, others in said.items() for other in others if other.startswith(f"{room}.")] == []
+
+
 @pytest.mark.parametrize("room", rooms())
 def test_a_room_is_no_more_than_twenty_modules(room: str) -> None:
     files = [path for path in (ROOT / room.replace(".", "/")).glob("*.py") if path.name != "__init__.py"]
