@@ -49,6 +49,11 @@ _OPTIONAL = {
 }
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes that are no plain text by their argument: gzip's hold the time, and every worker must name alike."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", metavar="DIR", help="folder of the public data sets: adds the tests that need them")
     parser.addoption("--prism", metavar="BINARY", help="Prism's binary: adds the tests that need it")

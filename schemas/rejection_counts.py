@@ -1,0 +1,33 @@
+"""How many records were rejected for what, by reason and field: the form that every summary and manifest has."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Counts = Mapping[tuple[str, str], int]
+"""Records by reason and JSON pointer to the field; the pointer is empty where the whole record is at fault."""
+
+
+def rejections(counts: Counts) -> list[dict[str, Any]]:
+    """Return counts as JSON has them, the most frequent first.
+
+    >>> rejections({("JSON_SYNTAX", ""): 3, ("TYPE", "/age"): 400})
+    [{'reason': 'TYPE', 'field': '/age', 'count': 400}, {'reason': 'JSON_SYNTAX', 'field': '', 'count': 3}]
+    """
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"reason": str(reason), "field": field, "count": count} for (reason, field), count in ordered if count]
+
+
+def rejections_text(entries: Sequence[Mapping[str, Any]], limit: int = 5) -> str:
+    """Return the entries of `rejections` for people; of more than `limit` the rest as a sum.
+
+    >>> rejections_text(rejections({("JSON_SYNTAX", ""): 3, ("TYPE", "/age"): 1400}))
+    '1,400 TYPE at /age, 3 JSON_SYNTAX'
+    >>> rejections_text(rejections({("TYPE", f"/{n}"): n for n in range(1, 5)}), limit=2)
+    '4 TYPE at /4, 3 TYPE at /3, 3 others'
+    """
+    parts = [
+        f"{entry['count']:,} {entry['reason']}" + (f" at {entry['field']}" if entry["field"] else "")
+        for entry in entries[:limit]
+    ]
+    rest = sum(entry["count"] for entry in entries[limit:])
+    return ", ".join([*parts, f"{rest:,} others"] if rest else parts)
