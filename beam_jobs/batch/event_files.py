@@ -23,7 +23,7 @@ def events_of(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes |
     CSV cells are typed by the schema and missing ones left out; JSON lines are events already and stay as they are.
     Raises `InputError` for any other file and for one that cannot be read.
     """
-    name = file.name.removesuffix(".gz")
+    name = file.name.lower().removesuffix(".gz")
     if name.endswith(".jsonl"):
         yield from enumerate(line.rstrip(b"\r\n") for line in _lines(str(file)))
     elif name.endswith(".csv"):

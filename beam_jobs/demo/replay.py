@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.batch.event_files import json_events
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import taken_in
-from beam_jobs.raw_files.reading import find_files
 from models.training.labels import make_labels
 from models.use_case import UseCase
 from schemas.schema import SERVING, TRAINING

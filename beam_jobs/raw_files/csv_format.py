@@ -8,7 +8,8 @@ from beam_jobs.raw_files.content import read_content
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from schemas.errors import InputError
 from schemas.schema import Schema
-from transforms.decode.csv_decoder import CsvDecoder, read_header, split_lines
+from transforms.decode.csv_decoder import CsvDecoder, split_lines
+from transforms.decode.csv_header import read_header
 
 _ROWS_PER_BLOCK = 8192
 _READ_BYTES = 1 << 20
@@ -67,7 +68,7 @@ class CsvFormat:
 def _records(file: RawFile, size: int) -> Iterator[list[bytes]]:
     """Yield complete records, quotes regarded, as they become complete."""
     rest = b""
-    for data in read_content(file.path, size):
+    for data in read_content(file.path, size, file.stamp):
         lines, rest = split_lines(rest + data if rest else data)
         if len(rest) > _LINE_BYTES:
             raise InputError(f"{file.path}: a line of more than {_LINE_BYTES >> 20} MiB; is this a text file?")

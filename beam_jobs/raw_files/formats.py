@@ -12,13 +12,13 @@ FORMATS: tuple[RawFormat, ...] = (CsvFormat(),)
 
 
 def format_of(path: str) -> RawFormat:
-    """Return the format of a file; raises `InputError` if its name is that of none.
+    """Return the format of a file, in whatever case its name ends; raises `InputError` if its name is that of none.
 
-    >>> format_of("trips/2016.csv.gz").suffixes
+    >>> format_of("trips/2016.CSV.gz").suffixes
     ('.csv', '.csv.gz')
     """
     for known in FORMATS:
-        if path.endswith(known.suffixes):
+        if path.lower().endswith(known.suffixes):
             return known
     suffixes = [suffix for known in FORMATS for suffix in known.suffixes]
     raise InputError(f"{path}: not a raw file by its name; wanted {' or '.join(suffixes)}")

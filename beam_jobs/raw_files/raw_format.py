@@ -6,17 +6,22 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from beam_jobs.raw_files.plain_file import Stamp
 from schemas.schema import Schema
 from transforms.decode.decoding import Decoder
 
 
 @dataclasses.dataclass(frozen=True)
 class RawFile:
-    """A file to read: where it is, its name in ids and reports, and its number in the order of all files."""
+    """A file to read: where it is, its name in ids and reports, and its number in the order of all files.
+
+    `stamp` is what it was when it was found, if it is on a disk: it must not change until it is read.
+    """
 
     path: str
     name: str
     number: int
+    stamp: Stamp | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,16 +1,12 @@
-"""Raw files found by patterns through Beam's filesystems, checked, and read in blocks, as a step of a pipeline too."""
+"""Raw files checked, and read in blocks, as a step of a pipeline too."""
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
-from apache_beam.io.filesystem import BeamIOError
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from beam_jobs.cli import progress
-from beam_jobs.raw_files.content import first_line
 from beam_jobs.raw_files.formats import format_of
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from schemas.errors import InputError
@@ -38,28 +34,6 @@ class _ReadBlocks(beam.DoFn):
             self._rows.inc(len(block))
             progress.advance(len(block))
             yield block
-
-
-def find_files(patterns: Sequence[str]) -> list[RawFile]:
-    """Expand patterns, each to at least one file, in order of path.
-
-    A file's name is its path below the folder that all of them share, so that no two have the same. Raises
-    `InputError` for a pattern that matches nothing and for a file that is of no known format by its name.
-    """
-    paths: set[str] = set()
-    for pattern in patterns:
-        try:
-            matched = [found.path for result in FileSystems.match([pattern]) for found in result.metadata_list]
-        except (BeamIOError, ValueError) as error:
-            raise InputError(f"{pattern}: cannot look for files there: {first_line(error)}") from None
-        if not matched:
-            raise InputError(f"{pattern}: no such file; check the path or quote the pattern")
-        paths.update(matched)
-    for path in sorted(paths):
-        format_of(path)
-    shared = os.path.commonpath([os.path.dirname(path) for path in paths])
-    names = {path: path[len(shared) :].lstrip("/") for path in paths}
-    return [RawFile(path, names[path], number) for number, path in enumerate(sorted(paths))]
 
 
 def check_files(files: Sequence[RawFile], schema: Schema) -> None:

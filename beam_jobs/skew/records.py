@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import taken_in
-from beam_jobs.raw_files.reading import find_files
 from schemas.errors import InputError
 from schemas.schema import Schema
 

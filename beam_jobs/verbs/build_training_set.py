@@ -25,8 +25,9 @@ from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.raw_format import RawFile
-from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
+from beam_jobs.raw_files.reading import ReadRawRows, check_files
 from models import use_case as use_cases
 from models.spec import SPLITS
 from models.use_case import UseCase

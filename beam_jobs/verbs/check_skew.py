@@ -13,7 +13,7 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
 from beam_jobs.cli.verbs import run_verb
 from beam_jobs.kafka.topics import topics
-from beam_jobs.raw_files.reading import find_files
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.opening import open_registry
 from beam_jobs.skew import findings, paths
 from beam_jobs.skew.records import RawRecords, read_records

@@ -13,8 +13,9 @@ from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import ScoreBatch as Settings
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.raw_format import RawFile
-from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files
+from beam_jobs.raw_files.reading import ReadRawRows, check_files
 from beam_jobs.registries.opening import BundleReference, open_registry
 from beam_jobs.registries.registry_address import absolute
 from models.scoring.explanation import Explanation

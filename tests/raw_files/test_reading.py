@@ -6,8 +6,9 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.raw_format import RawFile
-from beam_jobs.raw_files.reading import ReadRawRows, check_files, find_files, read_file
+from beam_jobs.raw_files.reading import ReadRawRows, check_files, read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 
@@ -53,15 +54,6 @@ def test_highly_compressed_and_empty_members_are_read_to_their_end(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"") + gzip.compress(b"\n".join([b"a,b", *rows])) + gzip.compress(b""))
     assert sum(_read(path)[1]) == len(rows)
-
-
-def test_files_are_named_below_the_folder_that_they_share(tmp_path):
-    for name in ("x/part.csv", "y/part.csv.gz"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_bytes(b"")
-    found = find_files([str(tmp_path / "y" / "*"), str(tmp_path / "x" / "part.csv"), str(tmp_path / "*" / "*.csv")])
-    assert [(file.name, file.number) for file in found] == [("x/part.csv", 0), ("y/part.csv.gz", 1)]
-    assert [file.name for file in find_files([str(tmp_path / "x" / "part.csv")])] == ["part.csv"]
 
 
 @pytest.mark.parametrize("cut", [1, 9, 30])

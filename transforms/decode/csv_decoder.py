@@ -4,7 +4,6 @@ Every column is read as text by Arrow and then cast as a whole; only a column in
 looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,14 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from schemas.column import Column, Kind
-from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
+from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
 from transforms.decode.decoding import Decoded, Faults, Limits, to_float32
 from transforms.decode.strict_json import parse_integer
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 _USUAL_BYTES = {
@@ -29,18 +27,6 @@ _USUAL_BYTES = {
     Kind.FLOAT: np.isin(np.arange(256), list(b"-.0123456789eE")),
 }
 _PARSED = {Kind.INT: pa.int64(), Kind.FLOAT: pa.float64()}
-
-
-def read_header(line: bytes, where: str) -> list[str]:
-    """Return the column names of a header line; raises `InputError` naming `where`."""
-    try:
-        text = line.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
-        names = next(csv.reader([text], strict=True), [])
-    except (UnicodeDecodeError, csv.Error):
-        raise InputError(f"{where}: its first line is not a CSV header in UTF-8; name the columns there") from None
-    if not any(names):
-        raise InputError(f"{where}: no header; its first line must name the columns")
-    return names
 
 
 class CsvDecoder:
@@ -59,15 +45,7 @@ class CsvDecoder:
         self.schema = schema
         self.header = tuple(header)
         self.limits = limits or Limits()
-        missing = [name for name in schema.names if name not in self.header]
-        if missing:
-            raise InputError(
-                f"{where}: its header lacks {', '.join(missing)}, which the schema names; "
-                f"it has {', '.join(self.header[:50])}"
-            )
-        twice = sorted({name for name in schema.names if self.header.count(name) > 1})
-        if twice:
-            raise InputError(f"{where}: its header has {', '.join(twice)} twice; give every column one name")
+        check_header(self.header, self.schema.names, where)
         self._others = [name for name in self.header if name not in schema][: self.limits.max_unknown_fields]
 
     def __reduce__(self) -> tuple:
@@ -111,10 +89,10 @@ class CsvDecoder:
         if max(map(len, texts), default=0) > self.limits.max_bytes:  # type: ignore[arg-type]
             refuse(Reason.TOO_LARGE, lambda value: len(value) > self.limits.max_bytes)
         joined = b"\n".join(texts)  # type: ignore[arg-type]
-        if b"\0" in joined or _BYTE_ORDER_MARK in joined or not _is_utf8(joined):
+        if b"\0" in joined or BYTE_ORDER_MARK in joined or not _is_utf8(joined):
             refuse(
                 Reason.ENCODING,
-                lambda value: b"\0" in value or value.startswith(_BYTE_ORDER_MARK) or not _is_utf8(value),
+                lambda value: b"\0" in value or value.startswith(BYTE_ORDER_MARK) or not _is_utf8(value),
             )
         if b'"' in joined or b"\r" in joined or joined.count(b"\n") >= max(1, len(texts)):
             refuse(Reason.CSV_SYNTAX, lambda value: not is_well_formed(value))
@@ -218,4 +196,4 @@ def _make_decoder(schema: str, header: Sequence[str], limits: Limits) -> CsvDeco
     return CsvDecoder(Schema.from_text(schema), header, limits=limits)
 
 
-__all__ = ["CsvDecoder", "read_header", "split_lines"]
+__all__ = ["CsvDecoder", "split_lines"]

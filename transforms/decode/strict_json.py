@@ -5,7 +5,7 @@ This is the definition of what a valid record is; `json_decoder` has a faster pa
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +39,13 @@ class _Integer(str):
     __slots__ = ()
 
 
+class _Constant:
+    """What stands for NaN, Infinity and -Infinity, which are no JSON but which some writers give."""
+
+
+_CONSTANT = _Constant()
+
+
 class _Object(dict):
     """A JSON object that remembers a key that it had twice."""
 
@@ -59,17 +66,20 @@ class StrictJson:
 
         Raises `Refused`.
         """
-        record = self._parse(value)
+        record, has_constant = self._parse(value)
         if not isinstance(record, _Object):
             raise Refused(Reason.TYPE)
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
         cells = [_cell(column, record.get(column.name)) for column in self._columns]
+        if has_constant:  # in a field that the schema does not name, whose name may be anything
+            raise Refused(Reason.NUM_NONFINITE)
         unknown = ((name, value) for name, value in record.items() if name not in self._names)
         # A batch may have a lot of values of unknown fields: none is kept.
         return cells, {name: not isinstance(value, (list, dict)) for name, value in unknown}
 
-    def _parse(self, value: bytes | None) -> Any:
+    def _parse(self, value: bytes | None) -> tuple[Any, bool]:
+        """Return the value, and whether `_CONSTANT` is anywhere in it."""
         if value is None:
             raise Refused(Reason.TOMBSTONE)
         if len(value) > self._limits.max_bytes:
@@ -82,7 +92,7 @@ class StrictJson:
             raise Refused(Reason.ENCODING) from None
         if depth(value) > self._limits.max_depth:
             raise Refused(Reason.JSON_DEPTH)
-        nested_duplicate = False
+        nested_duplicate = has_constant = False
 
         def make_object(pairs: list[tuple[str, Any]]) -> _Object:
             nonlocal nested_duplicate
@@ -93,15 +103,18 @@ class StrictJson:
                 made.twice = _first_repeated([key for key, _ in pairs])
             return made
 
+        def constant(_: str) -> _Constant:
+            nonlocal has_constant
+            has_constant = True
+            return _CONSTANT
+
         try:
-            record = json.loads(
-                text, object_pairs_hook=make_object, parse_constant=_refuse_constant, parse_int=_Integer
-            )
+            record = json.loads(text, object_pairs_hook=make_object, parse_constant=constant, parse_int=_Integer)
         except ValueError:
             raise Refused(Reason.JSON_SYNTAX) from None
         if nested_duplicate and getattr(record, "twice", None) is None:
             raise Refused(Reason.JSON_DUP_KEY)
-        return record
+        return record, has_constant
 
 
 def depth(value: bytes) -> int:
@@ -128,6 +141,8 @@ def parse_integer(text: str) -> int | None:
 def _cell(column: Column, found: Any) -> Any:
     if found is None:
         return None
+    if found is _CONSTANT:
+        raise Refused(Reason.NUM_NONFINITE, pointer(column.name))
     if column.kind is Kind.INT:
         if type(found) is not _Integer:
             raise Refused(Reason.TYPE, pointer(column.name))
@@ -164,7 +179,3 @@ def _first_repeated(keys: list[str]) -> str:
             return key
         seen.add(key)
     raise AssertionError("no key is repeated")
-
-
-def _refuse_constant(_: str) -> NoReturn:
-    raise Refused(Reason.NUM_NONFINITE)

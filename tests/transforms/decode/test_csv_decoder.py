@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from schemas.errors import InputError
 from schemas.rejection import Reason
 from schemas.schema import Schema
-from transforms.decode.csv_decoder import CsvDecoder, read_header, split_lines
+from transforms.decode.csv_decoder import CsvDecoder, split_lines
+from transforms.decode.csv_header import read_header
 from transforms.decode.json_decoder import JsonDecoder
 
 SCHEMA = Schema.from_text(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.rejection import Reason, Stage
 from schemas.schema import SERVING, Schema
-from transforms.decode.csv_decoder import CsvDecoder, read_header, split_lines
+from transforms.decode.csv_decoder import CsvDecoder, split_lines
+from transforms.decode.csv_header import read_header
 from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.take_in import take_in
 

@@ -1,0 +1,74 @@
+"""The header of a CSV file: the names of its columns, compared with those that a schema wants."""
+
+import csv
+import difflib
+from collections.abc import Sequence
+
+from schemas.errors import InputError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHER_SEPARATORS = (";", "\t", "|")
+_LOOKED_AT = 1000  # names of a header that are compared with a missing one
+_SHOWN = 30
+_SHOWN_LENGTH = 64
+
+
+def read_header(line: bytes, where: str) -> list[str]:
+    """Return the column names of a header line; raises `InputError` naming `where`."""
+    try:
+        text = line.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+        names = next(csv.reader([text], strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"{where}: its first line is not a CSV header in UTF-8; name the columns there") from None
+    if not any(names):
+        raise InputError(f"{where}: no header; its first line must name the columns")
+    return names
+
+
+def check_header(header: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    """Raise `InputError`, naming `where`, for a header that lacks a wanted column or has it twice.
+
+    What may be a row of data is not quoted: a line is taken for a header if it has a wanted name, in whatever case.
+
+    >>> check_header(["id", "Tip"], ["id", "tip"], "t.csv")
+    Traceback (most recent call last):
+    schemas.errors.InputError: t.csv: its header lacks tip (did you mean Tip?), which the schema names; it has id, Tip
+    >>> check_header(["7", "1.5"], ["id", "fare"], "t.csv")
+    Traceback (most recent call last):
+    schemas.errors.InputError: t.csv: its first line names none of the columns that the schema has: id, fare; is it a \
+row? The first line must name the columns
+    """
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise InputError(f"{where}: {_in_words(header, wanted, missing)}")
+    twice = sorted({name for name in wanted if header.count(name) > 1})
+    if twice:
+        raise InputError(f"{where}: its header has {', '.join(twice)} twice; give every column one name")
+
+
+def _in_words(header: Sequence[str], wanted: Sequence[str], missing: Sequence[str]) -> str:
+    for separator in _OTHER_SEPARATORS:
+        cells = header[0].split(separator)
+        if len(header) == 1 < len(cells) and {cell.strip(' "') for cell in cells} & set(wanted):
+            return f"its first line has {separator!r} between the columns, wanted commas"
+    if not {name.strip().casefold() for name in header} & {name.casefold() for name in wanted}:
+        return (
+            f"its first line names none of the columns that the schema has: {_listed(wanted)}; is it a row? "
+            "The first line must name the columns"
+        )
+    others = [name for name in header[:_LOOKED_AT] if name not in wanted and len(name) <= _SHOWN_LENGTH]
+    lacking = [name + _nearest(name, others) for name in missing[:_SHOWN]]
+    return f"its header lacks {_listed(lacking, len(missing))}, which the schema names; it has {_listed(header)}"
+
+
+def _nearest(name: str, others: Sequence[str]) -> str:
+    folded = {other.strip().casefold(): other for other in others}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f" (did you mean {folded[close[0]]}?)" if close else ""
+
+
+def _listed(names: Sequence[str], count: int | None = None) -> str:
+    count = len(names) if count is None else count
+    shown = [name if len(name) <= _SHOWN_LENGTH else f"{name[:_SHOWN_LENGTH]}..." for name in names[:_SHOWN]]
+    more = [f"{count - len(shown):,} more"] if count > len(shown) else []
+    return ", ".join(shown + more)
