@@ -2,7 +2,7 @@
 
 It is checked before anything is written, writes its files under temporary names in a folder of the new directory,
 counts every row that was read, and names the files and completes the directory at the end. One that fails leaves
-nothing behind.
+nothing behind, but the rejected rows if they are why (`kept_rejections`).
 """
 
 import contextlib
@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs.batch.written_files import REJECTED, WORK, Written, by_reason, load_written, name_all
+from beam_jobs.batch import kept_rejections
+from beam_jobs.batch.written_files import REJECTED, WORK, Written, load_written, name_all
 from beam_jobs.raw_files.reading import ROWS_READ
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.in_process.run import run_pipeline
@@ -23,6 +24,7 @@ from beam_jobs.runners.runners import counters, pipeline_options
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import OnegraphError
+from schemas.rejection_counts import rejections, rejections_text
 
 
 class FileJobSettings(Protocol):
@@ -68,17 +70,18 @@ class NewDirectory:
         """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker."""
         name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
         shutil.rmtree(self.work)
-        manifest = {**facts, "rejected_by_reason": by_reason(written.rejected_counts)}
+        manifest = {**facts, "rejections": rejections(written.rejected_counts)}
         return artifact.complete(self.path, self.kind, manifest)
 
 
 @contextlib.contextmanager
 def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
-    """Make the directory of a job; if the block raises, nothing of it is left."""
+    """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one."""
     made = NewDirectory(artifact.create(output, kind).absolute(), kind)
     try:
         made.work.mkdir()
         yield made
+        kept_rejections.forget(made.path)
     except BaseException:
         shutil.rmtree(made.path, ignore_errors=True)
         raise
@@ -103,5 +106,5 @@ def check_rows_add_up(
 
 
 def rejected_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return a line for people per reason for which rows were rejected."""
-    return [f"  rejected for {reason}: {count:,}" for reason, count in result["rejected_by_reason"].items()]
+    """Return a line for people that says for what rows were rejected, if any were."""
+    return [f"  rejected: {rejections_text(result['rejections'])}"] if result["rejections"] else []

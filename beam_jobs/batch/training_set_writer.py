@@ -2,10 +2,12 @@
 
 import json
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
+from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
 from models.training import labels
@@ -34,21 +36,26 @@ def together(spooled: Written, written: Written) -> Written:
     )
 
 
-def check_counts(counted: Written, rows_read: int, data: Sequence[str]) -> None:
-    """Raise if the rows of a pass do not add up, or nothing can be learnt from them."""
+def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: pathlib.Path) -> None:
+    """Raise if the rows of a pass do not add up, or nothing can be learnt from them.
+
+    If rows were rejected, that may be why: they are kept beside the unfinished directory `output`, and counted.
+    """
     where = " ".join(data)
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
+    if rejected == rows_read == counted.rows_read and rejected:
+        raise InputError(f"{where}: {keep_rejected(output, counted)}")
     check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data, "build again elsewhere")
     for name, count in rows.items():
         if not count:
-            raise InputError(
-                f"{where}: split {name} is empty ({rows_read} rows read, {rejected} rejected); give more data"
-            )
+            why = keep_rejected(output, counted) if rejected else f"{rows_read:,} rows read; give more data"
+            raise InputError(f"{where}: split {name} is empty, {why}")
     for name, label_sum in counted.label_sums.items():
         if label_sum in (0.0, rows[name]):
+            why = f"; {keep_rejected(output, counted)}" if rejected else ""
             raise InputError(
                 f"{where}: split {name} has one class only, the label is {label_sum / rows[name]:.0f} in all "
-                f"{rows[name]} rows; give data with both, or check label() of the use case"
+                f"{rows[name]} rows; give data with both, or check label() of the use case{why}"
             )
 
 

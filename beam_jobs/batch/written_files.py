@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -103,14 +103,6 @@ def name_all(path: pathlib.Path, name: str, suffix: str, files: Sequence[Unnamed
         os.replace(file.path, path / target)
         named.append({"name": target, "rows": file.rows})
     return named
-
-
-def by_reason(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
-    """Return counts by reason alone, sorted by reason."""
-    summed: collections.Counter[str] = collections.Counter()
-    for (reason, _), rows in counts.items():
-        summed[reason] += rows
-    return dict(sorted(summed.items()))
 
 
 def _save(bundles: Sequence[Written], path: str) -> None:

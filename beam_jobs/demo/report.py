@@ -56,7 +56,7 @@ class Numbers:
             "streamed_auc": self.streamed["auc"],
             "predictions": self.summary["predictions"],
             "rejected": self.summary["rejected"],
-            "rejected_by_reason": self.summary["rejected_by_reason"],
+            "rejections": self.summary["rejections"],
             "by_bundle": dict(self.by_bundle),
             "events_per_s": self.sent.count / self.sent.seconds,
             "latency_ms": dict(quantiles(self.milliseconds)),
@@ -82,7 +82,7 @@ def write_report(path: pathlib.Path, numbers: Numbers, labels: np.ndarray, score
         charts.latencies(numbers.milliseconds, quantiles(numbers.milliseconds)),
     ]
     figures = [(name.strip(), value) for name, value in numbers.table()]
-    reasons = sorted(numbers.summary["rejected_by_reason"].items())
+    rejected = [[entry["reason"], entry["field"], entry["count"]] for entry in numbers.summary["rejections"]]
     skew = numbers.skew
     equal = [[column, *(_cell(skew["skew"][way][column]) for way in skew["paths"])] for column in skew["columns"]]
     write_page(
@@ -95,7 +95,7 @@ def write_report(path: pathlib.Path, numbers: Numbers, labels: np.ndarray, score
         figures=figures,
         charts=drawn,
         tables=[
-            Table("Rejected events", ["reason", "events"], reasons),
+            Table("Rejected events", ["reason", "field", "events"], rejected),
             Table("Batch = stream, bit for bit", ["feature", *skew["paths"]], equal),
         ],
     )

@@ -71,13 +71,13 @@ def run(settings: Settings) -> dict[str, Any]:
             first = analysis(settings, use_case, files, options, output.path)
             spooled, rows_read = run_and_count(first, output.work / SPOOLED)
         check_labels(spooled, use_case.name)
-        check_counts(spooled, rows_read, settings.data)
+        check_counts(spooled, rows_read, settings.data, output.path)
         with progress.step("transform, write shards and statistics"):
             second = transformation(settings, use_case, spooled, options, output.path)
             counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
-            check_counts(counted, rows_read, settings.data)
+            check_counts(counted, rows_read, settings.data, output.path)
             finished = finish(output, use_case, settings.compression, counted)
-    names = ("use_case", "rows", "label_mean", "rejected_by_reason", "feature_names", "fingerprint")
+    names = ("use_case", "rows", "label_mean", "rejections", "feature_names", "fingerprint")
     limits = json.loads((finished.path / ANOMALIES).read_text())["limits"]
     manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
     return {"path": str(finished.path), **{name: manifest[name] for name in names}, "limits": limits}

@@ -1,5 +1,6 @@
 """`onegraph score_batch`: raw files to predictions with a released bundle, the same bundle that scores the stream."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import checked_options, new_directory, rejected_lines, run_and_count
+from beam_jobs.batch.kept_rejections import rejected_text
 from beam_jobs.batch.predictions import FileScoring, WritePredictions
 from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
@@ -27,6 +29,8 @@ from schemas.schema import SERVING, Schema
 
 VERB = "score_batch"
 WRITTEN = "written.json"
+
+_log = logging.getLogger(__name__)
 
 
 def check(settings: Settings) -> tuple[Path, list[RawFile]]:
@@ -56,7 +60,9 @@ def run(settings: Settings) -> dict[str, Any]:
             written, rows_read = run_and_count(job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
         finished = finish(output, settings.use_case, bundle.name, settings.format, written)
-    names = ("bundle", "use_case", "predictions", "rows", "rejected_by_reason")
+    if not finished.manifest["rows"]["scored"]:
+        _log.warning("%s: %s; nothing is scored, the rejected rows are there", finished.path, rejected_text(written))
+    names = ("bundle", "use_case", "predictions", "rows", "rejections")
     return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas.column import Column
+from schemas.rejection_counts import rejections
 from schemas.schema import Schema, is_column
 from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics, TextStatistics
 
@@ -15,14 +16,12 @@ _SHOWN = 20
 def describe(
     rejected: Mapping[tuple[str, str], int], unseen_strings: Mapping[str, Any], broken: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the anomalies as a JSON value: rows rejected by reason and path, what `unseen` and `limits` found.
+    """Return the anomalies as a JSON value: rows rejected by reason and field, what `unseen` and `limits` found.
 
     >>> describe({("RANGE", "/fare"): 2}, {"train": {}}, [])
-    {'rejected': [{'reason': 'RANGE', 'path': '/fare', 'rows': 2}], 'unseen': {'train': {}}, 'limits': []}
+    {'rejections': [{'reason': 'RANGE', 'field': '/fare', 'count': 2}], 'unseen': {'train': {}}, 'limits': []}
     """
-    most_first = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-    listed = [{"reason": reason, "path": path, "rows": rows} for (reason, path), rows in most_first]
-    return {"rejected": listed, "unseen": dict(unseen_strings), "limits": list(broken)}
+    return {"rejections": rejections(rejected), "unseen": dict(unseen_strings), "limits": list(broken)}
 
 
 def limits(statistics: ColumnStatistics, schema: Schema) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from beam_jobs.cli.settings import ScoreBatch
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, OnegraphError, UsageError
 
+TYPE = {"reason": "TYPE", "field": "/fare", "count": 1}
+
 
 def counted(rejected: int) -> Written:
     written = Written({REJECTED: []}, rows_read=5)
@@ -48,7 +50,7 @@ def test_a_directory_is_complete_at_the_end_only(tmp_path: pathlib.Path) -> None
         output.complete(written, {"bundle": "b"})
     opened = artifact.open_artifact(tmp_path / "out", "predictions")
     opened.verify()
-    assert (opened.manifest["bundle"], opened.manifest["rejected_by_reason"]) == ("b", {"TYPE": 1})
+    assert (opened.manifest["bundle"], opened.manifest["rejections"]) == ("b", [TYPE])
     assert set(opened.manifest["files"]) == {"rejected-00000-of-00001.jsonl"}
 
 
@@ -63,8 +65,9 @@ def test_rows_that_add_up_pass() -> None:
     check_rows_add_up(counted(1), 5, 4, "", [], "")
 
 
-def test_every_reason_has_its_line() -> None:
-    assert rejected_lines({"rejected_by_reason": {"TYPE": 1200}}) == ["  rejected for TYPE: 1,200"]
+def test_reasons_have_a_line_if_there_are_any() -> None:
+    assert rejected_lines({"rejections": [TYPE | {"count": 1200}]}) == ["  rejected: 1,200 TYPE at /fare"]
+    assert rejected_lines({"rejections": []}) == []
 
 
 def test_an_output_that_workers_cannot_reach_is_refused() -> None:

@@ -6,7 +6,7 @@ import pathlib
 import apache_beam as beam
 import pytest
 
-from beam_jobs.batch.written_files import SaveWritten, UnnamedFile, Written, by_reason, load_written, name_all
+from beam_jobs.batch.written_files import SaveWritten, UnnamedFile, Written, load_written, name_all
 
 
 def written(number: int, **facts: object) -> Written:
@@ -33,7 +33,6 @@ def test_counts_are_added(together: Written) -> None:
     assert (together.rows_read, together.rows("train"), together.rows("test")) == (30, 6, 0)
     assert (together.split_rows, together.label_sums) == ({"train": 6}, {"train": 3.0})
     assert together.rejected_counts == {("RANGE", "/fare"): 6, ("TYPE", ""): 3}
-    assert by_reason(together.rejected_counts) == {"RANGE": 6, "TYPE": 3}
 
 
 def test_files_stand_in_the_order_of_their_rows(together: Written) -> None:

@@ -21,7 +21,14 @@ def numbers(equal: bool = True) -> Numbers:
         evaluations=[{"metrics": {"auc": 0.91234}}, {"metrics": {"auc": 0.9}}],
         bundles=("aaaa", "bbbb"),
         sent=Sent(2000, 20.0),
-        summary={"predictions": 1990, "rejected": 10, "rejected_by_reason": {"JSON_SYNTAX": 7, "TYPE": 3}},
+        summary={
+            "predictions": 1990,
+            "rejected": 10,
+            "rejections": [
+                {"reason": "JSON_SYNTAX", "field": "", "count": 7},
+                {"reason": "TYPE", "field": "/fare", "count": 3},
+            ],
+        },
         streamed=metrics.of_scores(LABELS, SCORES, 0.5),
         milliseconds=np.arange(1, 102, dtype=np.float64),
         by_bundle={"aaaa": 500, "bbbb": 1490},
@@ -55,6 +62,7 @@ def test_all_of_it_is_json() -> None:
     found = json.loads(json.dumps(numbers().as_json()))
     assert (found["predictions"], found["events_per_s"], found["skew_equal"]) == (1990, 100.0, True)
     assert found["latency_ms"]["p50"] == 51.0
+    assert found["rejections"][1] == {"reason": "TYPE", "field": "/fare", "count": 3}
 
 
 @pytest.mark.parametrize(("equal", "cell"), [(True, "300 equal"), (False, "3 differ")])
@@ -63,5 +71,5 @@ def test_the_page_has_the_charts_and_both_tables(tmp_path: pathlib.Path, equal: 
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 5
     assert "bundle bbbb was released after aaaa" in page
-    for text in ("JSON_SYNTAX", "events/s", cell):
+    for text in ("JSON_SYNTAX", "/fare", "events/s", cell):
         assert text in page

@@ -85,7 +85,7 @@ def write_training_set(use_case: UseCase, graph: pathlib.Path, rows: pa.RecordBa
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(graph),
         "label_mean": means,
-        "rejected_by_reason": {},
+        "rejections": [],
     }
     artifact.complete(path, "training_set", {**facts, "fingerprint": fingerprint.of_json(facts)})
 

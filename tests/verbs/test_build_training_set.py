@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch import file_job, training_set_writer
 from beam_jobs.batch.file_job import NewDirectory
-from beam_jobs.batch.written_files import UnnamedFile, Written
+from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from models.registry.registry import Registry
 from models.training.training_set import TrainingSet
@@ -108,9 +108,13 @@ def test_rejected_rows_keep_their_bytes_place_and_reason(built):
     assert found[0]["value"] == "1,2,3"
     assert found[1]["value_base64"] == "//4="
     manifest = TrainingSet.open(built).manifest
-    assert manifest["rejected_by_reason"] == {"CSV_SYNTAX": 2, "ENCODING": 1, "REQUIRED": 1}
+    assert manifest["rejections"] == [
+        {"reason": "CSV_SYNTAX", "field": "", "count": 2},
+        {"reason": "ENCODING", "field": "", "count": 1},
+        {"reason": "REQUIRED", "field": "/tips", "count": 1},
+    ]
     anomalies = json.loads((built / "anomalies.json").read_text())
-    assert {"reason": "REQUIRED", "path": "/tips", "rows": 1} in anomalies["rejected"]
+    assert anomalies["rejections"] == manifest["rejections"]
     assert set(anomalies["unseen"]) == {"train", "eval", "test"}
 
 
@@ -208,6 +212,35 @@ def test_a_label_with_one_class_is_refused_and_nothing_is_left(small, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_when_every_row_is_rejected_they_are_kept_and_counted(small, tmp_path, capsys):
+    named, folder = small
+    header, *rows = (folder / "rows.csv").read_text().splitlines()
+    (tmp_path / "rows.csv").write_text("\n".join([header, *(row.replace(".5,", " dollars,") for row in rows)]))
+    output, kept = tmp_path / "out", tmp_path / "out.rejected"
+    for _ in range(2):
+        code, _, said = _build(capsys, [tmp_path / "rows.csv"], output, *named)
+        wanted = f"300 of 300 rows rejected: 300 TYPE at /fare; the rejected rows are kept in {kept}"
+        assert (code, said) == (1, f"onegraph build_training_set: {tmp_path}/rows.csv: {wanted}")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out.rejected", "rows.csv"]
+    lines = [json.loads(line) for line in (kept / "rejected-00000-of-00001.jsonl").read_bytes().splitlines()]
+    assert len(lines) == 300
+    assert [lines[7][name] for name in ("file", "row", "reason", "path")] == ["rows.csv", 7, "TYPE", "/fare"]
+    assert _build(capsys, [folder / "rows.csv"], output, *named)[0] == 0
+    assert not kept.exists()
+
+
+def test_when_no_row_has_a_label_they_are_kept_and_counted(small, tmp_path, capsys):
+    _, folder = small
+    shutil.copytree(folder, tmp_path / "mine")
+    file = tmp_path / "mine" / "transforms" / "tips.py"
+    body = "return np.full(batch.num_rows, np.nan)"
+    file.write_text(file.read_text().partition("def label")[0] + f"def label(batch):\n    {body}\n")
+    argv = ["--use-case", "tips", "--use-case-path", str(tmp_path / "mine")]
+    code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *argv)
+    assert code == 1
+    assert said.endswith(f"300 of 300 rows rejected: 300 LABEL; the rejected rows are kept in {tmp_path}/out.rejected")
+
+
 def test_labels_that_the_task_does_not_allow_are_counted_and_refused(small, tmp_path, capsys):
     named, folder = small
     header, *rows = (folder / "rows.csv").read_text().splitlines()
@@ -292,7 +325,7 @@ def test_a_path_that_tensorflow_takes_for_a_pattern(small, tmp_path, capsys, let
 
 def _spooled(rows_read, rejected=0, **splits):
     rows, ones = ({name: counts[place] for name, counts in splits.items()} for place in (0, 1))
-    return Written({}, rows_read, rows, ones, collections.Counter({("TYPE", ""): rejected}))
+    return Written({REJECTED: []}, rows_read, rows, ones, collections.Counter({("TYPE", ""): rejected}))
 
 
 @pytest.mark.parametrize(
@@ -302,14 +335,20 @@ def _spooled(rows_read, rejected=0, **splits):
         (_spooled(5, train=(6, 2)), "6 rows read, but kept are"),
         (
             _spooled(6, 6, train=(0, 0), test=(0, 0)),
-            r"split train is empty \(6 rows read, 6 rejected\); give more data",
+            "a.csv: 6 of 6 rows rejected: 6 TYPE; the rejected rows are kept in .*/out.rejected",
         ),
-        (_spooled(6, 1, train=(3, 1), test=(2, 2)), "split test has one class only, the label is 1 in all 2 rows"),
+        (_spooled(6, 0, train=(0, 0), test=(6, 3)), "split train is empty, 6 rows read; give more data"),
+        (_spooled(6, 1, train=(5, 1), test=(0, 0)), "split test is empty, 1 of 6 rows rejected: 1 TYPE; the rejected"),
+        (_spooled(6, 0, train=(4, 1), test=(2, 2)), "split test has one class only, the label is 1 in all 2 rows"),
+        (
+            _spooled(6, 1, train=(3, 1), test=(2, 2)),
+            "the label is 1 in all 2 rows; .* of the use case; 1 of 6 rows rejected: 1 TYPE; the rejected rows are",
+        ),
     ],
 )
-def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message):
+def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message, tmp_path):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_counts(spooled, 6, ["a.csv"])
+        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out")
 
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path):

@@ -77,7 +77,12 @@ def test_a_bad_row_is_rejected_alone_with_its_bytes(lines, score, tmp_path):
     code, result, _ = score("--format", "jsonl")
     assert code == 0
     assert result["rows"] == {"read": 605, "scored": 600, "rejected": 5}
-    assert result["rejected_by_reason"] == {"CSV_SYNTAX": 2, "ENCODING": 1, "RANGE": 1, "TYPE": 1}
+    assert [(one["reason"], one["field"], one["count"]) for one in result["rejections"]] == [
+        ("CSV_SYNTAX", "", 2),
+        ("ENCODING", "", 1),
+        ("RANGE", "/fare", 1),
+        ("TYPE", "/pickup_community_area", 1),
+    ]
     lines_rejected = (tmp_path / "out" / "rejected-00000-of-00001.jsonl").read_bytes().splitlines()
     rejected = [json.loads(line) for line in lines_rejected]
     assert [(one["file"], one["row"], one["path"]) for one in rejected] == [

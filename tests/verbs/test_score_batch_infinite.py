@@ -1,5 +1,6 @@
 """A feature that is infinite for some rows: they are rejected alone wherever features are made, and counted."""
 
+import collections
 import json
 
 import numpy as np
@@ -26,6 +27,7 @@ from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
+from schemas.rejection_counts import rejections
 from tests.support.kafka_records import read
 from tests.support.present import present
 from tests.support.use_case_folder import UseCaseFolder, lines_of
@@ -92,7 +94,9 @@ def test_a_build_rejects_such_rows_with_their_bytes_and_counts_them(own):
     counted = training_set.manifest["rows"]
     assert (counted["read"], counted["rejected"]) == (ROWS, len(INFINITE))
     assert counted["read"] == counted["train"] + counted["eval"] + counted["test"] + counted["rejected"]
-    assert training_set.manifest["rejected_by_reason"] == {"FEATURE_NONFINITE": len(INFINITE)}
+    assert training_set.manifest["rejections"] == rejections(
+        collections.Counter(("FEATURE_NONFINITE", path) for path in INFINITE.values())
+    )
     found = sorted(lines_of(own.training_set, "rejected"), key=lambda one: one["row"])
     assert [(one["file"], one["row"], one["reason"], one["stage"], one["path"], one["value"]) for one in found] == [
         ("rows.csv", row, "FEATURE_NONFINITE", "score", path, own.lines[row + 1]) for row, path in INFINITE.items()
@@ -221,7 +225,7 @@ def test_times_that_no_schema_limits(scorer, rows):
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
-def test_what_cannot_be_explained_is_rejected_and_counted(own, tmp_path, capsys, monkeypatch, format):
+def test_what_cannot_be_explained_is_rejected_and_counted(own, tmp_path, capsys, caplog, monkeypatch, format):
     def refuse(model, features):
         raise ValueError("no contributions")
 
@@ -230,7 +234,9 @@ def test_what_cannot_be_explained_is_rejected_and_counted(own, tmp_path, capsys,
     result = json.loads(capsys.readouterr().out)
     assert result["rows"] == {"read": ROWS, "scored": 0, "rejected": ROWS}
     rest = ROWS - len(INFINITE)
-    assert result["rejected_by_reason"] == {"BAD_OUTPUT": rest, "FEATURE_NONFINITE": len(INFINITE)}
+    assert {"reason": "BAD_OUTPUT", "field": "", "count": rest} in result["rejections"]
+    (said,) = [record.getMessage() for record in caplog.records if "nothing is scored" in record.getMessage()]
+    assert f"{ROWS} of {ROWS} rows rejected: {rest} BAD_OUTPUT, " in said
     artifact.open_artifact(tmp_path / "all", "predictions").verify()
 
 

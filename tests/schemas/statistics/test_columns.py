@@ -82,7 +82,10 @@ def test_anomalies_name_reasons_fields_and_unseen_strings():
     rejected = {("TYPE", "/fare"): 2, ("REQUIRED", "/at"): 5}
     unseen = {"train": anomalies.unseen(statistics, SCHEMA), "test": anomalies.unseen(_statistics(), SCHEMA)}
     assert anomalies.describe(rejected, unseen, []) == {
-        "rejected": [{"reason": "REQUIRED", "path": "/at", "rows": 5}, {"reason": "TYPE", "path": "/fare", "rows": 2}],
+        "rejections": [
+            {"reason": "REQUIRED", "field": "/at", "count": 5},
+            {"reason": "TYPE", "field": "/fare", "count": 2},
+        ],
         "unseen": {"train": {"company": {"rows": 2, "distinct": 1, "values": {"zebra": 2}}}, "test": {}},
         "limits": [],
     }

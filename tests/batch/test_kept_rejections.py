@@ -1,0 +1,63 @@
+"""Rejected rows outlive the job that they ended: beside its output, counted, until the next job to that output."""
+
+import collections
+import json
+import pathlib
+
+import pytest
+
+from beam_jobs.batch.file_job import new_directory
+from beam_jobs.batch.kept_rejections import keep_rejected
+from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
+from schemas.errors import InputError
+
+WHY = "2 of 3 rows rejected: 2 TYPE at /age"
+
+
+def job(output: pathlib.Path, line: str = "{}\n") -> str:
+    """Run a job that rejects two of three rows and then fails for it; return what it says."""
+
+    def fail() -> None:
+        with new_directory(str(output), "training_set") as made:
+            (made.work / "one").write_text("")
+            (made.work / "two").write_text(line * 2)
+            files = [UnnamedFile(str(made.work / name), (0, 0), rows) for name, rows in (("one", 0), ("two", 2))]
+            counts = collections.Counter({("TYPE", "/age"): 2})
+            raise InputError(keep_rejected(made.path, Written({REJECTED: files}, rows_read=3, rejected_counts=counts)))
+
+    with pytest.raises(InputError) as refused:
+        fail()
+    assert not output.exists()
+    return str(refused.value)
+
+
+def test_rows_and_counts_are_kept_until_the_next_job(tmp_path: pathlib.Path) -> None:
+    output, kept = tmp_path / "out", tmp_path / "out.rejected"
+    for line in ("first\n", "second\n"):
+        assert job(output, line) == f"{WHY}; the rejected rows are kept in {kept}"
+        assert sorted(file.name for file in kept.iterdir()) == ["rejected-00000-of-00001.jsonl", "rejections.json"]
+        assert (kept / "rejected-00000-of-00001.jsonl").read_text() == line * 2
+    assert json.loads((kept / "rejections.json").read_text()) == {
+        "rows": {"read": 3, "rejected": 2},
+        "rejections": [{"reason": "TYPE", "field": "/age", "count": 2}],
+    }
+    with new_directory(str(output), "training_set"):
+        pass
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("files", [["notes.txt"], ["rejections.json", "notes.txt"], []])
+def test_what_is_not_ours_stays(tmp_path: pathlib.Path, files: list[str]) -> None:
+    kept = tmp_path / "out.rejected"
+    kept.mkdir()
+    for file in files:
+        (kept / file).write_text("mine")
+    assert job(tmp_path / "out") == f"{WHY}; they could not be kept, {kept} is there and is not an earlier job's"
+    with new_directory(str(tmp_path / "out"), "training_set"):
+        pass
+    assert sorted(file.name for file in kept.iterdir()) == sorted(files)
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: pathlib.Path) -> None:
+    output = tmp_path / ("x" * 250)
+    assert job(output) == f"{WHY}; they could not be kept in {output}.rejected: File name too long"
