@@ -23,6 +23,7 @@ from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.runners.runners import counters, pipeline_options
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
+from schemas.artifacts.making import making
 from schemas.errors import OnegraphError
 from schemas.rejection_counts import rejections, rejections_text
 
@@ -77,14 +78,11 @@ class NewDirectory:
 @contextlib.contextmanager
 def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
     """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one."""
-    made = NewDirectory(artifact.create(output, kind).absolute(), kind)
-    try:
+    with making(output, kind) as path:
+        made = NewDirectory(path.absolute(), kind)
         made.work.mkdir()
         yield made
-        kept_rejections.forget(made.path)
-    except BaseException:
-        shutil.rmtree(made.path, ignore_errors=True)
-        raise
+    kept_rejections.forget(made.path)
 
 
 def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:

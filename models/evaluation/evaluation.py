@@ -20,6 +20,7 @@ from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.making import making
 from schemas.errors import ArtifactError, InputError
 
 _VALUES_PER_SLICE = 50
@@ -55,9 +56,15 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
             f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
         )
     spec = spec_from_json(model_facts(opened.manifest, str(candidate)), str(candidate))
+    with making(evaluation_path(candidate), ArtifactKind.EVALUATION) as path:
+        return _evaluate_into(path, opened, spec, training_set)
+
+
+def _evaluate_into(
+    path: pathlib.Path, opened: artifact.Artifact, spec: ModelSpec, training_set: TrainingSet
+) -> artifact.Artifact:
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
     found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
-    path = artifact.create(evaluation_path(candidate), ArtifactKind.EVALUATION)
     for name in ("metrics", "slices", "curves", "verdict"):
         text = json.dumps(getattr(found, name), indent=1, sort_keys=True, allow_nan=False)
         (path / f"{name}.json").write_text(text + "\n")

@@ -45,7 +45,7 @@ class TrainedBooster:
     def save(self, folder: pathlib.Path) -> None:
         """Write `model.ubj`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.booster.save_model(folder / FILE)
+        (folder / FILE).write_bytes(self.booster.save_raw("ubj"))  # on a full disk XGBoost's own way says a stack
 
 
 class XGBoostModel:

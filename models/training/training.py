@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.making import copy_file, copy_folder, making
 from schemas.errors import ArtifactError, InputError
 
 _log = logging.getLogger(__name__)
@@ -37,10 +37,15 @@ def train_candidate(
 
     The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
     reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
-    another use case's, or if its label has one class in a split.
+    another use case's, or if its label has one class in a split; nothing is left then.
     """
     check_fits(use_case, training_set)
     spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
+    with making(output, ArtifactKind.CANDIDATE) as path:
+        return _train_into(path, use_case, training_set, spec)
+
+
+def _train_into(path: pathlib.Path, use_case: UseCase, training_set: TrainingSet, spec: ModelSpec) -> artifact.Artifact:
     train_split = training_set.load("train")
     _warn_of_missing(training_set, train_split.features)
     eval_split = training_set.load("eval")
@@ -48,12 +53,11 @@ def train_candidate(
         labels.check_split(split.label, name)
     family = family_of(spec.family)
     trained = family.train(spec, training_set.feature_names, train_split, eval_split)
-    path = artifact.create(output, ArtifactKind.CANDIDATE)
     trained.save(path / MODEL_FOLDER)
-    shutil.copytree(training_set.graph, path / "graph")
-    shutil.copy(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
+    copy_folder(training_set.graph, path / "graph")
+    copy_file(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
     (path / "statistics").mkdir()
-    shutil.copy(training_set.path / "statistics" / "train.pb", path / "statistics" / "train.pb")
+    copy_file(training_set.path / "statistics" / "train.pb", path / "statistics" / "train.pb")
     details = {"rounds": trained.rounds, "parameters": dict(trained.parameters), "eval": trained.history}
     (path / "training.json").write_text(json.dumps(details, indent=1, sort_keys=True) + "\n")
     facts = {
