@@ -8,7 +8,7 @@ import threading
 
 from beam_jobs.process import container_memory
 from beam_jobs.process.user_folder import user_folder
-from models.isolation import bundle_trial
+from models.isolation.candidate_trial import try_candidate
 from models.isolation.trial import TrialLimits, Trials
 from models.isolation.tried import TriedBundles, name_of
 from models.registry.releasable import check_releasable
@@ -63,7 +63,7 @@ def made_in_trial(candidate: str, limits: TrialLimits = _USUAL) -> str:
     """Make a bundle of a candidate in a child process, throw it away and return its id; raises what is wrong."""
     path = pathlib.Path(candidate).absolute()
     with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
-        trials(limits).run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
+        trials(limits).run(f"candidate {candidate}", try_candidate, path, folder)
         (bundle,) = (made.name for made in pathlib.Path(folder).iterdir())
     return bundle
 
@@ -72,4 +72,4 @@ def _name(candidate: str) -> str:
     opened, evaluation = check_releasable(candidate)
     manifests = {"candidate": opened.manifest, "evaluation": evaluation.manifest}
     family = model_facts(opened.manifest, candidate)["family"]
-    return name_of(manifests, family, bundle_trial.try_candidate)
+    return name_of(manifests, family, try_candidate)

@@ -8,6 +8,8 @@ import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
+from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.registries import first_loads
 from beam_jobs.registries.bundle_text import bundle_text, signed_text
 from beam_jobs.registries.listing import listing, listing_text
 from beam_jobs.registries.planned_generation import planned_text
@@ -116,10 +118,8 @@ def _changed(settings: RegistryVerb, variants: Variants) -> Variants:
 
 
 def _verified(settings: RegistryVerb, registry: Registry, trusted: TrustedKeys | None) -> dict[str, Any]:
-    from beam_jobs.registries import first_loads
-    from beam_jobs.registries.opening import open_registry
-    from models.isolation.bundle_trial import try_bundle
-
+    try_bundle = import_quietly("models.isolation.bundle_trial").try_bundle
+    open_registry = import_quietly("beam_jobs.registries.opening").open_registry
     champion = registry.standing().base().champion
     chosen = [settings.bundle] if settings.bundle is not None else registry.bundles()
     signed_by = {}

@@ -7,6 +7,8 @@ import dataclasses
 from typing import Any
 
 from beam_jobs.cli.settings import Release
+from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.registries import first_loads
 from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
@@ -26,8 +28,6 @@ def check(settings: Release) -> None:
 
 def plan(settings: Release) -> list[str]:
     """Return what would change. The bundle is made, in a child process, and thrown away: its id is its content's."""
-    from beam_jobs.registries import first_loads
-
     planned = _planned(settings)
     registry = Registry(settings.registry)
     bundle = planned.bundle
@@ -43,9 +43,8 @@ def plan(settings: Release) -> list[str]:
 def run(settings: Release) -> dict[str, Any]:
     """Write the bundle and the next generation; return both."""
     _planned(settings)
-    from beam_jobs.registries import first_loads
-
     first_loads.try_first(settings.candidate, settings.trial_limits)
+    import_quietly("models.registry.bundle")  # now and not before: TensorFlow and the family's library take seconds
     key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
     registry = Registry(settings.registry)
     before = registry.bundles()

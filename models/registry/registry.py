@@ -90,11 +90,14 @@ class Registry:
 
     def bundles(self) -> list[str]:
         """Return the ids of the complete bundles, sorted."""
+        return [name for name in self.folders() if (self.path / BUNDLES / name / artifact.MARKER).is_file()]
+
+    def folders(self) -> list[str]:
+        """Return the names of the bundles' directories, whatever is in them, sorted."""
         folder = self.path / BUNDLES
         if not folder.is_dir():
             return []
-        named = (path for path in folder.iterdir() if not path.name.startswith("."))
-        return sorted(path.name for path in named if (path / artifact.MARKER).is_file())
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
 
     def history(self) -> list[Pointer]:
         """Return every generation that can be read, oldest first."""
@@ -200,7 +203,9 @@ class Registry:
     def check_place(self) -> None:
         """Raise if the directory cannot be a registry, or cannot be written to; it need not be there."""
         if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.name}: {no_directory(self.path)} for the registry; choose another name")
+            raise InputError(
+                f"{self.name}: {no_directory(self.path)}, wanted a directory for the registry; choose another name"
+            )
         if self.path.is_dir() and (kind := kind_of_artifact(self.path)) is not None:
             raise InputError(f"{self.name}: a {kind}, wanted the directory of a registry; choose another one")
         there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())

@@ -76,7 +76,7 @@ def nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactErr
 def no_directory(path: pathlib.Path) -> str:
     """Return what stands at a path that is no directory, or which registry beside it may have been meant."""
     if path.exists():
-        return "a file, wanted a directory"
+        return "a file"
     try:
         beside = [one.name for one in path.absolute().parent.iterdir() if (one / LIVE_FILE).is_file()]
     except OSError:

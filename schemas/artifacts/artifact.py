@@ -114,7 +114,10 @@ def open_artifact(path: str | pathlib.Path, kind: str, trusted: TrustedKeys | No
 
 def kind_of(path: pathlib.Path) -> Any:
     """Return what kind of artifact a directory says to be; raises `ArtifactError` for what is no manifest."""
-    return _parsed(read_plain(path / MANIFEST, LARGEST), path).get("kind")
+    try:
+        return _parsed(read_plain(path / MANIFEST, LARGEST), path).get("kind")
+    except FileNotFoundError:
+        raise ArtifactError(f"{path / MANIFEST}: missing; copy the directory again") from None
 
 
 def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple[Artifact, bytes]:
@@ -152,7 +155,7 @@ def _parsed(data: bytes, path: pathlib.Path) -> _Facts:
     try:
         value = parse_json(data)
     except ValueError as error:
-        raise ArtifactError(f"{path / MANIFEST}: missing or not JSON ({error}); copy the directory again") from None
+        raise ArtifactError(f"{path / MANIFEST}: not JSON ({error}); copy the directory again") from None
     if not isinstance(value, dict):
         raise ArtifactError(f"{path / MANIFEST}: not an object with facts and files; copy the directory again")
     return _Facts(value, path / MANIFEST)
