@@ -1,4 +1,13 @@
-"""Verbs as functions: the one door for the command line, for a verb that runs others, and for people who script."""
+"""Verbs as functions: the one door for the command line, for a verb that runs others, and for people who script.
+
+A verb is a module of `beam_jobs.verbs` with
+
+- `run(settings)`, which does it and returns a result that can be written as JSON;
+- `describe(result) -> str`, the result for people;
+- maybe `check(settings)`, which raises what can be said cheaply before anything is done; `run` calls it first;
+- maybe `plan(settings) -> list[str]`, if it changes something: lines that say what would change, "champion would be B2
+  in place of B1, generation 4". It writes nothing and refuses whatever `run` would.
+"""
 
 import importlib
 import os
@@ -28,6 +37,13 @@ def load_verb(verb: str, show_all: bool = False) -> Any:
     """Import a verb's module; with `show_all` let what its libraries print at their import through."""
     name = f"beam_jobs.verbs.{verb}"
     return importlib.import_module(name) if show_all else import_quietly(name)
+
+
+def planned(module: Any, settings: Any) -> list[str]:
+    """Return what `--dry-run` says that a verb's module would change; raises what its `check` and `plan` refuse."""
+    if hasattr(module, "check"):
+        module.check(settings)
+    return list(module.plan(settings)) if hasattr(module, "plan") else []
 
 
 def import_quietly(name: str) -> Any:

@@ -8,10 +8,10 @@ import threading
 
 from beam_jobs.process import container_memory
 from beam_jobs.process.user_folder import user_folder
-from models.isolation import bundle_trial
+from models.isolation.candidate_trial import try_candidate
 from models.isolation.trial import TrialLimits, Trials
 from models.isolation.tried import TriedBundles, name_of
-from models.registry.bundle import check_releasable
+from models.registry.releasable import check_releasable
 from models.scoring.manifest import model_facts
 from schemas.errors import OnegraphError
 
@@ -49,13 +49,27 @@ def tried() -> TriedBundles:
 
 def try_first(candidate: str, limits: TrialLimits = _USUAL) -> None:
     """Make a bundle of a candidate in a child process, unless that was done before; raises what is wrong."""
+    if not was_tried(candidate):
+        made_in_trial(candidate, limits)
+        tried().add(_name(candidate))
+
+
+def was_tried(candidate: str) -> bool:
+    """Say whether a bundle of a candidate was made by this user on this machine before."""
+    return _name(candidate) in tried()
+
+
+def made_in_trial(candidate: str, limits: TrialLimits = _USUAL) -> str:
+    """Make a bundle of a candidate in a child process, throw it away and return its id; raises what is wrong."""
+    path = pathlib.Path(candidate).absolute()
+    with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
+        trials(limits).run(f"candidate {candidate}", try_candidate, path, folder)
+        (bundle,) = (made.name for made in pathlib.Path(folder).iterdir())
+    return bundle
+
+
+def _name(candidate: str) -> str:
     opened, evaluation = check_releasable(candidate)
     manifests = {"candidate": opened.manifest, "evaluation": evaluation.manifest}
     family = model_facts(opened.manifest, candidate)["family"]
-    name = name_of(manifests, family, bundle_trial.try_candidate)
-    done = tried()
-    if name not in done:
-        path = pathlib.Path(candidate).absolute()
-        with tempfile.TemporaryDirectory(prefix="onegraph-trial-") as folder:  # not the child's, which may be killed
-            trials(limits).run(f"candidate {candidate}", bundle_trial.try_candidate, path, folder)
-        done.add(name)
+    return name_of(manifests, family, try_candidate)

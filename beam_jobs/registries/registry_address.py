@@ -1,11 +1,12 @@
 """Where a registry is: a path of this machine, or an address of another filesystem that Beam knows."""
 
 import os
-
-from apache_beam.io.filesystems import FileSystems
+import re
 
 from models.registry.pointer import LIVE_FILE
 from schemas.errors import UsageError
+
+_ADDRESS = re.compile(r"\s*[a-zA-Z][-a-zA-Z0-9+.]*://")  # as Beam's FileSystems tells addresses, which takes a second
 
 
 def is_remote(registry: str) -> bool:
@@ -14,7 +15,7 @@ def is_remote(registry: str) -> bool:
     >>> is_remote("gs://models/registry"), is_remote("work/registry")
     (True, False)
     """
-    return FileSystems.get_scheme(registry) is not None
+    return _ADDRESS.match(registry) is not None
 
 
 def absolute(registry: str) -> str:

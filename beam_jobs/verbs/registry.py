@@ -1,21 +1,25 @@
-"""`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves."""
+"""`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves.
+
+Only `verify` loads bundles, so only it imports TensorFlow and the families' libraries.
+"""
 
 import dataclasses
 import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.registries import first_loads
 from beam_jobs.registries.bundle_text import bundle_text, signed_text
 from beam_jobs.registries.listing import listing, listing_text
-from beam_jobs.registries.opening import open_registry
+from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
-from models.isolation.bundle_trial import try_bundle
 from models.registry.registry import Registry, describe_bundle
+from models.registry.standing import no_directory
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
-from schemas.artifacts.signature import TrustedKeys, load_private_key
+from schemas.artifacts.signature import Signer, TrustedKeys, key_fingerprint, load_private_key
 from schemas.errors import InputError, UsageError
 
 _CHANGES = ("promote", "weigh", "remove")
@@ -26,7 +30,8 @@ def check(settings: RegistryVerb) -> None:
     if settings.action in (*_CHANGES, "sign"):
         check_writable(settings.registry)
     if not pathlib.Path(settings.registry).is_dir():
-        raise InputError(f"{settings.registry}: no such registry directory")
+        path = pathlib.Path(settings.registry)
+        raise InputError(f"{settings.registry}: {no_directory(path)}; wanted the directory of a registry")
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
     if settings.action in (*_CHANGES, "sign") and settings.bundle is None:
@@ -44,6 +49,27 @@ def check(settings: RegistryVerb) -> None:
         _changed(settings, registry.standing().base().variants)
     elif settings.bundle is not None:
         registry.bundle_path(settings.bundle)
+    elif not registry.bundles():
+        registry.standing().base()  # raises, and says what is there instead of a registry
+
+
+def plan(settings: RegistryVerb) -> list[str]:
+    """Return what would change: who serves, or who signed; nothing where an action only looks."""
+    check(settings)
+    registry = Registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
+    if settings.action in _CHANGES:
+        stands = registry.standing()
+        variants = _changed(settings, stands.base().variants)
+        planned = registry.planned(stands, variants, who(), now(), settings.why)
+        return [*stands.troubles, *planned_text(stands.pointer, planned)]
+    if settings.action == "sign":
+        key = key_fingerprint(load_private_key(settings.sign_key_file or "").public_key())
+        signers = registry.signers(settings.bundle or "")
+        if any(signer.key == key for signer in signers):
+            return [f"bundle {settings.bundle} is signed by {Signer(key)} already; nothing would change"]
+        others = f", besides {', '.join(map(str, signers))}" if signers else ""
+        return [f"bundle {settings.bundle} would be signed by {Signer(key)}{others}; its id stays"]
+    return []
 
 
 def run(settings: RegistryVerb) -> dict[str, Any]:
@@ -64,17 +90,10 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
         return generation(pointer, settings.registry)
     if settings.action == "sign":
         registry.sign(settings.bundle or "", load_private_key(settings.sign_key_file or ""))
-    champion = registry.standing().base().champion
     if settings.action in ("show", "sign"):
-        return {"bundle": describe_bundle(registry.bundle_path(settings.bundle or champion), trusted)}
-    chosen = [settings.bundle] if settings.bundle is not None else registry.bundles()
-    signed_by = {}
-    copied = open_registry(settings.registry, trusted)
-    for bundle in chosen:
-        path = copied.bundle_path(bundle)
-        signed_by[bundle] = [dataclasses.asdict(signer) for signer in artifact.signers(path, trusted)]
-        first_loads.trials(settings.trial_limits).run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
-    return {"verified": chosen, "champion": champion, "signed_by": signed_by}
+        bundle = settings.bundle or registry.standing().base().champion
+        return {"bundle": describe_bundle(registry.bundle_path(bundle), trusted)}
+    return _verified(settings, registry, trusted)
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -96,3 +115,17 @@ def _changed(settings: RegistryVerb, variants: Variants) -> Variants:
     if settings.action == "weigh":
         return variants.with_weight(bundle, settings.weight or 0.0)
     return variants.promoted(bundle) if settings.action == "promote" else variants.without(bundle)
+
+
+def _verified(settings: RegistryVerb, registry: Registry, trusted: TrustedKeys | None) -> dict[str, Any]:
+    try_bundle = import_quietly("models.isolation.bundle_trial").try_bundle
+    open_registry = import_quietly("beam_jobs.registries.opening").open_registry
+    champion = registry.standing().base().champion
+    chosen = [settings.bundle] if settings.bundle is not None else registry.bundles()
+    signed_by = {}
+    copied = open_registry(settings.registry, trusted)
+    for bundle in chosen:
+        path = copied.bundle_path(bundle)
+        signed_by[bundle] = [dataclasses.asdict(signer) for signer in artifact.signers(path, trusted)]
+        first_loads.trials(settings.trial_limits).run(f"bundle {bundle}", try_bundle, path.absolute(), bundle)
+    return {"verified": chosen, "champion": champion, "signed_by": signed_by}

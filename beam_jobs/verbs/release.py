@@ -1,47 +1,115 @@
-"""`onegraph release`: an evaluated candidate becomes a bundle, and the registry lets it serve."""
+"""`onegraph release`: an evaluated candidate becomes a bundle, and the registry lets it serve.
 
+TensorFlow and the family's library are imported when a bundle is made, after everything that can be refused.
+"""
+
+import dataclasses
 from typing import Any
 
 from beam_jobs.cli.settings import Release
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.registries import first_loads
+from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
-from models.registry.bundle import check_releasable
+from models.registry.pointer import Pointer
 from models.registry.registry import Registry
-from models.variants.variants import CHALLENGER, CHAMPION
+from models.registry.releasable import check_releasable
+from models.registry.standing import NEW, Standing
+from models.variants.variants import CHALLENGER
 from schemas.artifacts.signature import Signer, key_fingerprint, load_private_key
 from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
     """Raise if the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    _planned(settings)
+
+
+def plan(settings: Release) -> list[str]:
+    """Return what would change. The bundle is made, in a child process, and thrown away: its id is its content's."""
+    planned = _planned(settings)
+    registry = Registry(settings.registry)
+    bundle = planned.bundle
+    if bundle is None or not first_loads.was_tried(settings.candidate):
+        bundle = first_loads.made_in_trial(settings.candidate, settings.trial_limits)
+    become = "is bundle {} of the registry already" if bundle in registry.bundles() else "would become bundle {}"
+    lines = [f"candidate {settings.candidate} {become.format(bundle)}"]
+    if settings.sign_key_file is not None:
+        lines.append(f"{bundle} would be signed by {_signer(settings.sign_key_file)}")
+    return [*lines, *(line.replace(NEW, bundle) for line in planned_text(planned.now.pointer, planned.pointer))]
+
+
+def run(settings: Release) -> dict[str, Any]:
+    """Write the bundle and the next generation; return both."""
+    _planned(settings)
+    first_loads.try_first(settings.candidate, settings.trial_limits)
+    import_quietly("models.registry.bundle")  # now and not before: TensorFlow and the family's library take seconds
+    key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
+    registry = Registry(settings.registry)
+    before = registry.bundles()
+    pointer = registry.release(
+        settings.candidate, who(), now(), settings.why, settings.as_, settings.weight or 0.0, settings.experiment, key
+    )
+    bundle = pointer.variants.newest(settings.as_)
+    result = {
+        "bundle": bundle,
+        "role": settings.as_,
+        "was": _role_before(registry, pointer, bundle),
+        "released_before": bundle in before,
+        **generation(pointer, settings.registry),
+    }
+    return result if key is None else {**result, "signed_by": key_fingerprint(key.public_key())}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the result for people."""
+    bundle, role, was = result["bundle"], result["role"], result["was"]
+    said = [generation_text(result)]
+    if was is not None:
+        said.append(f"bundle {bundle} was {role} already" if was == role else f"bundle {bundle} was {was} until now")
+    elif result["released_before"]:
+        said.append(f"bundle {bundle} was in the registry already")
+    if "signed_by" in result:
+        said.append(f"{bundle} signed by {Signer(result['signed_by'])}")
+    return "; ".join(said)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Planned:
+    """How the registry stands, the bundle that the candidate became before, if any, and the generation to come."""
+
+    now: Standing
+    bundle: str | None
+    pointer: Pointer
+
+
+def _planned(settings: Release) -> _Planned:
     check_writable(settings.registry)
     _ = settings.trial_limits  # raises if they make no sense
     if settings.as_ == CHALLENGER and settings.weight is None:
         raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
     if settings.as_ != CHALLENGER and settings.weight is not None:
         raise UsageError(f"--weight is for a challenger, --as is {settings.as_}")
+    registry = Registry(settings.registry)
+    registry.check_place()
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
-    check_releasable(settings.candidate)
-    if settings.as_ != CHAMPION:
-        Registry(settings.registry).standing().base()
+    stands = registry.standing()
+    opened, evaluation = check_releasable(settings.candidate)
+    bundle = registry.bundle_of(opened, evaluation)
+    variants = stands.joined(bundle or NEW, settings.as_, settings.weight or 0.0, settings.experiment)
+    use_case = opened.manifest["use_case"] if bundle is None else None
+    return _Planned(stands, bundle, registry.planned(stands, variants, who(), now(), settings.why, use_case))
 
 
-def run(settings: Release) -> dict[str, Any]:
-    """Write the bundle and the next generation; return both."""
-    check(settings)
-    role, weight = settings.as_, settings.weight or 0.0
-    first_loads.try_first(settings.candidate, settings.trial_limits)
-    key = None if settings.sign_key_file is None else load_private_key(settings.sign_key_file)
-    pointer = Registry(settings.registry).release(
-        settings.candidate, who(), now(), settings.why, role, weight, settings.experiment, key
-    )
-    result = {"bundle": pointer.variants.newest(role), "role": role, **generation(pointer, settings.registry)}
-    return result if key is None else {**result, "signed_by": key_fingerprint(key.public_key())}
+def _role_before(registry: Registry, pointer: Pointer, bundle: str) -> str | None:
+    """Return what a bundle was in the generation before, None if it did not serve."""
+    for one in registry.history():
+        if one.generation == pointer.after:
+            return one.variants.role(bundle) if bundle in one.variants.bundles else None
+    return None
 
 
-def describe(result: dict[str, Any]) -> str:
-    """Return the result for people."""
-    signed = f"; {result['bundle']} signed by {Signer(result['signed_by'])}" if "signed_by" in result else ""
-    return generation_text(result) + signed
+def _signer(key_file: str) -> Signer:
+    return Signer(key_fingerprint(load_private_key(key_file).public_key()))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluation import metrics
+from models.evaluation.place import evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
 from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
@@ -17,7 +18,6 @@ from models.spec import BEST_F1, ModelSpec
 from models.training import labels
 from models.training.training import MODEL_FOLDER, spec_from_json
 from models.training.training_set import TrainingSet
-from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
@@ -34,12 +34,6 @@ class Evaluation:
     slices: Mapping[str, list[dict[str, Any]]]
     curves: Mapping[str, Any]
     verdict: Mapping[str, Any]
-
-
-def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
-    """Return the path of a candidate's evaluation: beside it, since a candidate is complete and never changes."""
-    path = pathlib.Path(candidate)
-    return path.with_name(path.name + ".evaluation")
 
 
 def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet) -> artifact.Artifact:
@@ -91,11 +85,6 @@ def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split
     overall = metrics.of_scores(label, scores, threshold)
     slices = {name: _per_value(values, label, scores, threshold) for name, values in sorted(test_split.slices.items())}
     return Evaluation(overall, slices, metrics.curves(label, scores), _verdict(spec, overall))
-
-
-def manifest_fingerprint(path: pathlib.Path) -> str:
-    """Return the sha256 of an artifact's manifest, which names every byte of it."""
-    return fingerprint.of_file(path / artifact.MANIFEST)
 
 
 def _per_value(

@@ -5,17 +5,21 @@ A family is imported only when it is asked for, so that its library is not loade
 """
 
 import importlib
+import pathlib
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-from models.families.family import Family
 from models.spec import FAMILIES
 from schemas.errors import InputError
 
+if TYPE_CHECKING:
+    from models.families.family import Family  # numpy and Arrow, which the table needs not
+
 _MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}  # the names are those of FAMILIES
+_DESCRIPTIONS: Mapping[str, str] = {"xgboost": "models.families.xgb_description"}  # modules with `describe` alone
 
 
-def family_of(name: str) -> Family:
+def family_of(name: str) -> "Family":
     """Return the family of that name, whose library is imported now; raises `InputError` if there is none.
 
     >>> family_of("forest")
@@ -24,4 +28,11 @@ def family_of(name: str) -> Family:
     """
     if name not in _MODULES:
         raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")
-    return cast(Family, importlib.import_module(_MODULES[name]))
+    return cast("Family", importlib.import_module(_MODULES[name]))
+
+
+def describe_model(name: str, folder: pathlib.Path) -> dict[str, Any]:
+    """Return what `Family.describe` does of a model of that family, without its library; raises as `load` does."""
+    if name not in _DESCRIPTIONS:
+        return family_of(name).describe(folder)
+    return importlib.import_module(_DESCRIPTIONS[name]).describe(folder)

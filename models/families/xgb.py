@@ -1,7 +1,6 @@
 """The family `xgboost`: train boosted trees for a binary label, load them, score a feature matrix."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from models.families import trees
 from models.families.family import Split
+from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.spec import ModelSpec
 from schemas.errors import ArtifactError, InputError
@@ -26,11 +25,6 @@ __all__ = [
     "train",
     "versions",
 ]
-
-FILE = "model.ubj"
-
-# XGBoost takes no feature's name that has one of these.
-_ESCAPES: dict[str, str | int | None] = {"[": "%5B", "]": "%5D", "<": "%3C"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +102,7 @@ def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
     >>> names_in_model(["age", "age<18"])
     ('age', 'age%3C18')
     """
-    return tuple(name.translate(str.maketrans(_ESCAPES)) for name in feature_names)
+    return tuple(name.translate(str.maketrans(ESCAPES)) for name in feature_names)
 
 
 def load(folder: pathlib.Path) -> XGBoostModel:
@@ -121,35 +115,10 @@ def versions() -> dict[str, str]:
     return {"xgboost": xgboost.__version__}
 
 
-def describe(folder: pathlib.Path) -> dict[str, Any]:
-    """Return what a person asks of a model file: trees, features, gain per feature."""
-    booster = _booster(folder / FILE)
-    gain = {_shown(name): float(value) for name, value in booster.get_score(importance_type="total_gain").items()}  # type: ignore[arg-type]
-    total = sum(gain.values()) or 1.0
-    shares = {name: round(value / total, 4) for name, value in sorted(gain.items(), key=lambda item: -item[1])}
-    config = json.loads(booster.save_config())["learner"]
-    return {
-        "family": "xgboost",
-        "objective": config["objective"]["name"],
-        "trees": booster.num_boosted_rounds(),
-        "features": booster.num_features(),
-        "share_of_gain": shares,
-    }
-
-
-def _shown(name: str) -> str:
-    for letter, escape in _ESCAPES.items():
-        name = name.replace(str(escape), letter)
-    return name
-
-
 def _booster(path: pathlib.Path) -> xgboost.Booster:
     """Load a model file; what XGBoost does not check itself is looked at first."""
-    if not path.is_file():
-        raise ArtifactError(f"{path}: no such model file")
+    data = checked_model(path)
     try:
-        data = path.read_bytes()
-        trees.check_model(data)
         return xgboost.Booster(model_file=bytearray(data))
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from models.registry.bundle import write_bundle
 from models.scoring.golden import replay_golden
 from models.scoring.scorer import Scored, Scorer
 from schemas.errors import ArtifactError
@@ -46,8 +45,3 @@ def loaded(path: str | pathlib.Path, bundle_id: str, graphs: dict[str, Transform
         rows, scored = rows.take(pa.array(kept)), Scored(scored.features[kept], scored.scores[kept])
     check(scorer, rows, scored)
     return scorer
-
-
-def try_candidate(candidate: str | pathlib.Path, folder: str) -> None:
-    """Make a bundle of an evaluated candidate in a folder, which the caller removes; raises as `write_bundle` does."""
-    write_bundle(candidate, folder)

@@ -6,6 +6,7 @@ find that it was done.
 """
 
 import contextlib
+import importlib.metadata
 import os
 import pathlib
 import pickle
@@ -14,17 +15,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy
-import pyarrow
-import tensorflow as tf
-
 from models.families.choice import family_of
 from schemas import fingerprint
 from schemas.file_lock import lock_within
 
 _PATIENCE_S = 120.0
 _LOCK = ".lock"
-_VERSIONS = [platform.python_version(), numpy.__version__, pyarrow.__version__, tf.__version__]
+_LIBRARIES = ("numpy", "pyarrow", "tensorflow")
 
 
 class TriedBundles:
@@ -72,5 +69,6 @@ def name_of(manifest: Mapping[str, Any], family: str, check: Any) -> str:
     Those of the model's family are among the libraries.
     """
     checked = fingerprint.of_bytes(pickle.dumps(check))
-    versions = [*_VERSIONS, *family_of(family).versions().values()]
+    libraries = [importlib.metadata.version(name) for name in _LIBRARIES]  # not asked themselves: an import takes long
+    versions = [platform.python_version(), *libraries, *family_of(family).versions().values()]
     return fingerprint.of_json([fingerprint.of_json(manifest), checked, versions])

@@ -11,40 +11,16 @@ import numpy
 import pyarrow
 import tensorflow as tf
 
-from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
+from models.registry.releasable import COPIED, EVALUATION, check_releasable
 from models.scoring import golden
 from models.scoring.manifest import model_facts
 from models.scoring.scorer import Scorer
-from models.training.training_set import check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError, GateRefusal
 from schemas.plain_files import read_plain, sync
 
 _MOST_STATISTICS = 256 * 1024 * 1024
-_COPIED = ("model", "graph", "statistics", "schema.pbtxt", "training.json")
-
-
-def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, artifact.Artifact]:
-    """Return a candidate and its evaluation, both verified.
-
-    Raises `ArtifactError` if it was not evaluated, or something else was; `GateRefusal` if a gate said no.
-    """
-    opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
-    opened.verify()
-    model_facts(opened.manifest, str(candidate))
-    check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
-    path = evaluation_path(candidate)
-    if not path.exists():
-        raise ArtifactError(f"{candidate}: not evaluated (no {path}); run `onegraph evaluate` first")
-    evaluation = artifact.open_artifact(path, ArtifactKind.EVALUATION)
-    evaluation.verify()
-    if evaluation.manifest["candidate"] != manifest_fingerprint(opened.path):
-        raise ArtifactError(f"{path}: evaluates another candidate than {candidate}; remove it and evaluate again")
-    if not evaluation.manifest["passed"]:
-        raise GateRefusal(f"{candidate}: its evaluation did not pass the gates; see {path / 'verdict.json'}")
-    return opened, evaluation
 
 
 def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> str:
@@ -73,13 +49,13 @@ def write_bundle(candidate: str | pathlib.Path, bundles: str | pathlib.Path) -> 
 
 
 def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathlib.Path) -> artifact.Artifact:
-    for name in _COPIED:
+    for name in COPIED:
         source = opened.path / name
         if source.is_dir():
             shutil.copytree(source, path / name)
         else:
             shutil.copy(source, path / name)
-    findings = path / "evaluation"
+    findings = path / EVALUATION
     findings.mkdir()
     for name in evaluation.manifest["files"]:
         shutil.copy(evaluation.path / name, findings / name)

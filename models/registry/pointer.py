@@ -84,7 +84,7 @@ def check_readable(pointer: Pointer) -> None:
 
 def read_live(registry: pathlib.Path) -> Pointer | None:
     """Return a registry's live pointer, None if there is none; raises `ArtifactError` for one that is no pointer."""
-    return read_pointer(registry / LIVE_FILE)
+    return read_pointer(registry / LIVE_FILE) if registry.is_dir() else None
 
 
 def read_pointer(path: pathlib.Path) -> Pointer | None:

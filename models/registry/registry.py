@@ -9,44 +9,27 @@ Release and rollback are the same act: write the next generation.
 """
 
 import dataclasses
+import errno
 import logging
+import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.registry.bundle import write_bundle
 from models.registry.generations import Generations, locked
 from models.registry.pointer import LIVE_FILE, Pointer, check_readable, read_live
+from models.registry.releasable import bundle_of, check_releasable
+from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, no_directory, nothing_released
 from models.scoring.manifest import check_manifest
-from models.variants.variants import CHAMPION, Variants
+from models.variants.variants import CHAMPION, LONGEST_ID, Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.artifacts.signature import TrustedKeys
+from schemas.artifacts.signature import Signer, TrustedKeys
 from schemas.errors import ArtifactError, InputError
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Standing:
-    """How a registry stands: the pointer to go on from, every generation that can be read, and what cannot be.
-
-    The pointer is the live one (`live`) or, if that is missing or cannot be read, the newest of the history.
-    """
-
-    registry: str
-    pointer: Pointer | None
-    live: bool
-    history: list[Pointer]
-    troubles: list[str]
-
-    def base(self) -> Pointer:
-        """Return the pointer to go on from; raises `ArtifactError` if nothing was ever released."""
-        if self.pointer is None:
-            raise _nothing_released(self.registry, self.troubles)
-        return self.pointer
 
 
 class Registry:
@@ -85,7 +68,7 @@ class Registry:
         """Return the live pointer; raises `ArtifactError` if nothing was released."""
         pointer = self.live()
         if pointer is None:
-            raise _nothing_released(self.name)
+            raise nothing_released(self.name)
         return pointer
 
     def champion(self) -> pathlib.Path:
@@ -97,8 +80,8 @@ class Registry:
 
         `still_wanted` is called now and then if this takes long, so that what it raises ends it.
         """
-        path = self.path / "bundles" / bundle_id
-        if not bundle_id or pathlib.PurePath(bundle_id).name != bundle_id or not path.is_dir():
+        path = self.path / BUNDLES / bundle_id
+        if not self._has(bundle_id):
             raise ArtifactError(f"{self.name}: no bundle {bundle_id!r}; `onegraph registry list` shows those there are")
         found = artifact.content_id(artifact.open_artifact(path, ArtifactKind.BUNDLE, self._trusted).manifest)
         if found != bundle_id:
@@ -107,11 +90,14 @@ class Registry:
 
     def bundles(self) -> list[str]:
         """Return the ids of the complete bundles, sorted."""
-        folder = self.path / "bundles"
+        return [name for name in self.folders() if (self.path / BUNDLES / name / artifact.MARKER).is_file()]
+
+    def folders(self) -> list[str]:
+        """Return the names of the bundles' directories, whatever is in them, sorted."""
+        folder = self.path / BUNDLES
         if not folder.is_dir():
             return []
-        named = (path for path in folder.iterdir() if not path.name.startswith("."))
-        return sorted(path.name for path in named if (path / artifact.MARKER).is_file())
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
 
     def history(self) -> list[Pointer]:
         """Return every generation that can be read, oldest first."""
@@ -130,20 +116,35 @@ class Registry:
     ) -> Pointer:
         """Make the bundle of an evaluated candidate and let it serve in a role, `champion`, `challenger` or `shadow`.
 
-        A new champion takes the old one's keys, challengers keep theirs. `weight` is a challenger's share of keys;
-        a new name of the experiment deals all keys anew. `sign_key` signs the bundle before it serves.
+        A new champion takes the old one's keys, challengers keep theirs. A bundle that serves already gets that role
+        instead of its own, but for a champion, which stays. `weight` is a challenger's share of keys; a new name of
+        the experiment deals all keys anew. `sign_key` signs the bundle before it serves.
         """
-        _joined(self.standing(), "(new)", role, weight, experiment)  # before anything is written
-        bundle = write_bundle(candidate, self.path / "bundles")
+        from models.registry.bundle import write_bundle  # TensorFlow and the family's library, which no other act needs
+
+        opened, evaluation = check_releasable(candidate)
+        before = self.bundle_of(opened, evaluation) or NEW
+        self.standing().joined(before, role, weight, experiment)  # before anything is written
+        bundle = write_bundle(candidate, self.path / BUNDLES)
         if sign_key is not None:
+            self.standing().joined(bundle, role, weight, experiment)  # before anything is signed
             self.sign(bundle, sign_key)
-        return self.change(lambda now: _joined(now, bundle, role, weight, experiment), who, when, why)
+        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why)
+
+    def bundle_of(self, candidate: artifact.Artifact, evaluation: artifact.Artifact) -> str | None:
+        """Return which bundle of this registry a candidate became already, None if none."""
+        return bundle_of(candidate, evaluation, self.path / BUNDLES, self.bundles())
 
     def sign(self, bundle_id: str, key: Ed25519PrivateKey) -> None:
         """Add a key's signature to a bundle, every byte of which is compared before; its id stays."""
         path = self.bundle_path(bundle_id)
         with locked(self.path):
             artifact.sign(path, ArtifactKind.BUNDLE, bundle_id, key)
+
+    def signers(self, bundle_id: str) -> tuple[Signer, ...]:
+        """Return who signed a bundle that can be signed; raises what `sign` would for one that cannot."""
+        self.check_place()
+        return artifact.check_signable(self.bundle_path(bundle_id), ArtifactKind.BUNDLE, bundle_id)
 
     def rollback(self, to: str | None, who: str, when: str, why: str) -> Pointer:
         """Let the variants of an earlier generation serve again, whole.
@@ -152,7 +153,20 @@ class Registry:
         newest one with this champion, or this bundle alone if it never was champion. If the live pointer cannot
         be read, the newest generation of the history stands for it, and may be named by its champion too.
         """
-        return self.change(lambda now: _back(now, to), who, when, why)
+        return self.change(lambda now: self.back(now, to), who, when, why)
+
+    def back(self, now: Standing, to: str | None) -> Variants:
+        """Return who would serve after a rollback; raises `ArtifactError` for a bundle that is not there."""
+        variants = now.back(to)
+        if to is not None and not self._has(to) and all(one.champion != to for one in now.history):
+            raise ArtifactError(
+                f"{self.name}: no bundle {to!r} to go back to; champions so far, by generation: {now.champions_text()}"
+            )
+        return variants
+
+    def _has(self, bundle_id: str) -> bool:
+        named = 0 < len(bundle_id) <= LONGEST_ID and pathlib.PurePath(bundle_id).name == bundle_id
+        return named and (self.path / BUNDLES / bundle_id).is_dir()
 
     def point_at(self, variants: Variants, who: str, when: str, why: str) -> Pointer:
         """Write the next generation with these variants, whichever serve now; raises what `change` does."""
@@ -166,69 +180,59 @@ class Registry:
         if the registry cannot be locked, and what `changed` raises.
         """
         if not self.path.is_dir():
-            raise _nothing_released(self.name)
+            raise nothing_released(self.name)
         with locked(self.path):
             now = self.standing()
             for trouble in now.troubles:
                 _log.warning("%s", trouble)
-            variants = changed(now)
-            self._check(variants)
-            generations = Generations(self.path)
-            number = generations.next_number(now.pointer)
-            after = now.pointer.generation if now.pointer is not None else None
-            pointer = Pointer(number, variants, who, when, why, after)
-            check_readable(pointer)
-            generations.write(pointer)
+            pointer = self._next(now, changed(now), who, when, why)
+            Generations(self.path).write(pointer)
         return pointer
 
-    def _check(self, variants: Variants) -> None:
-        use_cases = {}
+    def planned(
+        self, now: Standing, variants: Variants, who: str, when: str, why: str, new_use_case: str | None = None
+    ) -> Pointer:
+        """Return the generation that would follow with these variants, and write nothing.
+
+        `new_use_case` is that of the bundle that is not made yet, which `NEW` stands for. Raises what `change` would,
+        as far as it can be known without the lock.
+        """
+        self.check_place()
+        return self._next(now, variants, who, when, why, new_use_case)
+
+    def check_place(self) -> None:
+        """Raise if the directory cannot be a registry, or cannot be written to; it need not be there."""
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(
+                f"{self.name}: {no_directory(self.path)}, wanted a directory for the registry; choose another name"
+            )
+        if self.path.is_dir() and (kind := kind_of_artifact(self.path)) is not None:
+            raise InputError(f"{self.name}: a {kind}, wanted the directory of a registry; choose another one")
+        there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+    def _next(
+        self, now: Standing, variants: Variants, who: str, when: str, why: str, new_use_case: str | None = None
+    ) -> Pointer:
+        self._check(variants, new_use_case)
+        number = Generations(self.path).next_number(now.pointer)
+        after = now.pointer.generation if now.pointer is not None else None
+        pointer = Pointer(number, variants, who, when, why, after)
+        check_readable(pointer)
+        return pointer
+
+    def _check(self, variants: Variants, new_use_case: str | None) -> None:
+        use_cases = {} if new_use_case is None else {new_use_case: NEW}
         for bundle in variants.bundles:
+            if bundle == NEW and new_use_case is not None:
+                continue
             opened = artifact.open_artifact(self.bundle_path(bundle), ArtifactKind.BUNDLE)
             check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
         if len(use_cases) > 1:
             raise InputError(f"{self.path}: use cases {', '.join(sorted(use_cases))} cannot serve together")
-
-
-def _joined(now: Standing, bundle: str, role: str, weight: float, experiment: str | None) -> Variants:
-    variants = Variants(bundle) if now.pointer is None and role == CHAMPION else now.base().variants
-    if experiment is not None:
-        variants = dataclasses.replace(variants, experiment=experiment)
-    return variants.joined_by(bundle, role, weight)
-
-
-def _back(now: Standing, to: str | None) -> Variants:
-    live = now.base()
-    if to is not None:
-        if now.live and to == live.champion:
-            raise InputError(f"{now.registry}: bundle {to} is the champion already")
-        return [Variants(to), *(one.variants for one in now.history if one.champion == to)][-1]
-    earlier = [one.variants for one in _served_before(live, now.history) if one.variants != live.variants]
-    if not earlier:
-        raise InputError(f"{now.registry}: champion {live.champion} has no predecessor; name a bundle with --to")
-    return earlier[0]
-
-
-def _served_before(live: Pointer, history: Sequence[Pointer]) -> Iterator[Pointer]:
-    """Yield the generations that served before a live one, newest first.
-
-    One whose writer was stopped is in the history and never served: nothing came after it. If a generation does not
-    say after which one it came, or that one cannot be read, all before it in the history count, newest first.
-    """
-    by_number = {one.generation: one for one in history}
-    at = live
-    while at.after is not None and at.after < at.generation and at.after in by_number:
-        at = by_number[at.after]
-        yield at
-    # a forged pointer is not in the history, whatever its number: all there came before it
-    yield from reversed(history[: history.index(at)] if at in history else list(history))
-
-
-def _nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:
-    why = "; ".join(troubles) or f"no {LIVE_FILE}"
-    return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:

@@ -1,22 +1,19 @@
 """Read a training set: its manifest, and a split as matrices."""
 
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from models.families.family import Split
+from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import SERVING, Schema
-from transforms.examples.examples import TEXTS, ExampleDecoder, stored_name
+from transforms.examples.examples import TEXTS, ExampleDecoder
 from transforms.examples.tfrecord import read_shard
 from transforms.graph.finite import infinite_rows
-
-# 1 knew no names of its own in examples (`examples.stored_name`); sets of before have no number at all.
-FORMAT = 2
 
 
 class TrainingSet:
@@ -105,14 +102,4 @@ class TrainingSet:
             np.concatenate([features for features, _, _ in blocks]),
             np.concatenate([label for _, label, _ in blocks]),
             {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
-        )
-
-
-def check_names(where: str | pathlib.Path, feature_names: Sequence[str], written: int) -> None:
-    """Raise `ArtifactError` for a feature that a training set of format 1 took for the label or a slice."""
-    taken = [name for name in feature_names if stored_name(name) != name]
-    if written == 1 and taken:
-        raise ArtifactError(
-            f"{where}: of a training set of format 1, in which feature {taken[0]!r} cannot be told from what is ours; "
-            "build and train again"
         )

@@ -22,7 +22,8 @@ MOST = 100
 
 _EXPERIMENT = re.compile(r"[A-Za-z0-9._-]{0,64}")
 _MOST_PARTS = 10_000
-_LONGEST_BUNDLE = 255
+LONGEST_ID = 255
+"""Letters that a bundle's id may have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +93,25 @@ class Variants:
         return self.challengers[-1].bundle if role == CHALLENGER else self.shadows[-1]
 
     def joined_by(self, bundle: str, role: str, weight: float) -> "Variants":
-        """Let a bundle take a role; `weight` is for a challenger."""
-        if role == CHALLENGER:
-            return self.with_challenger(bundle, weight)
-        return self.with_champion(bundle) if role == CHAMPION else self.with_shadow(bundle)
+        """Let a bundle take a role, whatever it was before, and be the newest in it; `weight` is for a challenger.
+
+        A challenger that is one again keeps its keys as far as its new weight goes. The champion gets no other role.
+
+        >>> both = Variants("a").joined_by("b", "challenger", 0.1)
+        >>> both.joined_by("b", "shadow", 0).bundles, both.joined_by("b", "challenger", 0.2).challengers[0].weight
+        (('a', 'b'), 0.2)
+        """
+        if role == CHAMPION:
+            return self.with_champion(bundle)
+        if bundle == self.champion:
+            raise InputError(
+                f"bundle {bundle} is the champion, which cannot be {role} too; release or promote another one instead"
+            )
+        if role == CHALLENGER and any(bundle == challenger.bundle for challenger in self.challengers):
+            last = tuple(sorted(self.challengers, key=lambda challenger: challenger.bundle == bundle))
+            return dataclasses.replace(self, challengers=last).with_weight(bundle, weight)
+        rest = self.without(bundle) if bundle in self.bundles else self
+        return rest.with_challenger(bundle, weight) if role == CHALLENGER else rest.with_shadow(bundle)
 
     def with_champion(self, bundle: str) -> "Variants":
         """Let this bundle be champion instead of the present one; whatever else it was, it is no longer."""
@@ -188,7 +204,7 @@ def _text(value: Any) -> str:
 
 def _bundle(value: Any) -> str:
     name = _text(value)
-    if not 0 < len(name) <= _LONGEST_BUNDLE or not name.isprintable():
+    if not 0 < len(name) <= LONGEST_ID or not name.isprintable():
         raise ValueError("a bundle's id is no name")
     return name
 

@@ -114,7 +114,10 @@ def open_artifact(path: str | pathlib.Path, kind: str, trusted: TrustedKeys | No
 
 def kind_of(path: pathlib.Path) -> Any:
     """Return what kind of artifact a directory says to be; raises `ArtifactError` for what is no manifest."""
-    return _parsed(read_plain(path / MANIFEST, LARGEST), path).get("kind")
+    try:
+        return _parsed(read_plain(path / MANIFEST, LARGEST), path).get("kind")
+    except FileNotFoundError:
+        raise ArtifactError(f"{path / MANIFEST}: missing; copy the directory again") from None
 
 
 def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple[Artifact, bytes]:
@@ -152,7 +155,7 @@ def _parsed(data: bytes, path: pathlib.Path) -> _Facts:
     try:
         value = parse_json(data)
     except ValueError as error:
-        raise ArtifactError(f"{path / MANIFEST}: missing or not JSON ({error}); copy the directory again") from None
+        raise ArtifactError(f"{path / MANIFEST}: not JSON ({error}); copy the directory again") from None
     if not isinstance(value, dict):
         raise ArtifactError(f"{path / MANIFEST}: not an object with facts and files; copy the directory again")
     return _Facts(value, path / MANIFEST)
@@ -184,12 +187,7 @@ def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) ->
 
     One at a time: of two that add theirs at once, one may be lost.
     """
-    opened, manifest = _opened(path, kind, None)
-    opened.verify()
-    if content_id(opened.manifest) != content:
-        raise ArtifactError(f"{path}: its content is that of {content_id(opened.manifest)}, wanted {content}")
-    before = signatures_of(path)
-    signature.signers(before, manifest, str(path))
+    manifest, before, _ = _signable(path, kind, content)
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")  # beside it: a reader must see no other file in it
     try:
         write_whole(unfinished, signature.with_signature(before, manifest, key))
@@ -198,6 +196,21 @@ def sign(path: pathlib.Path, kind: str, content: str, key: Ed25519PrivateKey) ->
         unfinished.unlink(missing_ok=True)
         raise
     sync(path)
+
+
+def check_signable(path: pathlib.Path, kind: str, content: str) -> tuple[Signer, ...]:
+    """Return who signed an artifact so far; raises what `sign` would, every byte is compared."""
+    return _signable(path, kind, content)[2]
+
+
+def _signable(path: pathlib.Path, kind: str, content: str) -> tuple[bytes, bytes, tuple[Signer, ...]]:
+    """Return the manifest, the file of signatures and whose they are."""
+    opened, manifest = _opened(path, kind, None)
+    opened.verify()
+    if content_id(opened.manifest) != content:
+        raise ArtifactError(f"{path}: its content is that of {content_id(opened.manifest)}, wanted {content}")
+    before = signatures_of(path)
+    return manifest, before, signature.signers(before, manifest, str(path))
 
 
 def signers(path: pathlib.Path, trusted: TrustedKeys | None = None) -> tuple[Signer, ...]:

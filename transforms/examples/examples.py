@@ -14,11 +14,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from schemas.errors import ArtifactError
+from transforms.examples.names import LABEL, SLICE, stored_name
 
-LABEL = "label"
-SLICE = "slice."
-FEATURE = "feature."
-_OURS = (SLICE, FEATURE, "example.")
 TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded slice
 
 _FLOAT_BYTES = 4
@@ -26,15 +23,6 @@ _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may
 _NEGATIVE_VARINT_BYTES = 10
 _FEATURES, _ENTRY, _KEY, _VALUE = b"\x0a", b"\x0a", b"\x0a", b"\x12"
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
-
-
-def stored_name(feature: str) -> str:
-    """Return the name under which an example has a feature.
-
-    >>> stored_name("fare"), stored_name("label"), stored_name("slice.company")
-    ('fare', 'feature.label', 'feature.slice.company')
-    """
-    return FEATURE + feature if feature == LABEL or feature.startswith(_OURS) else feature
 
 
 @dataclasses.dataclass(frozen=True)

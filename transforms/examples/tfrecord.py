@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 import crc32c
-import tensorflow as tf
 
 from schemas.errors import ArtifactError, InputError
 
@@ -44,6 +43,8 @@ class ShardWriter:
             raise InputError(f"{path}: compression is {compression!r}, wanted one of {', '.join(SUFFIXES)}")
         self._path = pathlib.Path(path)
         self._unfinished = self._path.with_name(self._path.name + ".unfinished")
+        import tensorflow as tf  # here, since who only reads shards need not wait for it
+
         options = tf.io.TFRecordOptions("GZIP" if compression == "gzip" else "", compression_level=_LEVEL)
         self._writer = tf.io.TFRecordWriter(str(self._unfinished), options)
         self._rows = 0

@@ -1,0 +1,15 @@
+"""The names in an example: of features, of the label, of slices. Imports nothing heavy."""
+
+LABEL = "label"
+SLICE = "slice."
+FEATURE = "feature."
+_OURS = (SLICE, FEATURE, "example.")
+
+
+def stored_name(feature: str) -> str:
+    """Return the name under which an example has a feature.
+
+    >>> stored_name("fare"), stored_name("label"), stored_name("slice.company")
+    ('fare', 'feature.label', 'feature.slice.company')
+    """
+    return FEATURE + feature if feature == LABEL or feature.startswith(_OURS) else feature
