@@ -6,17 +6,16 @@ import logging
 import pathlib
 import re
 import sys
-import traceback
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import schemas
-from schemas.errors import InputError, OnegraphError
+from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
+from schemas.user_code import in_one_line
 
 FOLDERS = ("schemas", "transforms", "models")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_LONGEST = 300  # letters of an exception's words that are shown
 
 _log = logging.getLogger(__name__)
 
@@ -74,28 +73,6 @@ def imported(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleT
     except (Exception, SystemExit) as error:
         _log.info("%s does not import", file, exc_info=True)
         raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
-
-
-def in_one_line(error: BaseException, file: str | pathlib.Path, where: str, what: str) -> str:
-    """Return what an exception says, and at which line of a file: `c.py line 3: what: NameError: ...`.
-
-    Only for exceptions that saw no data, since their own words are in it.
-    """
-    if isinstance(error, SyntaxError) and error.filename is not None:
-        line = error.lineno if _same(error.filename, file) else None
-        said = f"{type(error).__name__}: {error.msg}"
-    else:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, file)]
-        line = frames[-1].lineno if frames else None
-        said = str(error) if isinstance(error, OnegraphError) else f"{type(error).__name__}: {error}"
-        what = "" if isinstance(error, OnegraphError) else what
-    at = f" line {line}" if line else ""
-    words = " ".join(said.split()).removesuffix(":")
-    return f"{where}{at}: {what}{words if len(words) <= _LONGEST else words[:_LONGEST] + ' ...'}"
-
-
-def _same(one: str, other: str | pathlib.Path) -> bool:
-    return pathlib.Path(one).absolute() == pathlib.Path(other).absolute()
 
 
 def _ours() -> pathlib.Path:
