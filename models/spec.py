@@ -3,15 +3,30 @@
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean
 
 TASKS = ("binary",)
 FAMILIES = ("xgboost",)
 """Names of families; what each of them can do is in `families/`."""
 SPLITS = ("train", "eval", "test")
 BEST_F1 = "best_f1"
+SHARES = (
+    "auc",
+    "average_precision",
+    "f1",
+    "precision",
+    "recall",
+    "accuracy",
+    "label_mean",
+    "score_mean",
+    "threshold",
+)
+METRICS = (*SHARES, "log_loss", "rows")
+"""Numbers that an evaluation gives, on which a gate can be; those of `SHARES` are from 0 to 1."""
 
 _TRAIN, _EVAL, _TEST = 0.70, 0.15, 0.15
 
@@ -20,16 +35,26 @@ _TRAIN, _EVAL, _TEST = 0.70, 0.15, 0.15
 class Gate:
     """One condition that a candidate must meet on the test split to be released.
 
-    `metric` is a name in the evaluation's metrics (`auc`, `average_precision`, `log_loss`, `f1`, ...).
+    `metric` is one of `METRICS`. Wrong values raise `InputError` when it is made.
     """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
 
+    def __new__(cls, *_: Any, **named: Any) -> Self:
+        _check_fields(cls, named)
+        return super().__new__(cls)
+
     def __post_init__(self):
+        _one_of("gate: metric", self.metric, METRICS)
         if (self.at_least is None) == (self.at_most is None):
             raise InputError(f"gate on {self.metric!r}: give at_least or at_most, one of them")
+        bound: Any = self.at_least if self.at_least is not None else self.at_most
+        most = 1 if self.metric in SHARES else math.inf
+        if not _is_number(bound) or not 0 <= bound <= most:
+            wanted = "from 0 to 1" if most == 1 else "of 0 or more"
+            raise InputError(f"gate on {self.metric!r}: its limit is {_shown(bound)}, wanted a number {wanted}")
 
     def passes(self, value: float | None) -> bool:
         """Say whether a value meets the gate; a metric that could not be computed does not.
@@ -63,24 +88,67 @@ class ModelSpec:
     threshold: float | str = BEST_F1
     gates: tuple[Gate, ...] = ()
 
+    def __new__(cls, *_: Any, **named: Any) -> Self:
+        _check_fields(cls, named)
+        return super().__new__(cls)
+
     def __post_init__(self):
-        _one_of("task", self.task, TASKS)
-        _one_of("family", self.family, FAMILIES)
-        if set(self.split) != set(SPLITS) or abs(sum(self.split.values()) - 1) > 1e-9 or min(self.split.values()) <= 0:
-            raise InputError(f"model: split is {dict(self.split)}, wanted fractions of train, eval, test that sum to 1")
-        if self.rounds < 1 or self.early_stopping_rounds < 1:
-            raise InputError("model: rounds and early_stopping_rounds must be 1 or more")
+        _one_of("model: task", self.task, TASKS)
+        _one_of("model: family", self.family, FAMILIES)
+        for name, least in (("rounds", 1), ("early_stopping_rounds", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise InputError(f"model: {name} is {_shown(value)}, wanted a whole number of {least} or more")
+        self._check_split()
+        if not isinstance(self.parameters, Mapping):
+            raise InputError(f"model: parameters is {_shown(self.parameters)}, wanted a dict, {{'max_depth': 6}}")
         for name, value in self.parameters.items():
+            if not isinstance(name, str):
+                raise InputError(f"model: a parameter is called {_shown(name)}, wanted a text")
             if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-                raise InputError(f"model: parameter {name!r} is {value!r}, wanted a finite number or a text")
+                raise InputError(f"model: parameter {name!r} is {_shown(value)}, wanted a finite number or a text")
         if isinstance(self.threshold, str):
-            _one_of("threshold", self.threshold, (BEST_F1,))
-        elif not 0 < self.threshold < 1:
-            raise InputError(f"model: threshold is {self.threshold}, wanted a number between 0 and 1 or {BEST_F1!r}")
+            _one_of("model: threshold", self.threshold, (BEST_F1,))
+        elif not _is_number(self.threshold) or not 0 < self.threshold < 1:
+            raise InputError(
+                f"model: threshold is {_shown(self.threshold)}, wanted a number between 0 and 1 or {BEST_F1!r}"
+            )
+        for name, kind, example in (("slices", str, '("purpose",)'), ("gates", Gate, '(Gate("auc", at_least=0.7),)')):
+            values = getattr(self, name)
+            if not isinstance(values, tuple | list) or not all(isinstance(value, kind) for value in values):
+                raise InputError(f"model: {name} is {_shown(values)}, wanted a tuple as {example}")
+            object.__setattr__(self, name, tuple(values))
+        if len(set(self.slices)) != len(self.slices):
+            raise InputError("model: a slice is named twice; name it once")
         object.__setattr__(self, "parameters", types.MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))
 
+    def _check_split(self) -> None:
+        wanted = "wanted a dict with fractions of train, eval, test that sum to 1"
+        if not isinstance(self.split, Mapping) or not all(map(_is_number, self.split.values())):
+            raise InputError(f"model: split is {_shown(self.split)}, {wanted}")
+        if set(self.split) != set(SPLITS) or abs(sum(self.split.values()) - 1) > 1e-9 or min(self.split.values()) <= 0:
+            raise InputError(f"model: split is {_shown(dict(self.split))}, {wanted}")
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+
+def _check_fields(cls: type, named: Iterable[str]) -> None:
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in named:
+        if name not in known:
+            raise InputError(f"{cls.__name__} has no {name!r}; it has {', '.join(known)}{did_you_mean(name, known)}")
+
+
+def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InputError(f"model: {name} is {value!r}, wanted one of {', '.join(known)}")
+        near = did_you_mean(value, known)
+        raise InputError(f"{what} is {_shown(value)}, wanted one of {', '.join(known)}{near}")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]  # it is a number by then
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, if that is short, or what it is."""
+    text = repr(value)
+    return text if len(text) <= 80 and text.isprintable() else f"a {type(value).__name__}"

@@ -1,26 +1,21 @@
 """Find a use case by its name: three files of one name, in our packages or in a folder of the user's own."""
 
 import dataclasses
-import importlib
-import importlib.util
 import pathlib
-import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-import schemas
 from models.spec import ModelSpec
+from models.use_case_files import files_of, imported
 from schemas import roles
 from schemas.errors import InputError
 from schemas.heeded import check_usable
-from schemas.schema import Schema
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+from schemas.nearest import did_you_mean, listed
+from schemas.schema import SERVING, Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,27 +36,25 @@ class UseCase:
 def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
     """Load a use case from our packages, or from `folder` with schemas/NAME.pbtxt, transforms/NAME.py, models/NAME.py.
 
-    Raises `InputError` naming the file or the name in it that is missing. A use case in our packages cannot have the
-    name of a package inside them; one in a folder can have any.
+    Raises `InputError` naming the file, its line and what is wrong or missing in it. A use case in our packages cannot
+    have the name of a package inside them; one in a folder can have any.
     """
     schema = find_schema(name, folder)
-    files = _files(name, folder)
-    transform = _module("transforms", name, files[1], folder is None)
-    model = _module("models", name, files[2], folder is None)
-    spec = _member(model, files[2], "MODEL")
-    if not isinstance(spec, ModelSpec):
-        raise InputError(f"{files[2]}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
-    for column in spec.slices:
-        if column in schema and schema[column].role("personal") is not None:
-            raise InputError(
-                f"{files[2]}: slice {column!r} is personal, and an evaluation names its values; take it out"
-            )
+    files = files_of(name, folder)
+    spec = _spec(name, folder)
+    _check_slices(spec, schema, files.model)
+    transform = imported("transforms", name, files.transform, folder is None)
+    windows = getattr(transform, "WINDOWS", ())
+    if not isinstance(windows, tuple | list):
+        raise InputError(
+            f"{files.transform}: WINDOWS is of type {type(windows).__name__}, wanted a tuple, or leave it out"
+        )
     return UseCase(
         name=name,
         schema=schema,
-        preprocessing_fn=_member(transform, files[1], "preprocessing_fn"),
-        label=_member(transform, files[1], "label"),
-        windows=tuple(_member(transform, files[1], "WINDOWS")),
+        preprocessing_fn=_function(transform, files.transform, "preprocessing_fn"),
+        label=_function(transform, files.transform, "label"),
+        windows=tuple(windows),
         model=spec,
     )
 
@@ -71,54 +64,48 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
 
     A schema that no use case can have raises `InputError` too (`schemas.heeded`).
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores")
-    files = _files(name, folder)
-    if folder is None:
-        _check_no_package(name, files)
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
-    schema = Schema.load(files[0])
-    roles.check(schema.columns, str(files[0]))
-    check_usable(schema, str(files[0]))
+    file = files_of(name, folder).schema
+    schema = Schema.load(file)
+    roles.check(schema.columns, str(file))
+    check_usable(schema, str(file))
     return schema
 
 
-def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:
-    root = pathlib.Path(schemas.__file__).parent.parent if folder is None else pathlib.Path(folder)
-    return [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
+def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:
+    file = files_of(name, folder).model
+    spec = _member(imported("models", name, file, folder is None), file, "MODEL")
+    if not isinstance(spec, ModelSpec):
+        raise InputError(f"{file}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
+    return spec
 
 
-def _check_no_package(name: str, files: Sequence[pathlib.Path]) -> None:
-    for file in files:
-        if (file.with_suffix("") / "__init__.py").is_file():
+def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
+    """An evaluation names the values of a slice; what only training has may be the label, and no record shows it."""
+    serving = schema.environment(SERVING)
+    for name in spec.slices:
+        if name not in schema:
             raise InputError(
-                f"use case {name!r}: onegraph has a package {file.parent.name}.{name} of its own, so none of its use "
-                "cases has this name; rename it, or give the folder that it is in with --use-case-path"
+                f"{file}: slice {name!r} is no column; the schema has: {listed(schema.names)}"
+                f"{did_you_mean(name, schema.names)}"
+            )
+        if schema[name].role("personal") is not None:
+            raise InputError(f"{file}: slice {name!r} is personal, and an evaluation names its values; take it out")
+        if name not in serving:
+            raise InputError(
+                f"{file}: slice {name!r} is in training only; wanted a column that serving has: {listed(serving.names)}"
             )
 
 
-def _module(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleType:
-    if ours:
-        return importlib.import_module(f"{package}.{name}")
-    # A name of its own: a user's `transforms/taxi.py` or `graph.py` and ours are never taken for one another.
-    full_name = f"use_case_{name}_{package}"
-    spec = importlib.util.spec_from_file_location(full_name, file)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{file}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[full_name]
-        raise InputError(f"{file}: does not import: {type(error).__name__}: {error}") from error
-    return module
+def _function(module: ModuleType, file: pathlib.Path, name: str) -> Callable:
+    found = _member(module, file, name)
+    if not callable(found):
+        raise InputError(f"{file}: {name} is a {type(found).__name__}, wanted a function; see docs/use_case.md")
+    return found
 
 
 def _member(module: ModuleType, file: pathlib.Path, name: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
-        raise InputError(f"{file}: has no {name}; see docs/use_case.md") from None
+        own = [one for one in vars(module) if not one.startswith("_")]
+        raise InputError(f"{file}: has no {name}, see docs/use_case.md{did_you_mean(name, own)}") from None

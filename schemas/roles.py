@@ -14,12 +14,23 @@ from collections.abc import Iterable, Sequence
 
 from schemas.column import Column
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean
 
 SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window"
 MILLISECONDS = {"s": 1000, "ms": 1}
 
+_NAMES = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
 _TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
+
+
+def annotation(tag: str) -> str:
+    """Return how a role is written in a schema.
+
+    >>> print(annotation("event_time:s"))
+    annotation { tag: "event_time:s" }
+    """
+    return f'annotation {{ tag: "{tag}" }}'
 
 
 def check(columns: Sequence[Column], where: str) -> None:
@@ -27,9 +38,10 @@ def check(columns: Sequence[Column], where: str) -> None:
     for column in columns:
         for tag in column.roles:
             if not _TAG.fullmatch(tag):
+                near = did_you_mean(tag, _NAMES)
                 raise InputError(
-                    f"{where}: {column.name}: tag {tag!r} is no role; known: {SYNTAX}; "
-                    "what is for people goes into annotation { comment: ... }"
+                    f"{where}: {column.name}: tag {tag!r} is no role; known: {SYNTAX}, as in "
+                    f"{annotation('event_time:s')}; what is for people goes into annotation {{ comment: ... }}{near}"
                 )
         heads = [tag.partition(":")[0] for tag in column.roles]
         if len(set(heads)) != len(heads):
@@ -49,7 +61,7 @@ def event_time(columns: Iterable[Column], where: str = "schema") -> tuple[str, i
     if not found:
         return None
     column, unit = found[0], found[0].role("event_time") or ""
-    wanted = "wanted one column of type INT tagged event_time:s or event_time:ms"
+    wanted = f"wanted one column of type INT with {annotation('event_time:s')} or event_time:ms"
     if len(found) > 1:
         raise InputError(f"{where}: {' and '.join(one.name for one in found)} are both event time; {wanted}")
     if unit not in MILLISECONDS:

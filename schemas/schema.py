@@ -13,9 +13,10 @@ import pyarrow as pa
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schemas import fingerprint, roles
+from schemas import fingerprint, roles, schema_text
 from schemas.column import Column, Kind
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean, listed
 from schemas.plain_files import read_plain
 
 SERVING = "SERVING"
@@ -34,22 +35,19 @@ class Schema:
     (True, DataType(float))
     """
 
-    def __init__(self, proto: schema_pb2.Schema):
+    def __init__(self, proto: schema_pb2.Schema, where: str = "schema"):
         self.proto = proto
-        self.columns = tuple(_column(feature, proto) for feature in proto.feature if is_column(feature))
+        self.columns = tuple(_column(feature, proto, where) for feature in proto.feature if is_column(feature))
         self._by_name = {column.name: column for column in self.columns}
         if len(self._by_name) != len(self.columns):
-            raise InputError("schema: two features share a name; give each column one entry")
+            names = [column.name for column in self.columns]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"{where}: two features are called {twice!r}; give each column one entry")
 
     @classmethod
     def from_text(cls, text: str, where: str = "schema") -> "Schema":
         """Parse the text form; raises `InputError` naming `where` and the line."""
-        try:
-            return cls(text_format.Parse(text, schema_pb2.Schema()))
-        except text_format.ParseError as error:
-            raise InputError(f"{where}: not a tensorflow_metadata Schema in text form: {error}") from None
-        except RecursionError:
-            raise InputError(f"{where}: not a tensorflow_metadata Schema in text form: nested too deep") from None
+        return cls(schema_text.parse(text, where), where)
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "Schema":
@@ -118,13 +116,12 @@ def _exists(feature: schema_pb2.Feature, proto: schema_pb2.Schema, environment: 
     return environment in proto.default_environment or not (proto.default_environment or feature.in_environment)
 
 
-def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
-    try:
-        kind = Kind[schema_pb2.FeatureType.Name(feature.type)]
-    except KeyError:
-        raise InputError(f"schema: {feature.name}: its type is not FLOAT, INT or BYTES") from None
+def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -> Column:
+    if not feature.name:
+        raise InputError(f'{where}: a feature has no name; wanted feature {{ name: "..." type: FLOAT }}')
+    kind = _kind(feature, where)
     minimum, maximum = _range(feature) if kind is not Kind.BYTES else (None, None)
-    domain = _domain(feature, proto)
+    domain = _domain(feature, proto, where)
     column = Column(
         name=feature.name,
         kind=kind,
@@ -142,6 +139,14 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Column:
     return column
 
 
+def _kind(feature: schema_pb2.Feature, where: str) -> Kind:
+    name = schema_pb2.FeatureType.Name(feature.type)
+    if name not in Kind.__members__:
+        got = f"type {name}" if feature.type else "no type"
+        raise InputError(f"{where}: {feature.name}: {got}, wanted FLOAT, INT or BYTES (text)")
+    return Kind[name]
+
+
 def _range(feature: schema_pb2.Feature) -> tuple[float | int | None, float | int | None]:
     which = feature.WhichOneof("domain_info")
     if which == "bool_domain":
@@ -155,7 +160,7 @@ def _range(feature: schema_pb2.Feature) -> tuple[float | int | None, float | int
     )
 
 
-def _domain(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> frozenset[str] | None:
+def _domain(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -> frozenset[str] | None:
     which = feature.WhichOneof("domain_info")
     if which == "string_domain":
         return frozenset(feature.string_domain.value)
@@ -166,5 +171,9 @@ def _domain(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> frozenset[
         for domain in proto.string_domain:
             if domain.name == feature.domain:
                 return frozenset(domain.value)
-        raise InputError(f"schema: {feature.name}: its domain {feature.domain!r} is not in the schema")
+        known = [domain.name for domain in proto.string_domain]
+        raise InputError(
+            f"{where}: {feature.name}: the schema has no string_domain {feature.domain!r}"
+            f"; it has {listed(known)}{did_you_mean(feature.domain, known)}"
+        )
     return None

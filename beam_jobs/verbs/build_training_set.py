@@ -30,6 +30,7 @@ from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows, check_files
 from models import use_case as use_cases
 from models.spec import SPLITS
+from models.training import labels
 from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -37,6 +38,7 @@ from schemas.errors import UsageError
 from schemas.heeded import unheeded
 from schemas.schema import SERVING, TRAINING
 from transforms.graph.analysis import AnalyzeGraph
+from transforms.graph.preprocessing import check_preprocessing
 from transforms.graph.saved_model import check_path
 
 VERB = "build_training_set"
@@ -55,6 +57,8 @@ def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     checked_options(settings, VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
+    labels.check_function(use_case)
+    check_preprocessing(use_case.preprocessing_fn, use_case.schema, f"transforms/{use_case.name}.py")
     files = find_files(settings.data)
     check_files(files, use_case.schema.environment(TRAINING))
     for field in unheeded(use_case.schema):

@@ -26,6 +26,11 @@ ROWS = 256
 FEWEST = 128
 """Golden rows that every bundle ever had at least; one with fewer is not as it was released."""
 
+_LIBRARIES = "do not serve this bundle with these libraries"
+_ALONE = (
+    "the graph makes a row's features of the other rows of its batch too, or of chance; in preprocessing_fn use "
+    "tf.Transform's tft.mean, tft.max and so on for what is over rows, transforms.missing.fill for values; build again"
+)
 _FEATURES, _SCORE = "golden features", "golden score"
 _ROWS_OF_EDGES = 128
 _TRIED = 2048
@@ -73,7 +78,7 @@ def write_golden(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> 
     for size in _SMALL_BATCHES:
         parts = [scorer.compute(rows.slice(start, size)) for start in range(0, rows.num_rows, size)]
         again = Scored(np.concatenate([p.features for p in parts]), np.concatenate([p.scores for p in parts]))
-        _compare(scored, again, scorer.feature_names, f"{folder}: in batches of {size}")
+        _compare(scored, again, scorer.feature_names, f"{folder}: in batches of {size}", _ALONE)
     features = pa.FixedSizeListArray.from_arrays(pa.array(scored.features.ravel()), scored.features.shape[1])
     columns = [*rows.columns, features, pa.array(scored.scores)]
     table = pa.RecordBatch.from_arrays(columns, [*rows.schema.names, _FEATURES, _SCORE])
@@ -118,7 +123,7 @@ def replay_golden(scorer: Scorer, folder: str | pathlib.Path) -> tuple[pa.Record
     return rows, scored
 
 
-def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str) -> None:
+def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str, cure: str = _LIBRARIES) -> None:
     for one, other in ((wanted.features, got.features), (wanted.scores, got.scores)):
         if (one.shape, one.dtype) != (other.shape, other.dtype):
             raise ArtifactError(f"{where}: golden features or scores of another number or type; release again")
@@ -126,14 +131,12 @@ def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str) -> N
     if other.any():
         name = names[int(other.any(axis=0).argmax())]
         raise ArtifactError(
-            f"{where}: feature {name!r} differs in {int(other.any(axis=1).sum())} of {len(other)} golden rows; "
-            "do not serve this bundle with these libraries"
+            f"{where}: feature {name!r} differs in {int(other.any(axis=1).sum())} of {len(other)} golden rows; {cure}"
         )
     differing = wanted.scores.view(np.int32) != got.scores.view(np.int32)
     if differing.any():
         raise ArtifactError(
-            f"{where}: the score differs in {int(differing.sum())} of {len(differing)} golden rows; "
-            "do not serve this bundle with these libraries"
+            f"{where}: the score differs in {int(differing.sum())} of {len(differing)} golden rows; {cure}"
         )
 
 

@@ -4,6 +4,8 @@ A binary label is 0 or 1; NaN says that a row has none. No value is quoted: valu
 """
 
 import collections
+import logging
+import re
 import traceback
 from collections.abc import Mapping
 
@@ -12,10 +14,44 @@ import pyarrow as pa
 
 from models.use_case import UseCase
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean, listed
+from schemas.probe_rows import probe_rows
+from schemas.schema import TRAINING
+from schemas.user_code import in_one_line
 
 _NUMBERS = "fiub"
 _NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
 WANTED = "0, 1 or, if a row has no label, NaN"
+_MISTAKES = (NameError, AttributeError, TypeError, ImportError, IndexError)
+_NO_COLUMN = re.compile(r'Field "(.*)" does not exist in schema')
+_ROWS = 16
+
+_log = logging.getLogger(__name__)
+
+
+def check_function(use_case: UseCase) -> None:
+    """Call `label` on made-up rows, before any data is read; raises `InputError` for what is wrong whatever the data.
+
+    An exception that may come of the values says nothing here.
+    """
+    where = _where(use_case)
+    rows = probe_rows(use_case.schema.environment(TRAINING), _ROWS, missing=False)
+    try:
+        found = use_case.label(rows)
+    except Exception as error:
+        named = _NO_COLUMN.search(str(error)) if isinstance(error, KeyError) else None
+        if named is not None:
+            names = rows.schema.names
+            raise InputError(
+                f"{where}: label() wants column {named[1]!r}, the schema has: {listed(names)}"
+                f"{did_you_mean(named[1], names)}"
+            ) from None
+        _log.info("%s: label() on made-up rows", where, exc_info=True)
+        if isinstance(error, _MISTAKES):
+            file = getattr(getattr(use_case.label, "__code__", None), "co_filename", "")
+            raise InputError(in_one_line(error, file, where, "label() ended in ")) from None
+        return
+    _one_number_per_row(found, rows.num_rows, where)
 
 
 def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
@@ -23,7 +59,7 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
 
     Raises `InputError`, naming file and line, if it fails or gives anything but one number per row.
     """
-    where = f"transforms/{use_case.name}.py"
+    where = _where(use_case)
     try:
         found = use_case.label(batch)
     except Exception as error:
@@ -31,18 +67,28 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
         line = traceback.extract_tb(error.__traceback__)[1:2]
         at = f" at line {line[0].lineno}" if line else ""
         raise InputError(f"{where}: label() ended in {type(error).__name__}{at}; it must give {WANTED}") from None
+    return _one_number_per_row(found, batch.num_rows, where)
+
+
+def _where(use_case: UseCase) -> str:
+    return f"transforms/{use_case.name}.py"
+
+
+def _one_number_per_row(found: object, rows: int, where: str) -> np.ndarray:
+    """Return numbers as float32 [rows]: floats, integers or bools, from NumPy, Arrow or pandas, or in a list."""
+    wanted = f"wanted a float array with one number per row: {WANTED}"
     try:
         array = np.asarray(found)
     except Exception:
         array = np.asarray(None)
-    if array.shape != (batch.num_rows,):
-        got = type(found).__name__ if array.ndim == 0 else f"shape {array.shape}"
-        raise InputError(f"{where}: label() gave {got} for {batch.num_rows} rows, wanted ({batch.num_rows},), {WANTED}")
+    if array.shape != (rows,):
+        got = f"a {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
+        raise InputError(f"{where}: label() returned {'None' if found is None else got}, {wanted}")
     if array.dtype.kind not in _NUMBERS:
         others = {type(value).__name__ for value in array.tolist() if not isinstance(value, _NUMBER_OR_NONE)}
         if others or array.dtype.kind != "O":
-            kinds = ", ".join(sorted(others)) or array.dtype
-            raise InputError(f"{where}: label() gave values of type {kinds}, wanted numbers: {WANTED}")
+            kinds = ", ".join(sorted(others)) if array.dtype.kind in "OUS" else array.dtype
+            raise InputError(f"{where}: label() returned values of type {kinds}, {wanted}")
     return array.astype(np.float32)
 
 

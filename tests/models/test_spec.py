@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from models.spec import Gate, ModelSpec
+from models.evaluation.metrics import of_scores
+from models.spec import METRICS, SHARES, Gate, ModelSpec
 from schemas.errors import InputError
 
 
@@ -13,16 +15,57 @@ from schemas.errors import InputError
     [
         ({"family": "forest"}, "family is 'forest', wanted one of xgboost"),
         ({"task": "ranking"}, "task is 'ranking'"),
-        ({"split": {"train": 0.9, "test": 0.1}}, "wanted fractions of train, eval, test"),
+        ({"family": "xgbost"}, "wanted one of xgboost; did you mean 'xgboost'?"),
+        ({"split": {"train": 0.9, "test": 0.1}}, "wanted a dict with fractions of train, eval, test"),
         ({"split": {"train": 0.9, "eval": 0.2, "test": 0.1}}, "that sum to 1"),
+        ({"split": 0.7}, "split is 0.7, wanted a dict"),
+        ({"split": {"train": "0.7", "eval": 0.2, "test": 0.1}}, "wanted a dict with fractions"),
         ({"threshold": 1.5}, "threshold is 1.5"),
+        ({"threshold": None}, "threshold is None, wanted a number between 0 and 1 or 'best_f1'"),
         ({"threshold": "best"}, "threshold is 'best'"),
-        ({"rounds": 0}, "must be 1 or more"),
+        ({"rounds": 0}, "rounds is 0, wanted a whole number of 1 or more"),
+        ({"rounds": "500"}, "rounds is '500', wanted a whole number"),
+        ({"early_stopping_rounds": 1.5}, "early_stopping_rounds is 1.5, wanted a whole number"),
+        ({"seed": True}, "seed is True, wanted a whole number of 0 or more"),
+        ({"parameters": [("eta", 0.1)]}, r"parameters is \[\('eta', 0.1\)\], wanted a dict"),
+        ({"parameters": {1: 2}}, "a parameter is called 1, wanted a text"),
+        ({"slices": "purpose"}, r"slices is 'purpose', wanted a tuple as \(\"purpose\",\)"),
+        ({"slices": ("a", "a")}, "a slice is named twice"),
+        ({"gates": Gate("auc", at_least=0.5)}, r"gates is Gate\(.*, wanted a tuple as \(Gate\("),
+        ({"gates": ("auc",)}, r"gates is \('auc',\), wanted a tuple"),
+        ({"round": 500}, "ModelSpec has no 'round'; it has task, .*; did you mean 'rounds'?"),
     ],
 )
 def test_spec_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ModelSpec(**wrong)
+
+
+def test_lists_do_as_well_as_tuples() -> None:
+    spec = ModelSpec(slices=["a"], gates=[Gate("auc", at_least=1)])  # type: ignore[arg-type]  # people write lists
+    assert (spec.slices, spec.gates) == (("a",), (Gate("auc", at_least=1),))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"metric": "acu", "at_least": 0.5}, "gate: metric is 'acu', wanted one of auc, .*; did you mean 'auc'?"),
+        ({"metric": "auc", "at_least": 80}, "gate on 'auc': its limit is 80, wanted a number from 0 to 1"),
+        ({"metric": "auc", "at_least": "0.8"}, "its limit is '0.8', wanted a number"),
+        ({"metric": "log_loss", "at_most": -0.1}, "its limit is -0.1, wanted a number of 0 or more"),
+        ({"metric": "log_loss", "at_most": float("nan")}, "its limit is nan"),
+        ({"metric": "auc", "atleast": 0.5}, "Gate has no 'atleast'; it has metric, at_least, at_most; did you mean"),
+    ],
+)
+def test_gate_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Gate(**wrong)
+
+
+def test_gates_are_on_what_an_evaluation_measures() -> None:
+    measured = of_scores(np.array([0, 1], np.float32), np.array([0.25, 0.75], np.float32), 0.5)
+    assert set(METRICS) == measured.keys() - {"confusion"}
+    assert all(0 <= measured[name] <= 1 for name in SHARES)
 
 
 def test_gate_needs_one_limit() -> None:

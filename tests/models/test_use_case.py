@@ -1,5 +1,7 @@
 """Use cases: ours by name, the user's own from a folder, and what is missing is named."""
 
+# ruff: noqa: E501  messages stand here as they are printed
+
 import pathlib
 
 import pyarrow as pa
@@ -73,38 +75,179 @@ def test_ours_never_have_the_name_of_a_package(name):
 @pytest.mark.parametrize("missing", ["schemas/mine.pbtxt", "transforms/mine.py", "models/mine.py"])
 def test_missing_file_is_named(folder, missing):
     (folder / missing).unlink()
-    with pytest.raises(InputError, match=f"use case 'mine': no file .*{missing}"):
+    with pytest.raises(InputError, match=f"use case 'mine': no file .*{missing}; .* is there") as raised:
         use_case.find("mine", folder)
+    others = {"schemas/mine.pbtxt", "transforms/mine.py", "models/mine.py"} - {missing}
+    assert all(other in str(raised.value) for other in others)
 
 
-@pytest.mark.parametrize("name", ["label", "preprocessing_fn", "WINDOWS"])
-def test_missing_member_is_named(folder, name):
-    (folder / "transforms/mine.py").write_text(TRANSFORM.replace(name, "other"))
-    with pytest.raises(InputError, match=f"has no {name}"):
+def test_windows_may_be_left_out(folder):
+    (folder / "transforms/mine.py").write_text(TRANSFORM.replace("WINDOWS = ()", ""))
+    assert use_case.find("mine", folder).windows == ()
+
+
+SCHEMA_OF_THREE = """
+feature { name: "x" type: FLOAT }
+feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }
+feature { name: "y" type: INT not_in_environment: "SERVING" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        (
+            "schemas/mine.pbtxt",
+            'feature {\n name: "x"\n typ: FLOAT }',
+            " line 3: a feature has no field 'typ'; did you mean 'type'?",
+        ),
+        (
+            "schemas/mine.pbtxt",
+            'feature {\n name: "x"\n type: FLOAT',
+            ' line 3: not a tensorflow_metadata Schema in text form: Expected "}".',
+        ),
+        (
+            "schemas/mine.pbtxt",
+            'feature { name: "x" type: FLAOT }',
+            " line 1: 'FLAOT' is no feature type; did you mean 'FLOAT'?",
+        ),
+        (
+            "schemas/mine.pbtxt",
+            'feature { name: "x" type: STRUCT }',
+            ": x: type STRUCT, wanted FLOAT, INT or BYTES (text)",
+        ),
+        ("schemas/mine.pbtxt", SCHEMA * 2, ": two features are called 'x'; give each column one entry"),
+        (
+            "schemas/mine.pbtxt",
+            'feature { name: "x" type: FLOAT annotation { tag: "event_tme:s" } }',
+            """: x: tag 'event_tme:s' is no role; known: id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" }; what is for people goes into annotation { comment: ... }; did you mean 'event_time:s'?""",
+        ),
+        (
+            "schemas/mine.pbtxt",
+            "".join(f'feature {{ name: "{name}" type: INT annotation {{ tag: "event_time:s" }} }}' for name in "ab"),
+            """: a and b are both event time; wanted one column of type INT with annotation { tag: "event_time:s" } or event_time:ms""",
+        ),
+        (
+            "schemas/mine.pbtxt",
+            'feature { name: "x" type: FLOAT ' + 'struct_domain { feature { name: "a" ' * 100_000,
+            ": not a tensorflow_metadata Schema in text form: nested too deep, more than 32 levels",
+        ),
+        (
+            "transforms/mine.py",
+            "def label(batch)\n    return 1\n",
+            " line 1: does not import: SyntaxError: expected ':'",
+        ),
+        (
+            "transforms/mine.py",
+            "\nimport nothing_of_that_name",
+            " line 2: does not import: ModuleNotFoundError: No module named 'nothing_of_that_name'",
+        ),
+        ("transforms/mine.py", "raise SystemExit(3)", " line 1: does not import: SystemExit: 3"),
+        (
+            "transforms/mine.py",
+            TRANSFORM.replace("def label", "def lable"),
+            ": has no label, see docs/use_case.md; did you mean 'lable'?",
+        ),
+        (
+            "transforms/mine.py",
+            TRANSFORM.replace("preprocessing_fn", "preprocess"),
+            ": has no preprocessing_fn, see docs/use_case.md; did you mean 'preprocess'?",
+        ),
+        ("transforms/mine.py", TRANSFORM + "label = 'y'", ": label is a str, wanted a function; see docs/use_case.md"),
+        (
+            "transforms/mine.py",
+            TRANSFORM.replace("WINDOWS = ()", "WINDOWS = 5"),
+            ": WINDOWS is of type int, wanted a tuple, or leave it out",
+        ),
+        ("models/mine.py", "MODEL = {}", ": MODEL is a dict, wanted a ModelSpec"),
+        (
+            "models/mine.py",
+            MODEL.replace("MODEL =", "MODLE ="),
+            ": has no MODEL, see docs/use_case.md; did you mean 'MODLE'?",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", "round=5"),
+            " line 2: ModelSpec has no 'round'; it has task, family, parameters, rounds, early_stopping_rounds, seed, split, slices, threshold, gates; did you mean 'rounds'?",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", "seed='5'"),
+            " line 2: model: seed is '5', wanted a whole number of 0 or more",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", 'slices=("zz",)'),
+            ": slice 'zz' is no column; the schema has: x, who, y",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", 'slices=("whoo",)'),
+            ": slice 'whoo' is no column; the schema has: x, who, y; did you mean 'who'?",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", 'slices=("who",)'),
+            ": slice 'who' is personal, and an evaluation names its values; take it out",
+        ),
+        (
+            "models/mine.py",
+            MODEL.replace("seed=5", 'slices=("y",)'),
+            ": slice 'y' is in training only; wanted a column that serving has: x, who",
+        ),
+    ],
+)
+def test_a_mistake_in_one_of_the_files_is_one_line(folder, file, text, message):
+    (folder / "schemas/mine.pbtxt").write_text(SCHEMA_OF_THREE)
+    (folder / file).write_text(text)
+    with pytest.raises(InputError) as raised:
         use_case.find("mine", folder)
+    assert str(raised.value) == f"{folder / file}{message}"
 
 
-def test_file_that_does_not_import(folder):
-    (folder / "transforms/mine.py").write_text("import nothing_of_that_name")
-    with pytest.raises(InputError, match=r"transforms/mine\.py: does not import: ModuleNotFoundError"):
-        use_case.find("mine", folder)
-
-
-def test_model_that_is_none(folder):
-    (folder / "models/mine.py").write_text("MODEL = {}")
-    with pytest.raises(InputError, match="MODEL is a dict, wanted a ModelSpec"):
-        use_case.find("mine", folder)
-
-
-@pytest.mark.parametrize("name", ["../taxi", "Taxi", "", "no such"])
-def test_name_that_is_none(name):
-    with pytest.raises(InputError, match="wanted a name of lower case letters"):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("../taxi", "taxi"),
+        ("Taxi", "taxi"),
+        ("", None),
+        ("no such", "no_such"),
+        ("my-loans", "my_loans"),
+        ("mine.py", "mine"),
+    ],
+)
+def test_name_that_is_none(name, meant):
+    with pytest.raises(InputError, match="wanted a name of lower case letters") as raised:
         use_case.find(name)
+    assert str(raised.value).partition("; did you mean ")[2] == (f"{meant!r}?" if meant else "")
 
 
-def test_a_personal_slice_is_refused(folder):
-    personal = 'feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }'
-    (folder / "schemas/mine.pbtxt").write_text(SCHEMA + personal)
-    (folder / "models/mine.py").write_text(MODEL.replace("seed=5", 'slices=("who",)'))
-    with pytest.raises(InputError, match=r"models/mine\.py: slice 'who' is personal"):
-        use_case.find("mine", folder)
+def test_an_unknown_name_lists_the_known(folder):
+    wanted = {
+        None: "use case 'mien' is not among the shipped ones (taxi); give the folder that holds yours with --use-case-path",
+        folder: f"use case 'mien': no file {folder}/schemas/mien.pbtxt, nor the other two; use cases in {folder}: mine; did you mean 'mine'?",
+    }
+    for where, message in wanted.items():
+        with pytest.raises(InputError) as raised:
+            use_case.find("mien", where)
+        assert str(raised.value) == message
+    with pytest.raises(InputError, match=r"not among the shipped ones \(taxi\); did you mean 'taxi'\?"):
+        use_case.find_schema("taxy")
+
+
+def test_a_folder_that_is_another(folder):
+    holds = "wanted the folder that holds schemas/, transforms/ and models/"
+    wanted = {
+        folder / "schemas": f"one level too deep, give {folder}",
+        folder.parent: f"none of the three is in it, {holds}",
+        folder / "none": f"no such folder, {holds}",
+        folder / "models/mine.py": f"a file, {holds}",
+    }
+    (folder / "around").mkdir()
+    for part in ("schemas", "transforms", "models"):
+        (folder / "around" / "mine" / part).mkdir(parents=True)
+    wanted[folder / "around"] = f"none of the three is in it, {holds}; did you mean {folder}/around/mine?"
+    for where, message in wanted.items():
+        with pytest.raises(InputError) as raised:
+            use_case.find("mine", where)
+        assert str(raised.value).startswith(f"--use-case-path {where}: {message}")

@@ -260,9 +260,9 @@ def test_labels_that_the_task_does_not_allow_are_counted_and_refused(small, tmp_
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('return batch.column("tiped")', "label() ended in KeyError at line"),
-        ('return batch.column("town")', "label() gave values of type str, wanted numbers"),
-        ("return np.zeros((batch.num_rows, 2))", "label() gave shape ("),
+        ('return batch.column("tiped")', "label() wants column 'tiped', the schema has: "),
+        ('return batch.column("town")', "label() returned values of type str, wanted a float array"),
+        ("return np.zeros((batch.num_rows, 2))", "label() returned shape ("),
     ],
 )
 def test_a_label_that_fails_is_one_line(small, tmp_path, capsys, body, message):

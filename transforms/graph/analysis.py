@@ -4,12 +4,10 @@ import dataclasses
 import json
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.beam.tft_beam_io import transform_fn_io
@@ -17,15 +15,13 @@ from tensorflow_transform.tf_metadata import metadata_io
 from tfx_bsl.tfxio import tensor_adapter
 
 from schemas.column import Kind
-from schemas.errors import InputError
 from schemas.schema import Schema
 from transforms.graph import operations
-from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint, is_feature_name
+from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint
+from transforms.graph.preprocessing import OneNumberPerRow, PreprocessingFn
 from transforms.graph.saved_model import canonicalize
 
 __all__ = ["AnalyzeGraph", "graph_fingerprint"]
-
-PreprocessingFn = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
 
 
 @dataclasses.dataclass
@@ -58,26 +54,6 @@ class AnalyzeGraph(beam.PTransform):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class OneNumberPerRow:
-    """A preprocessing_fn whose operations and outputs are checked; these become float32 or int64 tensors of [rows]."""
-
-    preprocessing_fn: PreprocessingFn
-
-    def __call__(self, inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        made = self.preprocessing_fn(inputs)
-        for name in made:
-            if not is_feature_name(name):
-                raise InputError(
-                    f"preprocessing_fn: output {name!r}: a feature's name is text without control characters; rename it"
-                )
-        outputs = {name: _one_number(name, tensor) for name, tensor in made.items()}
-        said = operations.forbidden(tf.compat.v1.get_default_graph().as_graph_def())
-        if said is not None:
-            raise InputError(f"preprocessing_fn: {said}")
-        return outputs
-
-
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
     """Return the schema's columns as lists of one value, or of none if it is missing: tf.Transform's input form."""
     arrays = []
@@ -105,26 +81,6 @@ def _adapter(schema: Schema) -> tensor_adapter.TensorAdapterConfig:
         representation.varlen_sparse_tensor.column_name = name
         representations[name] = representation
     return tensor_adapter.TensorAdapterConfig(_list_schema(schema), representations)
-
-
-def _one_number(name: str, tensor: tf.Tensor) -> tf.Tensor:
-    if not isinstance(tensor, tf.Tensor):
-        raise InputError(
-            f"preprocessing_fn: output {name!r} is a {type(tensor).__name__}, wanted one number per row; "
-            "give missing values a default with transforms.missing.fill"
-        )
-    shape = tensor.shape
-    if shape.rank not in (1, 2) or (shape.rank == 2 and shape[1] != 1):
-        raise InputError(
-            f"preprocessing_fn: output {name!r} has shape {shape}, wanted [rows] or [rows, 1]; "
-            "return a vector's parts as features of their own"
-        )
-    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
-        raise InputError(
-            f"preprocessing_fn: output {name!r} is {tensor.dtype.name}, wanted a number; apply a vocabulary to strings"
-        )
-    flat = tf.reshape(tensor, [-1]) if shape.rank == 2 else tensor
-    return tf.cast(flat, tf.float32 if tensor.dtype.is_floating else tf.int64)
 
 
 def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str) -> str:

@@ -7,7 +7,6 @@ The directory holds all that it needs and can be copied anywhere: `transform_fn/
 import contextlib
 import errno
 import pathlib
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from schemas import fingerprint
 from schemas.errors import ArtifactError, InputError, OnegraphError
 from schemas.plain_files import parse_json, read_plain
 from schemas.schema import Schema
+from transforms.graph.feature_names import is_feature_name
 from transforms.graph.operations import check_saved_model
 from transforms.graph.origins import origins
 from transforms.graph.packed_columns import PackedColumns
@@ -156,15 +156,6 @@ def _use_one_thread() -> None:
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def is_feature_name(name: object) -> bool:
-    r"""Say whether a feature may be called so: any text without control characters.
-
-    >>> is_feature_name("prix\u00a0moyen"), is_feature_name("two\nlines")
-    (True, False)
-    """
-    return isinstance(name, str) and all(unicodedata.category(letter) != "Cc" for letter in name)
 
 
 def _first_line(error: Exception) -> str:

@@ -29,7 +29,7 @@ _HAND_ON = frozenset({"Identity", "ExpandDims", "Reshape", "TensorSliceDataset"}
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _IMPLEMENTS = "api_implements"
 _LONGEST = 100
-_INSTEAD = "a graph computes from columns alone: no files, logs, network, Python or chance; take it out and build again"
+INSTEAD = "a graph computes from columns alone: no files, logs, network, Python or chance; take it out and build again"
 
 
 @functools.cache
@@ -58,11 +58,11 @@ def check_saved_model(folder: pathlib.Path) -> None:
         raise ArtifactError(f"{folder.parent}: its SavedModel does not load: not whole; copy it again") from None
 
 
-def forbidden(graph: graph_pb2.GraphDef) -> str | None:
-    """Return the name of an operation, of a graph that is being made, that it may not have; None if all may be."""
+def forbidden(graph: graph_pb2.GraphDef) -> node_def_pb2.NodeDef | None:
+    """Return an operation, of a graph that is being made, that it may not have; None if all may be."""
     known = allowed() | _READ_AN_ASSET.keys() | {function.signature.name for function in graph.library.function}
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    return next((f"operation {node.op} ({node.name}); {_INSTEAD}" for node in nodes if node.op not in known), None)
+    return next((node for node in nodes if node.op not in known), None)
 
 
 class _NotAllowed(Exception):
@@ -170,7 +170,7 @@ class _Checked:
 
 def _check_known(node: node_def_pb2.NodeDef, known: frozenset[str] | set[str], where: str) -> None:
     if node.op not in known:
-        raise _NotAllowed(f"operation {_shown(node.op)} in {where}; {_INSTEAD}")
+        raise _NotAllowed(f"operation {_shown(node.op)} in {where}; {INSTEAD}")
 
 
 def _of_no_asset(function: function_pb2.FunctionDef, reader: node_def_pb2.NodeDef) -> _NotAllowed:

@@ -1,5 +1,6 @@
 """Labels: whatever is not one number per row is one line that names the file and quotes no value."""
 
+import re
 import types
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 
 from models.training import labels
 from schemas.errors import InputError
+from schemas.schema import Schema
 
 BATCH = pa.record_batch({"y": pa.array(["secret-1", "0", None])})
 
 
-def _use_case(label):
-    return types.SimpleNamespace(name="mine", label=label)
+def _use_case(label, schema=None):
+    return types.SimpleNamespace(name="mine", label=label, schema=schema)
 
 
 def _raises(error):
@@ -44,16 +46,17 @@ def test_numbers_in_whatever_row_of_values_are_taken(given):
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        (lambda _: None, "gave NoneType for 3 rows"),
-        (lambda _: 1.0, "gave float for 3 rows"),
-        (lambda _: np.zeros(2), r"gave shape \(2,\) for 3 rows, wanted \(3,\)"),
-        (lambda _: np.zeros((3, 1)), r"gave shape \(3, 1\) for 3 rows"),
-        (lambda _: [[1], [2, 3], [0]], "gave list for 3 rows"),
-        (lambda batch: batch.column("y"), "gave values of type str, wanted numbers"),
-        (lambda _: np.array(["1", "0", "1"]), "gave values of type str, wanted numbers"),
-        (lambda _: np.array([1, 0, 1], "datetime64[s]"), "gave values of type datetime, wanted numbers"),
-        (lambda _: np.array([1, 0, 1j]), "gave values of type complex, wanted numbers"),
-        (lambda _: [1, "x", {}], "gave values of type dict, str, wanted numbers"),
+        (lambda _: None, "returned None, wanted a float array"),
+        (lambda _: 1.0, "returned a float, wanted a float array"),
+        (lambda _: np.zeros(2), r"returned shape \(2,\) for 3 rows, wanted a float array"),
+        (lambda _: np.zeros((3, 1)), r"returned shape \(3, 1\) for 3 rows"),
+        (lambda _: [[1], [2, 3], [0]], "returned a list, wanted"),
+        (lambda _: {"y": [1, 0, 1]}, "returned a dict, wanted"),
+        (lambda batch: batch.column("y"), "returned values of type str, wanted a float array with one number per row"),
+        (lambda _: np.array(["1", "0", "1"]), "returned values of type str, wanted"),
+        (lambda _: np.array([1, 0, 1], "datetime64[s]"), r"returned values of type datetime64\[s\], wanted"),
+        (lambda _: np.array([1, 0, 1j]), "returned values of type complex128, wanted"),
+        (lambda _: [1, "x", {}], "returned values of type dict, str, wanted"),
         (lambda batch: batch.column("y").cast("float32"), r"ended in ArrowInvalid at line \d+"),
         (_raises(KeyError("secret-1")), r"ended in KeyError at line \d+"),
     ],
@@ -92,3 +95,44 @@ def test_a_split_of_a_build_before_this_rule(values, message):
 def test_a_split_without_both_labels(values: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         labels.check_split(np.array(values, np.float32), "train")
+
+
+SCHEMA = Schema.from_text("""
+feature { name: "amount" type: FLOAT float_domain { min: 0 } }
+feature { name: "town" type: BYTES }
+feature { name: "paid" type: INT not_in_environment: "SERVING" }
+""")
+WANTED = "wanted a float array with one number per row: 0, 1 or, if a row has no label, NaN"
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (
+            lambda batch: batch.column("payd"),
+            ": label() wants column 'payd', the schema has: amount, town, paid; did you mean 'paid'?",
+        ),
+        (lambda batch: None, f": label() returned None, {WANTED}"),
+        (lambda batch: batch.column("town"), f": label() returned values of type str, {WANTED}"),
+        (lambda batch: np.zeros(batch.num_rows + 1), f": label() returned shape (17,) for 16 rows, {WANTED}"),
+        (lambda batch: nothing, " line N: label() ended in NameError: name 'nothing' is not defined"),  # type: ignore[name-defined]  # noqa: F821  on purpose
+        (lambda: None, ": label() ended in TypeError: <lambda>() takes 0 positional arguments but 1 was given"),
+    ],
+)
+def test_what_is_wrong_whatever_the_data_is_said_before_any_is_read(label, said):
+    with pytest.raises(InputError) as raised:
+        labels.check_function(_use_case(label, SCHEMA))
+    assert re.sub(r" line \d+", " line N", str(raised.value)) == f"transforms/mine.py{said}"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        lambda batch: batch.column("paid"),
+        lambda batch: batch.column("amount").to_pandas() > 50,
+        lambda batch: [{"Bern": 1, "Rome": 0}[town] for town in batch.column("town").to_pylist()],
+        _raises(ValueError("no town of that name")),
+    ],
+)
+def test_what_only_data_can_tell_is_left_to_it(label):
+    labels.check_function(_use_case(label, SCHEMA))

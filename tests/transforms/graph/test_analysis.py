@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from schemas.errors import InputError
 from schemas.schema import Schema
 from tests.support.small_artifacts import build_graph
-from transforms.graph.analysis import OneNumberPerRow, columns_as_lists, graph_fingerprint
+from transforms.graph.analysis import columns_as_lists, graph_fingerprint
 from transforms.graph.graph import TransformGraph
 from transforms.missing import fill
 
@@ -101,27 +101,6 @@ def test_fingerprint_leaves_the_random_file_out(built, tmp_path):
 def test_a_stock_reader_takes_the_directory(built):
     output = tft.TFTransformOutput(str(built))
     assert set(output.transformed_feature_spec()) == {"company", "fare", "fare_bucket", "is_free"}
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        (tf.zeros([4, 3]), r"output 'bad' has shape \(4, 3\), wanted \[rows\] or \[rows, 1\]"),
-        (tf.constant(["a"]), "output 'bad' is string, wanted a number"),
-        (tf.constant(1.0), r"output 'bad' has shape \(\)"),
-        (tf.sparse.from_dense([[1.0]]), "output 'bad' is a SparseTensor"),
-    ],
-)
-def test_what_is_no_feature_is_refused(output, message):
-    with pytest.raises(InputError, match=message):
-        OneNumberPerRow(lambda _: {"bad": output})({})
-
-
-def test_a_name_may_have_any_letter_but_no_control_character():
-    with pytest.raises(InputError, match=r"output 'two\\nlines': a feature's name is text without control characters"):
-        OneNumberPerRow(lambda _: {"two\nlines": tf.zeros([4])})({})
-    with tf.Graph().as_default():
-        assert list(OneNumberPerRow(lambda _: {"prix\u00a0moyen": tf.zeros([4])})({})) == ["prix\u00a0moyen"]
 
 
 def test_refusal_comes_when_the_pipeline_is_built(tmp_path):

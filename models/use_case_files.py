@@ -1,0 +1,124 @@
+"""The three files of a use case: where they are, what is there if they are not, and what importing them says."""
+
+import importlib
+import importlib.util
+import logging
+import pathlib
+import re
+import sys
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import schemas
+from schemas.errors import InputError
+from schemas.nearest import did_you_mean, listed
+from schemas.user_code import in_one_line
+
+FOLDERS = ("schemas", "transforms", "models")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+_log = logging.getLogger(__name__)
+
+
+class Files(NamedTuple):
+    """The files of one use case."""
+
+    schema: pathlib.Path
+    transform: pathlib.Path
+    model: pathlib.Path
+
+
+def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
+    """Return the files of a use case of ours, or of one in a folder of the user's own.
+
+    Raises `InputError` if a file is missing, saying which are there, or which use cases are.
+    """
+    if not _NAME.fullmatch(name):
+        plain = re.sub(r"[^a-z0-9]+", "_", name.strip().removesuffix(".py").removesuffix(".pbtxt").lower()).strip("_")
+        meant = f"; did you mean {plain!r}?" if _NAME.fullmatch(plain) else ""
+        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores{meant}")
+    root = _ours() if folder is None else _checked(pathlib.Path(folder))
+    files = _in(root, name)
+    if folder is None:
+        _check_no_package(name, files)
+    missing = [file for file in files if not file.is_file()]
+    if not missing:
+        return files
+    if len(missing) < len(files):
+        there = " and ".join(_short(file, root) for file in files if file not in missing)
+        raise InputError(
+            f"use case {name!r}: no file {' and '.join(map(str, missing))}; {there} is there, a use case is three "
+            "files of one name"
+        )
+    known = known_in(root)
+    if folder is None:
+        near = did_you_mean(name, known) or "; give the folder that holds yours with --use-case-path"
+        raise InputError(f"use case {name!r} is not among the shipped ones ({listed(known)}){near}")
+    raise InputError(
+        f"use case {name!r}: no file {files.schema}, nor the other two; use cases in {root}: {listed(known)}"
+        f"{did_you_mean(name, known)}"
+    )
+
+
+def known_in(root: pathlib.Path) -> list[str]:
+    """Return the names of the use cases in a folder that have all three files."""
+    found = sorted(file.stem for file in (root / "schemas").glob("*.pbtxt"))
+    return [name for name in found if all(file.is_file() for file in _in(root, name))]
+
+
+def imported(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleType:
+    """Return the module of a file; raises `InputError` naming the line where it does not import."""
+    try:
+        return importlib.import_module(f"{package}.{name}") if ours else _loaded(f"use_case_{name}_{package}", file)
+    except (Exception, SystemExit) as error:
+        _log.info("%s does not import", file, exc_info=True)
+        raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
+
+
+def _ours() -> pathlib.Path:
+    return pathlib.Path(schemas.__file__).parent.parent
+
+
+def _in(root: pathlib.Path, name: str) -> Files:
+    return Files(root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py")
+
+
+def _short(file: pathlib.Path, root: pathlib.Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def _checked(root: pathlib.Path) -> pathlib.Path:
+    """Return a user's folder; raises if it is none, or if the one above or one in it was meant."""
+    wanted = "wanted the folder that holds schemas/, transforms/ and models/"
+    if not root.is_dir():
+        raise InputError(f"--use-case-path {root}: {'a file' if root.exists() else 'no such folder'}, {wanted}")
+    if any((root / part).is_dir() for part in FOLDERS):
+        return root
+    above = root.absolute().parent
+    if root.absolute().name in FOLDERS and all((above / part).is_dir() for part in FOLDERS):
+        raise InputError(f"--use-case-path {root}: one level too deep, give {root.parent if root.name else above}")
+    below = [one for one in sorted(root.iterdir()) if all((one / part).is_dir() for part in FOLDERS)]
+    meant = f"; did you mean {below[0]}?" if len(below) == 1 else ""
+    raise InputError(f"--use-case-path {root}: none of the three is in it, {wanted}{meant}")
+
+
+def _check_no_package(name: str, files: Files) -> None:
+    for file in files:
+        if (file.with_suffix("") / "__init__.py").is_file():
+            raise InputError(
+                f"use case {name!r}: onegraph has a package {file.parent.name}.{name} of its own, so none of its use "
+                "cases has this name; rename it, or give the folder that it is in with --use-case-path"
+            )
+
+
+def _loaded(full_name: str, file: pathlib.Path) -> ModuleType:
+    # A name of its own: a user's `transforms/taxi.py` or `graph.py` and ours are never taken for one another.
+    spec: Any = importlib.util.spec_from_file_location(full_name, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[full_name]
+        raise
+    return module
