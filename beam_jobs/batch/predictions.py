@@ -88,7 +88,7 @@ class _Files:
         self._start = start
         self._path = folder / f"{uuid.uuid4().hex}.{format}"
         self._columns: pyarrow.parquet.ParquetWriter | None = None
-        self._lines = open(self._path, "wb") if format == "jsonl" else None  # noqa: SIM115  closed by close
+        self._as_lines = format == "jsonl"
         self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
         self._rows = self._rows_read = 0
 
@@ -97,9 +97,10 @@ class _Files:
 
         Takes what `PredictionEncoder` takes.
         """
-        if self._lines is not None:
+        if self._as_lines:
             lines, kept, refused = self._encoder.encode_rows(*scored)
-            self._lines.write(b"".join([line + b"\n" for line in lines]))
+            with self._path.open("ab") as file:  # no file is open between blocks, should the job end there
+                file.write(b"".join([line + b"\n" for line in lines]))
         else:
             batches, kept, refused = self._encoder.column_rows(*scored)
             for columns in batches or [self._encoder.columns(*(part[:0] for part in scored))]:
@@ -117,9 +118,8 @@ class _Files:
 
     def close(self) -> Written:
         """Finish both files."""
-        for file in (self._lines, self._columns, self._rejected):
-            if file is not None:
-                file.close()
+        if self._columns is not None:
+            self._columns.close()
         counts = self._rejected.counts
         return Written(
             files={

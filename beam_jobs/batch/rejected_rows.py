@@ -45,14 +45,11 @@ class RejectedWriter:
     def __init__(self, path: pathlib.Path):
         self.path = path
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
-        self._file = open(path, "wb")  # noqa: SIM115  closed by close
+        path.write_bytes(b"")
 
     def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes]]) -> None:
         """Append the rejected rows of one block."""
-        for rejection, value in rejected:
-            self._file.write(rejected_line(file, first_row, rejection, value))
-            self.counts[rejection.reason.value, rejection.path] += 1
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+        if rejected:
+            with self.path.open("ab") as lines:  # no file is open between blocks, should the job end there
+                lines.writelines(rejected_line(file, first_row, *pair) for pair in rejected)
+            self.counts.update((rejection.reason.value, rejection.path) for rejection, _ in rejected)

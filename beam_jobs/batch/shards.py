@@ -129,7 +129,6 @@ class _Bundle:
         files = {name: split.files for name, split in self._splits.items()}
         counts: Counts = collections.Counter()
         if self._rejected is not None:
-            self._rejected.close()
             counts = self._rejected.counts
             files[REJECTED] = [UnnamedFile(str(self._rejected.path), self._rejected_start, counts.total())]
         rows = {name: sum(file.rows for file in files[name]) for name in self._splits}

@@ -114,7 +114,6 @@ class _Spool:
     def close(self) -> Written:
         """Finish both files."""
         self._columns.close()
-        self._rejected.close()
         counts = self._rejected.counts
         return Written(
             files={

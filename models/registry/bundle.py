@@ -18,6 +18,7 @@ from models.scoring.manifest import model_facts
 from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.making import copy_file, copy_folder
 from schemas.plain_files import read_plain, sync
 
 _MOST_STATISTICS = 256 * 1024 * 1024
@@ -52,13 +53,13 @@ def _fill(opened: artifact.Artifact, evaluation: artifact.Artifact, path: pathli
     for name in COPIED:
         source = opened.path / name
         if source.is_dir():
-            shutil.copytree(source, path / name)
+            copy_folder(source, path / name)
         else:
-            shutil.copy(source, path / name)
+            copy_file(source, path / name)
     findings = path / EVALUATION
     findings.mkdir()
     for name in evaluation.manifest["files"]:
-        shutil.copy(evaluation.path / name, findings / name)
+        copy_file(evaluation.path / name, findings / name)
     scorer = Scorer.of_parts(path, _facts(opened, evaluation))
     rows = golden.choose_rows(scorer, read_plain(path / "statistics" / "train.pb", _MOST_STATISTICS))
     golden.write_golden(scorer, rows, path / "golden")

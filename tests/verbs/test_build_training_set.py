@@ -22,6 +22,7 @@ from models.training.training_set import TrainingSet
 from models.use_case import find
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, OnegraphError
+from tests.support.file_limit import no_file_grows_over
 from transforms.decode.csv_decoder import CsvDecoder
 from transforms.examples.tfrecord import read_shard
 from transforms.graph.graph import TransformGraph
@@ -239,6 +240,18 @@ def test_when_no_row_has_a_label_they_are_kept_and_counted(small, tmp_path, caps
     code, _, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *argv)
     assert code == 1
     assert said.endswith(f"300 of 300 rows rejected: 300 LABEL; the rejected rows are kept in {tmp_path}/out.rejected")
+
+
+@pytest.mark.parametrize("room", [2000, 8000])
+def test_a_full_disk_is_one_line_and_leaves_nothing(small, tmp_path, capsys, room):
+    named, folder = small
+    argv = ["--data", str(folder / "rows.csv"), "--output", str(tmp_path / "out"), "--quiet", *named]
+    with no_file_grows_over(room):
+        assert main(["build_training_set", *argv]) == 1
+    said = capsys.readouterr().err
+    wanted = f"{tmp_path}/out: File too large; free or choose another place, then run it again"
+    assert said == f"onegraph build_training_set: {wanted}\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_labels_that_the_task_does_not_allow_are_counted_and_refused(small, tmp_path, capsys):

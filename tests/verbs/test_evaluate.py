@@ -12,6 +12,7 @@ from models.spec import Gate
 from models.training.training import train_candidate
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
+from tests.support.file_limit import no_file_grows_over
 from tests.support.small_artifacts import FAST
 
 
@@ -33,6 +34,16 @@ def test_findings(fresh, small_training_set, capsys):
         assert text in captured.err
     assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
     assert "already a completed evaluation" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_full_disk_is_one_line_and_leaves_nothing(fresh, small_training_set, capsys, room):
+    argv = ["--candidate", str(fresh), "--training-set", str(small_training_set), "--quiet"]
+    with no_file_grows_over(room):
+        assert main(["evaluate", *argv]) == 1
+    wanted = "File too large; free or choose another place, then run it again"
+    assert capsys.readouterr().err == f"onegraph evaluate: {evaluation_path(fresh)}: {wanted}\n"
+    assert not evaluation_path(fresh).exists()
 
 
 def test_gate_says_no_after_the_findings_are_written(taxi, small_training_set, tmp_path, capsys):

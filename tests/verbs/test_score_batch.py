@@ -15,6 +15,7 @@ from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import load_private_key
+from tests.support.file_limit import no_file_grows_over
 from tests.support.signing_keys import make_key
 
 TRIPS = pathlib.Path(__file__).parents[2] / "schemas" / "data" / "taxi.csv.gz"
@@ -68,6 +69,16 @@ def test_rows_are_scored_as_the_scorer_scores_them_in_either_format(registry, tr
         assert [one[name] for one in found] == table[name].to_pylist(), name
     assert np.array([one["fare"] for one in found], np.float32).tobytes() == table["fare"].to_numpy().tobytes()
     assert table["features.fare"].to_numpy().tobytes() == features[:, scorer.feature_names.index("fare")].tobytes()
+
+
+@pytest.mark.parametrize(("format", "room"), [("parquet", 0), ("parquet", 9000), ("jsonl", 9000)])
+def test_a_full_disk_is_one_line_and_leaves_nothing(lines, score, tmp_path, format, room):
+    (tmp_path / "t.csv").write_bytes(b"\n".join(lines))
+    with no_file_grows_over(room):
+        code, _, said = score("--format", format)
+    wanted = f"{tmp_path}/out: File too large; free or choose another place, then run it again"
+    assert (code, said) == (1, f"onegraph score_batch: {wanted}")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_a_bad_row_is_rejected_alone_with_its_bytes(lines, score, tmp_path):

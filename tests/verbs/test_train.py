@@ -6,6 +6,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from schemas.artifacts import artifact
+from tests.support.file_limit import no_file_grows_over
 
 QUICK = ["--parameters", "nthread=1", "max_depth=2", "eta=0.5"]
 
@@ -55,6 +56,29 @@ def test_refusals_write_nothing(small_training_set, tmp_path, capsys, change, co
     assert message in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize("room", [0, 4096, 60_000])  # for the first file, the model; for the graph
+def test_a_full_disk_is_one_line_and_leaves_nothing(small_training_set, tmp_path, capsys, room):
+    output = tmp_path / "candidate"
+    argv = ["train", "--training-set", str(small_training_set), "--output", str(output), "--quiet", *QUICK]
+    with no_file_grows_over(room):
+        assert main(argv) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"onegraph train: {output}")
+    assert said.endswith(": File too large; free or choose another place, then run it again\n")
+    assert said.count("\n") == 1
+    assert not output.exists()
+
+
+def test_a_candidate_is_not_made_in_its_training_set(small_training_set, capsys):
+    argv = ["train", "--training-set", str(small_training_set), "--output"]
+    for output, said in {
+        "": f"{small_training_set}: already a completed training_set; choose another directory",
+        "/candidate": f"{small_training_set}/candidate: in {small_training_set}, which is complete and must not change",
+    }.items():
+        assert main([*argv, f"{small_training_set}{output}"]) == 1
+        assert capsys.readouterr().err.startswith(f"onegraph train: {said}")
 
 
 def test_rounds_and_early_stopping_are_kept_in_the_candidate(small_training_set, tmp_path):
