@@ -72,7 +72,7 @@ def child(data: str, output: str) -> None:
     from beam_jobs.verbs import build_training_set
 
     started, cpu_started = time.perf_counter(), time.process_time()
-    build_training_set.run(BuildTrainingSet(data=(data,), output=output))
+    build_training_set.run(BuildTrainingSet(use_case="taxi", data=(data,), output=output))
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
 

@@ -68,7 +68,7 @@ def released_scorer(folder: pathlib.Path) -> Scorer:
     """Build, train, evaluate and release the taxi model as a user would."""
     training_set, candidate, registry = (str(folder / name) for name in ("training_set", "candidate", "registry"))
     for argv in (
-        ["build_training_set", "--data", str(TRIPS), "--output", training_set],
+        ["build_training_set", "--use-case", "taxi", "--data", str(TRIPS), "--output", training_set],
         ["train", "--training-set", training_set, "--output", candidate],
         ["evaluate", "--training-set", training_set, "--candidate", candidate],
         ["release", "--candidate", candidate, "--registry", registry],

@@ -174,7 +174,7 @@ def _train(folder: pathlib.Path) -> None:
     for number, start in enumerate((0, 3000)):
         data, training_set = folder / f"trips-{number}.csv.gz", str(folder / f"training_set-{number}")
         data.write_bytes(gzip.compress(header + b"".join(lines[start : start + 3000])))
-        _onegraph("build_training_set", "--data", str(data), "--output", training_set)
+        _onegraph("build_training_set", "--use-case", "taxi", "--data", str(data), "--output", training_set)
         for seed in ("1", "2"):
             candidate = str(folder / f"candidate-{number}-{seed}")
             small = ["--rounds", "20", "--parameters", "nthread=1", "max_depth=3", "eta=0.3", "subsample=0.5"]

@@ -26,7 +26,7 @@ def release_two(folder: pathlib.Path, registry: pathlib.Path) -> None:
     """Build a training set of the first trips, train and release two bundles of it, and let the first one serve."""
     training_set = str(folder / "training_set")
     shutil.rmtree(training_set, ignore_errors=True)  # of a run that did not come to its end
-    build_training_set.run(BuildTrainingSet(data=(str(_first_trips(folder)),), output=training_set))
+    build_training_set.run(BuildTrainingSet(use_case=USE_CASE, data=(str(_first_trips(folder)),), output=training_set))
     for seed in _SEEDS:
         candidate = str(folder / f"candidate-{seed}")
         for directory in (candidate, f"{candidate}.evaluation"):

@@ -19,7 +19,8 @@ from schemas.nearest import did_you_mean
 SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window"
 MILLISECONDS = {"s": 1000, "ms": 1}
 
-_NAMES = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
+TAGS = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
+"""Every role as it is written; any word may stand for `hash`."""
 _TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
@@ -38,7 +39,7 @@ def check(columns: Sequence[Column], where: str) -> None:
     for column in columns:
         for tag in column.roles:
             if not _TAG.fullmatch(tag):
-                near = did_you_mean(tag, _NAMES)
+                near = did_you_mean(tag, TAGS)
                 raise InputError(
                     f"{where}: {column.name}: tag {tag!r} is no role; known: {SYNTAX}, as in "
                     f"{annotation('event_time:s')}; what is for people goes into annotation {{ comment: ... }}{near}"

@@ -3,7 +3,7 @@
 import dataclasses
 
 from beam_jobs.cli.options import argument, option
-from beam_jobs.cli.shared_settings import Broker, Runner, Trust, UseCaseChoice
+from beam_jobs.cli.shared_settings import Broker, NamedUseCase, NamedUseCaseFiles, Runner, Trust, UseCaseChoice
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class BuildTrainingSet(UseCaseChoice, Runner):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(UseCaseChoice):
+class Train(NamedUseCaseFiles):
     """Train a model on a training set; writes a candidate."""
 
     training_set: str = option("directory of the training set")
@@ -29,7 +29,7 @@ class Train(UseCaseChoice):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(UseCaseChoice):
+class Evaluate(NamedUseCase):
     """Evaluate a candidate on the test split, per slice, and let the gates speak (exit 3: they said no)."""
 
     candidate: str = option("directory of the candidate")
@@ -37,7 +37,7 @@ class Evaluate(UseCaseChoice):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(UseCaseChoice, Runner, Trust):
+class ScoreBatch(NamedUseCase, Runner, Trust):
     """Score raw files with a released bundle."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
@@ -52,7 +52,7 @@ class ScoreBatch(UseCaseChoice, Runner, Trust):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(UseCaseChoice, Broker, Trust):
+class CheckSkew(NamedUseCase, Broker, Trust):
     """Send the same raw rows through batch, stream and the reloaded graph; exit 3 if any bit differs."""
 
     data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")

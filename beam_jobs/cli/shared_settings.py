@@ -12,13 +12,34 @@ from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connectio
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
 
+_USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own; the shipped where not given"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UseCaseChoice:
-    """Which prediction problem."""
+    """Which prediction problem, where nothing names it."""
 
-    use_case: str = option("name of the use case", "taxi")
-    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
+    use_case: str = option("name of the use case's three files, as taxi")
+    use_case_path: str | None = option(_USE_CASE_PATH, None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NamedUseCase:
+    """A prediction problem that an artifact names; one that is given is compared with it."""
+
+    use_case: str | None = option("name of the use case: not needed, but checked if given", None)
+
+    def check_use_case(self, named: str, by: str) -> None:
+        """Raise `UsageError` if another use case is given than the one that something names."""
+        if self.use_case not in (None, named):
+            raise UsageError(f"{by} is of use case {named!r}, --use-case is {self.use_case!r}; leave the option out")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NamedUseCaseFiles(NamedUseCase):
+    """One whose files are needed besides."""
+
+    use_case_path: str | None = option(_USE_CASE_PATH, None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

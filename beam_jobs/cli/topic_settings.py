@@ -12,7 +12,8 @@ class Send(Broker):
 
     file: str = argument("CSV file (.csv, .csv.gz) or JSON lines (.jsonl)")
     topic: str = argument("where to")
-    use_case: str = option("whose schema gives the columns their types", "taxi")
+    registry: str | None = option("registry whose champion's schema gives the columns their types", None)
+    use_case: str | None = option("or name of the use case whose schema does", None)
     use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
     rate: float | None = option("events per second; as fast as it goes where not given", None)
     limit: int | None = option("send no more rows than this", None)

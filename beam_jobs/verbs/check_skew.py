@@ -20,6 +20,8 @@ from beam_jobs.skew.records import RawRecords, read_records
 from beam_jobs.skew.round_trip import Topics, round_trip
 from models.evaluation.skew import PathValues, compare
 from models.scoring.scorer import Scorer
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import GateRefusal, InputError
 
@@ -28,7 +30,11 @@ def check(settings: CheckSkew) -> pathlib.Path:
     """Refuse missing files, a registry without a bundle and a broker that is down; return the champion's directory."""
     find_files(settings.data)
     topics.describe(settings.connection, [])
-    return open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
+    champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
+    settings.check_use_case(
+        artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"], f"bundle {champion.name}"
+    )
+    return champion
 
 
 def run(settings: CheckSkew) -> dict[str, Any]:
@@ -62,7 +68,6 @@ def _batch(given: CheckSkew, scorer: Scorer, records: RawRecords, output: pathli
     run_verb(
         ScoreBatch(
             use_case=given.use_case,
-            use_case_path=given.use_case_path,
             data=given.data,
             registry=given.registry,
             trusted_keys=given.trusted_keys,

@@ -49,7 +49,9 @@ def run(given: settings.Demo) -> dict[str, Any]:
     step = progress.NumberedSteps(6)
     data = str(pathlib.Path(schemas.__file__).parent / "data" / f"{_USE_CASE}.csv.gz")
     with step("build the training set"):
-        built = run_verb(settings.BuildTrainingSet(data=(data,), output=str(output / "training_set")))
+        built = run_verb(
+            settings.BuildTrainingSet(use_case=_USE_CASE, data=(data,), output=str(output / "training_set"))
+        )
     with step("train two models, evaluate them on the test split"):
         evaluations = [
             _candidate(output, name, parameters) for name, parameters in (("first", ()), ("second", _SECOND))

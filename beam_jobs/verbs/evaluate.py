@@ -8,18 +8,14 @@ from models.evaluation.evaluation import evaluate_candidate, evaluation_path
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import GateRefusal, InputError
+from schemas.errors import GateRefusal
 
 
 def check(settings: Evaluate) -> None:
     """Raise if the candidate or the training set is not whole, is another use case's, or was evaluated already."""
     candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
     TrainingSet.open(settings.training_set)
-    if candidate.manifest["use_case"] != settings.use_case:
-        raise InputError(
-            f"{settings.candidate}: a candidate of use case {candidate.manifest['use_case']!r}, "
-            f"wanted {settings.use_case!r}"
-        )
+    settings.check_use_case(candidate.manifest["use_case"], settings.candidate)
     artifact.check_free(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
 
 

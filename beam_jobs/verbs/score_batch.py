@@ -24,7 +24,6 @@ from models.scoring.explanation import Explanation
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
-from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
 
 VERB = "score_batch"
@@ -40,11 +39,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
-    if opened.manifest["use_case"] != settings.use_case:
-        raise UsageError(
-            f"bundle {bundle.name} is of use case {opened.manifest['use_case']}, --use-case is {settings.use_case}; "
-            "name the bundle's or choose another registry"
-        )
+    settings.check_use_case(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
     files = find_files(settings.data)
     check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))
@@ -59,7 +54,8 @@ def run(settings: Settings) -> dict[str, Any]:
             job = pipeline(settings, bundle, files, checked_options(settings, VERB), output.path)
             written, rows_read = run_and_count(job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
-        finished = finish(output, settings.use_case, bundle.name, settings.format, written)
+        use_case = artifact.open_artifact(bundle, ArtifactKind.BUNDLE).manifest["use_case"]
+        finished = finish(output, use_case, bundle.name, settings.format, written)
     if not finished.manifest["rows"]["scored"]:
         _log.warning("%s: %s; nothing is scored, the rejected rows are there", finished.path, rejected_text(written))
     names = ("bundle", "use_case", "predictions", "rows", "rejections")

@@ -9,9 +9,12 @@ from beam_jobs.cli.settings import Send
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.registries.opening import open_registry
 from models import use_case
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import InputError, UsageError
-from schemas.schema import SERVING
+from schemas.schema import SERVING, Schema
 
 
 def check(settings: Send) -> None:
@@ -22,14 +25,14 @@ def check(settings: Send) -> None:
         raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
     if not pathlib.Path(settings.file).is_file():
         raise InputError(f"{settings.file}: no such file")
+    _schema(settings)
     topics.required(settings.connection, [settings.topic])
 
 
 def run(settings: Send) -> dict[str, Any]:
     """Send every row that the schema can read; the key of an event is its row number, counted from 0, as text."""
     check(settings)
-    schema = use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
-    rows = events_of(pathlib.Path(settings.file), schema)
+    rows = events_of(pathlib.Path(settings.file), _schema(settings))
     total = 0
     producer = open_producer(settings.connection)
 
@@ -51,6 +54,26 @@ def run(settings: Send) -> dict[str, Any]:
     if total == 0:
         raise InputError(f"{settings.file}: no rows to send")
     return {"topic": settings.topic, "sent": sent.count, "unreadable": total - sent.count, "seconds": sent.seconds}
+
+
+def _schema(settings: Send) -> Schema:
+    """Return the schema that gives the columns their types: of a registry's champion, or of a use case.
+
+    JSON lines are sent as they are and need none.
+    """
+    if settings.registry is settings.use_case is None and settings.file.removesuffix(".gz").endswith(".jsonl"):
+        return Schema.from_text("")
+    if settings.registry is None:
+        if settings.use_case is None:
+            raise UsageError("whose columns? give --registry, whose champion has the schema, or --use-case")
+        return use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
+    champion = open_registry(settings.registry).champion()
+    named = artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"]
+    if settings.use_case not in (None, named):
+        raise UsageError(
+            f"bundle {champion.name} is of use case {named!r}, --use-case is {settings.use_case!r}; give one of the two"
+        )
+    return Schema.load(champion / "schema.pbtxt").environment(SERVING)
 
 
 def describe(result: dict[str, Any]) -> str:

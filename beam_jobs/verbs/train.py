@@ -1,16 +1,19 @@
 """`onegraph train`: a model from the TFRecord shards of a training set."""
 
+import logging
 from typing import Any
 
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
 from models.families.choice import family_of
-from models.training.training import check_fits, overridden, train_candidate
+from models.training.training import overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase, find
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
+
+_log = logging.getLogger(__name__)
 
 
 def check(settings: Train) -> None:
@@ -42,9 +45,18 @@ def describe(result: dict[str, Any]) -> str:
 
 def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
     changes = _changes(settings)
-    use_case = find(settings.use_case, settings.use_case_path)
     training_set = TrainingSet.open(settings.training_set)
-    check_fits(use_case, training_set)
+    name = training_set.manifest["use_case"]
+    settings.check_use_case(name, settings.training_set)
+    use_case = find(name, settings.use_case_path)
+    if training_set.manifest["schema_fingerprint"] != use_case.schema.fingerprint:
+        _log.warning(
+            "%s was built with another schema than use case %r has %s; build it again%s",
+            settings.training_set,
+            name,
+            f"in {settings.use_case_path}" if settings.use_case_path else "here",
+            "" if settings.use_case_path else ", or give --use-case-path if its files are in a folder of yours",
+        )
     spec = overridden(use_case.model, **changes)
     family_of(spec.family).check_parameters(spec, len(training_set.feature_names))
     artifact.check_free(settings.output, ArtifactKind.CANDIDATE)

@@ -8,19 +8,12 @@ copied from there. docs/use_case.md has a test of its own, which also makes its 
 """
 
 import pathlib
-import re
-import shlex
-import shutil
-import subprocess
-from typing import NamedTuple
 
 import pytest
 
-from beam_jobs.cli.command_line import main
-from beam_jobs.cli.settings import VERBS
-from beam_jobs.cli.shared_settings import Broker
 from beam_jobs.process.loopback import free_port
 from beam_jobs.services import local_kafka
+from tests.support.documents import Command, TrainingSets, commands, run
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/operations.md")
@@ -39,60 +32,9 @@ ELSEWHERE = {
 }
 
 
-class Command(NamedTuple):
-    """One command of a document and the exit code that it should have."""
-
-    text: str
-    code: int
-
-
-def commands(text: str) -> list[Command]:
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        for line in re.findall(r"^\$ (.*)", block.replace("\\\n", " "), re.MULTILINE):
-            code = re.search(r"\s# exit (\d+)\s*$", line)
-            found.append(Command(line[: code.start()] if code else line, int(code.group(1)) if code else 0))
-    return found
-
-
-class TrainingSets:
-    """Builds training sets, those of the same options only once; keeps copies of them in a folder."""
-
-    def __init__(self, folder: pathlib.Path):
-        self._folder = folder
-        self._built: dict[tuple[str, ...], pathlib.Path] = {}
-
-    def build(self, argv: list[str]) -> int:
-        """As `onegraph build_training_set` does; returns its exit code."""
-        at = argv.index("--output") + 1
-        output, options = argv[at], (*argv[:at], *argv[at + 1 :])
-        if options in self._built:
-            shutil.copytree(self._built[options], output)
-            return 0
-        code = main(argv)
-        self._built[options] = pathlib.Path(shutil.copytree(output, self._folder / str(len(self._built))))
-        return code
-
-
 @pytest.fixture(scope="module")
 def training_sets(tmp_path_factory: pytest.TempPathFactory) -> TrainingSets:
     return TrainingSets(tmp_path_factory.mktemp("training_sets"))
-
-
-def run(command: Command, port: int, training_sets: TrainingSets) -> None:
-    program, *argv = shlex.split(command.text, comments=True)
-    if program.rpartition("/")[2] != "onegraph":
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", command.text], capture_output=True, text=True)
-        assert done.returncode == command.code, f"{command.text}\n{done.stdout}{done.stderr}"
-        return
-    assert not set("|<>&;") & set(command.text), f"{command.text}: keep pipes and redirections out of documents"
-    verb = argv[0].replace("-", "_")
-    if verb == "services" and "--port" not in argv:
-        argv += ["--port", str(port)]
-    elif verb in VERBS and issubclass(VERBS[verb], Broker) and "--bootstrap-servers" not in argv:
-        argv += ["--bootstrap-servers", f"{local_kafka.HOST}:{port}"]
-    code = training_sets.build(argv) if verb == "build_training_set" else main(argv)
-    assert code == command.code, command.text
 
 
 def test_commands_are_found() -> None:

@@ -71,7 +71,7 @@ def test_the_graph_of_score_batch():
 
 
 def test_the_graphs_of_build_training_set(taxi):
-    settings = BuildTrainingSet(data=("trips.csv",), output=str(FOLDER))
+    settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
     first = build_training_set.analysis(settings, taxi, FILES, options(), FOLDER)
     check_graph("build_training_set_analysis", first)
     spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
@@ -206,7 +206,7 @@ def test_a_stream_that_cannot_work_there_is_refused(given, said, capsys):
     assert said in line
 
 
-@pytest.mark.parametrize("argv", [["score_batch", "--registry=r"], ["build_training_set"]])
+@pytest.mark.parametrize("argv", [["score_batch", "--registry=r"], ["build_training_set", "--use-case=taxi"]])
 def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, capsys):
     output = tmp_path / "output"
     assert main([*argv, "--data=trips.csv", f"--output={output}", "--runner=dataflow"]) == 2

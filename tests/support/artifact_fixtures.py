@@ -75,7 +75,8 @@ def built(trip_files, tmp_path_factory) -> pathlib.Path:
 
     def make(folder: pathlib.Path) -> None:
         data, output = str(trip_files / "*.csv*"), str(folder / "training_set")
-        assert main(["build_training_set", "--data", data, "--output", output, "--rows-per-shard", "500"]) == 0
+        argv = ["--use-case", "taxi", "--data", data, "--output", output, "--rows-per-shard", "500"]
+        assert main(["build_training_set", *argv]) == 0
 
     return made_once(shared_folder(tmp_path_factory), "built", make) / "training_set"
 

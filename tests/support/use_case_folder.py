@@ -25,7 +25,7 @@ class UseCaseFolder:
     def __init__(self, folder: pathlib.Path, schema: str, transform: str, rows: Iterable[Sequence[object]]):
         self.folder = folder
         for name, text in {"schemas/own.pbtxt": schema, "transforms/own.py": transform, "models/own.py": MODEL}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         self.lines = [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
         self.data = folder / "rows.csv"
@@ -41,8 +41,12 @@ class UseCaseFolder:
         return case
 
     def verb(self, name: str, *argv: object) -> int:
-        """Run a verb on this use case; returns its exit code."""
-        return main([name, "--use-case", "own", "--use-case-path", str(self.folder), *map(str, argv)])
+        """Run a verb on this use case, named where nothing else names it; returns its exit code."""
+        named = {
+            "build_training_set": ["--use-case", "own", "--use-case-path", str(self.folder)],
+            "train": ["--use-case-path", str(self.folder)],
+        }
+        return main([name, *named.get(name, []), *map(str, argv)])
 
     def build(self) -> int:
         return self.verb("build_training_set", "--data", self.data, "--output", self.training_set)

@@ -96,8 +96,8 @@ def test_a_candidate_with_a_spec_of_an_unknown_task(fresh, small_training_set, c
 
 def test_wrong_use_case(fresh, small_training_set, capsys):
     argv = ["--candidate", str(fresh), "--training-set", str(small_training_set), "--use-case", "fraud"]
-    assert main(["evaluate", *argv]) == 1
-    assert "a candidate of use case 'taxi', wanted 'fraud'" in capsys.readouterr().err
+    assert main(["evaluate", *argv]) == 2
+    assert f"{fresh} is of use case 'taxi', --use-case is 'fraud'; leave the option out" in capsys.readouterr().err
 
 
 def test_training_set_in_place_of_the_candidate(small_training_set, capsys):

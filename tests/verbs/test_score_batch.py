@@ -121,7 +121,7 @@ def test_what_cannot_be_scored_is_said_in_one_line_and_leaves_nothing(lines, sco
     code, _, said = score("--bundle", "0123456789ab")
     assert (code, "no bundle '0123456789ab'" in said) == (1, True)
     code, _, said = score("--use-case", "loans")
-    assert (code, "is of use case taxi, --use-case is loans" in said) == (2, True)
+    assert (code, "is of use case 'taxi', --use-case is 'loans'; leave the option out" in said) == (2, True)
     (tmp_path / "header.csv").write_bytes(lines[0] + b"\n")
     code, _, said = score("--data", tmp_path / "header.csv")
     assert (code, "header.csv: no rows below the header" in said) == (1, True)

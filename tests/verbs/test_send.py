@@ -27,6 +27,7 @@ def topic(topics):
 
 
 def run(broker, file, topic, *options):
+    options = options if "--registry" in options or file.suffix == ".jsonl" else ("--use-case", "taxi", *options)
     return main(["send", str(file), topic, "--bootstrap-servers", broker, "--json", *options])
 
 
@@ -117,3 +118,17 @@ def test_other_files_and_missing_topics(broker, topic, tmp_path, capsys):
     broken.write_bytes(gzip.compress((HEADER + GOOD * 99).encode())[:-20])
     assert run(broker, broken, topic) == 1
     assert "gzip stream ends too early" in capsys.readouterr().err
+
+
+def test_the_columns_are_those_of_a_registry_too(broker, topic, tmp_path, registry, capsys):
+    file = tmp_path / "trips.csv"
+    file.write_text(HEADER + GOOD)
+    assert run(broker, file, topic, "--registry", str(registry)) == 0
+    (record,) = read(broker, topic)
+    assert json.loads(present(record.value))["trip_start_timestamp"] == 1400269500
+    assert run(broker, file, topic, "--registry", str(registry), "--use-case", "loans") == 2
+    assert "is of use case 'taxi', --use-case is 'loans'; give one of the two" in capsys.readouterr().err
+    assert main(["send", str(file), topic, "--bootstrap-servers", broker]) == 2
+    assert capsys.readouterr().err == (
+        "onegraph send: whose columns? give --registry, whose champion has the schema, or --use-case\n"
+    )

@@ -1,6 +1,7 @@
 """`onegraph train`: the real main, in this process."""
 
 import json
+import shutil
 
 import pytest
 
@@ -36,11 +37,11 @@ def test_writes_a_candidate(small_training_set, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
-        (["--use-case", "fraud"], 1, "use case 'fraud': no file"),
+        (["--use-case", "fraud"], 2, "is of use case 'taxi', --use-case is 'fraud'; leave the option out"),
         (["--parameters", "max_depth"], 2, "wanted name=value"),
         (["--training-set", "nowhere"], 1, "nowhere: no such training_set directory"),
         (["--seed", "x"], 2, "invalid int value"),
-        (["--rounds", "0"], 1, "rounds and early_stopping_rounds must be 1 or more"),
+        (["--rounds", "0"], 1, "rounds is 0, wanted a whole number of 1 or more"),
         (["--parameters", "max_deepth=9"], 1, "parameter 'max_deepth' is not one that XGBoost"),
         (["--parameters", "rounds=9"], 1, "set the model's rounds, or --rounds"),
         (["--parameters", "booster=gblinear"], 1, "booster is 'gblinear', wanted gbtree"),
@@ -103,3 +104,21 @@ def test_dry_run_writes_nothing(small_training_set, tmp_path, capsys):
     assert main(["train", "--training-set", str(small_training_set), "--output", str(output), "--dry-run"]) == 0
     assert "would run with" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_the_use_case_is_the_training_sets(small_training_set, tmp_path, capsys, caplog):
+    other = tmp_path / "set"
+    shutil.copytree(small_training_set, other)
+    manifest = json.loads((other / artifact.MANIFEST).read_text())
+    made = {name: value for name, value in manifest.items() if name not in ("files", "kind")}
+    for facts, code, said in (
+        (
+            {"use_case": "loans"},
+            1,
+            "use case 'loans' is not among the shipped ones (taxi); give the folder that holds yours",
+        ),
+        ({"schema_fingerprint": "0" * 64}, 0, "was built with another schema than use case 'taxi' has here"),
+    ):
+        artifact.complete(other, "training_set", {**made, **facts})
+        assert main(["train", "--training-set", str(other), "--output", str(tmp_path / "out"), "--dry-run"]) == code
+        assert said in capsys.readouterr().err + caplog.text

@@ -1,18 +1,21 @@
 """Which split a row belongs to: a stable hash of who the row is, never of how it was written.
 
 The hash is over the typed values of the columns with role `id`, so that the same record falls into the same split
-whether it came as CSV or as JSON, today or next year, in whatever order.
+whether it came as CSV or as JSON, today or next year, in whatever order. Where no column has the role, it is over all
+columns that serving has: equal rows then are one record, and all of them are in one split.
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from schemas.column import Kind
+from schemas.column import Column, Kind
 from schemas.errors import InputError
-from schemas.schema import Schema
+from schemas.schema import SERVING, Schema
 
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
@@ -34,14 +37,16 @@ def assign_splits(batch: pa.RecordBatch, schema: Schema, fractions: Mapping[str,
 
 
 def id_hashes(batch: pa.RecordBatch, schema: Schema) -> np.ndarray:
-    """Return a 64-bit hash (uint64) of every row's id columns, by column name; missing is a value of its own."""
-    columns = sorted(schema.with_role("id"), key=lambda column: column.name)
-    if not columns:
-        raise InputError("schema: no column has the role id; tag those that say which record it is")
+    """Return a 64-bit hash (uint64) of who every row is, by column name; missing is a value of its own.
+
+    Without id columns a missing text is an empty one: CSV cannot tell them apart.
+    """
+    columns, named = _identity(schema)
     hashes = np.zeros(batch.num_rows, np.uint64)
     for column in columns:
         array = batch.column(column.name)
         if column.kind is Kind.BYTES:
+            array = array if named else pc.fill_null(array, "")
             bits = _text_bits(array)
         else:
             unsigned = np.uint32 if column.kind is Kind.FLOAT else np.uint64
@@ -52,6 +57,14 @@ def id_hashes(batch: pa.RecordBatch, schema: Schema) -> np.ndarray:
             mixed[np.asarray(array.is_null())] = _MISSING
         hashes = _mix(hashes * np.uint64(31) + mixed + _MISSING)
     return hashes
+
+
+@functools.lru_cache(maxsize=64)
+def _identity(schema: Schema) -> tuple[list[Column], bool]:
+    """Return the columns that say which record a row is, by name, and whether they are tagged so."""
+    named = schema.with_role("id")
+    columns = named or schema.environment(SERVING).columns
+    return sorted(columns, key=lambda column: column.name), bool(named)
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import InputError
 from schemas.schema import Schema
+from transforms.decode.csv_decoder import CsvDecoder
+from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.split import assign_splits, id_hashes
 
 FEATURE = 'feature {{ name: "{}" type: {} annotation {{ tag: "id" }} }} '
@@ -82,10 +84,38 @@ def test_shares_are_near_the_fractions_on_regular_ids():
     assert np.abs(shares - [0.7, 0.15, 0.15]).max() < 0.005
 
 
-def test_wrong_fractions_and_a_schema_without_identity_are_refused():
+def test_wrong_fractions_are_refused():
     batch = _batch([{"trip": 1}])
     for fractions in ({}, {"train": 0.5}, {"train": 1.5, "test": -0.5}):
         with pytest.raises(InputError, match="not shares that sum to 1"):
             assign_splits(batch, SCHEMA, fractions)
-    with pytest.raises(InputError, match="no column has the role id"):
-        id_hashes(batch, Schema.from_text('feature { name: "trip" type: INT }'))
+
+
+WITHOUT = Schema.from_text("""
+feature { name: "town" type: BYTES }
+feature { name: "fare" type: FLOAT }
+feature { name: "tips" type: FLOAT not_in_environment: "SERVING" }
+""")
+
+
+def test_without_an_id_the_values_that_serving_has_say_who_a_row_is():
+    def hashes(*rows):
+        return id_hashes(pa.RecordBatch.from_pylist(list(rows), schema=WITHOUT.arrow_schema), WITHOUT).tolist()
+
+    row = {"town": "Bern", "fare": 2.5, "tips": 1.0}
+    (known,) = hashes(row)
+    assert f"{known:016x}" == "146e098eb2a0335c", "a row stays in its split from version to version"
+    assert hashes(row, row | {"tips": None}) == [known] * 2, "a label says nothing of who a row is"
+    assert len(set(hashes(row, row | {"town": "Rome"}, row | {"fare": 2.0}, row | {"fare": None}))) == 4
+    empty, missing = hashes({"town": "", "fare": 0.0}, {"town": None, "fare": -0.0})
+    assert empty == missing, "an empty cell of CSV and an empty text of JSON"
+
+
+def test_without_an_id_csv_and_json_of_a_row_are_in_one_split():
+    serving = WITHOUT.environment("SERVING")
+    cells = [(f"town {number % 7}" if number % 5 else "", f"{number / 8}") for number in range(400)]
+    csv = CsvDecoder(serving, ["town", "fare"])([f"{town},{fare}".encode() for town, fare in cells])
+    json = JsonDecoder(serving)([f'{{"fare":{fare},"town":"{town}"}}'.encode() for town, fare in cells])
+    splits = assign_splits(csv.batch, serving, FRACTIONS)
+    assert splits.tolist() == assign_splits(json.batch, serving, FRACTIONS).tolist()
+    assert np.bincount(splits).min() > 30
