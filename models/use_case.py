@@ -39,10 +39,8 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
     Raises `InputError` naming the file, its line and what is wrong or missing in it. A use case in our packages cannot
     have the name of a package inside them; one in a folder can have any.
     """
-    schema = find_schema(name, folder)
+    schema, spec = find_schema(name, folder), find_model(name, folder)
     files = files_of(name, folder)
-    spec = _spec(name, folder)
-    _check_slices(spec, schema, files.model)
     transform = imported("transforms", name, files.transform, folder is None)
     windows = getattr(transform, "WINDOWS", ())
     if not isinstance(windows, tuple | list):
@@ -69,6 +67,13 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
     roles.check(schema.columns, str(file))
     check_usable(schema, str(file))
     return schema
+
+
+def find_model(name: str, folder: str | pathlib.Path | None = None) -> ModelSpec:
+    """Load only the model of a use case, without importing TensorFlow; raises as `find` does."""
+    spec = _spec(name, folder)
+    _check_slices(spec, find_schema(name, folder), files_of(name, folder).model)
+    return spec
 
 
 def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:

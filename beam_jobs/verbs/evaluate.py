@@ -1,28 +1,32 @@
-"""`onegraph evaluate`: a candidate on the test split, per slice; exit 3 if a gate said no."""
+"""`onegraph evaluate`: a candidate on the test split, per slice; exit 3 if a gate said no.
+
+Scikit-learn and TensorFlow are imported when the rows are read, after everything that can be refused.
+"""
 
 import json
 from typing import Any
 
 from beam_jobs.cli.settings import Evaluate
-from models.evaluation.evaluation import evaluate_candidate, evaluation_path
+from beam_jobs.cli.verbs import import_quietly
+from models.evaluation.place import check_trained_on, evaluation_path
+from models.scoring.manifest import model_facts
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.making import check_place
 from schemas.errors import GateRefusal
 
 
 def check(settings: Evaluate) -> None:
     """Raise if the candidate or the training set is not whole, is another use case's, or was evaluated already."""
-    candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
-    TrainingSet.open(settings.training_set)
-    settings.check_use_case(candidate.manifest["use_case"], settings.candidate)
-    artifact.check_free(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
+    _opened(settings)
 
 
 def run(settings: Evaluate) -> dict[str, Any]:
     """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
-    check(settings)
-    written = evaluate_candidate(settings.candidate, TrainingSet.open(settings.training_set))
+    _, training_set = _opened(settings)
+    import_quietly("transforms.examples.examples")
+    written = import_quietly("models.evaluation.evaluation").evaluate_candidate(settings.candidate, training_set)
     findings: dict[str, Any] = {"evaluation": str(written.path)}
     for name in ("metrics", "slices", "verdict"):
         findings[name] = json.loads((written.path / f"{name}.json").read_text())
@@ -30,6 +34,19 @@ def run(settings: Evaluate) -> dict[str, Any]:
         failed = [_in_words(gate) for gate in findings["verdict"]["gates"] if not gate["passed"]]
         raise GateRefusal(f"{settings.candidate}: gate not met: {'; '.join(failed)}", findings)
     return findings
+
+
+def plan(settings: Evaluate) -> list[str]:
+    """Return what would be read, and what would be written where."""
+    candidate, training_set = _opened(settings)
+    model = model_facts(candidate.manifest, settings.candidate)
+    rows, gates = training_set.manifest["rows"], [_gate_in_words(gate) for gate in model["gates"]]
+    read = f"{rows['test']:,} rows of {settings.training_set}; {rows['eval']:,} others choose the threshold"
+    return [
+        f"candidate {settings.candidate} of use case {candidate.manifest['use_case']} would be evaluated on {read}",
+        f"slices: {', '.join(training_set.slices) or 'none'}; gates: {', '.join(gates) or 'none'}",
+        f"the evaluation would be written to {evaluation_path(settings.candidate)}",
+    ]
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -61,6 +78,16 @@ def describe(result: dict[str, Any]) -> str:
 _SHOWN = 5
 
 
+def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
+    """Return the candidate and the training set that it was trained on."""
+    candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
+    settings.check_use_case(candidate.manifest["use_case"], settings.candidate)
+    training_set = TrainingSet.open(settings.training_set)
+    check_trained_on(candidate, training_set)
+    check_place(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
+    return candidate, training_set
+
+
 def _slice(value: dict[str, Any]) -> str:
     name = "(missing)" if value["value"] is None else value["value"]
     return (
@@ -70,8 +97,17 @@ def _slice(value: dict[str, Any]) -> str:
 
 
 def _in_words(gate: dict[str, Any]) -> str:
-    wanted = f"at least {gate['at_least']}" if "at_least" in gate else f"at most {gate['at_most']}"
-    return f"{gate['metric']} is {_short(gate['value'])}, wanted {wanted}"
+    return f"{gate['metric']} is {_short(gate['value'])}, wanted {_wanted(gate)}"
+
+
+def _gate_in_words(gate: dict[str, Any]) -> str:
+    return f"{gate['metric']} {_wanted(gate)}"
+
+
+def _wanted(gate: dict[str, Any]) -> str:
+    """Return the limit of a gate, of which the other one is missing or None."""
+    at_least = gate.get("at_least")
+    return f"at most {gate['at_most']}" if at_least is None else f"at least {at_least}"
 
 
 def _short(value: float | None) -> str:

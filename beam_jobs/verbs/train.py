@@ -1,16 +1,21 @@
-"""`onegraph train`: a model from the TFRecord shards of a training set."""
+"""`onegraph train`: a model from the TFRecord shards of a training set.
+
+TensorFlow is imported when the rows are read, after everything that can be refused.
+"""
 
 import logging
 from typing import Any
 
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
+from beam_jobs.cli.verbs import import_quietly
 from models.families.choice import family_of
+from models.spec import ModelSpec
 from models.training.training import overridden, train_candidate
 from models.training.training_set import TrainingSet
-from models.use_case import UseCase, find
-from schemas.artifacts import artifact
+from models.use_case import find, find_model, find_schema
 from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.making import check_place
 from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -23,7 +28,9 @@ def check(settings: Train) -> None:
 
 def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
-    use_case, training_set = _opened(settings)
+    _, training_set = _opened(settings)
+    import_quietly("transforms.examples.examples")
+    use_case = find(training_set.manifest["use_case"], settings.use_case_path)
     with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
         written = train_candidate(use_case, training_set, settings.output, **_changes(settings))
     return {
@@ -35,6 +42,21 @@ def run(settings: Train) -> dict[str, Any]:
     }
 
 
+def plan(settings: Train) -> list[str]:
+    """Return what would be read, and what would be written where."""
+    spec, training_set = _opened(settings)
+    manifest = training_set.manifest
+    rows = manifest["rows"]
+    parameters = ", ".join(f"{name}={value}" for name, value in spec.parameters.items()) or "no parameters"
+    read = f"{rows['train']:,} rows to train on, {rows['eval']:,} to stop by"
+    rounds = f"{spec.rounds:,} rounds at most, stopped after {spec.early_stopping_rounds} without a gain"
+    return [
+        f"training set {settings.training_set} of use case {manifest['use_case']} would be read: {read}",
+        f"model: {spec.family} of {len(training_set.feature_names)} features, {rounds}, seed {spec.seed}, {parameters}",
+        f"the candidate would be written to {settings.output}",
+    ]
+
+
 def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
     return (
@@ -43,13 +65,14 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
-def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
+def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
     changes = _changes(settings)
+    check_place(settings.output, ArtifactKind.CANDIDATE)
     training_set = TrainingSet.open(settings.training_set)
     name = training_set.manifest["use_case"]
     settings.check_use_case(name, settings.training_set)
-    use_case = find(name, settings.use_case_path)
-    if training_set.manifest["schema_fingerprint"] != use_case.schema.fingerprint:
+    model, schema = find_model(name, settings.use_case_path), find_schema(name, settings.use_case_path)
+    if training_set.manifest["schema_fingerprint"] != schema.fingerprint:
         _log.warning(
             "%s was built with another schema than use case %r has %s; build it again%s",
             settings.training_set,
@@ -57,10 +80,9 @@ def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
             f"in {settings.use_case_path}" if settings.use_case_path else "here",
             "" if settings.use_case_path else ", or give --use-case-path if its files are in a folder of yours",
         )
-    spec = overridden(use_case.model, **changes)
+    spec = overridden(model, **changes)
     family_of(spec.family).check_parameters(spec, len(training_set.feature_names))
-    artifact.check_free(settings.output, ArtifactKind.CANDIDATE)
-    return use_case, training_set
+    return spec, training_set
 
 
 def _changes(settings: Train) -> dict[str, Any]:

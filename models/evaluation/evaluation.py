@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluation import metrics
-from models.evaluation.place import evaluation_path, manifest_fingerprint
+from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
 from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
@@ -21,7 +21,7 @@ from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
-from schemas.errors import ArtifactError, InputError
+from schemas.errors import InputError
 
 _VALUES_PER_SLICE = 50
 
@@ -44,11 +44,7 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
     """
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
-    if opened.manifest["training_set_fingerprint"] != training_set.fingerprint:
-        raise ArtifactError(
-            f"{candidate}: trained on training set {opened.manifest['training_set_fingerprint'][:12]}, "
-            f"{training_set.path} is {training_set.fingerprint[:12]}; give the one it was trained on"
-        )
+    check_trained_on(opened, training_set)
     spec = spec_from_json(model_facts(opened.manifest, str(candidate)), str(candidate))
     with making(evaluation_path(candidate), ArtifactKind.EVALUATION) as path:
         return _evaluate_into(path, opened, spec, training_set)

@@ -2,8 +2,10 @@
 
 import pathlib
 
+from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.artifacts import artifact
+from schemas.errors import ArtifactError
 
 
 def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
@@ -19,3 +21,13 @@ def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
 def manifest_fingerprint(path: pathlib.Path) -> str:
     """Return the sha256 of an artifact's manifest, which names every byte of it."""
     return fingerprint.of_file(path / artifact.MANIFEST)
+
+
+def check_trained_on(candidate: artifact.Artifact, training_set: TrainingSet) -> None:
+    """Raise `ArtifactError` if a candidate was trained on another training set than this one."""
+    wanted = candidate.manifest["training_set_fingerprint"]
+    if wanted != training_set.fingerprint:
+        raise ArtifactError(
+            f"{candidate.path}: trained on training set {wanted[:12]}, {training_set.path} is "
+            f"{training_set.fingerprint[:12]}; give the one it was trained on"
+        )

@@ -1,4 +1,7 @@
-"""Read a training set: its manifest, and a split as matrices."""
+"""Read a training set: its manifest, and a split as matrices.
+
+TensorFlow, which comes with the decoder of examples, is imported when a split is loaded.
+"""
 
 import pathlib
 
@@ -11,7 +14,6 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import SERVING, Schema
-from transforms.examples.examples import TEXTS, ExampleDecoder
 from transforms.examples.tfrecord import read_shard
 from transforms.graph.finite import infinite_rows
 
@@ -50,6 +52,8 @@ class TrainingSet:
 
     def load(self, split: str) -> Split:
         """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
+        from transforms.examples.examples import ExampleDecoder
+
         shards = self.manifest["shards"].get(split)
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
@@ -92,6 +96,8 @@ class TrainingSet:
             )
 
     def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]]) -> Split:
+        from transforms.examples.examples import TEXTS
+
         if not blocks:
             return Split(
                 np.empty((0, len(self.feature_names)), np.float32),
