@@ -7,10 +7,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.content import read_content
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile
-from beam_jobs.raw_files.reading import read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 

@@ -25,7 +25,7 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.artifacts.making import making
 from schemas.errors import OnegraphError
-from schemas.rejection_counts import rejections, rejections_text
+from schemas.rejection_counts import rejections
 
 
 class FileJobSettings(Protocol):
@@ -101,8 +101,3 @@ def check_rows_add_up(
     rejected = written.rejected_counts.total()
     if not rows_read == written.rows_read == kept + rejected:
         raise OnegraphError(f"{' '.join(data)}: {rows_read} rows read, but {kept_text} and {rejected} rejected; {cure}")
-
-
-def rejected_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return a line for people that says for what rows were rejected, if any were."""
-    return [f"  rejected: {rejections_text(result['rejections'])}"] if result["rejections"] else []

@@ -8,9 +8,6 @@ import logging
 import os
 from collections.abc import Sequence
 
-from apache_beam.io.filesystem import BeamIOError
-from apache_beam.io.filesystems import FileSystems
-
 from beam_jobs.raw_files.formats import format_of
 from beam_jobs.raw_files.plain_file import Stamp, check_plain, first_line, is_local, unreadable
 from beam_jobs.raw_files.raw_format import RawFile
@@ -65,9 +62,11 @@ def _matched(pattern: str) -> list[str]:
             return [pattern]
         matched = [path for path in glob.glob(pattern, recursive=True) if not os.path.isdir(path)]
     else:
+        from beam_jobs.raw_files.remote_files import matched_remote
+
         try:
-            matched = [found.path for result in FileSystems.match([pattern]) for found in result.metadata_list]
-        except (BeamIOError, ValueError) as error:
+            matched = matched_remote(pattern)
+        except OSError as error:
             raise InputError(f"{pattern}: cannot look for files there: {first_line(error)}") from None
     if not matched:
         raise InputError(f"{pattern}: no such file; check the path or quote the pattern")

@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.formats import format_of
 from beam_jobs.raw_files.raw_format import RawFile, RawFormat, RawRows
-from beam_jobs.raw_files.reading import read_file
 from schemas.schema import Schema
 from transforms.decode.decoding import Decoder
 from transforms.intake.take_in import Intake, take_in

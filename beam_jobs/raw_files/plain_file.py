@@ -2,15 +2,14 @@
 
 import dataclasses
 import os
+import re
 import stat
 from types import TracebackType
 from typing import Any, Self
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from schemas.errors import InputError
 
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")  # as Beam has it
 _KINDS = {
     stat.S_IFDIR: "a directory, wanted files; give their names, or a pattern such as '*.csv'",
     stat.S_IFIFO: "a pipe, wanted a plain file, which is read twice; write what comes out of it into one",
@@ -50,8 +49,10 @@ class WatchedFile:
                 self._file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
                 self._was = was or Stamp.of(os.fstat(self._file.fileno()))
             else:
-                self._file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        except (OSError, BeamIOError) as error:
+                from beam_jobs.raw_files.remote_files import open_remote
+
+                self._file = open_remote(path)
+        except OSError as error:
             raise unreadable(path, error) from None
         try:
             self.check()
@@ -69,7 +70,7 @@ class WatchedFile:
         """Return the next bytes, `size` at most; none at the end, where the file is compared with what it was."""
         try:
             data = self._file.read(size)
-        except (OSError, BeamIOError) as error:
+        except OSError as error:
             raise unreadable(self._path, error) from None
         if not data:
             self.check()
@@ -91,7 +92,7 @@ class WatchedFile:
 
 def is_local(path: str) -> bool:
     """Say whether a path is on a disk of this machine, and not at an address of one of Beam's filesystems."""
-    return FileSystems.get_scheme(path) is None
+    return not _ADDRESS.match(path)
 
 
 def check_plain(path: str, found: os.stat_result) -> None:

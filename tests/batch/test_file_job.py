@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from beam_jobs.batch.file_job import check_rows_add_up, checked_options, new_directory, rejected_lines
+from beam_jobs.batch.file_job import check_rows_add_up, checked_options, new_directory
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.settings import ScoreBatch
 from schemas.artifacts import artifact
@@ -63,11 +63,6 @@ def test_rows_that_do_not_add_up_are_said(read: int, kept: int, rejected: int) -
 
 def test_rows_that_add_up_pass() -> None:
     check_rows_add_up(counted(1), 5, 4, "", [], "")
-
-
-def test_reasons_have_a_line_if_there_are_any() -> None:
-    assert rejected_lines({"rejections": [TYPE | {"count": 1200}]}) == ["  rejected: 1,200 TYPE at /fare"]
-    assert rejected_lines({"rejections": []}) == []
 
 
 def test_an_output_that_workers_cannot_reach_is_refused() -> None:

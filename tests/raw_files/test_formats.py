@@ -4,12 +4,12 @@ import pathlib
 
 import pytest
 
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.csv_format import CsvFormat
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.formats import FORMATS, format_of, originals
 from beam_jobs.raw_files.intake import RawRowsDecoder, taken_in
 from beam_jobs.raw_files.raw_format import RawFile, RawFormat, RawRows
-from beam_jobs.raw_files.reading import read_file
 from schemas.errors import InputError
 from schemas.schema import Schema
 

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.content import read_content
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.plain_file import WatchedFile
-from beam_jobs.raw_files.reading import read_file
 from schemas.errors import InputError
 
 HEADER, ROW = b"a,b\n", b"1,some text\n"

@@ -6,9 +6,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from beam_jobs.raw_files.blocks import check_files, read_file
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.raw_format import RawFile
-from beam_jobs.raw_files.reading import ReadRawRows, check_files, read_file
+from beam_jobs.raw_files.reading import ReadRawRows
 from schemas.errors import InputError
 from schemas.schema import Schema
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
+from beam_jobs.batch import predictions_job, training_set_build
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
-from beam_jobs.verbs import build_training_set, doctor, score_batch, score_stream
+from beam_jobs.verbs import doctor, score_stream
 from schemas.errors import ServiceError
 from tests.support import dataflow_graphs
 
@@ -66,16 +67,16 @@ def test_the_graph_of_score_stream(stream):
 
 def test_the_graph_of_score_batch():
     settings = ScoreBatch(data=("trips.csv",), registry="registry", output=str(FOLDER))
-    pipeline = score_batch.pipeline(settings, pathlib.Path("/bundles/a"), FILES, options(), FOLDER)
+    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, options(), FOLDER)
     check_graph("score_batch", pipeline)
 
 
 def test_the_graphs_of_build_training_set(taxi):
     settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
-    first = build_training_set.analysis(settings, taxi, FILES, options(), FOLDER)
+    first = training_set_build.analysis(settings, taxi, FILES, options(), FOLDER)
     check_graph("build_training_set_analysis", first)
     spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
-    second = build_training_set.transformation(settings, taxi, spooled, options(), FOLDER)
+    second = training_set_build.transformation(settings, taxi, spooled, options(), FOLDER)
     check_graph("build_training_set_transformation", second)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from beam_jobs.batch import predictions_job
 from beam_jobs.cli.command_line import main
-from beam_jobs.verbs import score_batch
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
@@ -149,7 +149,7 @@ def test_only_a_signed_bundle_scores(registry, lines, score, tmp_path, monkeypat
     key = make_key(tmp_path)
     given = ["--registry", own.path, "--trusted-keys", key.public, "--format", "jsonl"]
     with monkeypatch.context() as patch:
-        patch.setattr(score_batch.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
+        patch.setattr(predictions_job.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
         code, _, said = score(*given)
     assert code == 1
     assert "not signed, wanted a signature by one of release.pem" in said
@@ -165,14 +165,14 @@ def test_a_worker_looks_at_the_signature_itself(registry, lines, score, tmp_path
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     key = make_key(tmp_path)
     own.sign(own.released().champion, load_private_key(key.private))
-    checked = score_batch.check
+    checked = predictions_job.check
 
     def check(settings):
         found = checked(settings)
         (own.champion() / artifact.SIGNATURES).unlink()
         return found
 
-    monkeypatch.setattr(score_batch, "check", check)
+    monkeypatch.setattr(predictions_job, "check", check)
     code, _, said = score("--registry", own.path, "--trusted-keys", key.public)
     assert code == 1
     assert "not signed, wanted a signature by one of release.pem" in said

@@ -14,9 +14,9 @@ from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import RawRowsDecoder
-from beam_jobs.raw_files.reading import read_file
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
 from models.families.xgb import XGBoostModel

@@ -14,9 +14,9 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.demo.replay import observe
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import RawRowsDecoder
-from beam_jobs.raw_files.reading import read_file
 from models.registry.registry import Registry
 from models.scoring.explanation import BIAS
 from models.scoring.explanation import OTHERS as OTHER_COLUMNS

@@ -25,7 +25,7 @@ def test_refusals_and_plans_import_nothing_heavy(
         f"train --training-set {tmp_path} --output {tmp_path}/new": f"{tmp_path}: not a completed training_set (no",
         f"{train} --output {tmp_path}/new --use-case loans": "is of use case 'taxi', --use-case is 'loans'; leave the",
         f"{train} --output {tmp_path}/new --parameters eta": "--parameters 'eta': wanted name=value, such as",
-        f"{train} --output {tmp_path}/new --parameters eta=abc": "Invalid Parameter format for learning_rate expect float",
+        f"{train} --output {tmp_path}/new --parameters eta=abc": "Invalid Parameter format for learning_rate",
         f"{train} --output {tmp_path}/new --parameters max_deepth=4": "'max_deepth' is not one that XGBoost",
         f"{train} --output {tmp_path}/new --rounds 0": "rounds",
         f"{train} --output {tmp_path}/new --seed -1": "seed",

@@ -1,0 +1,161 @@
+"""A build: raw files to the shards of a training set through one tf.Transform graph.
+
+Two passes, so that no row waits in memory: the first reads the raw files, keeps their rows as columns on disk, writes
+the rejected ones and makes the graph of the train split; the second applies that graph to every row, rejects those
+with an infinite feature, and writes examples and statistics of the others.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions as Options
+
+from beam_jobs.batch.file_job import FileJobSettings, checked_options, new_directory, run_and_count
+from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
+from beam_jobs.batch.shards import WriteShards
+from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
+from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
+from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_counts, check_labels, finish, together
+from beam_jobs.batch.transform_steps import TransformRows
+from beam_jobs.batch.written_files import WORK, SaveWritten, Written
+from beam_jobs.cli import progress
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.raw_files.reading import ReadRawRows
+from models import use_case as use_cases
+from models.spec import SPLITS
+from models.training import labels
+from models.use_case import UseCase
+from schemas.artifacts.artifact import Artifact, ArtifactKind
+from schemas.schema import SERVING, TRAINING
+from transforms.graph.analysis import AnalyzeGraph
+from transforms.graph.preprocessing import check_preprocessing
+from transforms.graph.saved_model import check_path
+
+SPOOLED = "spooled.json"
+SHARDS = "shards.json"
+
+_VERB = "build_training_set"
+_TRAIN = SPLITS.index("train")
+
+
+class BuildSettings(FileJobSettings, Protocol):
+    """What of the settings of a build its two passes heed."""
+
+    @property
+    def use_case(self) -> str:
+        """The name of the use case."""
+
+    @property
+    def use_case_path(self) -> str | None:
+        """The folder with its files, if that is not ours."""
+
+    @property
+    def compression(self) -> str:
+        """Of the shards: `gzip` or `none`."""
+
+    @property
+    def rows_per_shard(self) -> int:
+        """Rows in one shard at most."""
+
+
+def check(settings: BuildSettings) -> UseCase:
+    """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
+    checked_options(settings, _VERB)
+    check_path(Path(settings.output).absolute())
+    use_case = use_cases.find(settings.use_case, settings.use_case_path)
+    labels.check_function(use_case)
+    check_preprocessing(use_case.preprocessing_fn, use_case.schema, f"transforms/{use_case.name}.py")
+    return use_case
+
+
+def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
+    """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
+    options = checked_options(settings, _VERB)
+    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
+        with progress.step("read the raw rows and analyze the train split"):
+            first = analysis(settings, use_case, files, options, output.path)
+            spooled, rows_read = run_and_count(first, output.work / SPOOLED)
+        check_labels(spooled, use_case.name)
+        check_counts(spooled, rows_read, settings.data, output.path)
+        with progress.step("transform, write shards and statistics"):
+            second = transformation(settings, use_case, spooled, options, output.path)
+            counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
+            check_counts(counted, rows_read, settings.data, output.path)
+            return finish(output, use_case, settings.compression, counted)
+
+
+def broken_limits(built: Artifact) -> list[dict[str, Any]]:
+    """Return which limits on whole columns the data of a training set breaks."""
+    return json.loads((built.path / ANOMALIES).read_text())["limits"]
+
+
+def analysis(
+    settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path
+) -> beam.Pipeline:
+    """Return the first pass: keep the labelled rows in the spool, make the graph of the train split."""
+    pipeline = beam.Pipeline(options=options)
+    rows = (
+        pipeline
+        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+    )
+    _ = (
+        rows
+        | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS)
+        | "Save Spool Names" >> SaveWritten(str(path / WORK / SPOOLED))
+    )
+    _ = (
+        rows
+        | "Keep Train Split" >> beam.FlatMap(rows_of_train)
+        | "Analyze Graph"
+        >> AnalyzeGraph(
+            use_case.preprocessing_fn,
+            use_case.schema.environment(SERVING),
+            output=str(path / "graph"),
+            temp=str(path / WORK / "analysis"),
+        )
+    )
+    return pipeline
+
+
+def transformation(
+    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path
+) -> beam.Pipeline:
+    """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
+    pipeline = beam.Pipeline(options=options)
+    schema = use_case.schema.environment(TRAINING)
+    rows = (
+        pipeline
+        | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
+        | "Transform Rows" >> TransformRows(str(path / "graph"))
+    )
+    _ = (
+        rows
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS))
+        | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
+    )
+    _ = (
+        rows
+        | "Write Shards"
+        >> WriteShards(
+            graph=str(path / "graph"),
+            folder=str(path / WORK),
+            splits=SPLITS,
+            slices=use_case.model.slices,
+            compression=settings.compression,
+            rows_per_shard=settings.rows_per_shard,
+        )
+        | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
+    )
+    return pipeline
+
+
+def rows_of_train(rows: LabelledRows) -> list[pa.RecordBatch]:
+    """Return the rows that the analysis may see: those of the train split."""
+    at = rows.of_splits()[_TRAIN]
+    train = rows.batch.slice(at.start, at.stop - at.start)
+    return [train] if train.num_rows else []

@@ -1,0 +1,22 @@
+"""Raw files checked, and read in blocks of rows."""
+
+from collections.abc import Iterator, Sequence
+
+from beam_jobs.raw_files.formats import format_of
+from beam_jobs.raw_files.raw_format import RawFile, RawRows
+from schemas.errors import InputError
+from schemas.schema import Schema
+
+
+def check_files(files: Sequence[RawFile], schema: Schema) -> None:
+    """Raise `InputError` for a file whose layout does not fit the schema, and if no file has a row."""
+    for file in files:
+        known = format_of(file.path)
+        known.decoder(known.layout(file), schema, where=file.path)
+    if not any(True for file in files for _ in read_file(file)):
+        raise InputError(f"{' '.join(file.path for file in files)}: no rows below the header; give files with data")
+
+
+def read_file(file: RawFile) -> Iterator[RawRows]:
+    """Yield the rows of a file in blocks; raises `InputError` if it cannot be read to its end."""
+    return format_of(file.path).read(file)
