@@ -67,6 +67,8 @@ def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
     if settings.rows_per_shard < 1:
         raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
+    if settings.runner != "local":  # what workers elsewhere can reach is a matter of Beam's options
+        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)

@@ -44,6 +44,8 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def _found(settings: Settings) -> list[RawFile]:
+    if settings.runner != "local":  # what workers elsewhere can reach is a matter of Beam's options
+        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "score_batch")
     check_place(settings.output, ArtifactKind.PREDICTIONS)
     return find_files(settings.data)
 

@@ -5,8 +5,11 @@ import dataclasses
 import gzip
 import itertools
 import json
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -17,6 +20,8 @@ from beam_jobs.batch import file_job, training_set_writer
 from beam_jobs.batch.file_job import NewDirectory
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import BuildTrainingSet
+from beam_jobs.verbs import build_training_set
 from models.registry.registry import Registry
 from models.training.training_set import TrainingSet
 from models.use_case import find
@@ -180,6 +185,43 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(trip_lines, 
         assert code == 1
         assert said.startswith(f"onegraph build_training_set: {tmp_path}/{message}")
         assert not output.exists()
+
+
+_PROBE = """
+import sys
+from beam_jobs.cli.command_line import main
+
+assert main(sys.argv[1:]) == 1
+print([name for name in ("tensorflow", "apache_beam") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("verb", ["build_training_set", "score_batch"])
+def test_files_and_output_are_refused_without_anything_heavy(small, tmp_path, verb):
+    named, _ = small
+    os.mkfifo(tmp_path / "pipe.csv")
+    argv = named if verb == "build_training_set" else ["--registry", "nowhere"]
+    argv = [verb, *argv, "--data", "pipe.csv", "--output", "out"]
+    command = [sys.executable, "-c", _PROBE, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "pipe.csv: a pipe, wanted a plain file, which is read twice" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_plan_says_what_would_be_read_and_written(small, tmp_path):
+    named, folder = small
+    settings = BuildTrainingSet(
+        use_case=named[1], use_case_path=named[3], data=(str(folder / "rows.csv"),), output=str(tmp_path / "out")
+    )
+    size = (folder / "rows.csv").stat().st_size
+    assert build_training_set.plan(settings) == [
+        "use case tips: 4 columns would be read: trip, fare, town, tipped",
+        f"{folder}/rows.csv would be read, {size:,} bytes",
+        "the graph would see 3 of them; split: train 70%, eval 15%, test 15%",
+        f"the training set would be written to {tmp_path}/out, 250,000 rows in a shard at most",
+    ]
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_options_are_usage_errors(trip_lines, tmp_path, capsys):

@@ -167,8 +167,8 @@ def test_a_worker_looks_at_the_signature_itself(registry, lines, score, tmp_path
     own.sign(own.released().champion, load_private_key(key.private))
     checked = predictions_job.check
 
-    def check(settings):
-        found = checked(settings)
+    def check(settings, files):
+        found = checked(settings, files)
         (own.champion() / artifact.SIGNATURES).unlink()
         return found
 
