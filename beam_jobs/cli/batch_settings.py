@@ -26,6 +26,7 @@ class BuildTrainingSet(UseCaseChoice, Runner):
     def check(self) -> None:
         """Refuse files that are not there and an output that is taken."""
         super().check()
+        self.check_use_case()
         paths.check_data(self.data)
         paths.check_output(self.output, ArtifactKind.TRAINING_SET)
 
@@ -48,6 +49,7 @@ class Train(UseCaseChoice):
     def check(self) -> None:
         """Refuse a training set that is none, and an output that is taken."""
         super().check()
+        self.check_use_case()
         artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
         paths.check_output(self.output, ArtifactKind.CANDIDATE)
 

@@ -139,5 +139,5 @@ def _print_result(result: Any, verb: str, given: command_words.Given) -> None:
         return
     if given.json:
         print(json.dumps(result))
-    elif not given.quiet:
-        print(shown(load_verb(verb).describe(result), "\n\t"))
+    elif not given.quiet and (words := load_verb(verb).describe(result)):
+        print(shown(words, "\n\t"))

@@ -26,9 +26,8 @@ class UseCaseChoice(Settings):
         "folder that holds schemas/, transforms/ and models/ of your own", None, metavar="DIR", group="use case"
     )
 
-    def check(self) -> None:
+    def check_use_case(self) -> None:
         """Refuse a use case that is not there, and a schema that cannot be one's."""
-        super().check()
         from models.use_case import find_schema  # brings NumPy and PyArrow
 
         find_schema(self.use_case, self.use_case_path)

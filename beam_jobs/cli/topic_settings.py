@@ -23,6 +23,7 @@ class Send(UseCaseChoice, Broker):
         """Refuse a file that is not there."""
         super().check()
         paths.check_file(self.file)
+        self.check_use_case()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
