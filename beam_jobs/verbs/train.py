@@ -47,7 +47,6 @@ def _opened(settings: Train) -> tuple[UseCase, TrainingSet]:
     changes = _changes(settings)
     training_set = TrainingSet.open(settings.training_set)
     name = training_set.manifest["use_case"]
-    settings.check_use_case(name, settings.training_set)
     use_case = find(name, settings.use_case_path)
     if training_set.manifest["schema_fingerprint"] != use_case.schema.fingerprint:
         _log.warning(
