@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
-from models.use_case_files import files_of, imported
+from models.use_case_files import check_syntax, files_of, imported
 from schemas import roles
 from schemas.errors import InputError
 from schemas.heeded import check_usable
@@ -55,6 +55,14 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
         windows=tuple(windows),
         model=spec,
     )
+
+
+def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
+    """Raise what `find` does, but for what only importing TensorFlow can tell."""
+    schema = find_schema(name, folder)
+    files = files_of(name, folder)
+    _check_slices(_spec(name, folder), schema, files.model)
+    check_syntax(files.transform)
 
 
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:

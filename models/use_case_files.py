@@ -1,5 +1,6 @@
 """The three files of a use case: where they are, what is there if they are not, and what importing them says."""
 
+import ast
 import importlib
 import importlib.util
 import logging
@@ -72,6 +73,14 @@ def imported(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleT
         return importlib.import_module(f"{package}.{name}") if ours else _loaded(f"use_case_{name}_{package}", file)
     except (Exception, SystemExit) as error:
         _log.info("%s does not import", file, exc_info=True)
+        raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
+
+
+def check_syntax(file: pathlib.Path) -> None:
+    """Raise `InputError` naming the line for a file that is no Python."""
+    try:
+        ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
 
 

@@ -67,7 +67,7 @@ class ScoreSettings(FileJobSettings, Protocol):
     def contribution_above(self) -> float | None:
         """From which score on."""
 
-    def check_use_case(self, named: str, by: str) -> None:
+    def check_named(self, named: str, by: str) -> None:
         """Raise `UsageError` if another use case is given than the one that something names."""
 
 
@@ -78,7 +78,7 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
-    settings.check_use_case(opened.manifest["use_case"], f"bundle {bundle.name}")
+    settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
     check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))
     return opened

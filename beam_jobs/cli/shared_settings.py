@@ -4,32 +4,41 @@ Imports nothing heavy; see `settings.py`.
 """
 
 import dataclasses
-import math
+import re
 from typing import Any
 
-from beam_jobs.cli.options import fields, option
+from beam_jobs.cli.options import Settings, fields, option
 from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
+from beam_jobs.runners.names import beams_name
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
 
-_USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own; the shipped where not given"
+KAFKA, CONNECTION = "Kafka", "Kafka over TLS and with logins"
+_USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own"
+_SERVER = re.compile(r"[^\s,:/]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class UseCaseChoice:
+class UseCaseChoice(Settings):
     """Which prediction problem, where nothing names it."""
 
-    use_case: str = option("name of the use case's three files, as taxi")
-    use_case_path: str | None = option(_USE_CASE_PATH, None)
+    use_case: str = option("which use case, by the name of its three files", metavar="NAME", group="use case")
+    use_case_path: str | None = option(_USE_CASE_PATH, None, metavar="DIR", group="use case")
+
+    def check_use_case(self) -> None:
+        """Refuse a use case that is not there, and what can be told of its files without TensorFlow."""
+        from models.use_case import check_files  # brings NumPy and PyArrow
+
+        check_files(self.use_case, self.use_case_path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NamedUseCase:
+class NamedUseCase(Settings):
     """A prediction problem that an artifact names; one that is given is compared with it."""
 
-    use_case: str | None = option("name of the use case: not needed, but checked if given", None)
+    use_case: str | None = option("not needed; is compared if given", None, metavar="NAME", group="use case")
 
-    def check_use_case(self, named: str, by: str) -> None:
+    def check_named(self, named: str, by: str) -> None:
         """Raise `UsageError` if another use case is given than the one that something names."""
         if self.use_case not in (None, named):
             raise UsageError(f"{by} is of use case {named!r}, --use-case is {self.use_case!r}; leave the option out")
@@ -39,51 +48,78 @@ class NamedUseCase:
 class NamedUseCaseFiles(NamedUseCase):
     """One whose files are needed besides."""
 
-    use_case_path: str | None = option(_USE_CASE_PATH, None)
+    use_case_path: str | None = option(_USE_CASE_PATH, None, metavar="DIR", group="use case")
+
+    def check_use_case(self, named: str, by: str) -> None:
+        """Refuse what `check_named` does, and what can be told of the files without TensorFlow."""
+        from models.use_case import check_files  # brings NumPy and PyArrow
+
+        self.check_named(named, by)
+        check_files(named, self.use_case_path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Runner:
+class Runner(Settings):
     """Where a Beam job runs. Beam's own options may follow in Beam's spelling (`--flink_master=...`)."""
 
-    runner: str = option("where the job runs: local, prism, flink, dataflow or one of Beam's names", "local")
+    runner: str = option(
+        "local, prism, flink, dataflow or one of Beam's names", "local", metavar="NAME", group="where it runs"
+    )
     beam_args: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse a runner that there is not."""
+        super().check()
+        beams_name(self.runner)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Broker:
+class Broker(Settings):
     """Which Kafka."""
 
-    bootstrap_servers: str = option("host:port of a broker, several with commas", "127.0.0.1:9092")
+    bootstrap_servers: str = option(
+        "a broker, or several with commas", "127.0.0.1:9092", metavar="HOST:PORT", group=KAFKA
+    )
     kafka_client: str = option(
         "library that talks to Kafka; confluent is faster and needs the extra of that name",
         "kafka-python",
         choices=CLIENTS,
-        group="connection",
+        group=KAFKA,
     )
     security_protocol: str = option(
-        "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group="connection"
+        "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group=CONNECTION
     )
     ssl_ca_file: str | None = option(
         "PEM file of the authority that signed the brokers' certificates; the system's where not given",
         None,
-        group="connection",
+        metavar="FILE",
+        group=CONNECTION,
     )
-    ssl_cert_file: str | None = option("PEM file of our own certificate (mTLS)", None, group="connection")
-    ssl_key_file: str | None = option("PEM file of its key, not encrypted", None, group="connection")
-    sasl_mechanism: str | None = option("how to log in", None, choices=MECHANISMS, group="connection")
-    sasl_username: str | None = option("user of PLAIN and SCRAM", None, group="connection")
-    sasl_password_file: str | None = option("file with the password, read on the worker", None, group="connection")
+    ssl_cert_file: str | None = option("PEM file of our own certificate (mTLS)", None, metavar="FILE", group=CONNECTION)
+    ssl_key_file: str | None = option("PEM file of its key, not encrypted", None, metavar="FILE", group=CONNECTION)
+    sasl_mechanism: str | None = option("how to log in", None, choices=MECHANISMS, group=CONNECTION)
+    sasl_username: str | None = option("user of PLAIN and SCRAM", None, metavar="NAME", group=CONNECTION)
+    sasl_password_file: str | None = option(
+        "file with the password, read on the worker", None, metavar="FILE", group=CONNECTION
+    )
     sasl_password_env: str | None = option(
-        "or name of the environment variable that holds it there", None, group="connection"
+        "or name of the environment variable that holds it there", None, metavar="NAME", group=CONNECTION
     )
     sasl_token_file: str | None = option(
-        "file that holds the token of OAUTHBEARER, read again at every login", None, group="connection"
+        "file that holds the token of OAUTHBEARER, read again at every login", None, metavar="FILE", group=CONNECTION
     )
     sasl_token_command: str | None = option(
-        "or program without arguments that prints the token", None, group="connection"
+        "or program without arguments that prints the token", None, metavar="PROGRAM", group=CONNECTION
     )
-    allow_insecure_sasl: bool = option("log in without TLS although the network can see it", False, group="connection")
+    allow_insecure_sasl: bool = option("log in without TLS although the network can see it", False, group=CONNECTION)
+
+    def check(self) -> None:
+        """Refuse addresses that are none and options of the connection that do not go together."""
+        super().check()
+        for server in self.bootstrap_servers.split(","):
+            if not _SERVER.fullmatch(server.strip()):
+                raise UsageError(f"--bootstrap-servers {server.strip()!r}: wanted HOST:PORT, such as 127.0.0.1:9092")
+        _ = self.connection
 
     @property
     def connection(self) -> Connection:
@@ -99,25 +135,63 @@ class Broker:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Settings):
     """What a bundle may take when it is tried first, in a process of its own."""
 
-    trial_seconds: float = option("how long the trial of a bundle may last", 60.0)
-    trial_gib: float = option("memory that the trial of a bundle may take, in GiB; of a container what is left", 4.0)
+    trial_seconds: float = option(
+        "how long the trial of a bundle may last", 60.0, metavar="SECONDS", above=0, group="what is tried first"
+    )
+    trial_gib: float = option(
+        "memory that the trial of a bundle may take; of a container what is left",
+        4.0,
+        metavar="GIB",
+        above=0,
+        group="what is tried first",
+    )
 
     @property
     def trial_limits(self) -> TrialLimits:
-        """The limits; raises `UsageError` if nothing could be tried within them."""
-        for name in ("trial_seconds", "trial_gib"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted more than 0")
+        """The limits."""
         return TrialLimits(self.trial_seconds, int(self.trial_gib * GIB))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trust:
+class Trust(Settings):
     """Whose bundles are used."""
 
     trusted_keys: str | None = option(
-        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused", None
+        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused",
+        None,
+        metavar="PATH",
+        group="what is tried first",
     )
+
+    def check(self) -> None:
+        """Refuse keys that cannot be read."""
+        super().check()
+        if self.trusted_keys is not None:
+            from schemas.artifacts.signature import TrustedKeys
+
+            TrustedKeys.of(self.trusted_keys)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Explained(Settings):
+    """What a prediction says beside its score."""
+
+    with_features: bool = option("add the features that the model saw", False, group="writing")
+    contributions: int | None = option(
+        "name so many features that made the score, in log-odds", None, minimum=1, group="writing"
+    )
+    contribution_share: float | None = option(
+        "in this share of predictions, by a hash of the id", None, metavar="SHARE", above=0, maximum=1, group="writing"
+    )
+    contribution_above: float | None = option(
+        "in predictions of this score or more", None, metavar="SCORE", minimum=0, maximum=1, group="writing"
+    )
+
+    def check(self) -> None:
+        """Refuse a share or a score of contributions that are not asked for."""
+        super().check()
+        if self.contributions is None and (self.contribution_share, self.contribution_above) != (None, None):
+            raise UsageError("--contribution-share and --contribution-above want --contributions, as in 3")

@@ -2,38 +2,66 @@
 
 import dataclasses
 
+from beam_jobs.cli import paths
 from beam_jobs.cli.options import argument, option
 from beam_jobs.cli.shared_settings import Broker
+from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Send(Broker):
-    """Send a file's rows to a topic as JSON events."""
+    """Send a file's rows to a topic as JSON events.
+
+    A schema gives the columns their types: that of a registry's champion, or of a use case.
+    """
 
     file: str = argument("CSV file (.csv, .csv.gz) or JSON lines (.jsonl)")
     topic: str = argument("where to")
-    registry: str | None = option("registry whose champion's schema gives the columns their types", None)
-    use_case: str | None = option("or name of the use case whose schema does", None)
-    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
-    rate: float | None = option("events per second; as fast as it goes where not given", None)
-    limit: int | None = option("send no more rows than this", None)
+    registry: str | None = option("its champion has the schema of the columns", None, metavar="DIR", group="use case")
+    use_case: str | None = option("or the use case that has it", None, metavar="NAME", group="use case")
+    use_case_path: str | None = option(
+        "folder that holds schemas/, transforms/ and models/ of your own", None, metavar="DIR", group="use case"
+    )
+    rate: float | None = option("events per second; as fast as it goes where not given", None, above=0)
+    limit: int | None = option("send no more rows than this", None, minimum=1)
+
+    def check(self) -> None:
+        """Refuse a file that is not there, and columns that nothing says the types of."""
+        super().check()
+        paths.check_file(self.file)
+        if self.registry is not None:
+            paths.check_registry(self.registry)
+        elif self.use_case is not None:
+            from models.use_case import find_schema  # brings NumPy and PyArrow
+
+            find_schema(self.use_case, self.use_case_path)
+        elif self.needs_schema:
+            raise UsageError("whose columns? give --registry, whose champion has the schema, or --use-case")
+
+    @property
+    def needs_schema(self) -> bool:
+        """Whether cells are to be typed; JSON lines are sent as they are."""
+        return not self.file.removesuffix(".gz").endswith(".jsonl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tail(Broker):
-    """Show a topic's records, readable, oldest first or as they come."""
+    """Show a topic's records as readable lines."""
 
     topic: str = argument("which topic")
     from_start: bool = option("begin with the oldest record instead of the next one", False)
-    limit: int | None = option("stop after so many records", None)
+    limit: int | None = option("stop after so many records", None, minimum=1)
     until_end: bool = option("stop at the end that the topic has now", False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SkipTo(Broker):
-    """Move a group's committed offset of one partition ahead, over events that cannot be decoded."""
+    """Move a group's offset over events that cannot be decoded.
+
+    The committed offset of one partition moves ahead, while the job of the group is down.
+    """
 
     topic: str = argument("which topic")
-    group: str = option("consumer group of the job, which must be down", "onegraph")
-    partition: int = option("of the topic")
-    offset: int = option("where the group goes on; all before it is left out")
+    group: str = option("consumer group of the job, which must be down", "onegraph", metavar="NAME")
+    partition: int = option("of the topic", minimum=0)
+    offset: int = option("where the group goes on; all before it is left out", minimum=0)

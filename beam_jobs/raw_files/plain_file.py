@@ -11,7 +11,7 @@ from schemas.errors import InputError
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")  # as Beam has it
 _KINDS = {
-    stat.S_IFDIR: "a directory, wanted files; give their names, or a pattern such as '*.csv'",
+    stat.S_IFDIR: "a directory, wanted files; give a pattern, such as '{}/*'",
     stat.S_IFIFO: "a pipe, wanted a plain file, which is read twice; write what comes out of it into one",
     stat.S_IFSOCK: "a socket, wanted a plain file; write what comes out of it into one",
     stat.S_IFCHR: "a device, wanted a plain file",
@@ -98,7 +98,8 @@ def is_local(path: str) -> bool:
 def check_plain(path: str, found: os.stat_result) -> None:
     """Raise `InputError` for what `os.stat` says to be no plain file."""
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path}: {_KINDS.get(stat.S_IFMT(found.st_mode), 'no plain file')}")
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no plain file")
+        raise InputError(f"{path}: {kind.format(path.rstrip('/'))}")
 
 
 def unreadable(path: str, error: Exception) -> InputError:

@@ -17,7 +17,6 @@ from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
-from schemas.errors import UsageError
 from schemas.heeded import unheeded
 from schemas.rejection_counts import rejections_text
 from schemas.schema import SERVING, TRAINING, Schema
@@ -65,8 +64,6 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
-    if settings.rows_per_shard < 1:
-        raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
     if settings.runner != "local":  # what workers elsewhere can reach is a matter of Beam's options
         import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)

@@ -31,7 +31,7 @@ def check(settings: CheckSkew) -> pathlib.Path:
     find_files(settings.data)
     topics.describe(settings.connection, [])
     champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
-    settings.check_use_case(
+    settings.check_named(
         artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"], f"bundle {champion.name}"
     )
     return champion

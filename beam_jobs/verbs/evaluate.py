@@ -81,7 +81,7 @@ _SHOWN = 5
 def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
     """Return the candidate and the training set that it was trained on."""
     candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
-    settings.check_use_case(candidate.manifest["use_case"], settings.candidate)
+    settings.check_named(candidate.manifest["use_case"], settings.candidate)
     training_set = TrainingSet.open(settings.training_set)
     check_trained_on(candidate, training_set)
     check_place(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)

@@ -48,8 +48,8 @@ def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Say how many were shown."""
-    return f"{result['records']:,} records of {result['topic']}"
+    """Say nothing more: the records are the result."""
+    return ""
 
 
 def line(record: Record) -> str:

@@ -70,7 +70,6 @@ def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
     check_place(settings.output, ArtifactKind.CANDIDATE)
     training_set = TrainingSet.open(settings.training_set)
     name = training_set.manifest["use_case"]
-    settings.check_use_case(name, settings.training_set)
     model, schema = find_model(name, settings.use_case_path), find_schema(name, settings.use_case_path)
     if training_set.manifest["schema_fingerprint"] != schema.fingerprint:
         _log.warning(

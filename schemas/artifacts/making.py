@@ -45,10 +45,10 @@ def check_place(path: str | pathlib.Path, kind: str) -> None:
             raise ArtifactError(f"{path}: in {above}, which is complete and must not change; choose another directory")
     above = next(folder for folder in (place.absolute(), *place.absolute().parents) if os.path.lexists(folder))
     if above != place.absolute() and not above.is_dir():
-        raise ArtifactError(f"{path}: {above} is no directory; choose another place")
+        raise ArtifactError(f"{path}: {above} is a file, wanted a directory; choose another place")
     check_free(path, kind)
     if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
-        raise ArtifactError(f"{path}: {above} may not be written; choose another place")
+        raise ArtifactError(f"{path}: {above} may not be written to; choose another place")
 
 
 def copy_folder(source: pathlib.Path, target: pathlib.Path) -> None:

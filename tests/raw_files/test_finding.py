@@ -110,7 +110,7 @@ def test_what_is_no_plain_file_is_told_at_once(odd: pathlib.Path) -> None:
         "socket.csv": "socket.csv: a socket, wanted a plain file; write what comes out of it into one",
         "/dev/null": "/dev/null: a device, wanted a plain file",
         "/dev/zero": "/dev/zero: a device, wanted a plain file",
-        "folder.csv": "folder.csv: a directory, wanted files; give their names, or a pattern such as '*.csv'",
+        "folder.csv": "folder.csv: a directory, wanted files; give a pattern, such as 'folder.csv/*'",
         "broken.csv": "broken.csv: a link to a file that is not there; check the path or quote the pattern",
         "circle.csv": "circle.csv: cannot be read: Too many levels of symbolic links",
         "-": "-: standard input is not read, since files are read twice; write it into a file",

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import apache_beam as beam
 
 from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.cli.times import milliseconds
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import TIMESTAMP, ReadSettings, milliseconds
+from beam_jobs.stream.read.source import TIMESTAMP, ReadSettings
 from beam_jobs.stream.score.breaker import BreakerSettings
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.score.formats import Formats

@@ -34,8 +34,8 @@ def test_where_nothing_can_be_made(tmp_path: pathlib.Path) -> None:
         "set/candidate": f"in {whole}, which is complete and must not change; choose another directory",
         "set/a/b": f"in {whole}, which is complete and must not change; choose another directory",
         "notes": "a file, wanted a directory for the new candidate; choose another name",
-        "notes/candidate": f"{tmp_path}/notes is no directory; choose another place",
-        "link/candidate": f"{tmp_path}/link is no directory; choose another place",
+        "notes/candidate": f"{tmp_path}/notes is a file, wanted a directory; choose another place",
+        "link/candidate": f"{tmp_path}/link is a file, wanted a directory; choose another place",
         ".": "not empty and no completed candidate; remove it or choose another directory",
     }.items():
         assert refused(tmp_path / name) == f"{tmp_path / name}: {said}"
@@ -54,7 +54,7 @@ def test_a_folder_that_may_not_be_written() -> None:
             said = refused(folder / "new" / "er")
         finally:
             os.seteuid(user)
-        assert said == f"{folder}/new/er: {folder} may not be written; choose another place"
+        assert said == f"{folder}/new/er: {folder} may not be written to; choose another place"
 
 
 @pytest.mark.parametrize(
