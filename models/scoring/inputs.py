@@ -111,7 +111,7 @@ def _of_series(series: Any, column: Column) -> tuple[pa.Array, list[Rejection]]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
-    if pa.types.is_null(kind):
+    if array.null_count == len(array):  # pandas gives a column without values any type
         return pa.nulls(len(array), column.kind.value), []
     if column.kind is Kind.BYTES:
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
