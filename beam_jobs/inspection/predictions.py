@@ -14,6 +14,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from beam_jobs.inspection.finding import counts_text, fact, finite, of_kind, rejected_line, rejections_of, text_of
+from beam_jobs.reports.terminal_text import shown
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from schemas.plain_files import open_plain
@@ -83,7 +84,10 @@ def text(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  label: {', '.join(shares)}")
     for number, prediction in enumerate(found["predictions"]):
         width = max(map(len, prediction), default=0)
-        lines += [f"prediction {number}", *(f"  {name:<{width}}  {_cell(part)}" for name, part in prediction.items())]
+        lines += [
+            f"prediction {number}",
+            *(f"  {shown(name):<{width}}  {_cell(part)}" for name, part in prediction.items()),
+        ]
     return lines
 
 
