@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from beam_jobs.cli import logs, options
 from beam_jobs.cli.settings import VERBS
 from beam_jobs.cli.shared_settings import Runner
-from beam_jobs.cli.verbs import load_verb, planned, run_verb
+from beam_jobs.cli.verbs import load_verb, run_verb
 from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
@@ -142,15 +142,14 @@ def _set_up_logging(level: int) -> None:
 
 
 def _print_plan(verb: str, settings: Any, module: Any) -> None:
-    lines = planned(module, settings)
+    if hasattr(module, "check"):
+        module.check(settings)
     print(f"onegraph {verb} would run with", file=sys.stderr)
     for field in options.fields(type(settings)):
         value = shown(str(getattr(settings, field.name)))
         print(f"  {field.name.rstrip('_').replace('_', '-')}: {value}", file=sys.stderr)
     for argument in getattr(settings, "beam_args", ()):
         print(f"  Beam's own: {shown(argument)}", file=sys.stderr)
-    for line in lines:
-        print(shown(line))
 
 
 def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:

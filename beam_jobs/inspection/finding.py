@@ -41,7 +41,10 @@ def rejections_of(manifest: Mapping[str, Any], where: pathlib.Path) -> list[dict
                 raise ArtifactError(f"{where}: holds a rejection without reason, field and count; copy it again")
         return listed
     counts = of_kind(manifest.get("rejected_by_reason", {}), dict, where, "rejected_by_reason to be an object")
-    return [{"reason": reason, "field": "", "count": count} for reason, count in counts.items()]
+    return [
+        {"reason": reason, "field": "", "count": of_kind(count, int, where, "a count per reason")}
+        for reason, count in counts.items()
+    ]
 
 
 def rejected_line(rejections: Sequence[Mapping[str, Any]]) -> str:

@@ -4,13 +4,12 @@ import importlib
 import os
 import pathlib
 import sys
-import types
 
 import pytest
 
 from beam_jobs.cli import settings
 from beam_jobs.cli.options import fields
-from beam_jobs.cli.verbs import import_quietly, planned, run_verb
+from beam_jobs.cli.verbs import import_quietly, run_verb
 from schemas.errors import InputError, UsageError
 
 
@@ -22,20 +21,6 @@ def test_settings_run_their_verb(built: pathlib.Path) -> None:
 def test_what_a_verb_raises_comes_out(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match="no such file or directory"):
         run_verb(settings.Inspect(path=str(tmp_path / "nothing")))
-
-
-def test_a_plan_comes_after_the_check_and_is_empty_where_nothing_changes() -> None:
-    called: list[str] = []
-
-    def plan(_: object) -> list[str]:
-        called.append("plan")
-        return ["A would serve"]
-
-    module = types.SimpleNamespace(check=lambda _: called.append("check"))
-    assert planned(module, None) == []
-    module.plan = plan
-    assert planned(module, None) == ["A would serve"]
-    assert called == ["check", "check", "plan"]
 
 
 def test_what_is_of_no_verb_is_refused() -> None:
