@@ -1,7 +1,6 @@
 """`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves."""
 
 import dataclasses
-import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
@@ -16,7 +15,7 @@ from models.registry.registry import Registry, describe_bundle
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import TrustedKeys, load_private_key
-from schemas.errors import InputError, UsageError
+from schemas.errors import InputError
 
 _CHANGES = ("promote", "weigh", "remove")
 
@@ -25,20 +24,10 @@ def check(settings: RegistryVerb) -> None:
     """Raise if the registry or the bundle is not there."""
     if settings.action in (*_CHANGES, "sign"):
         check_writable(settings.registry)
-    if not pathlib.Path(settings.registry).is_dir():
-        raise InputError(f"{settings.registry}: no such registry directory")
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
-    if settings.action in (*_CHANGES, "sign") and settings.bundle is None:
-        raise UsageError(f"registry {settings.action} wants a bundle id; `onegraph registry list` shows them")
-    if (settings.action == "weigh") != (settings.weight is not None):
-        raise UsageError("--weight is for `registry weigh`, which wants it, as in --weight 0.1")
-    if (settings.action == "sign") != (settings.sign_key_file is not None):
-        raise UsageError("--sign-key-file is for `registry sign`, which wants it: the PEM file of a private key")
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
-    TrustedKeys.of(settings.trusted_keys)
-    _ = settings.trial_limits  # raises if they make no sense
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
         _changed(settings, registry.standing().base().variants)

@@ -31,7 +31,7 @@ def test_findings(fresh, small_training_set, capsys):
     assert result["verdict"]["passed"] is True
     assert result["evaluation"] == str(evaluation_path(fresh))
     for text in ("AUC", "was yes", "by payment_type", "gate met: auc"):
-        assert text in captured.err
+        assert text in for_people("evaluate", captured.out)
     assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
     assert "already a completed evaluation" in capsys.readouterr().err
 
