@@ -1,6 +1,7 @@
 """`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
@@ -24,6 +25,8 @@ def check(settings: RegistryVerb) -> None:
     """Raise if the registry or the bundle is not there."""
     if settings.action in (*_CHANGES, "sign"):
         check_writable(settings.registry)
+    if not pathlib.Path(settings.registry).is_dir():
+        raise InputError(f"{settings.registry}: no such registry directory")
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
     if settings.sign_key_file is not None:
