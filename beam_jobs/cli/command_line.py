@@ -38,11 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written: the machine's own words are the clearest
         if error.errno is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        logs.say(
-            f"onegraph {argv[0]}: {where}{error.strerror}; free or choose another place, then run it again",
-            logging.ERROR,
-        )
+        what = " ".join(["onegraph", *argv[:1]]) + (f": {error.filename}" if error.filename else "")
+        logs.say(f"{what}: {error.strerror}; free or choose another place, then run it again", logging.ERROR)
         return 1
 
 
@@ -129,7 +126,8 @@ def _print_plan(verb: str, settings: Any, module: Any, as_json: bool) -> None:
     words = [
         f"{name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}" for name, value in given.items()
     ]
-    lines = [f"onegraph {verb} would run with", *(f"  {word}" for word in [*words, *beams]), *would]
+    how = "with" if words or beams else "as it is by default"
+    lines = [f"onegraph {verb} would run {how}", *(f"  {word}" for word in [*words, *beams]), *would]
     print(shown("\n".join(lines), "\n"))
 
 

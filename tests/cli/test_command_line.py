@@ -141,6 +141,8 @@ def test_dry_run_checks_says_what_would_be_done_and_does_nothing(
     assert command_line.main(["probe", "--dry-run", "--count", "7"]) == 0
     said = "onegraph probe would run with\n  --count 7\nthe probe would be done\n"
     assert capsys.readouterr() == (said, ""), "nothing of what is as it is by default"
+    assert command_line.main(["probe", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "onegraph probe would run as it is by default\nthe probe would be done\n"
     assert command_line.main(["probe-job", "--dry-run", "--streaming", "--json"]) == 0
     would = {"verb": "probe_job", "options": {}, "beam_options": ["--streaming"], "would": ["the probe would be done"]}
     assert json.loads(capsys.readouterr().out) == would
@@ -183,6 +185,15 @@ def test_nobody_reading_on_is_no_traceback(argv: list[str]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize("argv", [[], ["services", "--help"]])
+def test_a_standard_output_that_is_full_is_one_line(argv: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "beam_jobs", *argv]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    words = "No space left on device; free or choose another place, then run it again\n"
+    assert (done.returncode, done.stderr) == (1, f"{' '.join(['onegraph', *argv[:1]])}: {words}")
 
 
 def test_machine_that_refuses_is_one_line(monkeypatch, capsys):

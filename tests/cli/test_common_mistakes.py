@@ -54,8 +54,8 @@ LIGHT = (
     Mistake("train", 2, r"--training-set DIR and --output DIR are missing; see `onegraph train --help`"),
     Mistake("score_stream --registry r", 2, r"--source-topic TOPIC, --predictions-topic TOPIC and --rejected-.*"),
     Mistake("rollback", 2, r"--registry is missing: directory of the registry; see .*"),
-    Mistake("registry --registry r", 2, r"ACTION is missing, what to do: list: bundles and generations; show: .*"),
-    Mistake("services", 2, r"ACTION is missing, what to do: up: start what is not up; down: .*; status: .*"),
+    Mistake("registry --registry r", 2, r"ACTION is missing, wanted one of list \(bundles and generations\), .*"),
+    Mistake("services", 2, r"ACTION is missing, wanted one of up \(start what is not up\), down \(.*\), .*"),
     Mistake("send", 2, r"FILE and TOPIC are missing; see .*"),
     Mistake("tail t --limit", 2, r"--limit wants a value; .*"),
     # values
