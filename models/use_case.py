@@ -1,6 +1,7 @@
 """Find a use case by its name: three files of one name, in our packages or in a folder of the user's own."""
 
 import dataclasses
+import difflib
 import importlib
 import importlib.util
 import pathlib
@@ -77,8 +78,16 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
     if folder is None:
         _check_no_package(name, files)
     for file in files:
+        if not file.parent.is_dir():
+            raise InputError(
+                f"{file.parent}: no such folder; a use case has its files in schemas, transforms and models"
+            )
         if not file.is_file():
-            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name")
+            known = _known(files)
+            near = difflib.get_close_matches(name, known, n=1)
+            others = f"; known: {', '.join(known)}" if known else ""
+            meant = f", did you mean {near[0]}?" if near else ""
+            raise InputError(f"use case {name!r}: no file {file}; a use case is three files of one name{others}{meant}")
     schema = Schema.load(files[0])
     roles.check(schema.columns, str(files[0]))
     check_usable(schema, str(files[0]))
@@ -88,6 +97,12 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
 def _files(name: str, folder: str | pathlib.Path | None) -> list[pathlib.Path]:
     root = pathlib.Path(schemas.__file__).parent.parent if folder is None else pathlib.Path(folder)
     return [root / "schemas" / f"{name}.pbtxt", root / "transforms" / f"{name}.py", root / "models" / f"{name}.py"]
+
+
+def _known(files: Sequence[pathlib.Path]) -> list[str]:
+    """Return the names that all three folders of these files have a file of."""
+    names = [{found.stem for found in file.parent.glob(f"*{file.suffix}")} for file in files]
+    return sorted(set.intersection(*names))
 
 
 def _check_no_package(name: str, files: Sequence[pathlib.Path]) -> None:

@@ -1,1 +1,4 @@
-"""The command line: options, config files, settings, progress, logs. Imports: kafka, models, reports, schemas."""
+"""The command line: options, config files, settings, progress, logs.
+
+Imports: kafka, models, reports, runners, schemas.
+"""

@@ -2,66 +2,116 @@
 
 import dataclasses
 
-from beam_jobs.cli.options import argument, option
-from beam_jobs.cli.shared_settings import Broker, Runner, Trust, UseCaseChoice
+from beam_jobs.cli import paths
+from beam_jobs.cli.options import Settings, argument, option
+from beam_jobs.cli.shared_settings import Broker, Explained, Runner, Trust, UseCaseChoice
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
+
+_DATA = "raw files (.csv, .csv.gz), patterns allowed"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildTrainingSet(UseCaseChoice, Runner):
-    """Turn raw files into a TFRecord training set with its graph, statistics and rejected rows."""
+    """Turn raw files into a training set of TFRecord shards.
 
-    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
-    output: str = option("directory of the new training set")
-    compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"))
-    rows_per_shard: int = option("rows in one shard at most", 250_000)
+    It has its graph, statistics and the rejected rows beside the shards.
+    """
+
+    data: tuple[str, ...] = option(_DATA, metavar="FILE")
+    output: str = option("directory of the new training set", metavar="DIR")
+    compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
+    rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
+
+    def check(self) -> None:
+        """Refuse files that are not there and an output that is taken."""
+        super().check()
+        self.check_use_case()
+        paths.check_data(self.data)
+        paths.check_output(self.output, ArtifactKind.TRAINING_SET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(UseCaseChoice):
     """Train a model on a training set; writes a candidate."""
 
-    training_set: str = option("directory of the training set")
-    output: str = option("directory of the new candidate")
-    seed: int | None = option("instead of the use case's own", None)
-    rounds: int | None = option("trees at most, instead of the use case's own", None)
-    early_stopping_rounds: int | None = option("stop after so many without a gain, instead of the use case's own", None)
-    parameters: tuple[str, ...] = option("family parameters instead of the use case's own, name=value", ())
+    training_set: str = option("directory of the training set", metavar="DIR")
+    output: str = option("directory of the new candidate", metavar="DIR")
+    seed: int | None = option("instead of the use case's own", None, group="training")
+    rounds: int | None = option("trees at most, instead of the use case's own", None, group="training")
+    early_stopping_rounds: int | None = option(
+        "stop after so many without a gain, instead of the use case's own", None, group="training"
+    )
+    parameters: tuple[str, ...] = option(
+        "parameters of the model, instead of the use case's own", (), metavar="NAME=VALUE", group="training"
+    )
+
+    def check(self) -> None:
+        """Refuse a training set that is none, and an output that is taken."""
+        super().check()
+        self.check_use_case()
+        artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
+        paths.check_output(self.output, ArtifactKind.CANDIDATE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluate(UseCaseChoice):
-    """Evaluate a candidate on the test split, per slice, and let the gates speak (exit 3: they said no)."""
+    """Evaluate a candidate on the test split; its gates speak.
 
-    candidate: str = option("directory of the candidate")
-    training_set: str = option("directory of the training set that it was trained on")
+    Metrics are those of all test rows and of each slice. A gate that says no is exit code 3.
+    """
+
+    candidate: str = option("directory of the candidate", metavar="DIR")
+    training_set: str = option("directory of the training set that it was trained on", metavar="DIR")
+
+    def check(self) -> None:
+        """Refuse a candidate and a training set that are none."""
+        super().check()
+        artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
+        artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(UseCaseChoice, Runner, Trust):
+class ScoreBatch(UseCaseChoice, Runner, Trust, Explained):
     """Score raw files with a released bundle."""
 
-    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
-    registry: str = option("directory of the registry")
-    bundle: str | None = option("bundle id; the champion where not given", None)
-    output: str = option("directory of the new predictions")
-    format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"))
-    with_features: bool = option("add the features that the model saw", False)
-    contributions: int | None = option("name so many features that made the score, in log-odds", None)
-    contribution_share: float | None = option("in this share of predictions, by a hash of the id", None)
-    contribution_above: float | None = option("in predictions of this score or more", None)
+    data: tuple[str, ...] = option(_DATA, metavar="FILE")
+    registry: str = option("directory of the registry, or its address", metavar="DIR")
+    bundle: str | None = option("bundle id; the champion where not given", None, metavar="ID", group="scoring")
+    output: str = option("directory of the new predictions", metavar="DIR")
+    format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"), group="writing")
+
+    def check(self) -> None:
+        """Refuse files and a registry that are not there and an output that is taken."""
+        super().check()
+        paths.check_data(self.data)
+        paths.check_registry(self.registry)
+        paths.check_output(self.output, ArtifactKind.PREDICTIONS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckSkew(UseCaseChoice, Broker, Trust):
-    """Send the same raw rows through batch, stream and the reloaded graph; exit 3 if any bit differs."""
+    """Prove that batch and stream agree on raw rows, bit by bit.
 
-    data: tuple[str, ...] = option("raw files (.csv, .csv.gz), patterns allowed")
-    registry: str = option("directory of the registry")
+    The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.
+    """
+
+    data: tuple[str, ...] = option(_DATA, metavar="FILE")
+    registry: str = option("directory of the registry, or its address", metavar="DIR")
+
+    def check(self) -> None:
+        """Refuse files and a registry that are not there."""
+        super().check()
+        paths.check_data(self.data)
+        paths.check_registry(self.registry)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inspect:
-    """Show what is in a TFRecord file, a training set, a candidate, a bundle or a registry."""
+class Inspect(Settings):
+    """Show what is in a file or directory that onegraph wrote.
+
+    That may be a TFRecord file, a training set, a candidate, an evaluation, a bundle or a registry.
+    """
 
     path: str = argument("file or directory")
-    limit: int = option("records of a TFRecord file to show", 3)
+    limit: int = option("records of a TFRecord file to show", 3, minimum=1)

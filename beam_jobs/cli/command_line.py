@@ -1,33 +1,24 @@
 """`onegraph VERB`: parse, run the verb's module, print one line on error, exit with a code that means something."""
 
-import argparse
 import dataclasses
-import difflib
 import importlib.metadata
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
-from beam_jobs.cli import logs, options
-from beam_jobs.cli.settings import VERBS
+from beam_jobs.cli import command_words, help_text, logs, options
+from beam_jobs.cli.settings import GROUPS, VERBS
 from beam_jobs.cli.shared_settings import Runner
-from beam_jobs.cli.verbs import load_verb, run_verb
+from beam_jobs.cli.verbs import checked_verb, load_verb, run_verb
 from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 
-_EXIT_CODES = "exit codes: 0 done or stopped by SIGTERM, 1 failed, 2 usage, 3 a gate said no"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see `{self.prog} --help`")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code."""
+    """Run one verb and return its exit code. The result goes to standard output, all else to standard error."""
     argv = list(sys.argv[1:] if argv is None else argv)
     logs.set_up()
     try:
@@ -47,51 +38,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written: the machine's own words are the clearest
         if error.errno is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        logs.say(
-            f"onegraph {argv[0]}: {where}{error.strerror}; free or choose another place, then run it again",
-            logging.ERROR,
-        )
+        what = " ".join(["onegraph", *argv[:1]]) + (f": {error.filename}" if error.filename else "")
+        logs.say(f"{what}: {error.strerror}; free or choose another place, then run it again", logging.ERROR)
         return 1
 
 
 def _run(argv: list[str]) -> int:
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     if not argv or argv[0] in ("-h", "--help"):
-        print(_overview())
+        print(help_text.overview(GROUPS))
         return 0 if argv else 2
     if argv[0] == "--version":
         print(f"onegraph {importlib.metadata.version('onegraph')}")
         return 0
     verb = _verb(argv[0])
     if verb not in VERBS:
-        raise UsageError(f"{argv[0]!r} is not a verb{_nearest(verb, VERBS)}; known: {', '.join(VERBS)}")
+        raise _no_verb(argv[0])
     settings_type = VERBS[verb]
-    parser = _parser(verb, settings_type)
     try:
-        given, rest = parser.parse_known_args(argv[1:])
-    except SystemExit:  # argparse has printed the help
-        return 0
-    takes_beam_options = issubclass(settings_type, Runner)
-    if rest and not (takes_beam_options and all(word.startswith("--") for word in rest)):
-        stray = next(word for word in rest if not (takes_beam_options and word.startswith("--")))
-        what = "unknown option" if stray.startswith("-") else "one word too many:"
-        near = _nearest(stray.partition("=")[0], options.spellings(settings_type))
-        raise UsageError(f"{what} {stray}{near}; see `onegraph {verb} --help`")
-    settings = options.build(settings_type, vars(given), given.config)
-    if takes_beam_options:
-        settings = dataclasses.replace(settings, beam_args=tuple(rest))
+        given = command_words.split(settings_type, argv[1:])
+        if given.help:
+            print(help_text.of_verb(verb, settings_type))
+            return 0
+        logs.set_up(given.log_format, verb)
+        settings = options.build(settings_type, given.values, given.config)
+    except UsageError as error:
+        raise UsageError(f"{error}" if f"{error}".endswith("?") else f"{error}; see `onegraph {verb} --help`") from None
+    if issubclass(settings_type, Runner):
+        settings = dataclasses.replace(settings, beam_args=given.beam_args)
     _set_up_logging(given.verbose - given.quiet)
-    logs.set_up(given.log_format, verb)
-    module = load_verb(verb, show_all=given.verbose > 0)
+    show_all = given.verbose > 0
     if given.dry_run:
-        _print_plan(verb, settings, module)
+        _print_plan(verb, settings, checked_verb(settings, show_all), given)
         return 0
     try:
-        result = run_verb(settings)
+        result = run_verb(settings, show_all)
     except GateRefusal as refusal:
-        _print_result(refusal.findings, module, as_json=given.json, quiet=given.quiet)
+        _print_result(refusal.findings, verb, given)
         raise
-    _print_result(result, module, as_json=given.json, quiet=given.quiet)
+    _print_result(result, verb, given)
     return 0
 
 
@@ -99,29 +85,11 @@ def _verb(word: str) -> str:
     return word.replace("-", "_")
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {close[0]}?" if close else ""
-
-
-def _parser(verb: str, settings_type: type) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"onegraph {verb}", description=settings_type.__doc__, epilog=_EXIT_CODES, allow_abbrev=False)
-    options.add_to_parser(parser, settings_type)
-    common = parser.add_argument_group("every verb")
-    common.add_argument("--config", metavar="TOML", help="file with options, overridden by those given here")
-    common.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    common.add_argument("--dry-run", action="store_true", help="check the settings, say what would be done, do nothing")
-    common.add_argument("-v", "--verbose", action="count", default=0, help="more log lines; twice for debugging")
-    about_log = "of standard error: text, or one JSON object per line (default: text)"
-    common.add_argument("--log-format", choices=logs.FORMATS, default=logs.TEXT, help=about_log)
-    common.add_argument("-q", "--quiet", action="count", default=0, help="errors only")
-    return parser
-
-
-def _overview() -> str:
-    width = max(map(len, VERBS))
-    lines = [f"  {verb:<{width}}  {(settings.__doc__ or '').splitlines()[0]}" for verb, settings in VERBS.items()]
-    return "\n".join(["usage: onegraph VERB [options]", "", *lines, "", _EXIT_CODES])
+def _no_verb(word: str) -> UsageError:
+    if word.startswith("-"):
+        return UsageError(f"{word} comes before the verb, wanted `onegraph VERB [options]`; see `onegraph --help`")
+    near = options.nearest(_verb(word), VERBS)
+    return UsageError(f"{word!r} is not a verb{near or '; known: ' + ', '.join(VERBS)}")
 
 
 def _set_up_logging(level: int) -> None:
@@ -141,21 +109,34 @@ def _set_up_logging(level: int) -> None:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
-def _print_plan(verb: str, settings: Any, module: Any) -> None:
+def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Given) -> None:
+    """Print what would be done: the options that are not as they are by default, and what the verb says itself."""
     if hasattr(module, "check"):
         module.check(settings)
-    print(f"onegraph {verb} would run with", file=sys.stderr)
-    for field in options.fields(type(settings)):
-        value = shown(str(getattr(settings, field.name)))
-        print(f"  {field.name.rstrip('_').replace('_', '-')}: {value}", file=sys.stderr)
-    for argument in getattr(settings, "beam_args", ()):
-        print(f"  Beam's own: {shown(argument)}", file=sys.stderr)
+    given = {
+        options.spelling(field): getattr(settings, field.name)
+        for field in options.fields(type(settings))
+        if options.about(field).required or getattr(settings, field.name) != field.default
+    }
+    beams = list(getattr(settings, "beam_args", ()))
+    would = list(module.plan(settings)) if hasattr(module, "plan") else []
+    if words.json:
+        print(json.dumps({"verb": verb, "options": given, "beam_options": beams, "would": would}))
+    elif not words.quiet:
+        values = {
+            name: " ".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()
+        }
+        shown_options = [*(f"  {name} {value}" for name, value in values.items()), *(f"  {word}" for word in beams)]
+        how = "with" if shown_options else "as it is by default"
+        print(shown("\n".join([f"onegraph {verb} would run {how}", *shown_options, *would]), "\n"))
 
 
-def _print_result(result: Any, module: Any, as_json: bool, quiet: int) -> None:
+def _print_result(result: Any, verb: str, given: command_words.Given) -> None:
+    """Print a result as JSON if that is wanted, else for people, but for them nothing with `-q`."""
     if result is None:
         return
-    if as_json:
+    if given.json:
         print(json.dumps(result))
-    if not quiet:
-        logs.say(module.describe(result))
+    elif not given.quiet and (words := load_verb(verb).describe(result)):
+        print(shown(words, "\n\t"))
+    sys.stdout.flush()  # before the reason of a refusal, where both go to one file

@@ -2,48 +2,103 @@
 
 import dataclasses
 
-from beam_jobs.cli.options import argument, option
+from beam_jobs.cli import paths
+from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Trial, Trust
-from models.variants.variants import CHAMPION, ROLES
+from models.variants.variants import CHALLENGER, CHAMPION, ROLES
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
+from schemas.errors import UsageError
 
-REGISTRY_ACTIONS = ("list", "show", "verify", "sign", "promote", "weigh", "remove")
+REGISTRY_ACTIONS = {
+    "list": "bundles and generations",
+    "show": "what a bundle is; the champion where none is given",
+    "verify": "every byte of a bundle, or of all, and its golden rows",
+    "sign": "a released bundle gets a signature; its id stays",
+    "promote": "a challenger or shadow becomes champion",
+    "weigh": "a challenger gets another share of keys",
+    "remove": "a challenger or shadow serves no longer",
+}
+_WHY = "one line kept in the pointer's history"
+_SERVING = "serving"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Release(Trial):
-    """Make a bundle of an evaluated candidate and let it serve: the registry's next generation."""
+    """Let an evaluated candidate serve: the next generation.
 
-    candidate: str = option("directory of the candidate")
-    registry: str = option("directory of the registry")
-    as_: str = option("what the bundle is to be", CHAMPION, choices=ROLES)
-    weight: float | None = option("share of keys that a challenger gets, above 0, at most 1", None)
-    experiment: str | None = option("name that deals the keys; a new name deals them anew", None)
-    sign_key_file: str | None = option("PEM file of an Ed25519 private key that signs the bundle", None)
-    why: str = option("one line kept in the pointer's history", "")
+    Its bundle, once written, never changes; the same candidate is the same bundle.
+    """
+
+    candidate: str = option("directory of the candidate", metavar="DIR")
+    registry: str = option("directory of the registry", metavar="DIR")
+    as_: str = option("what the bundle is to be", CHAMPION, choices=ROLES, group=_SERVING)
+    weight: float | None = option(
+        "with --as challenger: its share of keys", None, metavar="SHARE", above=0, maximum=1, group=_SERVING
+    )
+    experiment: str | None = option(
+        "name that deals the keys; a new name deals them anew", None, metavar="NAME", group=_SERVING
+    )
+    sign_key_file: str | None = option(
+        "PEM file of an Ed25519 private key that signs the bundle", None, metavar="FILE", group=_SERVING
+    )
+    why: str = option(_WHY, "", group=_SERVING)
+
+    def check(self) -> None:
+        """Refuse a candidate that is none and a registry that cannot be written."""
+        super().check()
+        if self.as_ == CHALLENGER and self.weight is None:
+            raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
+        if self.as_ != CHALLENGER and self.weight is not None:
+            raise UsageError(f"--weight is for a challenger, --as is {self.as_}")
+        artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
+        paths.check_new_registry(self.registry)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rollback:
-    """Let the variants of an earlier generation serve again, whole: the registry's next generation."""
+class Rollback(Settings):
+    """Let the variants of an earlier generation serve again.
 
-    registry: str = option("directory of the registry")
-    to: str | None = option("champion to go back to; the variants before the present ones where not given", None)
-    why: str = option("one line kept in the pointer's history", "")
+    They serve again as a whole, and that is the registry's next generation.
+    """
+
+    registry: str = option("directory of the registry", metavar="DIR")
+    to: str | None = option(
+        "champion to go back to; the variants before the present ones where not given", None, metavar="ID"
+    )
+    why: str = option(_WHY, "")
+
+    def check(self) -> None:
+        """Refuse a registry that is not there."""
+        super().check()
+        paths.check_registry(self.registry)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegistryVerb(Trust, Trial):
     """Look into a registry, or change who serves in it.
 
-    list: bundles and generations. show: what a bundle is. verify: every byte of one bundle or all.
-    sign: a released bundle gets a signature; its id stays.
-    promote: a challenger or shadow becomes champion. weigh: a challenger gets another share of keys.
-    remove: a challenger or shadow serves no longer. The last three write the next generation.
+    promote, weigh and remove write the next generation.
     """
 
     action: str = argument("what to do", choices=REGISTRY_ACTIONS)
-    bundle: str | None = argument("bundle id; without one the champion is shown, all are verified", None)
-    registry: str = option("directory of the registry")
-    sign_key_file: str | None = option("with sign: PEM file of an Ed25519 private key", None)
-    weight: float | None = option("with weigh: the challenger's share of keys, above 0, at most 1", None)
-    why: str = option("with promote, weigh, remove: one line kept in the pointer's history", "")
+    bundle: str | None = argument("id of the bundle that is meant", None)
+    registry: str = option("directory of the registry", metavar="DIR")
+    sign_key_file: str | None = option(
+        "with sign: PEM file of an Ed25519 private key", None, metavar="FILE", group=_SERVING
+    )
+    weight: float | None = option(
+        "with weigh: the challenger's share of keys", None, metavar="SHARE", above=0, maximum=1, group=_SERVING
+    )
+    why: str = option(f"with promote, weigh, remove: {_WHY}", "", group=_SERVING)
+
+    def check(self) -> None:
+        """Refuse a registry that is not there and options that do not go with the action."""
+        super().check()
+        if (self.action == "weigh") != (self.weight is not None):
+            raise UsageError("--weight is for `registry weigh`, which wants it, as in --weight 0.1")
+        if (self.action == "sign") != (self.sign_key_file is not None):
+            raise UsageError("--sign-key-file is for `registry sign`, which wants it: the PEM file of a private key")
+        if self.action in ("sign", "promote", "weigh", "remove") and self.bundle is None:
+            raise UsageError(f"registry {self.action} wants a bundle id; `onegraph registry list` shows them")
+        paths.check_registry(self.registry)

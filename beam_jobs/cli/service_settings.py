@@ -2,20 +2,41 @@
 
 import dataclasses
 
-from beam_jobs.cli.options import argument, option
+from beam_jobs.cli import paths
+from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Broker
+
+_PORTS = 65_535
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Services:
-    """Start, stop or show the local Kafka and, if wanted, a local Flink (both real, loopback only)."""
+class Services(Settings):
+    """Start, stop or show a local Kafka and, if wanted, Flink.
 
-    action: str = argument("what to do", choices=("up", "down", "status"))
-    port: int = option("of the broker; its controller takes the next one", 9092)
-    folder: str = option("where data, logs and process ids are kept", ".onegraph")
+    Both are real and reached from this machine only.
+    """
+
+    action: str = argument(
+        "what to do",
+        choices={
+            "up": "start what is not up",
+            "down": "stop it; its data stays",
+            "status": "show what is up, and where",
+        },
+    )
+    port: int = option(
+        "of the broker; its controller takes the next one", 9092, metavar="PORT", minimum=1, maximum=_PORTS - 1
+    )
+    folder: str = option("where data, logs and process ids are kept", ".onegraph", metavar="DIR")
     wipe: bool = option("with down: remove the data too", False)
     flink: bool = option("with up: a Flink cluster beside Kafka", False)
-    flink_port: int | None = option("of Flink's REST interface; as last time, else 8081, where not given", None)
+    flink_port: int | None = option(
+        "of Flink's REST interface; as last time, else 8081, where not given",
+        None,
+        metavar="PORT",
+        minimum=1,
+        maximum=_PORTS,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,9 +46,19 @@ class Doctor(Broker):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo(Broker):
-    """Everything in a row on the shipped taxi trips: build, train, release, stream, swap, prove, report."""
+    """Everything in a row on shipped data, ending with a report.
 
-    output: str = option("directory for everything that the demo makes", "demo_output")
-    rate: float = option("events per second to replay", 100.0)
+    Build a training set, train, release, stream, swap the model, prove that batch and stream agree.
+    """
+
+    output: str = option("directory for everything that the demo makes", "demo_output", metavar="DIR")
+    rate: float = option("events per second to replay", 100.0, above=0)
     runner: str = option("where the stream runs", "local", choices=("local", "prism", "flink"))
-    services_folder: str = option("of `services up --flink`; its Flink is started where it is not up", ".onegraph")
+    services_folder: str = option(
+        "of `services up --flink`; its Flink is started where it is not up", ".onegraph", metavar="DIR"
+    )
+
+    def check(self) -> None:
+        """Refuse an output that cannot be written."""
+        super().check()
+        paths.check_writable(self.output)

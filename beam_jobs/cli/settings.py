@@ -4,6 +4,7 @@ Imports nothing heavy, so that `onegraph VERB --help` answers at once. `verbs.ru
 """
 
 from beam_jobs.cli.batch_settings import BuildTrainingSet, CheckSkew, Evaluate, Inspect, ScoreBatch, Train
+from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
 from beam_jobs.cli.shared_settings import Broker
@@ -21,6 +22,7 @@ from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
 
 __all__ = [
     "BREAKER",
+    "GROUPS",
     "REGISTRY_ACTIONS",
     "STARTS",
     "TOMBSTONES",
@@ -48,24 +50,24 @@ __all__ = [
     "Train",
 ]
 
-VERBS: dict[str, type] = {
-    "demo": Demo,
-    "services": Services,
-    "build_training_set": BuildTrainingSet,
-    "train": Train,
-    "evaluate": Evaluate,
-    "release": Release,
-    "rollback": Rollback,
-    "registry": RegistryVerb,
-    "score_batch": ScoreBatch,
-    "score_stream": ScoreStream,
-    "stop": Stop,
-    "status": Status,
-    "replay_rejected": ReplayRejected,
-    "check_skew": CheckSkew,
-    "send": Send,
-    "tail": Tail,
-    "skip_to": SkipTo,
-    "inspect": Inspect,
-    "doctor": Doctor,
+GROUPS: dict[str, dict[str, type[Settings]]] = {
+    "data and models": {
+        "build_training_set": BuildTrainingSet,
+        "train": Train,
+        "evaluate": Evaluate,
+        "inspect": Inspect,
+    },
+    "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
+    "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew},
+    "stream": {
+        "score_stream": ScoreStream,
+        "status": Status,
+        "stop": Stop,
+        "replay_rejected": ReplayRejected,
+    },
+    "topics": {"send": Send, "tail": Tail, "skip_to": SkipTo},
+    "this machine": {"services": Services, "doctor": Doctor, "demo": Demo},
 }
+"""The verbs as the overview groups them."""
+
+VERBS: dict[str, type[Settings]] = {verb: settings for verbs in GROUPS.values() for verb, settings in verbs.items()}

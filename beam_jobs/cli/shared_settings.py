@@ -4,65 +4,97 @@ Imports nothing heavy; see `settings.py`.
 """
 
 import dataclasses
-import math
+import re
 from typing import Any
 
-from beam_jobs.cli.options import fields, option
+from beam_jobs.cli.options import Settings, fields, option
 from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
+from beam_jobs.runners.names import beams_name
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
 
+KAFKA, CONNECTION = "Kafka", "Kafka over TLS and with logins"
+_SERVER = re.compile(r"[^\s,:/]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class UseCaseChoice:
+class UseCaseChoice(Settings):
     """Which prediction problem."""
 
-    use_case: str = option("name of the use case", "taxi")
-    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
+    use_case: str = option("which use case", "taxi", metavar="NAME", group="use case")
+    use_case_path: str | None = option(
+        "folder that holds schemas/, transforms/ and models/ of your own", None, metavar="DIR", group="use case"
+    )
+
+    def check_use_case(self) -> None:
+        """Refuse a use case that is not there, and a schema that cannot be one's."""
+        from models.use_case import find_schema  # brings NumPy and PyArrow
+
+        find_schema(self.use_case, self.use_case_path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Runner:
+class Runner(Settings):
     """Where a Beam job runs. Beam's own options may follow in Beam's spelling (`--flink_master=...`)."""
 
-    runner: str = option("where the job runs: local, prism, flink, dataflow or one of Beam's names", "local")
+    runner: str = option(
+        "local, prism, flink, dataflow or one of Beam's names", "local", metavar="NAME", group="where it runs"
+    )
     beam_args: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse a runner that there is not."""
+        super().check()
+        beams_name(self.runner)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Broker:
+class Broker(Settings):
     """Which Kafka."""
 
-    bootstrap_servers: str = option("host:port of a broker, several with commas", "127.0.0.1:9092")
+    bootstrap_servers: str = option(
+        "a broker, or several with commas", "127.0.0.1:9092", metavar="HOST:PORT", group=KAFKA
+    )
     kafka_client: str = option(
         "library that talks to Kafka; confluent is faster and needs the extra of that name",
         "kafka-python",
         choices=CLIENTS,
-        group="connection",
+        group=KAFKA,
     )
     security_protocol: str = option(
-        "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group="connection"
+        "PLAINTEXT only where the network is yours", "PLAINTEXT", choices=PROTOCOLS, group=CONNECTION
     )
     ssl_ca_file: str | None = option(
         "PEM file of the authority that signed the brokers' certificates; the system's where not given",
         None,
-        group="connection",
+        metavar="FILE",
+        group=CONNECTION,
     )
-    ssl_cert_file: str | None = option("PEM file of our own certificate (mTLS)", None, group="connection")
-    ssl_key_file: str | None = option("PEM file of its key, not encrypted", None, group="connection")
-    sasl_mechanism: str | None = option("how to log in", None, choices=MECHANISMS, group="connection")
-    sasl_username: str | None = option("user of PLAIN and SCRAM", None, group="connection")
-    sasl_password_file: str | None = option("file with the password, read on the worker", None, group="connection")
+    ssl_cert_file: str | None = option("PEM file of our own certificate (mTLS)", None, metavar="FILE", group=CONNECTION)
+    ssl_key_file: str | None = option("PEM file of its key, not encrypted", None, metavar="FILE", group=CONNECTION)
+    sasl_mechanism: str | None = option("how to log in", None, choices=MECHANISMS, group=CONNECTION)
+    sasl_username: str | None = option("user of PLAIN and SCRAM", None, metavar="NAME", group=CONNECTION)
+    sasl_password_file: str | None = option(
+        "file with the password, read on the worker", None, metavar="FILE", group=CONNECTION
+    )
     sasl_password_env: str | None = option(
-        "or name of the environment variable that holds it there", None, group="connection"
+        "or name of the environment variable that holds it there", None, metavar="NAME", group=CONNECTION
     )
     sasl_token_file: str | None = option(
-        "file that holds the token of OAUTHBEARER, read again at every login", None, group="connection"
+        "file that holds the token of OAUTHBEARER, read again at every login", None, metavar="FILE", group=CONNECTION
     )
     sasl_token_command: str | None = option(
-        "or program without arguments that prints the token", None, group="connection"
+        "or program without arguments that prints the token", None, metavar="PROGRAM", group=CONNECTION
     )
-    allow_insecure_sasl: bool = option("log in without TLS although the network can see it", False, group="connection")
+    allow_insecure_sasl: bool = option("log in without TLS although the network can see it", False, group=CONNECTION)
+
+    def check(self) -> None:
+        """Refuse addresses that are none and options of the connection that do not go together."""
+        super().check()
+        for server in self.bootstrap_servers.split(","):
+            if not _SERVER.fullmatch(server.strip()):
+                raise UsageError(f"--bootstrap-servers {server.strip()!r}: wanted HOST:PORT, such as 127.0.0.1:9092")
+        _ = self.connection
 
     @property
     def connection(self) -> Connection:
@@ -78,25 +110,63 @@ class Broker:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Settings):
     """What a bundle may take when it is tried first, in a process of its own."""
 
-    trial_seconds: float = option("how long the trial of a bundle may last", 60.0)
-    trial_gib: float = option("memory that the trial of a bundle may take, in GiB; of a container what is left", 4.0)
+    trial_seconds: float = option(
+        "how long the trial of a bundle may last", 60.0, metavar="SECONDS", above=0, group="before a bundle is used"
+    )
+    trial_gib: float = option(
+        "memory that the trial of a bundle may take; of a container what is left",
+        4.0,
+        metavar="GIB",
+        above=0,
+        group="before a bundle is used",
+    )
 
     @property
     def trial_limits(self) -> TrialLimits:
-        """The limits; raises `UsageError` if nothing could be tried within them."""
-        for name in ("trial_seconds", "trial_gib"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted more than 0")
+        """The limits."""
         return TrialLimits(self.trial_seconds, int(self.trial_gib * GIB))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trust:
+class Trust(Settings):
     """Whose bundles are used."""
 
     trusted_keys: str | None = option(
-        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused", None
+        "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused",
+        None,
+        metavar="PATH",
+        group="before a bundle is used",
     )
+
+    def check(self) -> None:
+        """Refuse keys that cannot be read."""
+        super().check()
+        if self.trusted_keys is not None:
+            from schemas.artifacts.signature import TrustedKeys
+
+            TrustedKeys.of(self.trusted_keys)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Explained(Settings):
+    """What a prediction says beside its score."""
+
+    with_features: bool = option("add the features that the model saw", False, group="writing")
+    contributions: int | None = option(
+        "name so many features that made the score, in log-odds", None, minimum=1, group="writing"
+    )
+    contribution_share: float | None = option(
+        "in this share of predictions, by a hash of the id", None, metavar="SHARE", above=0, maximum=1, group="writing"
+    )
+    contribution_above: float | None = option(
+        "in predictions of this score or more", None, metavar="SCORE", minimum=0, maximum=1, group="writing"
+    )
+
+    def check(self) -> None:
+        """Refuse a share or a score of contributions that are not asked for."""
+        super().check()
+        if self.contributions is None and (self.contribution_share, self.contribution_above) != (None, None):
+            raise UsageError("--contribution-share and --contribution-above want --contributions, as in 3")

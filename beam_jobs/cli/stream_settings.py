@@ -2,92 +2,212 @@
 
 import dataclasses
 
-from beam_jobs.cli.options import argument, option
-from beam_jobs.cli.shared_settings import Broker, Runner, Trial, Trust
+from beam_jobs.cli import paths
+from beam_jobs.cli.options import Settings, argument, option
+from beam_jobs.cli.shared_settings import Broker, Explained, Runner, Trial, Trust
+from beam_jobs.cli.times import milliseconds
+from beam_jobs.runners import names
+from schemas.errors import UsageError
 
-TOMBSTONES = ("reject", "drop")
-BREAKER = ("hold", "stop", "off")
+TOMBSTONES = {"reject": "they are rejected", "drop": "they are counted and dropped"}
+BREAKER = {"hold": "wait for a rollback, then stop", "stop": "end at once", "off": "go on"}
 STARTS = ("earliest", "latest", "timestamp", "committed")
 VALUE_FORMATS = ("json", "avro", "avro-single-object", "avro-confluent")
 
+_TOPICS, _BEGIN, _READING, _WRITING = "topics", "where to begin", "reading", "writing"
+_TROUBLE, _MONITORING, _FLINK = "when things break", "monitoring", "Flink"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreStream(Runner, Broker, Trust, Trial):
-    """Score Kafka events as they arrive, with the registry's live bundle."""
+class ScoreStream(Runner, Broker, Trust, Trial, Explained):
+    """Score Kafka events as they arrive with the live bundle."""
 
-    registry: str = option("directory of the registry")
-    source_topic: str = option("topic of raw events")
-    predictions_topic: str = option("topic of predictions")
-    rejected_topic: str = option("topic of rejected records")
-    shadow_topic: str | None = option("topic of the shadows' predictions; they are only counted without", None)
-    group: str = option("consumer group whose committed offsets say where to go on", "onegraph")
-    partition_groups: int = option("groups of partitions that are read side by side", 1)
+    registry: str = option("directory of the registry, or its address", metavar="DIR")
+    source_topic: str = option("topic of raw events", metavar="TOPIC")
+    predictions_topic: str = option("topic of predictions", metavar="TOPIC")
+    rejected_topic: str = option("topic of rejected records", metavar="TOPIC")
+    shadow_topic: str | None = option(
+        "topic of the shadows' predictions; they are only counted without", None, metavar="TOPIC", group=_TOPICS
+    )
+    create_topics: bool = option("make missing topics with the settings that this job needs", False, group=_TOPICS)
+    partitions: int = option("of topics that --create-topics makes", 4, minimum=1, group=_TOPICS)
+    accept_rejected_topic: bool = option(
+        "take a rejected topic that may lose, refuse or change records", False, group=_TOPICS
+    )
+    group: str = option(
+        "consumer group whose committed offsets say where to go on", "onegraph", metavar="NAME", group=_BEGIN
+    )
     start: str = option(
-        "where to begin where the group has committed nothing; committed: refuse then", "earliest", choices=STARTS
+        "where to begin where the group has committed nothing",
+        "earliest",
+        choices={
+            "earliest": "at the oldest event",
+            "latest": "at the next one",
+            "timestamp": "at --start-time",
+            "committed": "refuse then",
+        },
+        group=_BEGIN,
     )
-    start_time: str | None = option("of --start timestamp: 2026-01-31T12:00:00Z or milliseconds since 1970", None)
+    start_time: str | None = option(
+        "of --start timestamp: 2026-01-31T12:00:00Z or milliseconds since 1970", None, metavar="TIME", group=_BEGIN
+    )
+    until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False, group=_BEGIN)
     accept_lost_offsets: bool = option(
-        "go on where offsets are lost, at the first that is left; what retention took is counted", False
+        "go on where offsets are lost, at the first that is left; what retention took is counted", False, group=_BEGIN
     )
-    look_for_partitions_ms: int = option("how often new partitions of the source topic are looked for", 30_000)
-    stall_ms: int = option("how long a partition may stand still behind its end before it is opened anew", 60_000)
-    read_budget_ms: int | None = option("how long one call of the reader may last; 1,000 on Flink, else 5,000", None)
-    max_batch: int = option("events in one batch at most; below that it grows with the load", 4_000)
-    max_batch_bytes: int = option("bytes of its events, decompressed, at which a batch ends as well", 8 << 20)
-    pointer_poll_ms: int = option("how often the registry's pointer is looked at", 1_000)
-    until_caught_up: bool = option("end at the offsets that the topic has when the job starts", False)
-    accept_rejected_topic: bool = option("take a rejected topic that may lose, refuse or change records", False)
-    create_topics: bool = option("make missing topics with the settings that this job needs", False)
-    partitions: int = option("of topics that --create-topics makes", 4)
-    with_features: bool = option("add the features that the model saw to every prediction", False)
-    contributions: int | None = option("name so many features that made the score, in log-odds", None)
-    contribution_share: float | None = option("in this share of predictions, by a hash of the id", None)
-    contribution_above: float | None = option("in predictions of this score or more", None)
-    value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS)
-    avro_schema: tuple[str, ...] = option("writers' schema files (.avsc); ID=FILE for avro-confluent", ())
-    batch_deadline_ms: int = option("how long a batch may be scored before this process ends; it hangs", 60_000)
-    tombstones: str = option("events with a null value: rejected, or counted and dropped", "reject", choices=TOMBSTONES)
-    breaker: str = option("when too large a share is rejected: hold (then stop), stop, off", "hold", choices=BREAKER)
-    breaker_share: float = option("share of the events of a minute that may be rejected", 0.05)
-    breaker_events: int = option("fewer events in a minute never trip the breaker", 1_000)
-    hold_ms: int = option("how long to wait for a broker or a rollback before the job ends", 300_000)
-    event_time_min: str | None = option("records with an earlier timestamp are rejected as TIME_RANGE", None)
-    event_time_max: str | None = option("records with a later timestamp are rejected as TIME_RANGE", None)
-    marker_folder: str | None = option("where batches in hand are named; of the user's own where not given", None)
-    pass_header: tuple[str, ...] = option("headers of events that their predictions get too, as traceparent", ())
-    metrics_port: int | None = option("serve /metrics, /healthz, /readyz and /status there; 0 takes a free port", None)
-    metrics_host: str = option("address that serves the metrics; all but loopback is open to others", "127.0.0.1")
-    from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)
-    services_folder: str = option("of `services up --flink`: its cluster is meant where no other is named", ".onegraph")
+    from_savepoint: str | None = option(
+        "go on where this savepoint or checkpoint stands", None, metavar="PATH", group=_FLINK
+    )
+    services_folder: str = option(
+        "of `services up --flink`: its cluster is meant where no other is named",
+        ".onegraph",
+        metavar="DIR",
+        group=_FLINK,
+    )
+    value_format: str = option("of the events' values", "json", choices=VALUE_FORMATS, group=_READING)
+    avro_schema: tuple[str, ...] = option(
+        "writers' schema files (.avsc); ID=FILE for avro-confluent", (), metavar="FILE", group=_READING
+    )
+    event_time_min: str | None = option(
+        "records with an earlier timestamp are rejected as TIME_RANGE", None, metavar="TIME", group=_READING
+    )
+    event_time_max: str | None = option(
+        "records with a later timestamp are rejected as TIME_RANGE", None, metavar="TIME", group=_READING
+    )
+    tombstones: str = option("what becomes of events with a null value", "reject", choices=TOMBSTONES, group=_READING)
+    partition_groups: int = option("groups of partitions that are read side by side", 1, minimum=1, group=_READING)
+    max_batch: int = option(
+        "events in one batch at most; below that it grows with the load", 4_000, minimum=1, group=_READING
+    )
+    max_batch_bytes: int = option(
+        "bytes of its events, decompressed, at which a batch ends as well",
+        8 << 20,
+        metavar="BYTES",
+        minimum=1,
+        group=_READING,
+    )
+    read_budget_ms: int | None = option(
+        "how long one call of the reader may last; 1,000 on Flink, else 5,000",
+        None,
+        metavar="MS",
+        minimum=1,
+        group=_READING,
+    )
+    look_for_partitions_ms: int = option(
+        "how often new partitions of the source topic are looked for", 30_000, metavar="MS", minimum=1, group=_READING
+    )
+    stall_ms: int = option(
+        "how long a partition may stand still behind its end before it is opened anew",
+        60_000,
+        metavar="MS",
+        minimum=1,
+        group=_READING,
+    )
+    pointer_poll_ms: int = option(
+        "how often the registry's pointer is looked at", 1_000, metavar="MS", minimum=1, group="scoring"
+    )
+    batch_deadline_ms: int = option(
+        "how long a batch may be scored before this process ends; it hangs",
+        60_000,
+        metavar="MS",
+        minimum=1,
+        group="scoring",
+    )
+    marker_folder: str | None = option(
+        "where batches in hand are named; of the user's own where not given", None, metavar="DIR", group="scoring"
+    )
+    pass_header: tuple[str, ...] = option(
+        "headers of events that their predictions get too, as traceparent", (), metavar="NAME", group=_WRITING
+    )
+    breaker: str = option("what to do when too large a share is rejected", "hold", choices=BREAKER, group=_TROUBLE)
+    breaker_share: float = option(
+        "share of the events of a minute that may be rejected",
+        0.05,
+        metavar="SHARE",
+        minimum=0,
+        maximum=1,
+        group=_TROUBLE,
+    )
+    breaker_events: int = option("fewer events in a minute never trip the breaker", 1_000, minimum=1, group=_TROUBLE)
+    hold_ms: int = option(
+        "how long to wait for a broker or a rollback before the job ends",
+        300_000,
+        metavar="MS",
+        minimum=1,
+        group=_TROUBLE,
+    )
+    metrics_port: int | None = option(
+        "serve /metrics, /healthz, /readyz and /status there; 0 takes a free port",
+        None,
+        metavar="PORT",
+        minimum=0,
+        maximum=65_535,
+        group=_MONITORING,
+    )
+    metrics_host: str = option(
+        "address that serves the metrics; all but loopback is open to others",
+        "127.0.0.1",
+        metavar="HOST",
+        group=_MONITORING,
+    )
+
+    def check(self) -> None:
+        """Refuse a registry that is not there, topics that are one, times that are none."""
+        super().check()
+        topics = [self.source_topic, self.predictions_topic, self.rejected_topic]
+        topics += [] if self.shadow_topic is None else [self.shadow_topic]
+        if len(set(topics)) != len(topics):
+            raise UsageError(f"source, predictions, rejected and shadow topic must differ, got {', '.join(topics)}")
+        if (self.start_time is None) == (self.start == "timestamp"):
+            raise UsageError("--start timestamp and --start-time go together, got one of them")
+        for time in (self.start_time, self.event_time_min, self.event_time_max):
+            if time is not None:
+                milliseconds(time)
+        if self.from_savepoint is not None and names.beams_name(self.runner) != names.FLINK:
+            raise UsageError(f"--from-savepoint with --runner {self.runner}: only Flink has savepoints")
+        paths.check_registry(self.registry)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stop:
-    """End a job on Flink: at once, or with a savepoint from which another job goes on."""
+class Stop(Settings):
+    """End a job on Flink, with a savepoint if wanted.
+
+    Another job goes on from a savepoint; without one it goes on from the group's committed offsets.
+    """
 
     job: str | None = argument("id, beginning of an id, or name; the only running job where not given", None)
     savepoint: bool = option("write a savepoint and end exactly there, for score_stream --from-savepoint", False)
     drain: bool = option("end when all that was read is written and committed", False)
-    savepoint_folder: str | None = option("where savepoints go; the cluster's own place where not given", None)
-    flink_master: str | None = option("host:port of Flink's REST interface; the local one where not given", None)
-    services_folder: str = option("of `services up --flink`", ".onegraph")
+    savepoint_folder: str | None = option(
+        "where savepoints go; the cluster's own place where not given", None, metavar="DIR"
+    )
+    flink_master: str | None = option(
+        "Flink's REST interface; the local one where not given", None, metavar="HOST:PORT"
+    )
+    services_folder: str = option("of `services up --flink`", ".onegraph", metavar="DIR")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Status:
-    """Show the streaming jobs that run on this machine: rates, lag, latencies, rejected events, swaps."""
+class Status(Settings):
+    """Show the streaming jobs of this machine.
+
+    Shown of each: rates, lag, latencies, rejected events, swaps.
+    """
 
     watch: bool = option("draw it anew every second until Ctrl-C", False)
-    registry: str | None = option("directory of a registry whose pointer is shown too", None)
-    metrics: tuple[str, ...] = option("host:port or URL of jobs' metrics on other machines", ())
+    registry: str | None = option("directory of a registry whose pointer is shown too", None, metavar="DIR")
+    metrics: tuple[str, ...] = option("HOST:PORT or URL of jobs' metrics on other machines", (), metavar="ADDRESS")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReplayRejected(Broker):
-    """Send rejected events to their topic again, after what rejected them was mended."""
+    """Send rejected events again after their cause was mended.
 
-    rejected_topic: str = option("topic of rejected records")
-    source_topic: str = option("topic that they came from and go back to")
-    reason: tuple[str, ...] = option("send only those of these reasons; all where not given", ())
-    attempts: int = option("an event that was rejected so many times is left", 3)
-    group: str = option("consumer groups GROUP.REASON remember what was sent", "onegraph-replay")
+    They go back to their topic as they were. A second run sends nothing again.
+    """
+
+    rejected_topic: str = option("topic of rejected records", metavar="TOPIC")
+    source_topic: str = option("topic that they came from and go back to", metavar="TOPIC")
+    reason: tuple[str, ...] = option("send only those of these reasons; all where not given", (), metavar="REASON")
+    attempts: int = option("an event that was rejected so many times is left", 3, minimum=1)
+    group: str = option("consumer groups GROUP.REASON remember what was sent", "onegraph-replay", metavar="NAME")

@@ -2,37 +2,48 @@
 
 import dataclasses
 
+from beam_jobs.cli import paths
 from beam_jobs.cli.options import argument, option
-from beam_jobs.cli.shared_settings import Broker
+from beam_jobs.cli.shared_settings import Broker, UseCaseChoice
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Send(Broker):
-    """Send a file's rows to a topic as JSON events."""
+class Send(UseCaseChoice, Broker):
+    """Send a file's rows to a topic as JSON events.
+
+    The schema of the use case gives the columns their types.
+    """
 
     file: str = argument("CSV file (.csv, .csv.gz) or JSON lines (.jsonl)")
     topic: str = argument("where to")
-    use_case: str = option("whose schema gives the columns their types", "taxi")
-    use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
-    rate: float | None = option("events per second; as fast as it goes where not given", None)
-    limit: int | None = option("send no more rows than this", None)
+    rate: float | None = option("events per second; as fast as it goes where not given", None, above=0)
+    limit: int | None = option("send no more rows than this", None, minimum=1)
+
+    def check(self) -> None:
+        """Refuse a file that is not there."""
+        super().check()
+        paths.check_file(self.file)
+        self.check_use_case()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tail(Broker):
-    """Show a topic's records, readable, oldest first or as they come."""
+    """Show a topic's records as readable lines."""
 
     topic: str = argument("which topic")
     from_start: bool = option("begin with the oldest record instead of the next one", False)
-    limit: int | None = option("stop after so many records", None)
+    limit: int | None = option("stop after so many records", None, minimum=1)
     until_end: bool = option("stop at the end that the topic has now", False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SkipTo(Broker):
-    """Move a group's committed offset of one partition ahead, over events that cannot be decoded."""
+    """Move a group's offset over events that cannot be decoded.
+
+    The committed offset of one partition moves ahead, while the job of the group is down.
+    """
 
     topic: str = argument("which topic")
-    group: str = option("consumer group of the job, which must be down", "onegraph")
-    partition: int = option("of the topic")
-    offset: int = option("where the group goes on; all before it is left out")
+    group: str = option("consumer group of the job, which must be down", "onegraph", metavar="NAME")
+    partition: int = option("number of the partition", minimum=0)
+    offset: int = option("where the group goes on; all before it is left out", minimum=0)

@@ -16,20 +16,28 @@ import sys
 import tempfile
 from typing import Any
 
+from beam_jobs.cli.options import Settings
 from beam_jobs.cli.settings import VERBS
 from schemas.errors import UsageError
 
 _GREETING = re.compile(rb"WARNING: All log messages before absl|I0000 |To enable the following instructions")
 
 
-def run_verb(settings: Any) -> Any:
+def run_verb(settings: Settings, show_all: bool = False) -> Any:
     """Run the verb that settings are of in this process and return its result, which can be written as JSON.
 
-    Raises what the verb raises: `OnegraphError` for what a person can act on, `GateRefusal` if a gate said no.
+    Raises what the verb raises: `OnegraphError` for what a person can act on, `GateRefusal` if a gate said no. What
+    can be told to be wrong of the settings alone is refused before the verb's module is imported.
     """
+    return checked_verb(settings, show_all).run(settings)
+
+
+def checked_verb(settings: Settings, show_all: bool = False) -> Any:
+    """Check settings for what needs nothing heavy, then import the module of their verb and return it."""
     for verb, settings_type in VERBS.items():
         if type(settings) is settings_type:
-            return load_verb(verb).run(settings)
+            settings.check()
+            return load_verb(verb, show_all)
     raise UsageError(f"{type(settings).__name__}: not the settings of a verb; those are in beam_jobs.cli.settings")
 
 

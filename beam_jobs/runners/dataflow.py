@@ -10,11 +10,10 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options import pipeline_options as beam_options
 
+from beam_jobs.runners import names
 from schemas.errors import ServiceError, UsageError
 
 _log = logging.getLogger(__name__)
-
-BEAMS_NAME = "DataflowRunner"
 
 _REQUIRED = ("project", "region", "temp_location")
 _HOW = "see docs/operations.md, Dataflow"
@@ -37,7 +36,7 @@ def flags(given: Collection[str], streaming: bool) -> list[str]:
 
 def chosen(options: beam_options.PipelineOptions) -> bool:
     """Say whether a job of these options goes to Dataflow."""
-    return options.view_as(beam_options.StandardOptions).runner == BEAMS_NAME
+    return options.view_as(beam_options.StandardOptions).runner == names.DATAFLOW
 
 
 def check_stream(options: beam_options.PipelineOptions, registry: str, servers: str) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Collection
 
 from schemas.errors import ServiceError
 
-BEAMS_NAME = "PrismRunner"
-
 _FOLDER = ".onegraph/bin"
 _INSTALL = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{version}"
 

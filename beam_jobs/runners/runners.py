@@ -9,15 +9,11 @@ from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs.monitoring.measures import NAMESPACE
-from beam_jobs.runners import dataflow, prism
+from beam_jobs.runners import dataflow, names, prism
 from beam_jobs.runners.flink_options import FLINK_OPTIONS
 from schemas.errors import UsageError
 
 _View = TypeVar("_View", bound=beam_options.PipelineOptions)
-
-_FLINK = "FlinkRunner"
-_OURS = {"local": "FnApiRunner", "prism": prism.BEAMS_NAME, "flink": _FLINK, "dataflow": dataflow.BEAMS_NAME}
-_BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *_OURS.values())
 
 
 def pipeline_options(
@@ -28,15 +24,15 @@ def pipeline_options(
     Raises `UsageError` for an option that neither Beam registers nor Flink's job server has, and for a runner that
     does not exist; `ServiceError` if the runner's program is missing.
     """
-    beams_name = _beams_name(runner)
+    chosen = names.beams_name(runner)
     _refuse_unknown(beam_args)
     given = {_option_name(arg) for arg in beam_args}
-    flags = [f"--runner={beams_name}", *beam_args]
-    if beams_name == _FLINK and "job_endpoint" in given:
+    flags = [f"--runner={chosen}", *beam_args]
+    if chosen == names.FLINK and "job_endpoint" in given:
         flags[0] = "--runner=PortableRunner"
-    if beams_name == prism.BEAMS_NAME:
+    if chosen == names.PRISM:
         flags += prism.flags(given)
-    if beams_name == dataflow.BEAMS_NAME:
+    if chosen == names.DATAFLOW:
         flags += dataflow.flags(given, streaming)
     if streaming:
         flags.append("--streaming")
@@ -62,12 +58,12 @@ class _Options(beam_options.PipelineOptions):
 
 def is_flink(name: str) -> bool:
     """Say whether a runner, by our name or Beam's, is Flink; raises `UsageError` for one that does not exist."""
-    return _beams_name(name) == _FLINK
+    return names.beams_name(name) == names.FLINK
 
 
 def in_this_process(name: str) -> bool:
     """Say whether a runner's workers are threads of this process; raises `UsageError` for one that does not exist."""
-    return _beams_name(name) in ("FnApiRunner", "DirectRunner", "SwitchingDirectRunner", prism.BEAMS_NAME)
+    return names.beams_name(name) in (names.LOCAL, "DirectRunner", "SwitchingDirectRunner", names.PRISM)
 
 
 def counters(result: PipelineResult) -> dict[str, int]:
@@ -76,14 +72,6 @@ def counters(result: PipelineResult) -> dict[str, int]:
     for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
         sums[counter.key.metric.name] = sums.get(counter.key.metric.name, 0) + counter.result
     return sums
-
-
-def _beams_name(name: str) -> str:
-    beams = {known.lower(): known for known in _BEAMS}
-    known = _OURS.get(name.lower()) or beams.get(name.lower())
-    if known is None:
-        raise UsageError(f"--runner {name}: no such runner; known: {', '.join([*_OURS, *_BEAMS])}")
-    return known
 
 
 def _refuse_unknown(beam_args: Iterable[str]) -> None:

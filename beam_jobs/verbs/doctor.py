@@ -36,7 +36,7 @@ def run(settings: Doctor) -> dict[str, Any]:
     missing = [finding.name for finding in findings if finding.needed and finding.found is None]
     result = {"healthy": not missing, "findings": [dataclasses.asdict(finding) for finding in findings]}
     if missing:
-        raise Unhealthy(f"missing: {', '.join(missing)}; what to do stands above", findings=result)
+        raise Unhealthy(f"missing: {', '.join(missing)}; the findings say what to do", findings=result)
     return result
 
 

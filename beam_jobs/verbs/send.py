@@ -10,18 +10,12 @@ from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
 from models import use_case
-from schemas.errors import InputError, UsageError
+from schemas.errors import InputError
 from schemas.schema import SERVING
 
 
 def check(settings: Send) -> None:
-    """Refuse a wrong option, a missing file or a missing topic before anything is sent."""
-    if settings.rate is not None and settings.rate <= 0:
-        raise UsageError(f"--rate is {settings.rate}, wanted more than 0")
-    if settings.limit is not None and settings.limit < 1:
-        raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
-    if not pathlib.Path(settings.file).is_file():
-        raise InputError(f"{settings.file}: no such file")
+    """Refuse a missing topic before anything is sent."""
     topics.required(settings.connection, [settings.topic])
 
 

@@ -35,6 +35,11 @@ def test_settings_of_every_verb_are_found_where_the_documents_say(verb: str) -> 
     assert fields(found)
 
 
+def test_what_settings_alone_show_is_refused_before_the_module_is_imported(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(UsageError, match=r"^--limit is 0, wanted 1 or more$"):
+        run_verb(settings.Inspect(path=str(tmp_path / "nothing"), limit=0))
+
+
 def test_greetings_of_native_libraries_are_held_back_and_nothing_else(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

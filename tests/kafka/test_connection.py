@@ -1,6 +1,5 @@
 """Who we are for Kafka: what is refused at start, what a real broker takes, and that no secret leaves its place."""
 
-import argparse
 import dataclasses
 import logging
 import pickle
@@ -11,6 +10,7 @@ import cloudpickle
 import pytest
 
 from beam_jobs.cli import options, settings
+from beam_jobs.cli.command_words import split
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.kafka_python.opening import connect
 from beam_jobs.kafka.topics import topics
@@ -56,7 +56,7 @@ def broker_settings(**given):
 )
 def test_what_cannot_be_or_is_not_safe_is_refused(given, says):
     with pytest.raises(UsageError, match=says.replace("[", r"\[")):
-        broker_settings(**given).connection.check()
+        broker_settings(**given).check()
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,8 @@ def test_what_cannot_be_or_is_not_safe_is_refused(given, says):
 def test_what_is_taken_comes_back_from_the_command_line(given):
     made = broker_settings(**given)
     words = options.words(settings.Broker, made.broker_options())
-    parser = argparse.ArgumentParser()
-    options.add_to_parser(parser, settings.Tail)
-    again = options.build(settings.Tail, vars(parser.parse_args(["t", *words])))
+    again = options.build(settings.Tail, split(settings.Tail, ["t", *words]).values)
+    again.check()
     assert again == made
     assert again.connection == made.connection
 

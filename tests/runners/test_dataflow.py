@@ -198,7 +198,9 @@ REGION = ("--region=europe-west1", "--temp_location=gs://b/temp")
         ),
     ],
 )
-def test_a_stream_that_cannot_work_there_is_refused(given, said, capsys):
+def test_a_stream_that_cannot_work_there_is_refused(given, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work/registry/bundles").mkdir(parents=True)
     topics = ["--source-topic=a", "--predictions-topic=b", "--rejected-topic=c"]
     registry = [] if any(arg.startswith("--registry") for arg in given) else ["--registry=work/registry"]
     assert main(["score_stream", "--runner=dataflow", *topics, *registry, *given]) == 2
@@ -207,7 +209,10 @@ def test_a_stream_that_cannot_work_there_is_refused(given, said, capsys):
 
 
 @pytest.mark.parametrize("argv", [["score_batch", "--registry=r"], ["build_training_set"]])
-def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, capsys):
+def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r/bundles").mkdir(parents=True)
+    (tmp_path / "trips.csv").touch()
     output = tmp_path / "output"
     assert main([*argv, "--data=trips.csv", f"--output={output}", "--runner=dataflow"]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -51,7 +51,7 @@ def test_one_life(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used"):
             local_kafka.start(port, tmp_path / "another")
         assert main(["services", "status", "--folder", str(tmp_path)]) == 0
-        assert f"Kafka is up: 127.0.0.1:{port}" in capsys.readouterr().err
+        assert f"Kafka is up: 127.0.0.1:{port}" in capsys.readouterr().out
     finally:
         assert main(["services", "down", "--folder", str(tmp_path), "--wipe"]) == 0
     assert not psutil.pid_exists(first.pid)

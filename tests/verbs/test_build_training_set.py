@@ -22,6 +22,7 @@ from models.training.training_set import TrainingSet
 from models.use_case import find
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, OnegraphError
+from tests.support.printed import for_people
 from transforms.decode.csv_decoder import CsvDecoder
 from transforms.examples.tfrecord import read_shard
 from transforms.graph.graph import TransformGraph
@@ -33,7 +34,8 @@ def _build(capsys, data, output, *argv):
     """Run the verb; return its exit code, its JSON and the last line that it said."""
     code = main(["build_training_set", "--data", *map(str, data), "--output", str(output), "--json", *argv])
     out, err = capsys.readouterr()
-    return code, json.loads(out) if code == 0 else None, err.splitlines()[-1]
+    said = err if code else for_people("build_training_set", out)
+    return code, json.loads(out) if code == 0 else None, said.splitlines()[-1]
 
 
 TIPS = {
@@ -180,7 +182,7 @@ def test_wrong_options_are_usage_errors(trip_lines, tmp_path, capsys):
     (tmp_path / "good.csv").write_bytes(b"\n".join(trip_lines[:50]))
     for argv, message in {
         ("--rows-per-shard", "0"): "--rows-per-shard is 0, wanted 1 or more",
-        ("--compression", "zip"): "invalid choice: 'zip'",
+        ("--compression", "zip"): "--compression is 'zip', wanted one of gzip, none",
         ("--flink_master_=x",): "unknown option --flink_master_",
         ("--runner", "spark"): "--runner spark: no such runner",
     }.items():

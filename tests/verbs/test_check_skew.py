@@ -14,6 +14,7 @@ from models.evaluation.skew import PathValues
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
 from tests.docs.test_readme import ROOT
+from tests.support.printed import for_people
 from tests.support.signing_keys import make_key
 
 ROWS = 300
@@ -40,7 +41,7 @@ def test_paths_agree_bit_for_bit(argv, capsys):
     assert (result["equal"], result["rows"], result["paths"]) == (True, ROWS, ["stream", "reloaded", "examples"])
     compared = {skew["compared"] for columns in result["skew"].values() for skew in columns.values()}
     assert compared == {ROWS}
-    assert f"100 % equal: {ROWS} records" in printed.err
+    assert f"100 % equal: {ROWS} records" in for_people("check_skew", printed.out)
 
 
 def test_a_fare_changed_on_its_way_to_the_broker_is_found(argv, capsys, monkeypatch):
@@ -88,7 +89,7 @@ def test_what_cannot_be_compared_is_one_line(argv, capsys, tmp_path):
     assert main([*argv[:2], str(empty), *argv[3:]]) == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert main([*argv[:4], str(tmp_path / "nowhere"), *argv[5:]]) == 1
-    assert "no bundle" in capsys.readouterr().err
+    assert "no such registry directory" in capsys.readouterr().err
 
 
 def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monkeypatch):
@@ -102,4 +103,4 @@ def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monk
     assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
     own.sign(own.released().champion, load_private_key(key.private))
     assert main(argv) == 0
-    assert f"100 % equal: {ROWS} records" in capsys.readouterr().err
+    assert f"100 % equal: {ROWS} records" in capsys.readouterr().out

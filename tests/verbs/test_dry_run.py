@@ -1,5 +1,6 @@
 """`--dry-run` of what changes a registry: says what would change, refuses what the verb would, and writes nothing."""
 
+import json
 import pathlib
 import shutil
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from models.registry.registry import Registry
+from schemas.errors import ArtifactError
 from tests.support.signing_keys import make_key
 
 
@@ -27,9 +29,9 @@ class Planner:
 
     def __call__(self, *argv: str) -> list[str]:
         before = contents(self._registry.path)
-        assert main([*argv, "--registry", str(self._registry.path), "--dry-run"]) == 0
+        assert main([*argv, "--registry", str(self._registry.path), "--dry-run", "--json"]) == 0
         assert contents(self._registry.path) == before
-        return self._capsys.readouterr().out.splitlines()
+        return json.loads(self._capsys.readouterr().out)["would"]
 
 
 @pytest.fixture
@@ -160,13 +162,28 @@ def test_what_is_no_registry(
 ) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
+    makes_one = verb.startswith("release")  # so that one that is not there, or empty, is none to refuse
+    for path in (tmp_path / "file", candidate, *(() if makes_one else (tmp_path / "empty", tmp_path / "registri"))):
+        argv = verb.replace("CANDIDATE", str(candidate)).split()
+        assert main([*argv, "--registry", str(path)]) == 1
+        error = capsys.readouterr().err
+        assert f"{path}: " in error
+        assert error.count("\n") == 1
+
+
+def test_a_registry_that_is_none_is_told_to_people_who_script(candidate: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
     (tmp_path / "registry").mkdir()
     (tmp_path / "registry" / "live.json").write_text("{}")
-    said = {"file": "a file", "registri": "did you mean", "empty": "neither live.json nor bundles/ in it"}
-    wanted = {"file": said["file"]} if verb.startswith("release") else said  # a release makes the directory
-    for name, words in {**wanted, str(candidate): "a candidate, wanted"}.items():
-        argv = verb.replace("CANDIDATE", str(candidate)).split()
-        assert main([*argv, "--registry", str(tmp_path / name)]) == 1
-        error = capsys.readouterr().err
-        assert words in error
-        assert error.count("\n") == 1
+    for path, said in (
+        (tmp_path / "file", r"\(a file\)"),
+        (tmp_path / "empty", r"\(neither live\.json nor bundles/ in it\)"),
+        (tmp_path / "registri", r"\(no such directory, did you mean \S*/registry\?\)"),
+        (candidate, r"\(a candidate, wanted a registry\)"),
+    ):
+        for call in (Registry(path).released, lambda path=path: Registry(path).rollback(None, "me", "now", "")):
+            with pytest.raises(
+                ArtifactError, match=f"{path}: no bundle is released here {said}; run `onegraph release`"
+            ):
+                call()

@@ -12,6 +12,7 @@ from models.spec import Gate
 from models.training.training import train_candidate
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
+from tests.support.printed import for_people
 from tests.support.small_artifacts import FAST
 
 
@@ -30,7 +31,7 @@ def test_findings(fresh, small_training_set, capsys):
     assert result["verdict"]["passed"] is True
     assert result["evaluation"] == str(evaluation_path(fresh))
     for text in ("AUC", "was yes", "by payment_type", "gate met: auc"):
-        assert text in captured.err
+        assert text in for_people("evaluate", captured.out)
     assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
     assert "already a completed evaluation" in capsys.readouterr().err
 
@@ -42,7 +43,7 @@ def test_gate_says_no_after_the_findings_are_written(taxi, small_training_set, t
     assert main(["evaluate", *argv, "--json"]) == 3
     captured = capsys.readouterr()
     assert json.loads(captured.out)["verdict"]["passed"] is False
-    assert "gate NOT MET: auc" in captured.err
+    assert "gate NOT MET: auc" in for_people("evaluate", captured.out)
     assert captured.err.splitlines()[-1].endswith("wanted at least 0.9999")
     verdict = json.loads((evaluation_path(tmp_path / "c") / "verdict.json").read_text())
     assert verdict["passed"] is False

@@ -10,12 +10,13 @@ from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path, manifest_fingerprint
 from models.registry.registry import Registry
 from schemas.artifacts import artifact
+from tests.support.printed import for_people
 
 
 def inspected(capsys, *argv) -> tuple[dict, str]:
     assert main(["inspect", *map(str, argv), "--json"]) == 0
     captured = capsys.readouterr()
-    return json.loads(captured.out), captured.err
+    return json.loads(captured.out), for_people("inspect", captured.out)
 
 
 def test_tfrecord(small_training_set, capsys, trips):

@@ -10,6 +10,7 @@ from beam_jobs.cli.command_line import main
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from schemas.artifacts import artifact
+from tests.support.printed import for_people
 from tests.support.signing_keys import make_key
 
 
@@ -20,22 +21,22 @@ def test_list(registry, capsys):
     result = json.loads(captured.out)
     assert (result["champion"], result["bundles"]) == (champion, [champion])
     assert [pointer["why"] for pointer in result["generations"]] == ["first"]
-    assert f"{champion}  champion" in captured.err
+    assert f"{champion}  champion" in for_people("registry", captured.out)
 
 
 def test_show(registry, capsys):
     champion = Registry(registry).released().champion
     for chosen in ([], [champion]):
         assert main(["registry", "show", *chosen, "--registry", str(registry)]) == 0
-        error = capsys.readouterr().err
-        assert f"bundle {champion}: taxi, xgboost" in error
-        assert "AUC" in error
+        text = capsys.readouterr().out
+        assert f"bundle {champion}: taxi, xgboost" in text
+        assert "AUC" in text
 
 
 def test_verify(registry, tmp_path, capsys):
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     assert main(["registry", "verify", "--registry", str(own.path)]) == 0
-    assert "every byte and every golden row as it was" in capsys.readouterr().err
+    assert "every byte and every golden row as it was" in capsys.readouterr().out
     (own.champion() / "model" / "model.ubj").write_bytes(b"")
     assert main(["registry", "verify", "--registry", str(own.path)]) == 1
     assert "model.ubj: its bytes are not those in the manifest" in capsys.readouterr().err
@@ -57,10 +58,10 @@ def test_weigh_remove_and_promote(registry, second_candidate, tmp_path, capsys):
     assert main([*verb, "weigh", second, "--weight", "0.5", "--why", "does well", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["challengers"][0]["weight"] == 0.5
-    assert f"generation 3, champion {first}, challenger {second} 0.5 of keys" in captured.err
+    assert f"generation 3, champion {first}, challenger {second} 0.5 of keys" in for_people("registry", captured.out)
     assert own.released().why == "does well"
     assert main([*verb, "list"]) == 0
-    assert f"  {second}  challenger  not signed\n" in capsys.readouterr().err
+    assert f"  {second}  challenger  not signed\n" in capsys.readouterr().out
     assert main([*verb, "remove", second]) == 0
     assert own.released().variants.bundles == (first,)
     assert main(["rollback", "--registry", str(own.path)]) == 0
@@ -90,7 +91,7 @@ def test_sign_and_who_signed(registry, tmp_path, capsys):
     def said(*argv, code=0):
         assert main([*verb, *argv, "--json"]) == code
         captured = capsys.readouterr()
-        return captured.err, json.loads(captured.out) if code == 0 else None
+        return (for_people("registry", captured.out), json.loads(captured.out)) if code == 0 else (captured.err, None)
 
     assert said("list")[1]["signed_by"] == {champion: []}
     assert "not signed" in said("show")[0]
@@ -165,11 +166,11 @@ def test_where_the_pointer_is_lost_the_verbs_go_by_the_history(registry, second_
     result = json.loads(captured.out)
     assert (result["live"], result["champion"], len(result["generations"])) == (None, first, 2)
     assert "generation 2, the newest of the history, stands for it" in result["troubles"][0]
-    assert result["troubles"][0] in captured.err
+    assert result["troubles"][0] in for_people("registry", captured.out)
     assert main(["inspect", str(own.path)]) == 0
     assert main([*verb, "show"]) == 0
     assert main([*verb, "weigh", second, "--weight", "0.5"]) == 0
-    assert "stands for it" in capsys.readouterr().err
+    assert "stands for it" in capsys.readouterr().out
     assert (own.released().generation, own.released().variants.challengers[0].weight) == (3, 0.5)
     lose(own.path / LIVE_FILE)
     assert main([*verb, "promote", second]) == 0
@@ -183,9 +184,9 @@ def test_what_a_pointer_says_is_shown_without_its_control_characters(registry, t
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))
     own.point_at(own.released().variants, "me", "now", "\x1b[2Jgone")
     assert main(["registry", "list", "--registry", str(own.path)]) == 0
-    err = capsys.readouterr().err
-    assert "\\x1b[2Jgone" in err
-    assert "\x1b" not in err
+    out = capsys.readouterr().out
+    assert "\\x1b[2Jgone" in out
+    assert "\x1b" not in out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path
 from models.registry.registry import Registry
 from schemas.artifacts.signature import TrustedKeys
+from tests.support.printed import for_people
 from tests.support.signing_keys import make_key
 
 
@@ -25,7 +26,7 @@ def test_release(candidate, tmp_path, capsys):
     assert pointer.why == "first one"
     assert pointer.who
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", pointer.when)
-    assert f"generation 1, champion {pointer.champion}" in captured.err
+    assert f"generation 1, champion {pointer.champion}" in for_people("release", captured.out)
 
 
 def test_same_candidate_again_is_the_same_bundle(candidate, tmp_path, capsys):
@@ -103,7 +104,7 @@ def test_challenger_and_shadow(registry, second_candidate, tmp_path, capsys):
     [
         (["--as", "challenger"], "--as challenger wants --weight"),
         (["--as", "shadow", "--weight", "0.1"], "--weight is for a challenger"),
-        (["--as", "king"], "invalid choice: 'king'"),
+        (["--as", "king"], "--as is 'king', wanted one of champion, challenger, shadow"),
     ],
 )
 def test_roles_that_make_no_sense(candidate, tmp_path, capsys, given, message):
@@ -122,7 +123,7 @@ def test_signed(candidate, tmp_path, capsys):
     result = json.loads(captured.out)
     trusting = Registry(tmp_path / "registry", TrustedKeys.of(key.public))
     assert trusting.champion().name == result["bundle"] == unsigned
-    assert f"{unsigned} signed by key {result['signed_by'][:16]}" in captured.err
+    assert f"{unsigned} signed by key {result['signed_by'][:16]}" in for_people("release", captured.out)
     private = "".join(key.private.read_text().splitlines()[1:-1])
     written = [file.read_bytes() for file in (tmp_path / "registry").rglob("*") if file.is_file()]
     assert not [data for data in (*written, captured.out.encode(), captured.err.encode()) if private.encode() in data]

@@ -9,6 +9,7 @@ from beam_jobs.kafka.groups import takeover
 from beam_jobs.stream.rejected_records import our_headers
 from schemas.rejection import Reason, Rejection, Stage
 from tests.support.kafka_records import put, read
+from tests.support.printed import for_people
 
 THEIRS = [("a", None), ("a", b"\xff"), ("traceparent", b"00-1")]
 
@@ -27,7 +28,7 @@ def replay(broker, pair, capsys, *more):
     argv = ["replay_rejected", "--bootstrap-servers", broker, "--rejected-topic", rejected, "--source-topic", source]
     code = main([*argv, "--group", f"replay-{source}", "--json", *more])
     out, err = capsys.readouterr()
-    return code, json.loads(out) if out else None, err
+    return (code, json.loads(out), for_people("replay_rejected", out)) if out else (code, None, err)
 
 
 def test_events_come_back_as_they_were_with_one_attempt_more(broker, pair, capsys):
@@ -37,9 +38,9 @@ def test_events_come_back_as_they_were_with_one_attempt_more(broker, pair, capsy
         [("onegraph.reason", b"RANGE"), ("onegraph.attempt", b"1"), ("x", b"1"), *ours(source, 0, 8, attempt=2)],
     ]
     put(broker, rejected, 1, [b'{"fare": "1"}', None], [b"k", None], [1_400_000_000_000, -1], headers)
-    code, result, err = replay(broker, pair, capsys)
+    code, result, text = replay(broker, pair, capsys)
     assert (code, result["sent"], result["left"]) == (0, 2, {})
-    assert "sent 2 events" in err
+    assert "sent 2 events" in text
     found = [(one.partition, one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, source)]
     assert found == [
         (0, None, None, -1, [("x", b"1"), ("onegraph.attempt", b"3")]),
@@ -99,7 +100,7 @@ def test_what_cannot_come_back_is_left_and_said(broker, pair, capsys):
     ]
     values = [b"worn", None, b"other", b"forged", b"bare", b"x" * 3_000, b"good"]
     put(broker, rejected, 0, values, headers=headers)
-    code, result, err = replay(broker, pair, capsys)
+    code, result, text = replay(broker, pair, capsys)
     assert code == 0
     assert result["left"] == {
         "attempts used up": 1,
@@ -108,7 +109,7 @@ def test_what_cannot_come_back_is_left_and_said(broker, pair, capsys):
         "no headers of ours": 2,
         "too large for the topic": 1,
     }
-    assert "1 attempts used up" in err
+    assert "1 attempts used up" in text
     assert [(one.partition, one.value) for one in read(broker, source)] == [(0, b"good")]
 
 

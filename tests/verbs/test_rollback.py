@@ -5,6 +5,7 @@ import json
 import pytest
 
 from beam_jobs.cli.command_line import main
+from tests.support.printed import for_people
 
 
 def test_back_and_forth(registry_of_two, capsys):
@@ -13,7 +14,7 @@ def test_back_and_forth(registry_of_two, capsys):
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert (result["generation"], result["bundle"], result["registry"]) == (3, first, str(registry_of_two.path))
-    assert f"generation 3, champion {first}" in captured.err
+    assert f"generation 3, champion {first}" in for_people("rollback", captured.out)
     assert main(["rollback", "--registry", str(registry_of_two.path), "--to", second]) == 0
     assert (registry_of_two.released().generation, registry_of_two.released().champion) == (4, second)
 
@@ -29,4 +30,9 @@ def test_unknown_bundle(registry_of_two, capsys, dry_run):
 
 def test_nothing_released(tmp_path, capsys):
     assert main(["rollback", "--registry", str(tmp_path / "registry")]) == 1
+    assert "no such registry directory" in capsys.readouterr().err
+    assert main(["rollback", "--registry", str(tmp_path)]) == 1
+    assert "not a registry, has neither live.json nor bundles" in capsys.readouterr().err
+    (tmp_path / "bundles").mkdir()
+    assert main(["rollback", "--registry", str(tmp_path)]) == 1
     assert "no bundle is released here" in capsys.readouterr().err

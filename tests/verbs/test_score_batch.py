@@ -15,6 +15,7 @@ from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import load_private_key
+from tests.support.printed import for_people
 from tests.support.signing_keys import make_key
 
 TRIPS = pathlib.Path(__file__).parents[2] / "schemas" / "data" / "taxi.csv.gz"
@@ -34,7 +35,8 @@ def score(registry, tmp_path, capsys):
         common = ["--registry", str(registry), "--output", str(tmp_path / output), "--json"]
         code = main(["score_batch", *data, *common, *map(str, argv)])
         out, err = capsys.readouterr()
-        return code, json.loads(out) if code == 0 else None, err.splitlines()[-1]
+        said = err if code else for_people("score_batch", out)
+        return code, json.loads(out) if code == 0 else None, said.splitlines()[-1]
 
     return run
 

@@ -27,6 +27,7 @@ from schemas.errors import InputError
 from schemas.rejection import Reason, Stage
 from tests.support.kafka_records import read
 from tests.support.present import present
+from tests.support.printed import for_people
 from tests.support.use_case_folder import UseCaseFolder, lines_of
 from transforms.examples.examples import ExampleEncoder
 
@@ -167,7 +168,9 @@ def test_check_skew_agrees_on_what_is_rejected(own, broker, capsys):
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert (result["equal"], result["rows"], result["rejected"]) == (True, ROWS - len(INFINITE), len(INFINITE))
-    assert f"100 % equal: {ROWS - len(INFINITE)} records ({len(INFINITE)} more are rejected)" in printed.err
+    assert f"100 % equal: {ROWS - len(INFINITE)} records ({len(INFINITE)} more are rejected)" in for_people(
+        "check_skew", printed.out
+    )
 
 
 def test_the_stream_rejects_them_alone_and_goes_on(own, rows, broker, topics, capsys):

@@ -194,7 +194,7 @@ def test_killed_saved_and_upgraded_loses_nothing(broker, settings, flink, events
     sender.join(60)
     wait_until(lambda: behind(broker, source) == 0, "catching up")
     assert main(["stop", left["flink"]["job"][:8], "--services-folder", str(flink)]) == 0
-    assert "is CANCELED" in capsys.readouterr().err
+    assert "is CANCELED" in capsys.readouterr().out
 
     ends = check_every_event_ended(broker, source)
     repeated = end_of(broker, f"{source}.p") + 1 - len(ends)

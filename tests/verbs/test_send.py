@@ -11,6 +11,7 @@ from beam_jobs.kafka.partitions import partition_of_key
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
 from tests.support.present import present
+from tests.support.printed import for_people
 
 HEADER = (
     "pickup_community_area,fare,trip_start_month,trip_start_hour,trip_start_day,trip_start_timestamp,pickup_latitude,"
@@ -34,9 +35,9 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
     file = tmp_path / "trips.csv.gz"
     file.write_bytes(gzip.compress((HEADER + GOOD + BAD + GOOD).encode()))
     assert run(broker, file, topic) == 0
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     assert {**json.loads(out), "seconds": 0} == {"topic": topic, "sent": 2, "unreadable": 1, "seconds": 0}
-    assert "1 rows do not fit the schema and were not sent" in err
+    assert "1 rows do not fit the schema and were not sent" in for_people("send", out)
     found = {present(record.key): record for record in read(broker, topic)}
     assert sorted(found) == [b"0", b"2"]
     assert json.loads(present(found[b"0"].value)) == {

@@ -26,6 +26,7 @@ from beam_jobs.verbs import status
 from schemas.schema import SERVING
 from tests.support.kafka_records import put
 from tests.support.present import present
+from tests.support.printed import for_people
 from tests.support.waiting import wait_until
 
 PATIENCE_S = 180
@@ -61,7 +62,8 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
             with urllib.request.urlopen(f"{url}/{page}", timeout=10) as answer:
                 assert answer.status == 200
         assert main(["status", "--json", "--registry", str(registry)]) == 0
-        out, page = capsys.readouterr()
+        out = capsys.readouterr().out
+        page = for_people("status", out)
         (job,), pointers = json.loads(out)["jobs"], json.loads(out)["registries"]
         process.stop(PATIENCE_S)
     assert (job["group"], job["lease"]) == (source, 1)
@@ -75,22 +77,22 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         assert said in page
     assert run_files.running() == []
     assert main(["status"]) == 0
-    assert "no streaming job runs on this machine" in capsys.readouterr().err
+    assert "no streaming job runs on this machine" in capsys.readouterr().out
 
 
 def test_a_job_without_metrics_is_shown_with_what_would_help(capsys):
     with run_files.Announced(JOB):
         assert main(["status"]) == 0
-    err = capsys.readouterr().err
-    assert "job-1" in err
-    assert "--metrics-port 0" in err
+    out = capsys.readouterr().out
+    assert "job-1" in out
+    assert "--metrics-port 0" in out
 
 
 @pytest.mark.parametrize("lease", [7, None])
 def test_a_job_whose_starter_has_gone_holds_its_group_by_what_its_workers_say(lease, capsys):
     with announced_worker(run_files.WorkerMetrics(job=JOB, lease=lease)):
         assert main(["status"]) == 0
-    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in capsys.readouterr().err
+    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in capsys.readouterr().out
 
 
 def test_the_file_of_a_killed_process_is_forgotten():
@@ -143,9 +145,9 @@ def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
     pointer = {name: f"{name}{wild}" for name in ("when", "who", "why")}
     (tmp_path / "live.json").write_text(json.dumps({"generation": 1, "champion": "0123456789ab", **pointer}))
     assert main(["status", "--registry", str(tmp_path)]) == 0
-    err = capsys.readouterr().err
-    assert "who\\x1b[2J" in err
-    assert all(one.isprintable() or one == "\n" for one in err)
+    out = capsys.readouterr().out
+    assert "who\\x1b[2J" in out
+    assert all(one.isprintable() or one == "\n" for one in out)
     drawn = io.StringIO()
     found = status.look(Status(registry=str(tmp_path)))
     rich.console.Console(file=drawn, width=300).print(status_page.drawn(found, 0.0))  # as --watch does
@@ -184,12 +186,12 @@ def test_a_pointer_that_cannot_be_read_is_told(tmp_path, capsys):
     registry = tmp_path / "registry"
     registry.mkdir()
     assert main(["status", "--registry", str(registry), "--json"]) == 0
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     assert json.loads(out)["registries"] == {str(registry): None}
     for make in (lambda path: path.write_bytes(b"[" * 100_000), lambda path: path.write_text("[1]"), os.mkfifo):
         (registry / "live.json").unlink(missing_ok=True)
         make(registry / "live.json")
         assert main(["status", "--registry", str(registry), "--json"]) == 0
-        out, err = capsys.readouterr()
+        out = capsys.readouterr().out
         assert "live.json: no" in json.loads(out)["registries"][str(registry)]["trouble"]
-        assert "live.json: no" in err.replace("\n", "")
+        assert "live.json: no" in for_people("status", out).replace("\n", "")

@@ -6,6 +6,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from schemas.artifacts import artifact
+from tests.support.printed import for_people
 
 QUICK = ["--parameters", "nthread=1", "max_depth=2", "eta=0.5"]
 
@@ -26,7 +27,7 @@ def test_writes_a_candidate(small_training_set, tmp_path, capsys):
     }
     assert manifest["model"]["seed"] == 7
     assert manifest["model"]["parameters"]["max_depth"] == 2
-    assert "trained on 1,800 rows" in captured.err
+    assert "trained on 1,800 rows" in for_people("train", captured.out)
     assert main(argv) == 1
     assert "already a completed candidate; choose another directory" in capsys.readouterr().err
 
@@ -38,7 +39,7 @@ def test_writes_a_candidate(small_training_set, tmp_path, capsys):
         (["--use-case", "fraud"], 1, "use case 'fraud': no file"),
         (["--parameters", "max_depth"], 2, "wanted name=value"),
         (["--training-set", "nowhere"], 1, "nowhere: no such training_set directory"),
-        (["--seed", "x"], 2, "invalid int value"),
+        (["--seed", "x"], 2, "--seed is 'x', wanted a whole number"),
         (["--rounds", "0"], 1, "rounds and early_stopping_rounds must be 1 or more"),
         (["--parameters", "max_deepth=9"], 1, "parameter 'max_deepth' is not one that XGBoost"),
         (["--parameters", "rounds=9"], 1, "set the model's rounds, or --rounds"),
@@ -77,5 +78,5 @@ def test_half_written_training_set(tmp_path, capsys):
 def test_dry_run_writes_nothing(small_training_set, tmp_path, capsys):
     output = tmp_path / "candidate"
     assert main(["train", "--training-set", str(small_training_set), "--output", str(output), "--dry-run"]) == 0
-    assert "would run with" in capsys.readouterr().err
+    assert "would run with" in capsys.readouterr().out
     assert not output.exists()

@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs.runners import prism
+from beam_jobs.runners import names
 from beam_jobs.runners.failures import in_one_line
 from beam_jobs.runners.in_process import worker_threads
 from beam_jobs.runners.in_process.frozen_heap import frozen_heap
@@ -33,7 +33,7 @@ def loopback_workers(options: beam_options.PipelineOptions) -> Iterator[None]:
     portable = options.view_as(beam_options.PortableOptions)
     runner = options.view_as(beam_options.StandardOptions).runner
     loopback = portable.environment_type == "LOOPBACK"
-    if not loopback and not (runner == prism.BEAMS_NAME and portable.environment_type is None):
+    if not loopback and not (runner == names.PRISM and portable.environment_type is None):
         yield
         return
     with worker_threads.serve() as address:

@@ -1,7 +1,6 @@
 """What is read of Kafka, and where reading begins."""
 
 import dataclasses
-import datetime
 import logging
 import threading
 import time
@@ -17,7 +16,7 @@ from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.stream.read.tracker import Offsets, Span
 from beam_jobs.stream.stream_job import StreamJob
-from schemas.errors import ServiceError, UsageError
+from schemas.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 
@@ -164,22 +163,3 @@ def _check_ends(job: StreamJob, at: Offsets, firsts: Offsets, ends: Offsets) -> 
 
 def _topic_id(job: StreamJob, consumer: Consumer) -> str | None:
     return job.source.id or consumer.topic_id()
-
-
-def milliseconds(time: str) -> int:
-    """Return a time given as ISO 8601 (UTC if it names no zone) or as milliseconds since 1970.
-
-    Raises `UsageError` for anything else.
-
-    >>> milliseconds("2026-01-01"), milliseconds("2026-01-01T01:00+01:00"), milliseconds("1767225600000")
-    (1767225600000, 1767225600000, 1767225600000)
-    """
-    if time.isdecimal():
-        return int(time)
-    try:
-        when = datetime.datetime.fromisoformat(time)
-    except ValueError:
-        raise UsageError(f"{time!r} is no time, wanted 2026-01-31T12:00:00Z or milliseconds since 1970") from None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.UTC)
-    return round(when.timestamp() * 1000)

@@ -145,7 +145,7 @@ def test_a_job_stops_at_what_it_cannot_decode_until_told_to_step_over(broker, to
     put(broker, topic, 0, [b"c"])
     command = stops_at(broker, topic, "it decompresses to more than 1 MiB")
     assert main([*command, "--bootstrap-servers", broker]) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert f"group '{topic}-group' leaves out offsets 0 to 2 of topic '{topic}' partition 0 (3 offsets)" in said
     assert committed(broker, topic, f"{topic}-group") == {0: 3}
     assert read_all(source(broker, topic)) == [(0, 3, b"c")]

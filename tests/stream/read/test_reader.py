@@ -22,10 +22,10 @@ from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.read.group_reader import StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import ReadSettings, first_span, milliseconds, settle_start
+from beam_jobs.stream.read.source import ReadSettings, first_span, settle_start
 from beam_jobs.stream.read.tracker import Span
 from beam_jobs.stream.stream_job import StreamJob
-from schemas.errors import ServiceError, UsageError
+from schemas.errors import ServiceError
 from tests.support import waiting
 from tests.support.kafka_records import add_partitions, commit, put
 from tests.support.stream_jobs import stream_job
@@ -177,11 +177,6 @@ def test_committed_wants_something_committed(broker, filled):
         read_all(source(broker, filled, start="committed"))
     commit(broker, filled, f"{filled}-group", {0: 38})
     assert len(read_all(source(broker, filled, start="committed"))) == 9
-
-
-def test_a_time_that_is_none():
-    with pytest.raises(UsageError, match="'noon' is no time, wanted 2026"):
-        milliseconds("noon")
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5])
