@@ -1,4 +1,4 @@
-"""The scorer for people who script: `Scorer.load(bundle).score(batch)`; it is in `models.scoring.scorer`."""
+"""The scorer for people who script: `Scorer.load(bundle).score(rows)`; it is in `models.scoring.scorer`."""
 
 from models.scoring.scorer import Scored, Scorer
 

@@ -47,13 +47,6 @@ def load_verb(verb: str, show_all: bool = False) -> Any:
     return importlib.import_module(name) if show_all else import_quietly(name)
 
 
-def planned(module: Any, settings: Any) -> list[str]:
-    """Return what `--dry-run` says that a verb's module would change; raises what its `check` and `plan` refuse."""
-    if hasattr(module, "check"):
-        module.check(settings)
-    return list(module.plan(settings)) if hasattr(module, "plan") else []
-
-
 def import_quietly(name: str) -> Any:
     """Import a module without the greetings that TensorFlow's libraries write past every log setting."""
     if name in sys.modules:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from beam_jobs.inspection import statistics
 from beam_jobs.inspection.finding import (
     counts_text,
-    fact,
     next_line,
     of_kind,
     read_json,
@@ -59,7 +58,7 @@ def _training_set(opened: artifact.Artifact, _: int) -> dict[str, Any]:
     names = ("use_case", "rows", "label_mean", "shards", "feature_names", "slices", "compression", "fingerprint")
     found = {**_facts(opened, *names), "rejections": rejections_of(opened.manifest, opened.path)}
     for name in ("rows", "shards"):
-        fact(opened.manifest, name, dict, opened.path)
+        opened.fact(name, dict)
     return {**found, _STATISTICS: _statistics(opened)}
 
 
@@ -72,7 +71,7 @@ def _training_set_text(found: Mapping[str, Any]) -> list[str]:
     label_mean = of_kind(found.get("label_mean", {}), dict, found["path"], "label_mean to be an object")
     shards = {split: len(files) for split, files in found["shards"].items() if isinstance(files, list)}
     return [
-        f"  use case {text_of(found['use_case'])}, fingerprint {text_of(found.get('fingerprint', '-'))[:12]}",
+        f"  use case {text_of(found.get('use_case', '-'))}, fingerprint {text_of(found.get('fingerprint', '-'))[:12]}",
         f"  rows: {counts_text(found['rows'])}",
         rejected_line(found["rejections"]),
         f"  label mean: {counts_text(label_mean)}",
@@ -107,7 +106,7 @@ def _fact_text(value: Any) -> str:
 
 
 def _evaluation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
-    fact(opened.manifest, "metrics", dict, opened.path)
+    opened.fact("metrics", dict)
     return {**_facts(opened, "use_case"), **look_at_evaluation(opened.path)}
 
 

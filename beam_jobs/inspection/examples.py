@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from beam_jobs.inspection.finding import text_of
+from beam_jobs.inspection.finding import finite, text_of
 from beam_jobs.reports.terminal_text import shown
 from schemas.errors import ArtifactError
 from transforms.examples.example_values import example_values
@@ -35,6 +35,12 @@ def text(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return finite(value) if isinstance(value, float) else value
+
+
 def _readable(values: list[Any]) -> Any:
-    readable = [value.decode(errors="backslashreplace") if isinstance(value, bytes) else value for value in values]
+    readable = [_plain(value) for value in values]
     return readable[0] if len(readable) == 1 else readable

@@ -31,22 +31,20 @@ def of_kind(value: Any, kind: type | tuple[type, ...], where: pathlib.Path | str
     return value
 
 
-def fact(manifest: Mapping[str, Any], name: str, kind: type | tuple[type, ...], where: pathlib.Path) -> Any:
-    """Return a fact of a manifest; raises `ArtifactError` if it is missing or of another type."""
-    return of_kind(manifest[name], kind, where, f"{name!r} to be {_kind_text(kind)}")
-
-
 def rejections_of(manifest: Mapping[str, Any], where: pathlib.Path) -> list[dict[str, Any]]:
     """Return how many rows were rejected for what; manifests of before have the reasons alone."""
     if "rejections" in manifest:
-        listed = fact(manifest, "rejections", list, where)
+        listed = of_kind(manifest["rejections"], list, where, "a list of rejections")
         for entry in listed:
             one = of_kind(entry, dict, where, "rejections with reason, field and count")
             if not isinstance(one.get("count"), int) or not {"reason", "field"} <= set(one):
                 raise ArtifactError(f"{where}: holds a rejection without reason, field and count; copy it again")
         return listed
     counts = of_kind(manifest.get("rejected_by_reason", {}), dict, where, "rejected_by_reason to be an object")
-    return [{"reason": reason, "field": "", "count": count} for reason, count in counts.items()]
+    return [
+        {"reason": reason, "field": "", "count": of_kind(count, int, where, "a count per reason")}
+        for reason, count in counts.items()
+    ]
 
 
 def rejected_line(rejections: Sequence[Mapping[str, Any]]) -> str:
@@ -74,11 +72,15 @@ def text_of(value: Any) -> str:
 
     >>> text_of({"a": [1, 2.5], "b": {}})
     'a 1, 2.5, b none'
+    >>> text_of([None, float("nan")])
+    '-, nan'
     """
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {text_of(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(text_of, value)) or "none"
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
     return shown(str(value))
@@ -91,9 +93,3 @@ def finite(value: float) -> float | None:
 
 def _count(value: Any) -> str:
     return f"{value:,}" if type(value) is int else text_of(value)
-
-
-def _kind_text(kind: type | tuple[type, ...]) -> str:
-    names = {"dict": "an object", "list": "a list", "str": "text", "bool": "true or false"}
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    return " or ".join(names.get(one.__name__, f"a {one.__name__}") for one in kinds)

@@ -24,6 +24,8 @@ _FOLDERS = "a registry, training set, candidate, evaluation, bundle, predictions
 
 def look(path: pathlib.Path, limit: int) -> dict[str, Any]:
     """Return what is at a path, which exists, as plain values; `kind` says what it is."""
+    if not path.is_file() and not path.is_dir():
+        raise ArtifactError(f"{path}: neither a plain file nor a directory; wanted one of ours")
     return _look_at_file(path, limit) if path.is_file() else _look_at_folder(path, limit)
 
 

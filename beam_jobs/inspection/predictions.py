@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from beam_jobs.inspection.finding import counts_text, fact, finite, of_kind, rejected_line, rejections_of, text_of
+from beam_jobs.inspection.finding import counts_text, finite, of_kind, rejected_line, rejections_of, text_of
+from beam_jobs.reports.terminal_text import shown
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 from schemas.plain_files import open_plain
@@ -31,7 +32,7 @@ class _Row(msgspec.Struct):
 
 def look_at_directory(opened: artifact.Artifact, limit: int) -> dict[str, Any]:
     """Return what a directory of predictions holds; raises `ArtifactError` for files that are none."""
-    named = fact(opened.manifest, "predictions", list, opened.path)
+    named = opened.fact("predictions", list)
     files = []
     for entry in named:
         name = of_kind(entry, dict, opened.path, "predictions to name files").get("name")
@@ -41,7 +42,7 @@ def look_at_directory(opened: artifact.Artifact, limit: int) -> dict[str, Any]:
     return {
         "bundle": opened.manifest["bundle"],
         "use_case": opened.manifest["use_case"],
-        "rows": fact(opened.manifest, "rows", dict, opened.path),
+        "rows": opened.fact("rows", dict),
         "rejections": rejections_of(opened.manifest, opened.path),
         "files": named,
         **_scores(files, limit),
@@ -83,7 +84,10 @@ def text(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  label: {', '.join(shares)}")
     for number, prediction in enumerate(found["predictions"]):
         width = max(map(len, prediction), default=0)
-        lines += [f"prediction {number}", *(f"  {name:<{width}}  {_cell(part)}" for name, part in prediction.items())]
+        lines += [
+            f"prediction {number}",
+            *(f"  {shown(name):<{width}}  {_cell(part)}" for name, part in prediction.items()),
+        ]
     return lines
 
 
@@ -160,7 +164,13 @@ def _line_blocks(path: pathlib.Path) -> Iterator[_Block]:
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: part if isinstance(part, str | int | float | None) else str(part) for name, part in row.items()}
+    return {name: _plain(part) for name, part in row.items()}
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, float):
+        return finite(part)
+    return part if isinstance(part, str | int | None) else str(part)
 
 
 def _counted(column: pa.Array) -> _Counts:

@@ -5,15 +5,13 @@ from typing import Any
 
 from beam_jobs.cli.settings import Inspect
 from beam_jobs.inspection import kinds
-from schemas.errors import InputError, UsageError
+from schemas.errors import InputError
 
 
 def check(settings: Inspect) -> None:
-    """Raise if there is nothing at the path, or the limit makes no sense."""
+    """Raise if there is nothing at the path."""
     if not pathlib.Path(settings.path).exists():
         raise InputError(f"{settings.path}: no such file or directory")
-    if settings.limit < 1:
-        raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
 
 
 def run(settings: Inspect) -> dict[str, Any]:

@@ -16,13 +16,11 @@ from models.registry.pointer import Pointer
 from models.registry.registry import Registry
 from models.registry.releasable import check_releasable
 from models.registry.standing import NEW, Standing
-from models.variants.variants import CHALLENGER
 from schemas.artifacts.signature import Signer, key_fingerprint, load_private_key
-from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
-    """Raise if the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    """Raise if the role cannot be had, or the candidate is not whole, not evaluated, did not pass its gates."""
     _planned(settings)
 
 
@@ -86,11 +84,6 @@ class _Planned:
 
 def _planned(settings: Release) -> _Planned:
     check_writable(settings.registry)
-    _ = settings.trial_limits  # raises if they make no sense
-    if settings.as_ == CHALLENGER and settings.weight is None:
-        raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
-    if settings.as_ != CHALLENGER and settings.weight is not None:
-        raise UsageError(f"--weight is for a challenger, --as is {settings.as_}")
     registry = Registry(settings.registry)
     registry.check_place()
     if settings.sign_key_file is not None:

@@ -204,10 +204,10 @@ class Registry:
         """Raise if the directory cannot be a registry, or cannot be written to; it need not be there."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(
-                f"{self.name}: {no_directory(self.path)}, wanted a directory for the registry; choose another name"
+                f"{self.name}: {no_directory(self.path)}, wanted the directory of a registry; choose another"
             )
         if self.path.is_dir() and (kind := kind_of_artifact(self.path)) is not None:
-            raise InputError(f"{self.name}: a {kind}, wanted the directory of a registry; choose another one")
+            raise InputError(f"{self.name}: a {kind}, wanted the directory of a registry; choose another")
         there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))

@@ -26,7 +26,8 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
     model_facts(opened.manifest, str(candidate))
-    check_names(candidate, opened.manifest["feature_names"], opened.manifest.get("training_set_format", 1))
+    opened.fact("use_case", str)
+    check_names(candidate, opened.fact("feature_names", list, str), opened.manifest.get("training_set_format", 1))
     path = evaluation_path(candidate)
     if not path.exists():
         raise ArtifactError(f"{candidate}: not evaluated (no {path}); run `onegraph evaluate` first")
@@ -34,7 +35,7 @@ def check_releasable(candidate: str | pathlib.Path) -> tuple[artifact.Artifact, 
     evaluation.verify()
     if evaluation.manifest["candidate"] != manifest_fingerprint(opened.path):
         raise ArtifactError(f"{path}: evaluates another candidate than {candidate}; remove it and evaluate again")
-    if not evaluation.manifest["passed"]:
+    if not evaluation.fact("passed", bool):
         raise GateRefusal(f"{candidate}: its evaluation did not pass the gates; see {path / 'verdict.json'}")
     return opened, evaluation
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from models.families.choice import family_of
 from models.families.family import Model
 from models.scoring.causes import Causes
+from models.scoring.inputs import raw_batch
 from models.scoring.manifest import check_manifest
 from schemas import roles
 from schemas.artifacts import artifact
@@ -80,11 +81,13 @@ class Scorer:
         model = _loaded_model(path, manifest)
         return cls(artifact.Artifact(path, manifest), schema, graph, model)
 
-    def score(self, batch: pa.RecordBatch) -> Scored:
-        """Score a raw batch in one call of graph and model; every row or an exception.
+    def score(self, given: Any) -> Scored:
+        """Score a raw batch, a pandas frame or a list of dicts in one call of graph and model; all rows, or it raises.
 
-        Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows alone.
+        Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows of a batch alone. What is
+        no batch is taken in first, as `inputs.raw_batch` says; a batch is taken as it is.
         """
+        batch = raw_batch(given, self.schema)
         scored = self.compute(batch)
         if found := infinite_rows(scored.features, self.feature_names):
             raise InputError(

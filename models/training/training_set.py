@@ -24,9 +24,15 @@ class TrainingSet:
     def __init__(self, opened: artifact.Artifact):
         self.path = opened.path
         self.manifest = opened.manifest
-        self.feature_names = tuple(self.manifest["feature_names"])
-        self.feature_kinds = tuple(self.manifest["feature_kinds"])
-        self.slices = tuple(self.manifest["slices"])
+        self.feature_names: tuple[str, ...] = tuple(opened.fact("feature_names", list, str))
+        self.feature_kinds: tuple[str, ...] = tuple(opened.fact("feature_kinds", list, str))
+        self.slices: tuple[str, ...] = tuple(opened.fact("slices", list, str))
+        for name in ("use_case", "fingerprint", "compression"):
+            opened.fact(name, str)
+        opened.fact("rows", dict, int)
+        for shards in opened.fact("shards", dict, list).values():
+            if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in shards):
+                raise ArtifactError(f"{self.path}: its manifest has a shard without a name; copy it again")
         self._check_format()
         self._check_graph()
 

@@ -57,6 +57,15 @@ class Artifact:
     path: pathlib.Path
     manifest: Mapping[str, Any]
 
+    def fact(self, name: str, kind: type, of: type = object) -> Any:
+        """Return a fact of the manifest; raises `ArtifactError` if it is missing, or no `kind`, or not one of `of`."""
+        value = self.manifest[name]
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if not isinstance(value, kind) or not all(isinstance(part, of) for part in parts):
+            wanted = f"a {kind.__name__}" + ("" if of is object else f" of {of.__name__}")
+            raise ArtifactError(f"{self.path / MANIFEST}: {name!r} is not {wanted}; it was altered, copy it again")
+        return value
+
     def verify(self, still_wanted: Callable[[], object] = _always_wanted) -> None:
         """Compare every file with the manifest; raises `ArtifactError` for the first missing, extra or altered one.
 

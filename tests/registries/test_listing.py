@@ -10,7 +10,7 @@ def test_a_registry_is_listed(registry) -> None:
     champion = Registry(registry).released().champion
     assert (listed["champion"], listed["bundles"], listed["troubles"]) == (champion, [champion], [])
     first, bundle, generation = listing_text(listed).splitlines()
-    assert first == f"{registry}: 1 bundles"
+    assert first == f"{registry}: 1 bundle"
     assert bundle == f"  {champion}  champion  not signed"
     assert generation.startswith(f"  generation 1: champion {champion}  ")
 

@@ -33,7 +33,7 @@ def test_training_set(small_training_set, capsys):
     for path in (small_training_set, small_training_set / "manifest.json"):
         result, text = inspected(capsys, path)
         assert (result["kind"], result["rows"]["train"]) == ("training_set", 1800)
-        assert "train 1800" in text
+        assert "train 1,800" in text
 
 
 def test_candidate_and_evaluation(candidate, capsys):
@@ -89,7 +89,7 @@ def test_bundle_and_registry(registry, capsys):
     [
         (["nowhere"], 1, "nowhere: no such file or directory"),
         (["."], 1, "neither a registry nor a directory with manifest.json"),
-        ([__file__], 1, "not a TFRecord file"),
+        ([__file__], 1, "nothing that onegraph shows; wanted a TFRecord"),
         ([".", "--limit", "0"], 2, "--limit is 0"),
         ([], 2, "PATH is missing"),
     ],

@@ -32,8 +32,10 @@ def test_release(candidate, tmp_path, capsys):
 def test_same_candidate_again_is_the_same_bundle(candidate, tmp_path, capsys):
     for _ in range(2):
         assert main(["release", "--candidate", str(candidate), "--registry", str(tmp_path)]) == 0
+        captured = capsys.readouterr()
     registry = Registry(tmp_path)
     assert (registry.released().generation, len(registry.bundles())) == (2, 1)
+    assert f"bundle {registry.released().champion} was champion already" in captured.out + captured.err
 
 
 def test_not_evaluated(candidate, tmp_path, capsys):
@@ -74,10 +76,27 @@ def test_challenger_and_shadow(registry, second_candidate, tmp_path, capsys):
     result = json.loads(captured.out)
     assert (result["role"], result["champion"], result["experiment"]) == ("challenger", champion, "autumn")
     assert result["challengers"] == [{"bundle": result["bundle"], "weight": 0.1, "parts": [[0, 100_000]]}]
-    assert f"champion {champion}, challenger {result['bundle']} 0.1 of keys" in for_people("release", captured.out)
-    assert main([*argv, "--as", "shadow"]) == 1
-    assert "serves already" in capsys.readouterr().err
-    assert own.released().generation == 2
+    assert (result["was"], result["released_before"]) == (None, False)
+    for role, said in (
+        (["shadow"], "was challenger until now"),
+        (["shadow"], "was shadow already"),
+        (["challenger", "--weight", "0.5"], "was shadow until now"),
+        (["challenger", "--weight", "0.9"], "was challenger already"),
+        (["champion"], "was challenger until now"),
+        (["champion"], "was champion already"),
+    ):
+        assert main([*argv, "--as", *role]) == 0
+        captured = capsys.readouterr()
+        assert f"; bundle {result['bundle']} {said}" in captured.out + captured.err
+        variants = own.released().variants
+        assert variants.role(result["bundle"]) == role[0]
+        assert len(own.bundles()) == 2
+    assert (own.released().generation, own.released().variants.bundles) == (8, (result["bundle"],))
+    assert main(["rollback", "--to", champion, "--registry", str(own.path)]) == 0
+    capsys.readouterr()
+    assert main([*argv, "--as", "shadow"]) == 0
+    captured = capsys.readouterr()
+    assert f"bundle {result['bundle']} was" in captured.out + captured.err
 
 
 @pytest.mark.parametrize(

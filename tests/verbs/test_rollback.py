@@ -22,7 +22,9 @@ def test_back_and_forth(registry_of_two, capsys):
 @pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
 def test_unknown_bundle(registry_of_two, capsys, dry_run):
     assert main(["rollback", "--registry", str(registry_of_two.path), "--to", "0123456789ab", *dry_run]) == 1
-    assert "no bundle '0123456789ab'" in capsys.readouterr().err
+    first, second = (pointer.champion for pointer in registry_of_two.history())
+    said = f"no bundle '0123456789ab' to go back to; champions so far, by generation: {second} (2), {first} (1)"
+    assert said in capsys.readouterr().err
     assert registry_of_two.released().generation == 2
 
 

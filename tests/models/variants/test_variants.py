@@ -42,6 +42,47 @@ def test_weights_that_fill_the_line():
         full.with_challenger("e", 0.000001)
 
 
+STANDS = Variants("a", shadows=("s", "t")).with_challenger("c", 0.1).with_challenger("d", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "role", "challengers", "shadows"),
+    [
+        ("n", "champion", {"c": 0.1, "d": 0.3}, ("s", "t")),
+        ("n", "challenger", {"c": 0.1, "d": 0.3, "n": 0.2}, ("s", "t")),
+        ("n", "shadow", {"c": 0.1, "d": 0.3}, ("s", "t", "n")),
+        ("a", "champion", {"c": 0.1, "d": 0.3}, ("s", "t")),
+        ("c", "champion", {"d": 0.3}, ("s", "t")),
+        ("c", "challenger", {"d": 0.3, "c": 0.2}, ("s", "t")),
+        ("c", "shadow", {"d": 0.3}, ("s", "t", "c")),
+        ("s", "champion", {"c": 0.1, "d": 0.3}, ("t",)),
+        ("s", "challenger", {"c": 0.1, "d": 0.3, "s": 0.2}, ("t",)),
+        ("s", "shadow", {"c": 0.1, "d": 0.3}, ("t", "s")),
+    ],
+)
+def test_a_bundle_takes_a_role_whatever_it_was(bundle, role, challengers, shadows):
+    after = STANDS.joined_by(bundle, role, 0.2)
+    assert after.role(bundle) == role
+    assert after.newest(role) == bundle
+    assert after.champion == (bundle if role == "champion" else "a")
+    assert {one.bundle: one.weight for one in after.challengers} == challengers
+    assert after.shadows == shadows
+    others = {pair for pair in moved(STANDS, after) if bundle not in pair and pair != ("a", bundle)}
+    assert not others, "keys move between this bundle and the champion only"
+
+
+@pytest.mark.parametrize("role", ["challenger", "shadow"])
+def test_the_champion_takes_no_other_role(role):
+    with pytest.raises(InputError, match=f"bundle a is the champion, which cannot be {role} too; release or promote"):
+        STANDS.joined_by("a", role, 0.2)
+
+
+def test_a_challenger_that_is_one_again_counts_its_own_keys_as_free():
+    assert STANDS.joined_by("c", "challenger", 0.7).challengers[-1].weight == pytest.approx(0.7)
+    with pytest.raises(InputError, match=r"the other challengers leave 0\.7; lower theirs first"):
+        STANDS.joined_by("c", "challenger", 0.71)
+
+
 @pytest.mark.parametrize("weight", [0, -0.1, 1.01, 1e-7, float("nan"), float("inf")])
 def test_weights_that_are_none(weight):
     with pytest.raises(InputError, match="wanted a share of keys"):
