@@ -119,7 +119,7 @@ class CheckSkew(NamedUseCase, Broker, Trust):
 class Inspect(Settings):
     """Show what is in a file or directory that onegraph wrote.
 
-    A TFRecord file, a training set, a candidate, an evaluation, a bundle or a registry.
+    That may be a TFRecord file, a training set, a candidate, an evaluation, a bundle or a registry.
     """
 
     path: str = argument("file or directory")

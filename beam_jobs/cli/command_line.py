@@ -38,11 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written: the machine's own words are the clearest
         if error.errno is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        logs.say(
-            f"onegraph {argv[0]}: {where}{error.strerror}; free or choose another place, then run it again",
-            logging.ERROR,
-        )
+        what = " ".join(["onegraph", *argv[:1]]) + (f": {error.filename}" if error.filename else "")
+        logs.say(f"{what}: {error.strerror}; free or choose another place, then run it again", logging.ERROR)
         return 1
 
 
@@ -73,7 +70,7 @@ def _run(argv: list[str]) -> int:
     _set_up_logging(given.verbose - given.quiet)
     show_all = given.verbose > 0
     if given.dry_run:
-        _print_plan(verb, settings, checked_verb(settings, show_all), given.json)
+        _print_plan(verb, settings, checked_verb(settings, show_all), given)
         return 0
     try:
         result = run_verb(settings, show_all)
@@ -112,7 +109,7 @@ def _set_up_logging(level: int) -> None:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
-def _print_plan(verb: str, settings: Any, module: Any, as_json: bool) -> None:
+def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Given) -> None:
     """Print what would be done: the options that are not as they are by default, and what the verb says itself."""
     if hasattr(module, "check"):
         module.check(settings)
@@ -123,14 +120,15 @@ def _print_plan(verb: str, settings: Any, module: Any, as_json: bool) -> None:
     }
     beams = list(getattr(settings, "beam_args", ()))
     would = list(module.plan(settings)) if hasattr(module, "plan") else []
-    if as_json:
+    if words.json:
         print(json.dumps({"verb": verb, "options": given, "beam_options": beams, "would": would}))
-        return
-    words = [
-        f"{name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}" for name, value in given.items()
-    ]
-    lines = [f"onegraph {verb} would run with", *(f"  {word}" for word in [*words, *beams]), *would]
-    print(shown("\n".join(lines), "\n"))
+    elif not words.quiet:
+        values = {
+            name: " ".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()
+        }
+        shown_options = [*(f"  {name} {value}" for name, value in values.items()), *(f"  {word}" for word in beams)]
+        how = "with" if shown_options else "as it is by default"
+        print(shown("\n".join([f"onegraph {verb} would run {how}", *shown_options, *would]), "\n"))
 
 
 def _print_result(result: Any, verb: str, given: command_words.Given) -> None:
@@ -141,3 +139,4 @@ def _print_result(result: Any, verb: str, given: command_words.Given) -> None:
         print(json.dumps(result))
     elif not given.quiet and (words := load_verb(verb).describe(result)):
         print(shown(words, "\n\t"))
+    sys.stdout.flush()  # before the reason of a refusal, where both go to one file

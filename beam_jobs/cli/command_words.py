@@ -140,5 +140,5 @@ def _place(settings: type, words: Sequence[str], values: dict[str, Any], beams: 
         word = words[len(places)]
         if beams and "=" not in beams[-1]:
             raise UsageError(f"one word too many: {word}; Beam's options have their value after =, {beams[-1]}={word}")
-        raise UsageError(f"one word too many: {word}")
+        raise UsageError(f"one word too many: {word or repr(word)}")
     values.update(zip((field.name for field in places), words, strict=False))

@@ -178,8 +178,8 @@ def _missing(missing: Sequence[dataclasses.Field]) -> str:
     """Say what is missing: of one what it is, of an action which there are, of several how each is written."""
     first = about(missing[0])
     if first.positional and first.choices:
-        choices = "; ".join(f"{name}: {meaning}" if meaning else name for name, meaning in first.choices.items())
-        return f"{spelling(missing[0])} is missing, {first.help}: {choices}"
+        choices = ", ".join(f"{name} ({meaning})" if meaning else name for name, meaning in first.choices.items())
+        return f"{spelling(missing[0])} is missing, wanted one of {choices}"
     if len(missing) == 1:
         return f"{spelling(missing[0])} is missing: {first.help}"
     named = [_wanted(field) for field in missing]

@@ -83,7 +83,7 @@ class RegistryVerb(Trust, Trial):
 
     action: str = argument("what to do", choices=REGISTRY_ACTIONS)
     bundle: str | None = argument("id of the bundle that is meant", None)
-    registry: str = option("directory of the registry, or its address", metavar="DIR")
+    registry: str = option("directory of the registry", metavar="DIR")
     sign_key_file: str | None = option(
         "with sign: PEM file of an Ed25519 private key", None, metavar="FILE", group=_SERVING
     )

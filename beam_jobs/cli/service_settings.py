@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Broker
 
@@ -56,3 +57,8 @@ class Demo(Broker):
     services_folder: str = option(
         "of `services up --flink`; its Flink is started where it is not up", ".onegraph", metavar="DIR"
     )
+
+    def check(self) -> None:
+        """Refuse an output that cannot be written."""
+        super().check()
+        paths.check_writable(self.output)

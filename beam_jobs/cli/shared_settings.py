@@ -139,14 +139,14 @@ class Trial(Settings):
     """What a bundle may take when it is tried first, in a process of its own."""
 
     trial_seconds: float = option(
-        "how long the trial of a bundle may last", 60.0, metavar="SECONDS", above=0, group="what is tried first"
+        "how long the trial of a bundle may last", 60.0, metavar="SECONDS", above=0, group="before a bundle is used"
     )
     trial_gib: float = option(
         "memory that the trial of a bundle may take; of a container what is left",
         4.0,
         metavar="GIB",
         above=0,
-        group="what is tried first",
+        group="before a bundle is used",
     )
 
     @property
@@ -163,7 +163,7 @@ class Trust(Settings):
         "PEM file, or folder of .pem files, of public keys: a bundle that none of them signed is refused",
         None,
         metavar="PATH",
-        group="what is tried first",
+        group="before a bundle is used",
     )
 
     def check(self) -> None:

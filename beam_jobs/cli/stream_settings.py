@@ -191,7 +191,7 @@ class Stop(Settings):
 class Status(Settings):
     """Show the streaming jobs of this machine.
 
-    Of each its rates, lag, latencies, rejected events and swaps.
+    Shown of each: rates, lag, latencies, rejected events, swaps.
     """
 
     watch: bool = option("draw it anew every second until Ctrl-C", False)

@@ -63,5 +63,5 @@ class SkipTo(Broker):
 
     topic: str = argument("which topic")
     group: str = option("consumer group of the job, which must be down", "onegraph", metavar="NAME")
-    partition: int = option("of the topic", minimum=0)
+    partition: int = option("number of the partition", minimum=0)
     offset: int = option("where the group goes on; all before it is left out", minimum=0)

@@ -33,7 +33,6 @@ from models.training import labels
 from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import UsageError
 from schemas.heeded import unheeded
 from schemas.schema import SERVING, TRAINING
 from transforms.graph.analysis import AnalyzeGraph
@@ -51,8 +50,6 @@ _log = logging.getLogger(__name__)
 
 def check(settings: Settings) -> tuple[UseCase, list[RawFile]]:
     """Find use case and files; every file must have the columns of the schema. Raises before anything is written."""
-    if settings.rows_per_shard < 1:
-        raise UsageError(f"--rows-per-shard is {settings.rows_per_shard}, wanted 1 or more")
     checked_options(settings, VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)

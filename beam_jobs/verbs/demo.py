@@ -17,7 +17,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from models import use_case
 from models.evaluation import metrics
-from schemas.errors import ArtifactError, UsageError
+from schemas.errors import ArtifactError
 
 _MARKER = ".onegraph-demo"
 _USE_CASE = "taxi"
@@ -27,9 +27,7 @@ _SECOND = ("max_depth=4", "eta=0.05")  # another model of the same graph, to hav
 
 
 def check(given: settings.Demo) -> pathlib.Path:
-    """Refuse a rate that makes no sense, a folder that is not a demo's, and a broker that is down."""
-    if given.rate <= 0:
-        raise UsageError(f"--rate is {given.rate}, wanted more than 0")
+    """Refuse a folder that is not a demo's, and a broker that is down."""
     output = pathlib.Path(given.output)
     if output.exists() and not (output / _MARKER).is_file():
         raise ArtifactError(f"{output}: exists and is not an earlier demo's; choose another --output")

@@ -16,16 +16,14 @@ from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError, InputError, UsageError
+from schemas.errors import ArtifactError, InputError
 from transforms.examples.tfrecord import read_shard
 
 
 def check(settings: Inspect) -> None:
-    """Raise if there is nothing at the path, or the limit makes no sense."""
+    """Raise if there is nothing at the path."""
     if not pathlib.Path(settings.path).exists():
         raise InputError(f"{settings.path}: no such file or directory")
-    if settings.limit < 1:
-        raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
 
 
 def run(settings: Inspect) -> dict[str, Any]:

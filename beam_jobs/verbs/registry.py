@@ -16,7 +16,7 @@ from models.registry.registry import Registry, describe_bundle
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import TrustedKeys, load_private_key
-from schemas.errors import InputError, UsageError
+from schemas.errors import InputError
 
 _CHANGES = ("promote", "weigh", "remove")
 
@@ -29,16 +29,8 @@ def check(settings: RegistryVerb) -> None:
         raise InputError(f"{settings.registry}: no such registry directory")
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
-    if settings.action in (*_CHANGES, "sign") and settings.bundle is None:
-        raise UsageError(f"registry {settings.action} wants a bundle id; `onegraph registry list` shows them")
-    if (settings.action == "weigh") != (settings.weight is not None):
-        raise UsageError("--weight is for `registry weigh`, which wants it, as in --weight 0.1")
-    if (settings.action == "sign") != (settings.sign_key_file is not None):
-        raise UsageError("--sign-key-file is for `registry sign`, which wants it: the PEM file of a private key")
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
-    TrustedKeys.of(settings.trusted_keys)
-    _ = settings.trial_limits  # raises if they make no sense
     registry = Registry(settings.registry)
     if settings.action in _CHANGES:
         _changed(settings, registry.standing().base().variants)

@@ -8,19 +8,13 @@ from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
 from models.registry.bundle import check_releasable
 from models.registry.registry import Registry
-from models.variants.variants import CHALLENGER, CHAMPION
+from models.variants.variants import CHAMPION
 from schemas.artifacts.signature import Signer, key_fingerprint, load_private_key
-from schemas.errors import UsageError
 
 
 def check(settings: Release) -> None:
-    """Raise if the role makes no sense, or the candidate is not whole, not evaluated, did not pass its gates."""
+    """Raise if the candidate is not whole, not evaluated, did not pass its gates."""
     check_writable(settings.registry)
-    _ = settings.trial_limits  # raises if they make no sense
-    if settings.as_ == CHALLENGER and settings.weight is None:
-        raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
-    if settings.as_ != CHALLENGER and settings.weight is not None:
-        raise UsageError(f"--weight is for a challenger, --as is {settings.as_}")
     if settings.sign_key_file is not None:
         load_private_key(settings.sign_key_file)
     check_releasable(settings.candidate)

@@ -15,8 +15,6 @@ def check(settings: ReplayRejected) -> None:
     unknown = sorted(set(settings.reason) - set(Reason))
     if unknown:
         raise UsageError(f"--reason {unknown[0]}: no such reason; known: {', '.join(Reason)}")
-    if settings.attempts < 1:
-        raise UsageError(f"--attempts is {settings.attempts}, wanted 1 or more")
     if settings.source_topic == settings.rejected_topic:
         raise UsageError(f"source and rejected topic must differ, got {settings.source_topic} twice")
     topics.required(settings.connection, [settings.source_topic, settings.rejected_topic])

@@ -19,11 +19,9 @@ from beam_jobs.runners import dataflow, runners
 from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.job import flink, group, metrics
 from beam_jobs.stream.job.pipeline import (
-    event_times,
     formats,
     pipeline,
     read_settings,
-    start_ms,
     stream_job,
     topic_names,
     topics_there,
@@ -32,42 +30,23 @@ from beam_jobs.stream.read.source import settle_first
 from beam_jobs.stream.stream_job import StreamJob
 from models.variants.variants import CHAMPION, SHADOW
 from schemas.artifacts.signature import TrustedKeys
-from schemas.errors import UsageError
 from schemas.schema import SERVING, Schema
 
 _jobs = itertools.count(1)
-_AT_LEAST_1 = (
-    "partition_groups", "max_batch", "max_batch_bytes", "read_budget_ms", "pointer_poll_ms", "partitions",
-    "batch_deadline_ms", "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
-)  # fmt: skip
 
 
 def check(settings: ScoreStream) -> None:
     """Refuse what cannot work before anything is read or made."""
-    names = topic_names(settings)
-    if len(set(names)) != len(names):
-        raise UsageError(f"source, predictions, rejected and shadow topic must differ, got {', '.join(names)}")
-    for option in _AT_LEAST_1:
-        given = getattr(settings, option)
-        if given is not None and given < 1:
-            raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
-    metrics.check(settings)
-    if not 0 <= settings.breaker_share <= 1:
-        raise UsageError(f"--breaker-share is {settings.breaker_share}, wanted 0 to 1, as in 0.05")
     options = runners.pipeline_options(settings.runner, settings.beam_args)
     if dataflow.chosen(options):
         dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
     if runners.is_flink(settings.runner):
         flink.prepared(settings)
-    elif settings.from_savepoint is not None:
-        raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
-    start_ms(settings)
-    _ = settings.trial_limits  # raises if they make no sense
-    event_times(settings)
     values = formats(settings).values
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     for bundle in registry.released().variants.bundles:
         values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
+    names = topic_names(settings)
     found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
     topics.check_written([found[name] for name in names[1:] if name in found])
     if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:

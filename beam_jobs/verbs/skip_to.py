@@ -8,14 +8,7 @@ from beam_jobs.kafka.groups.lease import latest
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.takeover import one_at_a_time, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
-from schemas.errors import InputError, UsageError
-
-
-def check(settings: SkipTo) -> None:
-    """Refuse numbers that make no sense."""
-    for name in ("partition", "offset"):
-        if getattr(settings, name) < 0:
-            raise UsageError(f"--{name} is {getattr(settings, name)}, wanted 0 or more")
+from schemas.errors import InputError
 
 
 def run(settings: SkipTo) -> dict[str, Any]:
@@ -25,7 +18,6 @@ def run(settings: SkipTo) -> dict[str, Any]:
     group stands nowhere in the log, since nothing is committed or the topic was made anew or cut, any offset of the log
     is taken. Raises `ServiceError` while a job has the group: it would commit its own position again.
     """
-    check(settings)
     partition, to = settings.partition, settings.offset
     consumer = Consumer(settings.connection, settings.topic, settings.group)
     try:

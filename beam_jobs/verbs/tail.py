@@ -9,21 +9,13 @@ from beam_jobs.kafka.libraries.choice import open_consumer
 from beam_jobs.kafka.records import Header, Record
 from beam_jobs.kafka.topics import contents
 from beam_jobs.reports.terminal_text import shown
-from schemas.errors import UsageError
 
 _WIDTH = 400
 _POLL_S, _MAX_RECORDS = 0.2, 1_000
 
 
-def check(settings: Tail) -> None:
-    """Refuse a limit that makes no sense."""
-    if settings.limit is not None and settings.limit < 1:
-        raise UsageError(f"--limit is {settings.limit}, wanted 1 or more")
-
-
 def run(settings: Tail, out: TextIO | None = None) -> dict[str, Any]:
     """Print records to `out` (standard output) until the limit, the end or Ctrl-C; returns how many."""
-    check(settings)
     out = out or sys.stdout
     consumer = open_consumer(settings.connection, settings.topic)
     limit = sys.maxsize if settings.limit is None else settings.limit

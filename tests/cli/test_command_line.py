@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import pathlib
 import subprocess
 import sys
 import types
@@ -135,15 +136,28 @@ def test_a_refusal_shows_what_it_found(seen: list, capsys: pytest.CaptureFixture
     assert capsys.readouterr() == ("", why)
 
 
+def test_what_a_refusal_found_stands_before_its_reason_where_both_go_to_one_file(tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "beam_jobs", "doctor", "--bootstrap-servers", "127.0.0.1:1"]
+    with (tmp_path / "said").open("w") as both:
+        code = subprocess.run(command, stdout=both, stderr=both, env={"PATH": ""}, check=False).returncode
+    lines = (tmp_path / "said").read_text().splitlines()
+    assert (code, lines[-1]) == (1, "onegraph doctor: missing: Java, Maven; the findings say what to do")
+    assert "something needed is missing" in lines
+
+
 def test_dry_run_checks_says_what_would_be_done_and_does_nothing(
     seen: list, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line.main(["probe", "--dry-run", "--count", "7"]) == 0
     said = "onegraph probe would run with\n  --count 7\nthe probe would be done\n"
     assert capsys.readouterr() == (said, ""), "nothing of what is as it is by default"
+    assert command_line.main(["probe", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "onegraph probe would run as it is by default\nthe probe would be done\n"
     assert command_line.main(["probe-job", "--dry-run", "--streaming", "--json"]) == 0
     would = {"verb": "probe_job", "options": {}, "beam_options": ["--streaming"], "would": ["the probe would be done"]}
     assert json.loads(capsys.readouterr().out) == would
+    assert command_line.main(["probe", "--dry-run", "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
     assert command_line.main(["probe", "bad", "--dry-run"]) == 2
     assert capsys.readouterr().out == ""
     assert seen == []
@@ -183,6 +197,15 @@ def test_nobody_reading_on_is_no_traceback(argv: list[str]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize("argv", [[], ["services", "--help"]])
+def test_a_standard_output_that_is_full_is_one_line(argv: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "beam_jobs", *argv]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    words = "No space left on device; free or choose another place, then run it again\n"
+    assert (done.returncode, done.stderr) == (1, f"{' '.join(['onegraph', *argv[:1]])}: {words}")
 
 
 def test_machine_that_refuses_is_one_line(monkeypatch, capsys):

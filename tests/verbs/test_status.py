@@ -62,7 +62,8 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
             with urllib.request.urlopen(f"{url}/{page}", timeout=10) as answer:
                 assert answer.status == 200
         assert main(["status", "--json", "--registry", str(registry)]) == 0
-        out, page = capsys.readouterr()
+        out = capsys.readouterr().out
+        page = for_people("status", out)
         (job,), pointers = json.loads(out)["jobs"], json.loads(out)["registries"]
         process.stop(PATIENCE_S)
     assert (job["group"], job["lease"]) == (source, 1)

@@ -13,7 +13,7 @@ from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.registries import registry_address
 from beam_jobs.runners import runners
 from beam_jobs.stream.read.reader import ReadEvents
-from beam_jobs.stream.read.source import TIMESTAMP, ReadSettings
+from beam_jobs.stream.read.source import ReadSettings
 from beam_jobs.stream.score.breaker import BreakerSettings
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.score.formats import Formats
@@ -25,7 +25,6 @@ from beam_jobs.stream.value_format import ValueFormat
 from beam_jobs.stream.write.writer import WriteOutcomes
 from models.scoring.explanation import Explanation
 from schemas.artifacts.signature import TrustedKeys
-from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
 _READ_BUDGET_MS = 5_000
@@ -121,9 +120,7 @@ def topic_names(settings: ScoreStream) -> tuple[str, ...]:
 
 
 def start_ms(settings: ScoreStream) -> int | None:
-    """Return the time of `--start timestamp`; raises `UsageError` if one option stands without the other."""
-    if (settings.start_time is None) == (settings.start == TIMESTAMP):
-        raise UsageError("--start timestamp and --start-time go together, got one of them")
+    """Return the time of `--start timestamp`."""
     return None if settings.start_time is None else milliseconds(settings.start_time)
 
 
