@@ -52,7 +52,7 @@ def test_a_file_of_others_is_named_with_its_folder_alone(folder: str, tmp_path: 
 def test_a_file_of_ours_is_named_from_its_layer_on() -> None:
     with pytest.raises(InputError) as caught:
         find("no-such-case")
-    assert where_raised(caught.value).startswith("InputError at models/use_case.py:")
+    assert where_raised(caught.value).startswith("InputError at models/use_case_files.py:")
 
 
 def test_each_cause_is_told_the_1st_10th_and_100th_time(caplog):

@@ -403,6 +403,6 @@ def test_a_build_is_refused_before_anything_is_read(tmp_path):
         (by_chance, "RandomUniform"),
         (read, "ReadFile"),
     ):
-        with pytest.raises(InputError, match=f"preprocessing_fn: operation {op} "):
+        with pytest.raises(InputError, match=rf"preprocessing_fn line \d+: operation {op} "):
             build_graph(make, SCHEMA, [], tmp_path / op)
         assert not (tmp_path / op).exists()
