@@ -11,12 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from beam_jobs.monitoring.job_status import WINDOW_S
+from beam_jobs.monitoring.job_status import WINDOW_S, rejected_for
 from beam_jobs.reports.terminal_text import shown
 
 _STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 _SHOWN_SWAPS = 5
 _SHOWN_PARTITIONS = 12
+_SHOWN_REJECTIONS = 12
 _WIDTH = 120
 
 
@@ -113,13 +114,17 @@ def _lag(state: Mapping[str, Any]) -> Table:
 
 
 def _rejected(state: Mapping[str, Any]) -> Table:
-    table = Table("reason", title="rejected", title_justify="left", title_style="dim")
+    table = Table("reason", "field", title="rejected", title_justify="left", title_style="dim")
     table.add_column("events", justify="right")
-    reasons = state["totals"]["rejected"] | {f"left out: {k}": n for k, n in state["totals"]["dropped"].items()}
-    for reason, events in sorted(reasons.items(), key=lambda one: -one[1]):
-        table.add_row(reason, f"{events:,}")
-    if not reasons:
-        table.add_row("none", "0", style="dim")
+    entries = rejected_for(state)
+    rows = [(one["reason"], one["field"], one["count"]) for one in entries[:_SHOWN_REJECTIONS]]
+    if rest := sum(one["count"] for one in entries[_SHOWN_REJECTIONS:]):
+        rows.append(("others", "", rest))
+    rows += [(f"left out: {reason}", "", count) for reason, count in state["totals"]["dropped"].items()]
+    for reason, field, events in rows:
+        table.add_row(reason, field, f"{events:,}")
+    if not rows:
+        table.add_row("none", "", "0", style="dim")
     return table
 
 

@@ -16,6 +16,7 @@ from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, Rejected
 from schemas.rejection import Reason
 
 _CHUNK = 1_000
+_MOST_FAULTS = 1_000
 # Why a record is not sent; the words of the result.
 _REASON, _DONE, _ATTEMPTS, _STUB = "another reason", "replayed before", "attempts used up", "stub"
 _FOREIGN, _TOPIC, _LARGE = "no headers of ours", "another source topic", "too large for the topic"
@@ -37,9 +38,12 @@ class Replay:
 
 @dataclasses.dataclass(frozen=True)
 class Replayed:
-    """How many were sent, by reason, and how many were left, by why."""
+    """How many were sent, by the reason and field of their rejection, and how many were left, by why.
 
-    sent: Counter[str]
+    Of more than 1,000 such pairs the rest is counted under the reason alone: who writes the topic makes up no memory.
+    """
+
+    sent: Counter[tuple[str, str]]
     left: Counter[str]
 
 
@@ -56,7 +60,9 @@ def send_back(servers: Connection, replay: Replay) -> Replayed:
                 step.look_at(record, progress)
             step.send(producer)
             progress.commit(next_offsets, step.reasons)
-            total.sent.update(step.sent)
+            for (reason, path), count in step.sent.items():
+                many = (reason, path) not in total.sent and len(total.sent) >= _MOST_FAULTS
+                total.sent[reason, "" if many else path] += count
             total.left.update(step.left)
     finally:
         producer.close()
@@ -71,7 +77,7 @@ class _Step:
     def __init__(self, replay: Replay):
         self._replay, self._source = replay, replay.source
         self._records: dict[int, Outgoing] = {}
-        self.sent: Counter[str] = Counter()
+        self.sent: Counter[tuple[str, str]] = Counter()
         self.left: Counter[str] = Counter()
         self.reasons: set[Reason] = set()
 
@@ -92,7 +98,7 @@ class _Step:
         if why:
             self.left[why] += 1
             return
-        self.sent[rejected.reason.value] += 1
+        self.sent[rejected.reason.value, rejected.path] += 1
         partition = partition_of_answer(rejected.partition, record.key, self._source.partitions)
         self._add(partition, record, headers)
 

@@ -8,6 +8,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.stream.replay import Replay, send_back
 from schemas.errors import UsageError
 from schemas.rejection import Reason
+from schemas.rejection_counts import rejections, rejections_text
 
 
 def check(settings: ReplayRejected) -> None:
@@ -37,19 +38,15 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
     replay = Replay(settings.rejected_topic, source, reasons, settings.attempts, settings.group)
     with one_at_a_time(servers, settings.rejected_topic, settings.group):
         done = send_back(servers, replay)
-    sent, left = dict(done.sent), dict(done.left)
-    return {"topic": settings.source_topic, "sent": done.sent.total(), "sent_by_reason": sent, "left": left}
+    faults, left = rejections(done.sent), dict(done.left)
+    return {"topic": settings.source_topic, "sent": done.sent.total(), "rejections": faults, "left": left}
 
 
 def describe(result: dict[str, Any]) -> str:
     """Say what was sent and what was left, and why."""
-    reasons = _listed(result["sent_by_reason"])
-    left = _listed(result["left"])
+    reasons = rejections_text(result["rejections"])
+    left = ", ".join(f"{count:,} {why}" for why, count in sorted(result["left"].items()))
     return (
         f"sent {result['sent']:,} events to {result['topic']} again{f' ({reasons})' if reasons else ''}; "
         f"left: {left or 'nothing'}"
     )
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))

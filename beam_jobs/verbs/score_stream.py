@@ -33,6 +33,7 @@ from beam_jobs.stream.stream_job import StreamJob
 from models.variants.variants import CHAMPION, SHADOW
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import UsageError
+from schemas.rejection_counts import rejections, rejections_text
 from schemas.schema import SERVING, Schema
 
 _jobs = itertools.count(1)
@@ -121,7 +122,7 @@ def describe(result: dict[str, Any]) -> str:
         return flink.describe(result["flink"])
     if "submitted" in result:
         return dataflow.describe(result)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
+    reasons = rejections_text(result["rejections"])
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
     shares = ", ".join(f"{variant} {count:,}" for variant, count in result["by_variant"].items())
@@ -134,14 +135,14 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def _summary(counters: dict[str, int]) -> dict[str, Any]:
-    reasons = measures.by_label(counters, "rejected")
+    faults = measures.rejected(counters)
     made = {variant: count for variant, count in measures.by_label(counters, "predictions").items() if count}
     return {
         "predictions": sum(made.values()) - made.get(SHADOW, 0),
         "by_variant": made,
         "shadowed": measures.by_label(counters, "shadowed"),
-        "rejected": sum(reasons.values()),
-        "rejected_by_reason": reasons,
+        "rejected": sum(faults.values()),
+        "rejections": rejections(faults),
         "dropped": measures.total(counters, "dropped"),
         "batches": counters.get("batches", 0),
     }
