@@ -80,6 +80,8 @@ def _run(argv: list[str]) -> int:
     settings = options.build(settings_type, vars(given), given.config)
     if takes_beam_options:
         settings = dataclasses.replace(settings, beam_args=tuple(rest))
+    if given.json and hasattr(settings, "as_json"):  # a verb that prints as it goes
+        settings = dataclasses.replace(settings, as_json=True)
     _set_up_logging(given.verbose - given.quiet)
     logs.set_up(given.log_format, verb)
     module = load_verb(verb, show_all=given.verbose > 0)

@@ -60,12 +60,22 @@ class ScoreStream(Runner, Broker, Trust, Trial):
     from_savepoint: str | None = option("on Flink: go on where this savepoint or checkpoint stands", None)
     services_folder: str = option("of `services up --flink`: its cluster is meant where no other is named", ".onegraph")
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of the job: source, predictions, rejected and, if any, that of the shadows."""
+        names = self.source_topic, self.predictions_topic, self.rejected_topic
+        return names if self.shadow_topic is None else (*names, self.shadow_topic)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stop:
-    """End a job on Flink: at once, or with a savepoint from which another job goes on."""
+    """End a streaming job: one of this machine when all it read is committed, one on Flink as the options say."""
 
-    job: str | None = argument("id, beginning of an id, or name; the only running job where not given", None)
+    job: str | None = argument(
+        "id, beginning of an id, name, or process id of a job; the only running one where not given", None
+    )
+    group: str | None = option("the local job that has this consumer group", None)
+    wait_seconds: float = option("how long to wait for the end of a local job, which is never killed", 60.0)
     savepoint: bool = option("write a savepoint and end exactly there, for score_stream --from-savepoint", False)
     drain: bool = option("end when all that was read is written and committed", False)
     savepoint_folder: str | None = option("where savepoints go; the cluster's own place where not given", None)
@@ -77,9 +87,10 @@ class Stop:
 class Status:
     """Show the streaming jobs that run on this machine: rates, lag, latencies, rejected events, swaps."""
 
-    watch: bool = option("draw it anew every second until Ctrl-C", False)
+    watch: bool = option("show it every second until Ctrl-C: drawn anew, or line by line where nobody looks", False)
     registry: str | None = option("directory of a registry whose pointer is shown too", None)
     metrics: tuple[str, ...] = option("host:port or URL of jobs' metrics on other machines", ())
+    as_json: bool = False  # `--json`: with --watch an object a second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

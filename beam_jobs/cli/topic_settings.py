@@ -26,6 +26,7 @@ class Tail(Broker):
     from_start: bool = option("begin with the oldest record instead of the next one", False)
     limit: int | None = option("stop after so many records", None)
     until_end: bool = option("stop at the end that the topic has now", False)
+    as_json: bool = False  # `--json`: every record an object, as it comes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

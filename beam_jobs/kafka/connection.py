@@ -65,7 +65,6 @@ class Connection:
 
     def check(self) -> None:
         """Raise `UsageError` for options that contradict each other or would send a password in the clear."""
-        self._check_servers()
         self._check_tls()
         self._check_sasl()
 
@@ -103,14 +102,6 @@ class Connection:
             return _secret(where, _read(self.sasl_token_file, where), "gave nothing", "a bearer token")
         where = f"--sasl-token-command {self.sasl_token_command}"
         return _secret(where, _printed(str(self.sasl_token_command), where), "gave nothing", "a bearer token")
-
-    def _check_servers(self) -> None:
-        for server in self.servers.split(","):
-            host, _, port = server.strip().rpartition(":")
-            if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65_536:
-                raise UsageError(
-                    f"--bootstrap-servers {self.servers}: wanted host:port, as in 127.0.0.1:9092, several with commas"
-                )
 
     def _check_tls(self) -> None:
         for name in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file"):

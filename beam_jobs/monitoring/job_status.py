@@ -70,7 +70,7 @@ def status(store: Store, recent: Recent, history: Sequence[Mapping[str, Any]], n
         "holds": held > polled or now - held < _JUST_S,
         "totals": {name: int(store.value(name)) for name in _PLAIN}
         | {name: _by_label(store.series(name)) for name in _LABELLED},
-        "rejections": rejections({one.labels: int(one.value) for one in store.series("rejected_fields")}),
+        "rejections": _by_field(store.series("rejected_fields")),
         "rates": {f"{name}_per_s": n / seconds if seconds else 0.0 for name, n in grown.items()},
         "lag": _by_label(store.series("lag_events")),
         "watermark": {one.labels[0]: one.value for one in store.series("watermark_seconds")},
@@ -138,10 +138,13 @@ def rejected_for(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     >>> rejected_for({"totals": {"rejected": {"TYPE": 2}}})
     [{'reason': 'TYPE', 'field': '', 'count': 2}]
     """
-    known = state.get("rejections")
-    return (
-        rejections({(reason, ""): n for reason, n in state["totals"]["rejected"].items()}) if known is None else known
-    )
+    if "rejections" in state:
+        return state["rejections"]
+    return rejections({(reason, ""): n for reason, n in state["totals"]["rejected"].items()})
+
+
+def _by_field(series: Iterable[Series]) -> list[dict[str, Any]]:
+    return rejections({(one.labels[0], one.labels[1]): int(one.value) for one in series})
 
 
 def _rejected(states: Sequence[Mapping[str, Any]]) -> collections.Counter[tuple[str, str]]:

@@ -51,8 +51,6 @@ def why_unusable(servers: Connection | str, topic: str) -> ServiceError:
     with admin_client(servers, f"describing topic {topic!r}") as admin:
         [found] = admin.describe_topics([topic])
         code = found["error_code"]
-        return (
-            missing_topic(servers, topic, admin.list_topics())
-            if is_missing(code)
-            else unusable_topic(servers, topic, code)
-        )
+        if is_missing(code):
+            return missing_topic(servers, topic, admin.list_topics())
+        return unusable_topic(servers, topic, code)
