@@ -14,6 +14,7 @@ class Send(Broker):
     topic: str = argument("where to")
     use_case: str = option("whose schema gives the columns their types", "taxi")
     use_case_path: str | None = option("folder that holds schemas/, transforms/ and models/ of your own", None)
+    key: str | None = option("column whose value is the event's key; the number of the row where not given", None)
     rate: float | None = option("events per second; as fast as it goes where not given", None)
     limit: int | None = option("send no more rows than this", None)
 
