@@ -11,7 +11,7 @@ import os
 import pathlib
 import select
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beam_jobs.process import run_files
@@ -92,8 +92,3 @@ def _read(answer: pathlib.Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) else None
-
-
-def listed(jobs: Sequence[LocalJob]) -> str:
-    """Return jobs as a person reads them."""
-    return "; ".join(map(str, jobs))

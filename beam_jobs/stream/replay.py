@@ -46,6 +46,13 @@ class Replayed:
     sent: Counter[tuple[str, str]]
     left: Counter[str]
 
+    def add(self, step: "_Step") -> None:
+        """Add what became of one step's records."""
+        for (reason, path), count in step.sent.items():
+            many = (reason, path) not in self.sent and len(self.sent) >= _MOST_FAULTS
+            self.sent[reason, "" if many else path] += count
+        self.left.update(step.left)
+
 
 def send_back(servers: Connection, replay: Replay) -> Replayed:
     """Send what the rejected topic has now and was not sent before; commit per reason, behind acknowledged sends."""
@@ -60,12 +67,26 @@ def send_back(servers: Connection, replay: Replay) -> Replayed:
                 step.look_at(record, progress)
             step.send(producer)
             progress.commit(next_offsets, step.reasons)
-            for (reason, path), count in step.sent.items():
-                many = (reason, path) not in total.sent and len(total.sent) >= _MOST_FAULTS
-                total.sent[reason, "" if many else path] += count
-            total.left.update(step.left)
+            total.add(step)
     finally:
         producer.close()
+        consumer.close()
+        progress.close()
+    return total
+
+
+def looked_through(servers: Connection, replay: Replay) -> Replayed:
+    """Return what `send_back` would do with what the rejected topic has now; nothing is sent or committed."""
+    progress = _Progress(servers, replay.rejected_topic, replay.group)
+    consumer = open_consumer(servers, replay.rejected_topic)
+    total = Replayed(Counter(), Counter())
+    try:
+        for polled, _ in read_until_end(consumer, max_records=_CHUNK):
+            step = _Step(replay)
+            for record in polled.rows(replay.rejected_topic):
+                step.look_at(record, progress)
+            total.add(step)
+    finally:
         consumer.close()
         progress.close()
     return total

@@ -57,9 +57,7 @@ def plan(settings: Stop) -> list[str]:
     """Say which job would end, and how."""
     job = check(settings)
     if isinstance(job, LocalJob):
-        return [
-            f"would end {job} by SIGTERM and wait up to {settings.wait_seconds:g} s until its offsets are committed"
-        ]
+        return [f"would end {job} by SIGTERM, wait up to {settings.wait_seconds:g} s for its commit"]
     how = "with a savepoint" if settings.savepoint or settings.drain else "at once, without a savepoint"
     return [f"would end Flink job {job.job['jid']} ({job.job['name']}) {how}"]
 
@@ -117,7 +115,8 @@ def _flink(settings: Stop, local: list[LocalJob]) -> tuple[FlinkRest | None, str
     except ServiceError as error:
         if settings.flink_master is not None or settings.savepoint or settings.drain:
             raise
-        return None, str(error)
+        why = str(error).partition(";")[0]  # how it is repaired is no news to who wants to stop something
+        return None, f"{why}; --flink-master names a cluster elsewhere"
     if rest is None:
         raise UsageError(f"--flink-master {settings.flink_master}: wanted host:port of Flink's REST interface")
     return rest, ""
@@ -126,6 +125,6 @@ def _flink(settings: Stop, local: list[LocalJob]) -> tuple[FlinkRest | None, str
 def _none(settings: Stop, down: str) -> str:
     wanted = f" {settings.job!r}" if settings.job else ""
     wanted += f" of group {settings.group!r}" if settings.group else ""
-    others = local_jobs.running()
-    there = f"; there run {local_jobs.listed(others)}" if others else ""
-    return f"no streaming job{wanted} runs on this machine{there}, and {down}"
+    others = "; ".join(map(str, local_jobs.running()))
+    there = f"; there run {others}" if others else ""
+    return f"no streaming job{wanted} runs on this machine{there}; {down}"

@@ -55,17 +55,21 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         (url,) = wait_until(urls, "the job")
         assert url.startswith("http://127.0.0.1:")
         put(broker, source, 0, events)
-        put(broker, source, 1, [b"{", b"[1]"])
+        put(broker, source, 1, [b"{", b'{"fare":"dear"}'])
         wait_until(lambda: status.look(Status())["jobs"][0]["state"]["totals"]["events"] == 502, "events")
         for page in ("healthz", "readyz", "metrics"):
             with urllib.request.urlopen(f"{url}/{page}", timeout=10) as answer:
                 assert answer.status == 200
         assert main(["status", "--json", "--registry", str(registry)]) == 0
-        out, page = capsys.readouterr()
-        (job,), pointers = json.loads(out)["jobs"], json.loads(out)["registries"]
+        found = json.loads(capsys.readouterr().out)
+        (job,), pointers, page = found["jobs"], found["registries"], status.describe(found)
         process.stop(PATIENCE_S)
     assert (job["group"], job["lease"]) == (source, 1)
     assert job["state"]["totals"]["rejected"] == {"JSON_SYNTAX": 1, "TYPE": 1}
+    assert {(one["reason"], one["field"]) for one in job["state"]["rejections"]} == {
+        ("JSON_SYNTAX", ""),
+        ("TYPE", "/fare"),
+    }
     assert job["state"]["lag"] == {"0": 0, "1": 0}
     assert {"queue", "decode", "transform", "score", "encode"} <= set(job["state"]["stages"])
     assert list(pointers) == [str(registry)]
@@ -75,22 +79,22 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         assert said in page
     assert run_files.running() == []
     assert main(["status"]) == 0
-    assert "no streaming job runs on this machine" in capsys.readouterr().err
+    assert "no streaming job runs on this machine" in "".join(capsys.readouterr())
 
 
 def test_a_job_without_metrics_is_shown_with_what_would_help(capsys):
     with run_files.Announced(JOB):
         assert main(["status"]) == 0
-    err = capsys.readouterr().err
-    assert "job-1" in err
-    assert "--metrics-port 0" in err
+    page = "".join(capsys.readouterr())
+    assert "job-1" in page
+    assert "--metrics-port 0" in page
 
 
 @pytest.mark.parametrize("lease", [7, None])
 def test_a_job_whose_starter_has_gone_holds_its_group_by_what_its_workers_say(lease, capsys):
     with announced_worker(run_files.WorkerMetrics(job=JOB, lease=lease)):
         assert main(["status"]) == 0
-    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in capsys.readouterr().err
+    assert ("holds group g, lease 7" if lease else "does not hold its group (yet)") in "".join(capsys.readouterr())
 
 
 def test_the_file_of_a_killed_process_is_forgotten():
@@ -143,9 +147,9 @@ def test_no_terminal_obeys_what_a_pointer_says(tmp_path, capsys):
     pointer = {name: f"{name}{wild}" for name in ("when", "who", "why")}
     (tmp_path / "live.json").write_text(json.dumps({"generation": 1, "champion": "0123456789ab", **pointer}))
     assert main(["status", "--registry", str(tmp_path)]) == 0
-    err = capsys.readouterr().err
-    assert "who\\x1b[2J" in err
-    assert all(one.isprintable() or one == "\n" for one in err)
+    page = "".join(capsys.readouterr())
+    assert "who\\x1b[2J" in page
+    assert all(one.isprintable() or one == "\n" for one in page)
     drawn = io.StringIO()
     found = status.look(Status(registry=str(tmp_path)))
     rich.console.Console(file=drawn, width=300).print(status_page.drawn(found, 0.0))  # as --watch does
@@ -180,16 +184,61 @@ def test_an_address_that_does_not_answer_is_named(capsys):
     assert "wanted host:port or a URL" in capsys.readouterr().err
 
 
+WATCH = (
+    "import sys; from beam_jobs.cli.command_line import main; code = main(['status', '--watch', *sys.argv[1:]]);"
+    "print(code, sorted({'tensorflow', 'apache_beam', 'pyarrow'} & set(sys.modules)), file=sys.stderr)"
+)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_into_a_pipe_a_watch_writes_lines_until_it_is_told_to_end(as_json):
+    command = [sys.executable, "-c", WATCH, *["--json"][:as_json]]
+    with run_files.Announced(JOB), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
+        first, second = present(process.stdout).readline(), present(process.stdout).readline()
+        process.terminate()
+        rest, err = process.communicate(timeout=60)
+    assert err == "0 []\n"
+    if as_json:
+        at = [json.loads(line)["at"] for line in (first, second, *rest.splitlines())]
+        assert at[1] - at[0] == pytest.approx(1, abs=0.5)
+        assert json.loads(second)["jobs"][0]["name"] == "job-1"
+    else:
+        assert first.partition(" ")[2] == "job-1: group g of topic trips\n"
+        assert second.partition(" ")[2].startswith(("job-1", "/nowhere: nothing is released there"))
+
+
+def test_a_watch_ends_with_its_reader():
+    with subprocess.Popen([sys.executable, "-c", WATCH], stdout=-1, stderr=-1, text=True) as process:
+        assert "no streaming job runs on this machine" in present(process.stdout).readline()
+        present(process.stdout).close()
+        assert present(process.stderr).read() == "141 []\n"
+
+
+def test_a_line_of_a_watch_says_what_was_rejected():
+    state = {
+        "generation": 3, "rates": {"events_per_s": 1_000.4}, "lag": {"0": 12, "1": 3}, "holds": True,
+        "totals": {"events": 5_000, "rejected": {"TYPE": 400, "JSON_SYNTAX": 3}},
+        "rejections": [
+            {"reason": "TYPE", "field": "/age", "count": 400}, {"reason": "JSON_SYNTAX", "field": "", "count": 3},
+        ],
+        "stages": {"total": {"p99": 0.0123}},
+    }  # fmt: skip
+    found = {"jobs": [{"name": "j\x1b", "state": state, "troubles": []}], "registries": {}}
+    assert status_page.lines(found, 0) == [
+        "1970-01-01T00:00:00Z j\\x1b: generation 3, 1,000 events/s, 5,000 events, 403 rejected (400 TYPE at /age, "
+        "3 JSON_SYNTAX), lag 15, p99 12.3 ms, holds"
+    ]
+
+
 def test_a_pointer_that_cannot_be_read_is_told(tmp_path, capsys):
     registry = tmp_path / "registry"
     registry.mkdir()
     assert main(["status", "--registry", str(registry), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out)["registries"] == {str(registry): None}
+    assert json.loads(capsys.readouterr().out)["registries"] == {str(registry): None}
     for make in (lambda path: path.write_bytes(b"[" * 100_000), lambda path: path.write_text("[1]"), os.mkfifo):
         (registry / "live.json").unlink(missing_ok=True)
         make(registry / "live.json")
         assert main(["status", "--registry", str(registry), "--json"]) == 0
-        out, err = capsys.readouterr()
-        assert "live.json: no" in json.loads(out)["registries"][str(registry)]["trouble"]
-        assert "live.json: no" in err.replace("\n", "")
+        found = json.loads(capsys.readouterr().out)
+        assert "live.json: no" in found["registries"][str(registry)]["trouble"]
+        assert "live.json: no" in status.describe(found).replace("\n", "")
