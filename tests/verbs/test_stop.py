@@ -1,4 +1,4 @@
-"""`onegraph stop`: jobs of this machine, refusals, words; tests/verbs/test_score_stream_flink.py stops those on Flink."""
+"""`onegraph stop`: jobs of this machine, refusals, words; test_score_stream_flink.py stops those on Flink."""
 
 import json
 import tempfile
