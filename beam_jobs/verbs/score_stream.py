@@ -1,5 +1,6 @@
 """`onegraph score_stream`: read events, score them with the live bundle, write predictions and rejected records."""
 
+import pathlib
 import threading
 from typing import Any
 
@@ -7,8 +8,10 @@ from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
+from beam_jobs.process.loopback import HOST, why_taken
+from models.registry.pointer import LIVE_FILE, read_live
 from models.variants.variants import CHAMPION
-from schemas.errors import UsageError
+from schemas.errors import ArtifactError, ServiceError, UsageError
 from schemas.rejection_counts import rejections_text
 
 _AT_LEAST_1 = (
@@ -20,12 +23,14 @@ _AT_LEAST_1 = (
 def check(settings: ScoreStream) -> None:
     """Refuse what cannot work before anything is read or made; options and topics before Beam is imported."""
     _check_options(settings)
+    _check_here(settings)
     _topics(settings)
     _job().check(settings)
 
 
 def plan(settings: ScoreStream) -> list[str]:
     """Say what would be read, from where, scored by whom and written; nothing is made, committed or taken."""
+    _check_options(settings)
     there = _topics(settings)
     released = _job().check(settings)
     from beam_jobs.stream.job import plan as plans  # Beam is there by now
@@ -82,6 +87,23 @@ def _check_options(settings: ScoreStream) -> None:
             raise UsageError(f"--{option.replace('_', '-')} is {given}, wanted 1 or more")
     if not 0 <= settings.breaker_share <= 1:
         raise UsageError(f"--breaker-share is {settings.breaker_share}, wanted 0 to 1, as in 0.05")
+
+
+def _check_here(settings: ScoreStream) -> None:
+    """Refuse a port that is taken, and a registry of this machine with nothing released; both in no time."""
+    port = settings.metrics_port
+    if port is not None and not 0 <= port < 65_536:
+        raise UsageError(f"--metrics-port is {port}, wanted 0 (a free one) to 65535")
+    if port and settings.metrics_host == HOST and settings.runner.lower() in ("local", "prism"):
+        why = why_taken(port)
+        if why is not None:
+            raise ServiceError(
+                f"--metrics-port {port}: cannot listen on {HOST}: {why}; choose another one, or 0 for a free one"
+            )
+    if "://" not in settings.registry and read_live(pathlib.Path(settings.registry)) is None:
+        raise ArtifactError(
+            f"{settings.registry}: no bundle is released here (no {LIVE_FILE}); run `onegraph release` first"
+        )
 
 
 def _topics(settings: ScoreStream) -> dict[str, Topic]:

@@ -47,17 +47,33 @@ def test_a_stream_says_where_it_would_begin_and_who_would_score(broker, source, 
     assert committed(broker, source, source) == {0: 4, 1: 0, 2: 2}
 
 
-def test_a_refused_stream_has_loaded_nothing_heavy(broker, source):
+def test_a_refused_stream_has_loaded_nothing_heavy(broker, source, registry, tmp_path):
     code = (
         "import sys; from beam_jobs.cli.command_line import main; code = main(['score_stream', *sys.argv[1:]]);"
         "print(code, sorted({'tensorflow', 'apache_beam', 'xgboost'} & set(sys.modules)))"
     )
-    names = ["--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r", "--registry", "/tmp"]
-    for servers, topic, message in [
-        (broker, source[:-1], f"did you mean {source}"),
-        ("127.0.0.1:1", source, "no Kafka broker answers at 127.0.0.1:1 within 3 s"),
+    names = ["--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"]
+    taken = broker.rpartition(":")[2]
+    for servers, topic, where, port, message in [
+        (broker, source[:-1], registry, "0", f"did you mean {source}"),
+        ("127.0.0.1:1", source, registry, "0", "no Kafka broker answers at 127.0.0.1:1 within 3 s"),
+        (
+            broker,
+            source,
+            tmp_path,
+            "0",
+            f"{tmp_path}: no bundle is released here (no live.json); run `onegraph release`",
+        ),
+        (
+            broker,
+            source,
+            registry,
+            taken,
+            f"--metrics-port {taken}: cannot listen on 127.0.0.1: address already in use",
+        ),
     ]:
         argv = [*names, "--bootstrap-servers", servers, "--source-topic", topic]
+        argv += ["--registry", str(where), "--metrics-port", port]
         done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=True)
         assert done.stdout == "1 []\n"
         assert message in done.stderr

@@ -10,15 +10,8 @@ from beam_jobs.monitoring.metrics_endpoint import MetricsEndpoint
 from beam_jobs.process.run_files import Announced
 from beam_jobs.runners import runners
 from beam_jobs.stream.stream_job import StreamJob
-from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
-
-
-def check(settings: ScoreStream) -> None:
-    """Raise `UsageError` for a port that does not exist."""
-    if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65_536:
-        raise UsageError(f"--metrics-port is {settings.metrics_port}, wanted 0 (a free one) to 65535")
 
 
 def announced(settings: ScoreStream, job: StreamJob) -> Announced:

@@ -40,7 +40,6 @@ _jobs = itertools.count(1)
 
 def check(settings: ScoreStream) -> Pointer:
     """Refuse what the runner, the formats or the registry cannot work with; return what is released there."""
-    metrics.check(settings)
     options = runners.pipeline_options(settings.runner, settings.beam_args)
     if dataflow.chosen(options):
         dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
