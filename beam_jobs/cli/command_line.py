@@ -67,6 +67,8 @@ def _run(argv: list[str]) -> int:
         raise UsageError(f"{error}" if f"{error}".endswith("?") else f"{error}; see `onegraph {verb} --help`") from None
     if issubclass(settings_type, Runner):
         settings = dataclasses.replace(settings, beam_args=given.beam_args)
+    if given.json and hasattr(settings, "as_json"):  # a verb that prints as it goes
+        settings = dataclasses.replace(settings, as_json=True)
     _set_up_logging(given.verbose - given.quiet)
     show_all = given.verbose > 0
     if given.dry_run:

@@ -154,10 +154,10 @@ class ScoreStream(Runner, Broker, Trust, Trial, Explained):
     def check(self) -> None:
         """Refuse a registry that is not there, topics that are one, times that are none."""
         super().check()
-        topics = [self.source_topic, self.predictions_topic, self.rejected_topic]
-        topics += [] if self.shadow_topic is None else [self.shadow_topic]
-        if len(set(topics)) != len(topics):
-            raise UsageError(f"source, predictions, rejected and shadow topic must differ, got {', '.join(topics)}")
+        if len(set(self.topics)) != len(self.topics):
+            raise UsageError(
+                f"source, predictions, rejected and shadow topic must differ, got {', '.join(self.topics)}"
+            )
         if (self.start_time is None) == (self.start == "timestamp"):
             raise UsageError("--start timestamp and --start-time go together, got one of them")
         for time in (self.start_time, self.event_time_min, self.event_time_max):
@@ -167,15 +167,28 @@ class ScoreStream(Runner, Broker, Trust, Trial, Explained):
             raise UsageError(f"--from-savepoint with --runner {self.runner}: only Flink has savepoints")
         paths.check_registry(self.registry)
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of the job: source, predictions, rejected and, if any, that of the shadows."""
+        topics = self.source_topic, self.predictions_topic, self.rejected_topic
+        return topics if self.shadow_topic is None else (*topics, self.shadow_topic)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stop(Settings):
-    """End a job on Flink, with a savepoint if wanted.
+    """End a streaming job.
 
-    Another job goes on from a savepoint; without one it goes on from the group's committed offsets.
+    One of this machine ends when all that it read is committed. One on Flink ends as the options say: another job goes
+    on from a savepoint; without one it goes on from the group's committed offsets.
     """
 
-    job: str | None = argument("id, beginning of an id, or name; the only running job where not given", None)
+    job: str | None = argument(
+        "id, beginning of an id, name, or process id of a job; the only running one where not given", None
+    )
+    group: str | None = option("the local job that has this consumer group", None, metavar="NAME")
+    wait_seconds: float = option(
+        "how long to wait for the end of a local job, which is never killed", 60.0, metavar="SECONDS", minimum=0
+    )
     savepoint: bool = option("write a savepoint and end exactly there, for score_stream --from-savepoint", False)
     drain: bool = option("end when all that was read is written and committed", False)
     savepoint_folder: str | None = option(
@@ -194,9 +207,10 @@ class Status(Settings):
     Shown of each: rates, lag, latencies, rejected events, swaps.
     """
 
-    watch: bool = option("draw it anew every second until Ctrl-C", False)
+    watch: bool = option("show it every second until Ctrl-C: drawn anew, or line by line where nobody looks", False)
     registry: str | None = option("directory of a registry whose pointer is shown too", None, metavar="DIR")
     metrics: tuple[str, ...] = option("HOST:PORT or URL of jobs' metrics on other machines", (), metavar="ADDRESS")
+    as_json: bool = False  # `--json`: with --watch an object a second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,9 @@ class Send(Broker):
     use_case_path: str | None = option(
         "folder that holds schemas/, transforms/ and models/ of your own", None, metavar="DIR", group="use case"
     )
+    key: str | None = option(
+        "column whose value is the event's key; the number of the row where not given", None, metavar="COLUMN"
+    )
     rate: float | None = option("events per second; as fast as it goes where not given", None, above=0)
     limit: int | None = option("send no more rows than this", None, minimum=1)
 
@@ -40,8 +43,8 @@ class Send(Broker):
 
     @property
     def needs_schema(self) -> bool:
-        """Whether cells are to be typed; JSON lines are sent as they are."""
-        return not self.file.removesuffix(".gz").endswith(".jsonl")
+        """Whether cells or keys are to be typed; JSON lines are sent as they are."""
+        return self.key is not None or not self.file.removesuffix(".gz").endswith(".jsonl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class Tail(Broker):
     from_start: bool = option("begin with the oldest record instead of the next one", False)
     limit: int | None = option("stop after so many records", None, minimum=1)
     until_end: bool = option("stop at the end that the topic has now", False)
+    as_json: bool = False  # `--json`: every record an object, as it comes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from beam_jobs.kafka.records import Outgoing, Polled
 
+FIRST_ANSWER_S = 3.0  # how long a command waits for anything to answer there, before it has begun
 CONNECT_S = 15.0  # how long a client waits for the first broker, and for the answer to a question
 DELIVERY_S = 120.0  # how long a producer tries to send a record
 FETCH_BYTES_PER_PARTITION = 1 << 20

@@ -3,6 +3,9 @@
 Whatever a client library raises comes out as `ServiceError`, one line that names the servers.
 """
 
+import difflib
+from collections.abc import Iterable
+
 from kafka import errors
 
 from beam_jobs.kafka.connection import Connection
@@ -92,8 +95,8 @@ def refused_login(connection: Connection, why: str) -> ServiceError:
 def unreachable(connection: Connection, connect_s: float, why: str) -> Unavailable:
     """The error for servers of which none took a connection in time."""
     return Unavailable(
-        f"no Kafka broker answers at {connection} within {connect_s:g} s ({why}); start it or give the right "
-        "--bootstrap-servers"
+        f"no Kafka broker answers at {connection} within {connect_s:g} s ({why}); start it (`onegraph services up` "
+        "starts one on this machine) or give the right --bootstrap-servers"
     )
 
 
@@ -101,7 +104,7 @@ def unusable_topic(servers: Connection | str, topic: str, code: int) -> ServiceE
     """The error for a topic that cannot be used since the broker answers with that number of Kafka's protocol."""
     if code == errors.TopicAuthorizationFailedError.errno:
         return not_allowed(servers, "Describe", topic)
-    if code in _MISSING:
+    if is_missing(code):
         return missing_topic(servers, topic)
     if code == 0:
         return Unavailable(f"{servers}: the partitions of topic {topic!r} are not known yet; try again")
@@ -115,8 +118,16 @@ def not_allowed(servers: Connection | str, what: str, topic: str) -> ServiceErro
     return ServiceError(f"{servers}: this user may not {what} topic {topic!r}; have its access list changed")
 
 
-def missing_topic(servers: Connection | str, topic: str) -> ServiceError:
-    """The error for a topic that is not there."""
+def missing_topic(servers: Connection | str, topic: str, known: Iterable[str] = ()) -> ServiceError:
+    """The error for a topic that is not there; of those that are `known`, names like it are told."""
+    near = difflib.get_close_matches(topic, [name for name in known if not name.startswith("__")], n=3)
+    meant = f", did you mean {' or '.join(near)}?" if near else ""
     return ServiceError(
-        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"
+        f"{servers}: no topic {topic!r}{meant}; create it, check the name, or give --create-topics where the verb has "
+        "it"
     )
+
+
+def is_missing(code: int) -> bool:
+    """Say whether a number of Kafka's protocol, or of a client's own, says that there is no such topic."""
+    return code in _MISSING

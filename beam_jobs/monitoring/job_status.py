@@ -2,6 +2,7 @@
 
 ```python
 {"generation": 3, "bundles": [...], "totals": {"events": ..., "rejected": {...}}, "rates": {...}, "lag": {...},
+ "rejections": [{"reason": "TYPE", "field": "/age", "count": 400}],
  "stages": {"score": {"p50": 0.004, "p99": 0.011, "counts": [...]}}, "history": [...]}
 ```
 Two such values of two processes of one job make one: `merged`.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from beam_jobs.monitoring.measure_store import Series, Store
+from schemas.rejection_counts import rejections
 
 WINDOW_S = 10
 _JUST_S = 5  # so long ago a hold goes on: other readers of the process poll meanwhile
@@ -68,6 +70,7 @@ def status(store: Store, recent: Recent, history: Sequence[Mapping[str, Any]], n
         "holds": held > polled or now - held < _JUST_S,
         "totals": {name: int(store.value(name)) for name in _PLAIN}
         | {name: _by_label(store.series(name)) for name in _LABELLED},
+        "rejections": _by_field(store.series("rejected_fields")),
         "rates": {f"{name}_per_s": n / seconds if seconds else 0.0 for name, n in grown.items()},
         "lag": _by_label(store.series("lag_events")),
         "watermark": {one.labels[0]: one.value for one in store.series("watermark_seconds")},
@@ -97,6 +100,7 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "last_poll_age_s": max(polls, default=None),
         "holds": any(state.get("holds") for state in states),
         "totals": totals | labelled,
+        "rejections": rejections(_rejected(states)),
         "rates": _summed([state["rates"] for state in states]),
         "lag": _latest(states, "lag"),
         "watermark": _latest(states, "watermark"),
@@ -126,6 +130,28 @@ def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> fl
 
 def _latencies(bounds: Sequence[float], counts: Sequence[int]) -> dict[str, Any]:
     return {"p50": quantile(bounds, counts, 0.5), "p99": quantile(bounds, counts, 0.99), "counts": list(counts)}
+
+
+def rejected_for(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rejections of a state by reason and field; a job of an older version knows the reasons only.
+
+    >>> rejected_for({"totals": {"rejected": {"TYPE": 2}}})
+    [{'reason': 'TYPE', 'field': '', 'count': 2}]
+    """
+    if "rejections" in state:
+        return state["rejections"]
+    return rejections({(reason, ""): n for reason, n in state["totals"]["rejected"].items()})
+
+
+def _by_field(series: Iterable[Series]) -> list[dict[str, Any]]:
+    return rejections({(one.labels[0], one.labels[1]): int(one.value) for one in series})
+
+
+def _rejected(states: Sequence[Mapping[str, Any]]) -> collections.Counter[tuple[str, str]]:
+    found: collections.Counter[tuple[str, str]] = collections.Counter()
+    for state in states:
+        found.update({(one["reason"], one["field"]): one["count"] for one in rejected_for(state)})
+    return found
 
 
 def _by_label(series: Iterable[Series]) -> dict[str, int]:

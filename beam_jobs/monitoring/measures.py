@@ -44,6 +44,12 @@ TABLE = (
     Measure("predictions", _COUNTER, "predictions made", {"variant": VARIANTS}),
     Measure("shadowed", _COUNTER, "events by what a shadow made of them beside who decided", {"result": SHADOWED}),
     Measure("rejected", _COUNTER, "events rejected", {"reason": [reason.value for reason in Reason]}),
+    Measure(
+        "rejected_fields",
+        _COUNTER,
+        "the same by the field that is wrong, empty where none is",
+        {"reason": [reason.value for reason in Reason], "field": None},
+    ),
     Measure("dropped", _COUNTER, "events left out on purpose", {"reason": DROPS}),
     Measure("stubs", _COUNTER, "rejected events too large for their topic; coordinates and SHA-256 were sent"),
     Measure("swaps", _COUNTER, "pointer generations that took over"),
@@ -109,7 +115,7 @@ def info(name: str, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def declare(label: str, values: Iterable[object]) -> None:
-    """Allow values of a label that is known when a job starts only: `partition`, `column`."""
+    """Allow values of a label that is known when a job starts only: `partition`, `column`, `field`."""
     STORE.declare(label, values)
 
 
@@ -125,6 +131,19 @@ def total(counters: Mapping[str, int], name: str) -> int:
 def by_label(counters: Mapping[str, int], name: str) -> dict[str, int]:
     """Return one of our counters by its label's value, as Beam reports them."""
     return {key.removeprefix(f"{name}."): n for key, n in counters.items() if key.startswith(f"{name}.")}
+
+
+def rejected(counters: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Return how many events were rejected by reason and field, as Beam reports them.
+
+    >>> rejected({"rejected.TYPE": 2, "rejected_fields.TYPE./a.b": 2, "rejected_fields.JSON_SYNTAX.": 1})
+    {('TYPE', '/a.b'): 2, ('JSON_SYNTAX', ''): 1}
+    """
+    found = {}
+    for label, count in by_label(counters, "rejected_fields").items():
+        reason, _, field = label.partition(".")
+        found[reason, field] = count
+    return found
 
 
 def _sure(name: str, do: Callable[..., Any], *arguments: Any) -> Any:

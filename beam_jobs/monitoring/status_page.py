@@ -11,13 +11,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from beam_jobs.monitoring.job_status import WINDOW_S
+from beam_jobs.monitoring.job_status import WINDOW_S, rejected_for
 from beam_jobs.reports.terminal_text import shown
+from schemas.rejection_counts import rejections_text
 
 _STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 _SHOWN_SWAPS = 5
 _SHOWN_PARTITIONS = 12
+_SHOWN_REJECTIONS = 12
 _WIDTH = 120
+_NO_JOB = "no streaming job runs on this machine"
 
 
 def drawn(found: Mapping[str, Any], now: float) -> RenderableType:
@@ -25,7 +28,7 @@ def drawn(found: Mapping[str, Any], now: float) -> RenderableType:
     found = _shown(found)
     parts: list[RenderableType] = [_job(job, now) for job in found["jobs"]]
     if not parts:
-        parts.append(Text("no streaming job runs on this machine", style="yellow"))
+        parts.append(Text(_NO_JOB, style="yellow"))
     for registry, pointer in found["registries"].items():
         parts.append(_registry(registry, pointer))
     return Group(*parts)
@@ -37,6 +40,34 @@ def text(found: Mapping[str, Any], now: float) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(drawn(found, now))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def lines(found: Mapping[str, Any], now: float) -> list[str]:
+    """Return a line for every job and registry, for a file or a pipe; `now` is Unix time."""
+    found, at = _shown(found), f"{datetime.datetime.fromtimestamp(now, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    said = [_job_line(job) for job in found["jobs"]] or [_NO_JOB]
+    said += [_registry(registry, pointer).plain for registry, pointer in found["registries"].items()]
+    return [f"{at} {line}" for line in said]
+
+
+def _job_line(job: Mapping[str, Any]) -> str:
+    state, troubles = job["state"], list(job["troubles"])
+    if state is None:
+        said = [f"group {job['group']} of topic {job['source_topic']}"] if "group" in job else []
+        return f"{job['name']}: {', '.join([*said, *troubles] or ['says no more: started without --metrics-port 0'])}"
+    rates, totals = state["rates"], state["totals"]
+    lag = f"{sum(state['lag'].values()):,}" if state["lag"] else "unknown"
+    reasons = rejections_text(rejected_for(state))
+    parts = [
+        f"generation {state['generation'] or '-'}",
+        f"{rates['events_per_s']:,.0f} events/s",
+        f"{totals['events']:,} events",
+        f"{sum(totals['rejected'].values()):,} rejected" + (f" ({reasons})" if reasons else ""),
+        f"lag {lag}",
+    ]
+    if "total" in state["stages"]:
+        parts.append(f"p99 {_milliseconds(state['stages']['total']['p99'])} ms")
+    return f"{job['name']}: {', '.join([*parts, *(['holds'] if state.get('holds') else []), *troubles])}"
 
 
 def _shown(found: Any) -> Any:
@@ -113,13 +144,17 @@ def _lag(state: Mapping[str, Any]) -> Table:
 
 
 def _rejected(state: Mapping[str, Any]) -> Table:
-    table = Table("reason", title="rejected", title_justify="left", title_style="dim")
+    table = Table("reason", "field", title="rejected", title_justify="left", title_style="dim")
     table.add_column("events", justify="right")
-    reasons = state["totals"]["rejected"] | {f"left out: {k}": n for k, n in state["totals"]["dropped"].items()}
-    for reason, events in sorted(reasons.items(), key=lambda one: -one[1]):
-        table.add_row(reason, f"{events:,}")
-    if not reasons:
-        table.add_row("none", "0", style="dim")
+    entries = rejected_for(state)
+    rows = [(one["reason"], one["field"], one["count"]) for one in entries[:_SHOWN_REJECTIONS]]
+    if rest := sum(one["count"] for one in entries[_SHOWN_REJECTIONS:]):
+        rows.append(("others", "", rest))
+    rows += [(f"left out: {reason}", "", count) for reason, count in state["totals"]["dropped"].items()]
+    for reason, field, events in rows:
+        table.add_row(reason, field, f"{events:,}")
+    if not rows:
+        table.add_row("none", "", "0", style="dim")
     return table
 
 

@@ -11,13 +11,15 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.process.loopback import HOST
-from beam_jobs.process.process_identity import began
+from beam_jobs.process.process_identity import began, command_line
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError
 
+_ASKED_S = 86_400.0  # longer than anybody waits for a job's end
 _OR_ELSE = "set TMPDIR to another one"
 
 
@@ -57,6 +59,7 @@ class Announced:
             "role": role,
             "pid": pid,
             "began": began(pid),
+            "command": command_line(pid),
             "started": time.time(),
             "url": endpoint.url if endpoint else None,
         }
@@ -76,6 +79,15 @@ class Announced:
             raise OnegraphError(
                 f"{self._path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}"
             ) from None
+
+    def tell(self, summary: Mapping[str, Any]) -> None:
+        """Say what the job has done, once it has ended well, to whoever asked it to end."""
+        asked = _answer(self._about)
+        if asked.exists():
+            with contextlib.suppress(OSError):  # a full disk; the one who asked hears that the job ended
+                unfinished = asked.with_suffix(".new")
+                unfinished.write_text(json.dumps(summary))
+                unfinished.replace(asked)
 
     def close(self) -> None:
         """Remove the file and stop serving."""
@@ -97,6 +109,17 @@ def folder() -> pathlib.Path:
     return jobs
 
 
+def ask_for_summary(about: Mapping[str, Any]) -> pathlib.Path:
+    """Have a job, before it ends, write what it has done into the file that is returned; remove it when it is read."""
+    path = _answer(about)
+    path.touch(0o600)
+    return path
+
+
+def _answer(about: Mapping[str, Any]) -> pathlib.Path:
+    return folder() / f"{about['pid']}-{about['name']}.ended"
+
+
 def running() -> list[dict[str, Any]]:
     """Return what the processes of this machine that run now said at their start, oldest first; forget the others."""
     processes = []
@@ -106,5 +129,9 @@ def running() -> list[dict[str, Any]]:
             if about["began"] is not None and began(int(about["pid"])) == about["began"]:
                 processes.append(about)
             else:
+                path.unlink()
+    for path in folder().glob("*.ended"):  # whoever asked was killed before it could read
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ASKED_S:
                 path.unlink()
     return sorted(processes, key=lambda about: about["started"])

@@ -13,12 +13,13 @@ from schemas.rejection import Reason, Rejection
 
 PREFIX = "onegraph."
 ATTEMPT = PREFIX + "attempt"
-_REASON, _SOURCE = PREFIX + "reason", PREFIX + "source"
+_REASON, _SOURCE, _PATH = PREFIX + "reason", PREFIX + "source", PREFIX + "path"
 _SHA256, _LENGTH = PREFIX + "value_sha256", PREFIX + "value_bytes"
 _MOST_ATTEMPTS = 99
 # What Kafka's format adds to a record that stands alone in its batch, rounded up.
 RECORD_OVERHEAD = 100
 _HEADER_OVERHEAD = 10
+_LONGEST_PATH = 200
 
 
 def our_headers(rejection: Rejection, source: str, bundle: str, attempt: int) -> list[Header]:
@@ -49,7 +50,10 @@ def attempt_of(headers: Sequence[Header]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class RejectedRecord:
-    """What our headers say of a rejected record, and the event's own headers without any of our names."""
+    """What our headers say of a rejected record, and the event's own headers without any of our names.
+
+    `path` is that of the field, empty if it is the whole record.
+    """
 
     reason: Reason
     topic: str
@@ -58,6 +62,7 @@ class RejectedRecord:
     attempt: int
     is_stub: bool
     headers: list[Header]
+    path: str = ""
 
     @classmethod
     def read(cls, headers: Sequence[Header]) -> "RejectedRecord | None":
@@ -76,7 +81,7 @@ class RejectedRecord:
         if min(*numbers, attempt - 1) < 0 or attempt > _MOST_ATTEMPTS:
             return None
         own = [(name, value) for name, value in headers[: starts[-1]] if not name.startswith(PREFIX)]
-        return cls(reason, topic, *numbers, attempt, _SHA256 in ours, own)
+        return cls(reason, topic, *numbers, attempt, _SHA256 in ours, own, _path(ours.get(_PATH)))
 
 
 def record_bytes(key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> int:
@@ -136,6 +141,12 @@ def with_stubs(rejected: Outgoing, limit: int) -> tuple[Outgoing, int]:
 def _ours(headers: Sequence[Header]) -> list[Header]:
     starts = [at for at, (name, _) in enumerate(headers) if name == _REASON]
     return list(headers[starts[-1] :]) if starts else []
+
+
+def _path(value: bytes | None) -> str:
+    """Return the path as it was written; what is none of ours counts as that of the whole record."""
+    text = (value or b"").decode(errors="replace")
+    return text if text.startswith("/") and text.isprintable() and len(text) <= _LONGEST_PATH else ""
 
 
 def _text(value: bytes | None) -> str:

@@ -16,6 +16,7 @@ from beam_jobs.stream.rejected_records import ATTEMPT, RECORD_OVERHEAD, Rejected
 from schemas.rejection import Reason
 
 _CHUNK = 1_000
+_MOST_FAULTS = 1_000
 # Why a record is not sent; the words of the result.
 _REASON, _DONE, _ATTEMPTS, _STUB = "another reason", "replayed before", "attempts used up", "stub"
 _FOREIGN, _TOPIC, _LARGE = "no headers of ours", "another source topic", "too large for the topic"
@@ -37,10 +38,20 @@ class Replay:
 
 @dataclasses.dataclass(frozen=True)
 class Replayed:
-    """How many were sent, by reason, and how many were left, by why."""
+    """How many were sent, by the reason and field of their rejection, and how many were left, by why.
 
-    sent: Counter[str]
+    Of more than 1,000 such pairs the rest is counted under the reason alone: who writes the topic makes up no memory.
+    """
+
+    sent: Counter[tuple[str, str]]
     left: Counter[str]
+
+    def add(self, step: "_Step") -> None:
+        """Add what became of one step's records."""
+        for (reason, path), count in step.sent.items():
+            many = (reason, path) not in self.sent and len(self.sent) >= _MOST_FAULTS
+            self.sent[reason, "" if many else path] += count
+        self.left.update(step.left)
 
 
 def send_back(servers: Connection, replay: Replay) -> Replayed:
@@ -56,10 +67,26 @@ def send_back(servers: Connection, replay: Replay) -> Replayed:
                 step.look_at(record, progress)
             step.send(producer)
             progress.commit(next_offsets, step.reasons)
-            total.sent.update(step.sent)
-            total.left.update(step.left)
+            total.add(step)
     finally:
         producer.close()
+        consumer.close()
+        progress.close()
+    return total
+
+
+def looked_through(servers: Connection, replay: Replay) -> Replayed:
+    """Return what `send_back` would do with what the rejected topic has now; nothing is sent or committed."""
+    progress = _Progress(servers, replay.rejected_topic, replay.group)
+    consumer = open_consumer(servers, replay.rejected_topic)
+    total = Replayed(Counter(), Counter())
+    try:
+        for polled, _ in read_until_end(consumer, max_records=_CHUNK):
+            step = _Step(replay)
+            for record in polled.rows(replay.rejected_topic):
+                step.look_at(record, progress)
+            total.add(step)
+    finally:
         consumer.close()
         progress.close()
     return total
@@ -71,7 +98,7 @@ class _Step:
     def __init__(self, replay: Replay):
         self._replay, self._source = replay, replay.source
         self._records: dict[int, Outgoing] = {}
-        self.sent: Counter[str] = Counter()
+        self.sent: Counter[tuple[str, str]] = Counter()
         self.left: Counter[str] = Counter()
         self.reasons: set[Reason] = set()
 
@@ -92,7 +119,7 @@ class _Step:
         if why:
             self.left[why] += 1
             return
-        self.sent[rejected.reason.value] += 1
+        self.sent[rejected.reason.value, rejected.path] += 1
         partition = partition_of_answer(rejected.partition, record.key, self._source.partitions)
         self._add(partition, record, headers)
 

@@ -7,13 +7,13 @@ own timestamp of the batch's oldest event, so they are measured only if the topi
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch, Outcome
-from schemas.rejection import Rejection
+from beam_jobs.stream.faults import Fault
 from schemas.schema import Schema
 from schemas.validation import unseen_values
 from transforms.intake.take_in import Intake
@@ -46,6 +46,7 @@ class BatchWatch(Unwatched):
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self._clock = clock
         self._declared: set[str] = set()
+        self._declared_fields: set[str] = set()
         self.start()
 
     def start(self) -> None:
@@ -87,13 +88,12 @@ class BatchWatch(Unwatched):
         counts = {"same_label": same_label, "other_label": other_label, "unscored": unscored}
         self._compared.update(counts)
 
-    def finish(self, events: int, rejections: Sequence[Rejection]) -> None:
-        """Say what came of the batch, once it is done."""
+    def finish(self, events: int, faults: Mapping[Fault, int]) -> None:
+        """Say what came of the batch, once it is done; `faults` are its rejected events."""
         measures.count("batches")
         measures.count("events", events)
         measures.observe("batch_events", events)
-        for reason, count in Counter(one.reason.value for one in rejections).items():
-            measures.count("rejected", count, reason=reason)
+        self._rejected(faults)
         for variant, count in self._predicted.items():
             measures.count("predictions", count, variant=variant)
         for result, count in self._compared.items():
@@ -106,6 +106,18 @@ class BatchWatch(Unwatched):
             measures.count("unknown_fields", self._unknown)
         for stage, seconds in self._seconds.items():
             measures.observe("stage_seconds", seconds, times=events, stage=stage)
+
+    def _rejected(self, faults: Mapping[Fault, int]) -> None:
+        new = {field for _, field in faults}.difference(self._declared_fields)
+        if new:
+            measures.declare("field", new)
+            self._declared_fields |= new
+        reasons: Counter[str] = Counter()
+        for (reason, field), count in faults.items():
+            reasons[reason] += count
+            measures.count("rejected_fields", count, reason=reason, field=field)
+        for reason, count in reasons.items():
+            measures.count("rejected", count, reason=reason)
 
 
 class PollWatch:

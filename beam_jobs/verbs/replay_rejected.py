@@ -5,9 +5,10 @@ from typing import Any
 from beam_jobs.cli.settings import ReplayRejected
 from beam_jobs.kafka.groups.takeover import one_at_a_time
 from beam_jobs.kafka.topics import topics
-from beam_jobs.stream.replay import Replay, send_back
+from beam_jobs.stream.replay import Replay, Replayed, looked_through, send_back
 from schemas.errors import UsageError
 from schemas.rejection import Reason
+from schemas.rejection_counts import rejections, rejections_text
 
 
 def check(settings: ReplayRejected) -> None:
@@ -29,25 +30,33 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
     then raises `ServiceError`.
     """
     check(settings)
-    servers = settings.connection
-    source = topics.required(servers, [settings.source_topic])[settings.source_topic]
+    with one_at_a_time(settings.connection, settings.rejected_topic, settings.group):
+        done = send_back(settings.connection, _replay(settings))
+    return _result(settings, done)
+
+
+def plan(settings: ReplayRejected) -> list[str]:
+    """Say what would be sent and what would be left; the topic is read through, nothing is sent or committed."""
+    result = _result(settings, looked_through(settings.connection, _replay(settings)))
+    return [describe(result).replace("sent ", "would send ", 1)]
+
+
+def _replay(settings: ReplayRejected) -> Replay:
+    source = topics.required(settings.connection, [settings.source_topic])[settings.source_topic]
     reasons = frozenset(map(Reason, settings.reason or Reason))
-    replay = Replay(settings.rejected_topic, source, reasons, settings.attempts, settings.group)
-    with one_at_a_time(servers, settings.rejected_topic, settings.group):
-        done = send_back(servers, replay)
-    sent, left = dict(done.sent), dict(done.left)
-    return {"topic": settings.source_topic, "sent": done.sent.total(), "sent_by_reason": sent, "left": left}
+    return Replay(settings.rejected_topic, source, reasons, settings.attempts, settings.group)
+
+
+def _result(settings: ReplayRejected, done: Replayed) -> dict[str, Any]:
+    faults, left = rejections(done.sent), dict(done.left)
+    return {"topic": settings.source_topic, "sent": done.sent.total(), "rejections": faults, "left": left}
 
 
 def describe(result: dict[str, Any]) -> str:
     """Say what was sent and what was left, and why."""
-    reasons = _listed(result["sent_by_reason"])
-    left = _listed(result["left"])
+    reasons = rejections_text(result["rejections"])
+    left = ", ".join(f"{count:,} {why}" for why, count in sorted(result["left"].items()))
     return (
         f"sent {result['sent']:,} events to {result['topic']} again{f' ({reasons})' if reasons else ''}; "
         f"left: {left or 'nothing'}"
     )
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))

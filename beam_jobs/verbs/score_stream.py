@@ -1,56 +1,34 @@
 """`onegraph score_stream`: read events, score them with the live bundle, write predictions and rejected records."""
 
-import contextlib
-import itertools
-import os
-import signal
+import pathlib
 import threading
-from collections.abc import Iterator
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
-from beam_jobs.monitoring import measures
-from beam_jobs.process import process_wide
-from beam_jobs.registries.opening import open_registry
-from beam_jobs.runners import dataflow, runners
-from beam_jobs.runners.in_process.run import run_pipeline
-from beam_jobs.stream.job import flink, group, metrics
-from beam_jobs.stream.job.pipeline import (
-    formats,
-    pipeline,
-    read_settings,
-    stream_job,
-    topic_names,
-    topics_there,
-)
-from beam_jobs.stream.read.source import settle_first
-from beam_jobs.stream.stream_job import StreamJob
-from models.variants.variants import CHAMPION, SHADOW
-from schemas.artifacts.signature import TrustedKeys
-from schemas.schema import SERVING, Schema
-
-_jobs = itertools.count(1)
+from beam_jobs.kafka.topics.topics import Topic
+from beam_jobs.process.loopback import HOST, why_taken
+from models.registry.pointer import LIVE_FILE, read_live
+from models.variants.variants import CHAMPION
+from schemas.errors import ArtifactError, ServiceError
+from schemas.rejection_counts import rejections_text
 
 
 def check(settings: ScoreStream) -> None:
-    """Refuse what cannot work before anything is read or made."""
-    options = runners.pipeline_options(settings.runner, settings.beam_args)
-    if dataflow.chosen(options):
-        dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
-    if runners.is_flink(settings.runner):
-        flink.prepared(settings)
-    values = formats(settings).values
-    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
-    for bundle in registry.released().variants.bundles:
-        values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
-    names = topic_names(settings)
-    found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
-    topics.check_written([found[name] for name in names[1:] if name in found])
-    if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
-        topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
+    """Refuse what cannot work before anything is read or made; options and topics before Beam is imported."""
+    _check_here(settings)
+    _topics(settings)
+    _job().check(settings)
+
+
+def plan(settings: ScoreStream) -> list[str]:
+    """Say what would be read, from where, scored by whom and written; nothing is made, committed or taken."""
+    there = _topics(settings)
+    released = _job().check(settings)
+    from beam_jobs.stream.job import plan as plans  # Beam is there by now
+
+    return plans.plan(settings, there, released)
 
 
 def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:
@@ -62,45 +40,20 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     behind the last commit are scored again, to the same bytes if the same bundle is live.
     """
     check(settings)
-    job = stream_job(settings, f"score_stream-{os.getpid()}-{next(_jobs)}", topics_there(settings))
-    options = runners.pipeline_options(settings.runner, settings.beam_args)
-    if dataflow.chosen(options):
-        return _on_dataflow(settings, job, options)
-    stop = process_wide.stop_signal(job.name, stop)
-    with (
-        _stopped_by_signals(stop),
-        metrics.announced(settings, job) as announced,
-        group.taken(settings, job, stop) as held,
-    ):
-        announced.add(lease=held.lease.number)
-        if runners.is_flink(settings.runner):
-            settings, cluster = flink.prepared(settings)
-            became, counted = flink.run(pipeline(settings, held.job), cluster, stop, held.ended)
-            ended_well = became["state"] == "FINISHED"
-            summary = dict.fromkeys(_summary({})) if counted is None else _summary(counted)  # None: not known
-            stopped = not (ended_well and settings.until_caught_up)
-            return summary | {"stopped": stopped, "group": settings.group, "flink": became}
-        result = run_pipeline(pipeline(settings, held.job))
-    return _summary(runners.counters(result)) | {"stopped": stop.is_set(), "group": settings.group}
-
-
-def _on_dataflow(settings: ScoreStream, job: StreamJob, options: PipelineOptions) -> dict[str, Any]:
-    """Hand the job to Dataflow; a template takes no group, and a graph that is only built touches nothing."""
-    if not dataflow.submits(options):
-        if dataflow.writes_template(options):
-            settle_first(job, read_settings(settings))
-        return dataflow.submit(pipeline(settings, job))
-    with group.taken(settings, job) as held:
-        return dataflow.submit(pipeline(settings, held.job))
+    return _job().run(settings, stop)
 
 
 def describe(result: dict[str, Any]) -> str:
     """Say how many were scored and rejected, and why; of a job on Flink, what became of it."""
     if "flink" in result and result["batches"] is None:
+        from beam_jobs.stream.job import flink
+
         return flink.describe(result["flink"])
     if "submitted" in result:
+        from beam_jobs.runners import dataflow
+
         return dataflow.describe(result)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(result["rejected_by_reason"].items()))
+    reasons = rejections_text(result["rejections"])
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
     shares = ", ".join(f"{variant} {count:,}" for variant, count in result["by_variant"].items())
@@ -112,35 +65,31 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
-def _summary(counters: dict[str, int]) -> dict[str, Any]:
-    reasons = measures.by_label(counters, "rejected")
-    made = {variant: count for variant, count in measures.by_label(counters, "predictions").items() if count}
-    return {
-        "predictions": sum(made.values()) - made.get(SHADOW, 0),
-        "by_variant": made,
-        "shadowed": measures.by_label(counters, "shadowed"),
-        "rejected": sum(reasons.values()),
-        "rejected_by_reason": reasons,
-        "dropped": measures.total(counters, "dropped"),
-        "batches": counters.get("batches", 0),
-    }
+def _job() -> Any:
+    """Return the module that brings Beam and TensorFlow, which takes seconds."""
+    return import_quietly("beam_jobs.stream.job.running")
 
 
-@contextlib.contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on SIGTERM and Ctrl-C, the second of which interrupts at once."""
+def _check_here(settings: ScoreStream) -> None:
+    """Refuse a port that is taken, and a registry of this machine with nothing released; both in no time."""
+    port = settings.metrics_port
+    if port and settings.metrics_host == HOST and settings.runner.lower() in ("local", "prism"):
+        why = why_taken(port)
+        if why is not None:
+            raise ServiceError(
+                f"--metrics-port {port}: cannot listen on {HOST}: {why}; choose another one, or 0 for a free one"
+            )
+    if "://" not in settings.registry and read_live(pathlib.Path(settings.registry)) is None:
+        raise ArtifactError(
+            f"{settings.registry}: no bundle is released here (no {LIVE_FILE}); run `onegraph release` first"
+        )
 
-    def on_signal(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals; the caller has `stop`
-        return
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _topics(settings: ScoreStream) -> dict[str, Topic]:
+    """Return the job's topics that exist; refuses those that are missing or would lose records."""
+    names = settings.topics
+    found = (topics.describe if settings.create_topics else topics.required)(settings.connection, names)
+    topics.check_written([found[name] for name in names[1:] if name in found])
+    if settings.rejected_topic in found and settings.source_topic in found and not settings.accept_rejected_topic:
+        topics.check_rejected(found[settings.source_topic], found[settings.rejected_topic])
+    return found

@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.registries.opening import open_registry
+from beam_jobs.stream.event_keys import ColumnKeys, with_keys
 from models import use_case
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -18,25 +18,43 @@ from schemas.schema import SERVING, Schema
 
 
 def check(settings: Send) -> None:
-    """Refuse a registry without a champion and a missing topic before anything is sent."""
-    _schema(settings)
+    """Refuse a registry without a champion, a key that is no column and a missing topic before anything is sent."""
+    _keys(settings, _schema(settings))
     topics.required(settings.connection, [settings.topic])
 
 
+def plan(settings: Send) -> list[str]:
+    """Say what would be sent where; nothing is."""
+    there = topics.required(settings.connection, [settings.topic])[settings.topic]
+    most = "all rows" if settings.limit is None else f"{settings.limit:,} rows at most"
+    key = "their number" if settings.key is None else f"their {settings.key}"
+    return [
+        f"would send {most} of {settings.file} to topic {there.name} ({there.partitions} partitions), keyed by {key}"
+    ]
+
+
 def run(settings: Send) -> dict[str, Any]:
-    """Send every row that the schema can read; the key of an event is its row number, counted from 0, as text."""
+    """Send every row that the schema can read.
+
+    The key of an event is the value of the column that is asked for, none where it is missing, else the number of its
+    row, counted from 0, as text.
+    """
     check(settings)
-    rows = events_of(pathlib.Path(settings.file), _schema(settings))
+    from beam_jobs.batch.event_files import events_of  # brings Beam, whose filesystems read the file
+
+    schema = _schema(settings)
+    events: Any = events_of(pathlib.Path(settings.file), schema)
+    rows = with_keys(events, _keys(settings, schema))
     total = 0
     producer = open_producer(settings.connection)
 
-    def sendable() -> Iterator[tuple[bytes, bytes]]:
+    def sendable() -> Iterator[tuple[bytes | None, bytes]]:
         nonlocal total
         count = 0
-        for number, value in rows:
+        for number, key, value in rows:
             total = number + 1
             if value is not None:
-                yield b"%d" % number, value
+                yield key, value
                 count += 1
                 if count == settings.limit:
                     return
@@ -45,6 +63,7 @@ def run(settings: Send) -> dict[str, Any]:
         sent = send_rows(producer, settings.topic, sendable(), settings.rate)
     finally:
         producer.close()
+        events.close()  # a limit leaves the file open
     if total == 0:
         raise InputError(f"{settings.file}: no rows to send")
     return {"topic": settings.topic, "sent": sent.count, "unreadable": total - sent.count, "seconds": sent.seconds}
@@ -66,6 +85,10 @@ def _schema(settings: Send) -> Schema:
             f"bundle {champion.name} is of use case {named!r}, --use-case is {settings.use_case!r}; give one of the two"
         )
     return Schema.load(champion / "schema.pbtxt").environment(SERVING)
+
+
+def _keys(settings: Send, schema: Schema) -> ColumnKeys | None:
+    return None if settings.key is None else ColumnKeys(settings.key, schema)
 
 
 def describe(result: dict[str, Any]) -> str:

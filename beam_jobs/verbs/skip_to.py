@@ -1,13 +1,16 @@
 """`onegraph skip_to`: move a group's committed offset of one partition over what cannot be decoded, on purpose."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
 from beam_jobs.cli.settings import SkipTo
+from beam_jobs.kafka.client import FIRST_ANSWER_S
 from beam_jobs.kafka.groups.lease import latest
 from beam_jobs.kafka.groups.position_note import Note
 from beam_jobs.kafka.groups.takeover import one_at_a_time, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
+from beam_jobs.kafka.probe import wait_for_broker
 from schemas.errors import InputError
 
 
@@ -18,36 +21,63 @@ def run(settings: SkipTo) -> dict[str, Any]:
     group stands nowhere in the log, since nothing is committed or the topic was made anew or cut, any offset of the log
     is taken. Raises `ServiceError` while a job has the group: it would commit its own position again.
     """
-    partition, to = settings.partition, settings.offset
+    with (
+        contextlib.closing(_consumer(settings)) as consumer,
+        one_at_a_time(settings.connection, settings.topic, settings.group),
+    ):
+        wait_for_group(consumer, settings.connection, settings.topic, settings.group)
+        jump = _jump(settings, consumer)
+        consumer.commit({settings.partition: settings.offset}, jump.note)
+    return jump.result
+
+
+def plan(settings: SkipTo) -> list[str]:
+    """Say where the group is and what it would leave out; nothing is committed, no job is waited for."""
+    with contextlib.closing(_consumer(settings)) as consumer:
+        jump = _jump(settings, consumer)
+    return [f"would move it: {describe(jump.result)}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Jump:
+    """What a move of the group is, and the note that is kept beside its new offset."""
+
+    result: dict[str, Any]
+    note: str
+
+
+def _consumer(settings: SkipTo) -> Consumer:
+    wait_for_broker(settings.connection, FIRST_ANSWER_S)
     consumer = Consumer(settings.connection, settings.topic, settings.group)
-    try:
-        if partition not in consumer.partitions:
-            known = f"0 to {max(consumer.partitions)}"
-            raise InputError(f"topic {settings.topic!r} has no partition {partition}, wanted one of {known}")
-        with one_at_a_time(settings.connection, settings.topic, settings.group):
-            wait_for_group(consumer, settings.connection, settings.topic, settings.group)
-            begin = consumer.beginning_offsets([partition])[partition]
-            end = consumer.end_offsets([partition])[partition]
-            kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
-            notes = {number: Note.read(text) for number, (_, text) in kept.items()}
-            at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
-            if at is not None and at > end:
-                at = None
-            first = begin if at is None else at + 1
-            if not first <= to <= end:
-                stands = "stands nowhere in" if at is None else f"is at offset {at} of"
-                raise InputError(
-                    f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which "
-                    f"ends at {end}; wanted --offset between {first} and {end}"
-                )
-            partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
-            lease = latest(note.lease for note in notes.values())
-            free = None if lease is None else dataclasses.replace(lease, free=True)
-            consumer.commit({partition: to}, Note(topic_id=now, partitions=partitions, lease=free).text())
-    finally:
+    if settings.partition not in consumer.partitions:
         consumer.close()
+        known = f"0 to {max(consumer.partitions)}"
+        raise InputError(f"topic {settings.topic!r} has no partition {settings.partition}, wanted one of {known}")
+    return consumer
+
+
+def _jump(settings: SkipTo, consumer: Consumer) -> _Jump:
+    """Return what the move would be from where the group is now; raises `InputError` for an offset not ahead of it."""
+    partition, to = settings.partition, settings.offset
+    begin = consumer.beginning_offsets([partition])[partition]
+    end = consumer.end_offsets([partition])[partition]
+    kept, now = consumer.committed_notes(consumer.partitions), consumer.topic_id()
+    notes = {number: Note.read(text) for number, (_, text) in kept.items()}
+    at = kept[partition][0] if partition in kept and notes[partition].is_of(now) else None
+    if at is not None and at > end:
+        at = None
+    first = begin if at is None else at + 1
+    if not first <= to <= end:
+        stands = "stands nowhere in" if at is None else f"is at offset {at} of"
+        raise InputError(
+            f"group {settings.group!r} {stands} topic {settings.topic!r} partition {partition}, which ends at {end}; "
+            f"wanted --offset between {first} and {end}"
+        )
+    partitions = frozenset({partition}).union(*(n.partitions for n in notes.values() if n.is_of(now)))
+    lease = latest(note.lease for note in notes.values())
+    free = None if lease is None else dataclasses.replace(lease, free=True)
     was_at = begin if at is None else at
-    return {
+    result = {
         "topic": settings.topic,
         "group": settings.group,
         "partition": partition,
@@ -55,6 +85,7 @@ def run(settings: SkipTo) -> dict[str, Any]:
         "goes_on_at": to,
         "skipped": to - max(was_at, begin),
     }
+    return _Jump(result, Note(topic_id=now, partitions=partitions, lease=free).text())
 
 
 def describe(result: dict[str, Any]) -> str:

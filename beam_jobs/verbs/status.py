@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,12 +15,13 @@ from beam_jobs.cli.settings import Status
 from beam_jobs.monitoring import status_page
 from beam_jobs.monitoring.job_status import merged
 from beam_jobs.process import run_files
+from beam_jobs.process.termination import until_terminated
 from beam_jobs.reports.terminal_text import shown
 from models.registry.pointer import read_live
 from schemas.errors import ArtifactError, UsageError
 
 _TIMEOUT_S = 2.0
-_REDRAW_S = 1.0
+_EVERY_S = 1.0
 _MESSAGE_BYTES = 200
 
 
@@ -32,17 +34,36 @@ def check(settings: Status) -> None:
 
 
 def run(settings: Status) -> dict[str, Any] | None:
-    """Return what is known of every job and pointer; with `--watch` draw it until Ctrl-C and return nothing."""
+    """Return what is known of every job and pointer; with `--watch` show it until Ctrl-C and return nothing.
+
+    It is drawn anew on a terminal; anything else gets a line for every job, or one JSON object, a second.
+    """
     check(settings)
     if not settings.watch:
         return look(settings)
+    with until_terminated():
+        if settings.as_json or not sys.stdout.isatty():
+            _write_lines(settings)
+        else:
+            _draw(settings)
+    return None
+
+
+def _draw(settings: Status) -> None:
     with rich.live.Live(console=rich.console.Console(), screen=False, auto_refresh=False) as page:
-        try:
-            while True:
-                page.update(status_page.drawn(look(settings), time.time()), refresh=True)
-                time.sleep(_REDRAW_S)
-        except KeyboardInterrupt:
-            return None
+        while True:
+            page.update(status_page.drawn(look(settings), time.time()), refresh=True)
+            time.sleep(_EVERY_S)
+
+
+def _write_lines(settings: Status) -> None:
+    while True:
+        began, found = time.monotonic(), look(settings)
+        now = time.time()
+        for line in [json.dumps({"at": now} | found)] if settings.as_json else status_page.lines(found, now):
+            print(line)
+        sys.stdout.flush()
+        time.sleep(max(_EVERY_S - (time.monotonic() - began), 0))
 
 
 def describe(result: dict[str, Any]) -> str:

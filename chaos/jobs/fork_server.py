@@ -67,10 +67,10 @@ def main() -> None:
     from beam_jobs.kafka.kafka_python import producer as kafka_python
     from beam_jobs.kafka.librdkafka import producer as librdkafka
     from beam_jobs.runners import failures
-    from beam_jobs.verbs import score_stream
+    from beam_jobs.stream.job import running
     from models.live import live
 
-    del command_line, score_stream  # imported before the first fork
+    del command_line, running  # imported before the first fork
     for library in (kafka_python, librdkafka):
         _between(library.Producer, "send", MID_BUNDLE, SENT)
     _between(positions.GroupPositions, "commit", ACKNOWLEDGED, COMMITTED)

@@ -118,6 +118,9 @@ class Tell(beam.DoFn):
         measures.count("events", n)
         measures.count("rejected", 2, reason="TYPE")
         measures.count("rejected", 1, reason="RANGE")
+        measures.declare("field", ["", "/a.b"])
+        measures.count("rejected_fields", 2, reason="TYPE", field="/a.b")
+        measures.count("rejected_fields", 1, reason="RANGE", field="")
         measures.observe("stage_seconds", 0.25, times=n, stage="decode")
         measures.observe_all("score", np.array([0.05, 0.95, 0.96]), variant="champion")
 
@@ -132,11 +135,14 @@ def test_beam_gets_the_same_counts():
         "events": 7,
         "rejected.TYPE": 4,
         "rejected.RANGE": 2,
+        "rejected_fields.TYPE./a.b": 4,
+        "rejected_fields.RANGE.": 2,
         "score.champion.0.1": 2,
         "score.champion.1.0": 4,
     }
     assert measures.total(counters, "rejected") == 6
     assert measures.by_label(counters, "rejected") == {"TYPE": 4, "RANGE": 2}
+    assert measures.rejected(counters) == {("TYPE", "/a.b"): 4, ("RANGE", ""): 2}
     (found,) = result.metrics().query()["distributions"]
     assert found.key.metric.name == "stage_seconds.decode"
     assert (found.result.sum, found.result.count) == (500_000, 2)

@@ -53,7 +53,9 @@ def tell():
     measures.declare("partition", range(2))
     LIVE_WATCH.changed(generation(3, "a" * 64, challengers=(Challenger("b" * 64, ((0, 1000),)),), shadows=("c" * 64,)))
     measures.count("events", 10)
+    measures.declare("field", ["/age"])
     measures.count("rejected", 2, reason="TYPE")
+    measures.count("rejected_fields", 2, reason="TYPE", field="/age")
     measures.observe("stage_seconds", 0.004, times=10, stage="score")
     measures.gauge("lag_events", 5, partition=1)
     measures.gauge("last_poll_seconds", 990)
@@ -144,6 +146,7 @@ def test_status_for_people(endpoint, now):
         "champion": "a", "challenger": "b", "shadow": "c",
     }  # fmt: skip
     assert state["totals"]["rejected"] == {"TYPE": 2}
+    assert state["rejections"] == [{"reason": "TYPE", "field": "/age", "count": 2}]
     assert state["lag"] == {"1": 5}
     assert state["stages"]["score"]["p50"] == pytest.approx(0.0035)
     assert state["rates"]["events_per_s"] > 0
@@ -194,6 +197,10 @@ def test_two_workers_of_a_job_are_one_state(endpoint, now):
     assert both["generation"] == 4
     assert both["totals"]["events"] == 20
     assert both["totals"]["rejected"] == {"TYPE": 4}
+    assert both["rejections"] == [{"reason": "TYPE", "field": "/age", "count": 4}]
+    del other["rejections"]  # as a worker of an older version says it
+    mixed = merged([one, other])["rejections"]
+    assert [(entry["field"], entry["count"]) for entry in mixed] == [("", 2), ("/age", 2)]
     assert both["lag"] == {"0": 7, "1": 1}, "the later poll of a partition counts"
     assert both["last_poll_age_s"] == 10.0, "the one that polls no more is seen"
     assert (one["holds"], both["holds"]) == (False, True)

@@ -18,7 +18,8 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
-from beam_jobs.verbs import doctor, score_stream
+from beam_jobs.stream.job import pipeline as stream_pipeline
+from beam_jobs.verbs import doctor
 from schemas.errors import ServiceError
 from tests.support import dataflow_graphs
 
@@ -47,8 +48,8 @@ def stream(broker, topics):
 
 
 def graph(settings: ScoreStream) -> beam.Pipeline:
-    job = score_stream.stream_job(settings, "score_stream-7-1", score_stream.topics_there(settings))
-    return score_stream.pipeline(settings, job)
+    job = stream_pipeline.stream_job(settings, "score_stream-7-1", stream_pipeline.topics_there(settings))
+    return stream_pipeline.pipeline(settings, job)
 
 
 def check_graph(name: str, pipeline: beam.Pipeline) -> None:

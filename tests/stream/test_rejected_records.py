@@ -20,14 +20,14 @@ def ours(attempt=1):
 def test_what_is_written_is_read_back():
     theirs = [("a", None), ("a", b"\xff"), ("traceparent", b"00")]
     found = RejectedRecord.read([*theirs, *ours(2)])
-    assert found == RejectedRecord(Reason.TYPE, "trips/with/slashes", 3, 17, 2, False, theirs)
+    assert found == RejectedRecord(Reason.TYPE, "trips/with/slashes", 3, 17, 2, False, theirs, "/fare")
 
 
 def test_a_producer_that_uses_our_names_changes_nothing():
     forged = [("onegraph.reason", b"RANGE"), ("onegraph.attempt", b"0"), ("b", b"1"), ("onegraph.source", b"x/0/0")]
     forged += [("onegraph.value_sha256", b"00")]
     found = RejectedRecord.read([*forged, *ours()])
-    assert found == RejectedRecord(Reason.TYPE, "trips/with/slashes", 3, 17, 1, False, [("b", b"1")])
+    assert found == RejectedRecord(Reason.TYPE, "trips/with/slashes", 3, 17, 1, False, [("b", b"1")], "/fare")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.step_watch import BatchWatch, PollWatch
-from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.take_in import take_in
@@ -39,7 +38,7 @@ def test_laps_add_up_and_count_for_every_event(store):
     watch.scored(np.array([0.5], np.float32), "challenger")
     watch.predicted(1, "challenger")
     assert store.value("predictions", variant="challenger") == 0, "nothing is told of a batch that may be scored again"
-    watch.finish(4, [Rejection(3, Stage.DECODE, Reason.TYPE)])
+    watch.finish(4, {("TYPE", "/fare"): 1})
     assert stage(store, "decode") == (4, 0.5)
     assert stage(store, "transform") == (4, 1.25)
     assert stage(store, "score") == (4, 0.25)
@@ -47,15 +46,24 @@ def test_laps_add_up_and_count_for_every_event(store):
     assert (store.value("events"), store.value("batches"), store.value("rejected", reason="TYPE")) == (4, 1, 1)
     assert store.value("predictions", variant="challenger") == 1
     watch.start()
-    watch.finish(1, [])
+    watch.finish(1, {})
     assert stage(store, "decode") == (4, 0.5), "a batch takes no time of the one before"
+
+
+def test_rejections_are_counted_by_reason_and_by_reason_and_field(store):
+    watch = BatchWatch()
+    watch.finish(9, {("TYPE", "/fare"): 4, ("TYPE", ""): 1, ("JSON_SYNTAX", ""): 2})
+    watch.finish(1, {("TYPE", "/fare"): 1})
+    assert {one.labels: one.value for one in store.series("rejected")} == {("TYPE",): 6, ("JSON_SYNTAX",): 2}
+    by_field = {one.labels: one.value for one in store.series("rejected_fields")}
+    assert by_field == {("TYPE", "/fare"): 5, ("TYPE", ""): 1, ("JSON_SYNTAX", ""): 2}
 
 
 def test_unseen_categories_and_unknown_fields_are_counted_without_their_values(store):
     values = [b'{"fare":1,"company":"blue"}', b'{"fare":1,"company":"secret","more":1,"other":2}', b'{"more":1}']
     watch = BatchWatch()
     watch.took_in(take_in(values, JsonDecoder(SCHEMA), SCHEMA), SCHEMA)
-    watch.finish(3, [])
+    watch.finish(3, {})
     assert store.value("unseen_categories", column="company") == 1
     assert store.value("unknown_fields") == 3
     assert b"secret" not in store.text()

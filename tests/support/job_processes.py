@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Sequence
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["beam_jobs.verbs.score_stream"])
+_CONTEXT.set_forkserver_preload(["beam_jobs.verbs.score_stream", "beam_jobs.stream.job.running"])
 
 
 def prepare() -> None:

@@ -11,6 +11,12 @@ from schemas.rejection import Reason, Rejection, Stage
 from tests.support.kafka_records import put, read
 from tests.support.printed import for_people
 
+
+def rejected_for(reason: str, count: int) -> list[dict[str, object]]:
+    return [{"reason": reason, "field": "/fare", "count": count}]
+
+
+FOR_TYPE, FOR_RANGE, FOR_REQUIRED = rejected_for("TYPE", 2), rejected_for("RANGE", 1), rejected_for("REQUIRED", 1)
 THEIRS = [("a", None), ("a", b"\xff"), ("traceparent", b"00-1")]
 
 
@@ -40,7 +46,7 @@ def test_events_come_back_as_they_were_with_one_attempt_more(broker, pair, capsy
     put(broker, rejected, 1, [b'{"fare": "1"}', None], [b"k", None], [1_400_000_000_000, -1], headers)
     code, result, text = replay(broker, pair, capsys)
     assert (code, result["sent"], result["left"]) == (0, 2, {})
-    assert "sent 2 events" in text
+    assert text.startswith(f"sent 2 events to {source} again (2 TYPE at /fare); left: no")
     found = [(one.partition, one.key, one.value, one.timestamp_ms, one.headers) for one in read(broker, source)]
     assert found == [
         (0, None, None, -1, [("x", b"1"), ("onegraph.attempt", b"3")]),
@@ -55,7 +61,7 @@ def test_a_second_run_sends_only_what_came_since(broker, pair, capsys):
     assert replay(broker, pair, capsys)[1] == {
         "topic": source,
         "sent": 0,
-        "sent_by_reason": {},
+        "rejections": [],
         "left": {"replayed before": 2},
     }
     put(broker, rejected, 0, [b"3"], headers=[ours(source, 0, 3)])
@@ -79,10 +85,10 @@ def test_one_reason_after_the_other_and_then_all_sends_each_once(broker, pair, c
     reasons = [Reason.TYPE, Reason.RANGE, Reason.TYPE, Reason.REQUIRED]
     put(broker, rejected, 0, [b"0", b"1", b"2", b"3"], headers=[ours(source, 0, 0, one) for one in reasons])
     first = replay(broker, pair, capsys, "--reason", "TYPE")[1]
-    assert (first["sent_by_reason"], first["left"]) == ({"TYPE": 2}, {"another reason": 2})
-    assert replay(broker, pair, capsys, "--reason", "RANGE", "TYPE")[1]["sent_by_reason"] == {"RANGE": 1}
+    assert (first["rejections"], first["left"]) == (FOR_TYPE, {"another reason": 2})
+    assert replay(broker, pair, capsys, "--reason", "RANGE", "TYPE")[1]["rejections"] == FOR_RANGE
     last = replay(broker, pair, capsys)[1]
-    assert (last["sent_by_reason"], last["left"]) == ({"REQUIRED": 1}, {"replayed before": 3})
+    assert (last["rejections"], last["left"]) == (FOR_REQUIRED, {"replayed before": 3})
     assert [one.value for one in read(broker, source)] == [b"0", b"2", b"1", b"3"]
 
 
@@ -111,6 +117,20 @@ def test_what_cannot_come_back_is_left_and_said(broker, pair, capsys):
     }
     assert "1 attempts used up" in text
     assert [(one.partition, one.value) for one in read(broker, source)] == [(0, b"good")]
+
+
+def test_paths_that_somebody_made_up_count_under_the_reason_alone(broker, pair, capsys):
+    source, rejected = pair
+    paths = ["no pointer", "/" + "x" * 200, "/a\n", "/fare"]
+    headers = [
+        our_headers(Rejection(0, Stage.DECODE, Reason.TYPE, path), f"{source}/0/{row}", "b", 1)
+        for row, path in enumerate(paths)
+    ]
+    put(broker, rejected, 0, [b"1", b"2", b"3", b"4"], headers=headers)
+    assert replay(broker, pair, capsys)[1]["rejections"] == [
+        {"reason": "TYPE", "field": "", "count": 3},
+        {"reason": "TYPE", "field": "/fare", "count": 1},
+    ]
 
 
 def test_the_cap_is_an_option(broker, pair, capsys):

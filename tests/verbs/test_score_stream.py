@@ -27,7 +27,6 @@ from schemas.errors import ServiceError
 from schemas.schema import SERVING
 from tests.support.kafka_records import committed, end_of, put, read
 from tests.support.present import present
-from tests.support.printed import for_people
 from tests.support.waiting import wait_until
 
 MAIN = "beam_jobs.cli.command_line:main"
@@ -83,10 +82,17 @@ def test_until_caught_up_and_again(broker, argv, events, capsys):
     assert {int(series.labels[0]): series.value for series in measures.STORE.series("lag_events")} == {0: 0, 1: 0, 2: 0}
     assert len(measures.STORE.series("watermark_seconds")) == 3
     assert sum(measures.STORE.series("score")[0].counts) == measures.STORE.value("predictions", variant="champion")
-    out = capsys.readouterr().out
-    assert json.loads(out)["predictions"] == 1000
-    assert json.loads(out)["rejected"] == sum(json.loads(out)["rejected_by_reason"].values()) == 4
-    assert "1,000 events scored" in for_people("score_stream", out)
+    result = json.loads(capsys.readouterr().out)
+    assert (result["predictions"], result["rejected"]) == (1000, 4)
+    assert {(one["reason"], one["field"], one["count"]) for one in result["rejections"]} == {
+        ("JSON_SYNTAX", "", 1),
+        ("TOMBSTONE", "", 1),
+        ("TYPE", "", 1),
+        ("NUM_NONFINITE", "/fare", 1),
+    }
+    said = score_stream.describe(result)
+    assert "1,000 events scored" in said
+    assert "1 NUM_NONFINITE at /fare" in said
     check_every_event_ended(broker, source)
     assert sum(committed(broker, source, source).values()) == 1004
     assert main([*argv, "--until-caught-up", "--json", "-q"]) == 0
@@ -182,7 +188,8 @@ def test_a_prediction_that_its_topic_does_not_take_is_rejected(broker, argv, top
     argv[argv.index(f"{source}.p")] = small
     put(broker, source, 0, events[:5])
     assert main([*argv, "--until-caught-up", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["rejected_by_reason"] == {"OUT_TOO_LARGE": 5}
+    too_large = {"reason": "OUT_TOO_LARGE", "field": "", "count": 5}
+    assert json.loads(capsys.readouterr().out)["rejections"] == [too_large]
     with pytest.raises(ServiceError, match=r"MessageSizeTooLarge|RecordTooLarge"):
         put(broker, small, 0, [b"x" * 300])  # what the broker would have said
     assert [one.value for one in read(broker, f"{source}.r")] == events[:5]
@@ -235,7 +242,7 @@ def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, tri
     assert main([*argv, "--until-caught-up", "--with-features", "--log-format", "json"]) == 0
     out, err = capsys.readouterr()
     assert "300 events scored" in out
-    assert {json.loads(line)["job"] for line in err.splitlines()} <= {f"score_stream-{os.getpid()}"}
+    assert {json.loads(line)["job"] for line in err.splitlines()} == {f"score_stream-{os.getpid()}"}
     handed_on = [[(name, value) for name, value in record.headers] for record in read(broker, f"{source}.p")]
     assert handed_on == [one[:1] for one in own]
     wanted = Scorer.load(Registry(registry).champion()).score(trips.slice(0, 300))
@@ -276,7 +283,7 @@ def test_what_cannot_work_is_refused_in_one_line(argv, change, code, message, ca
 
 
 def test_a_broker_that_is_down_is_named(argv, capsys, monkeypatch):
-    monkeypatch.setattr("beam_jobs.kafka.topics.topics.CONNECT_S", 0.5)
+    monkeypatch.setattr("beam_jobs.kafka.topics.topics.FIRST_ANSWER_S", 0.5)
     argv[argv.index("--bootstrap-servers") + 1] = "127.0.0.1:1"
     argv.remove("--create-topics")
     assert main(argv) == 1

@@ -14,6 +14,7 @@ from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.sending import send_rows
 from beam_jobs.monitoring import measures
 from beam_jobs.monitoring.live_watch import LIVE_WATCH
+from beam_jobs.stream.job import running
 from beam_jobs.verbs import score_stream
 from models.registry.registry import Registry
 from schemas.artifacts.signature import load_private_key
@@ -51,7 +52,7 @@ def settings(broker, topics, own, pair):
 
 
 def test_a_job_does_not_start_with_an_unsigned_bundle(settings, own, capsys, monkeypatch):
-    monkeypatch.setattr(score_stream.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
+    monkeypatch.setattr(running.Schema, "load", lambda _: pytest.fail("parsed, and signed by nobody"))
     argv = ["score_stream", "--bootstrap-servers", settings.bootstrap_servers, "--registry", settings.registry]
     for name in ("source_topic", "predictions_topic", "rejected_topic", "trusted_keys"):
         argv += ["--" + name.replace("_", "-"), getattr(settings, name)]

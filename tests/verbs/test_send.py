@@ -67,6 +67,18 @@ def test_json_lines_go_as_they_are(broker, topic, tmp_path):
     }
 
 
+def test_events_are_keyed_by_a_column(broker, topic, tmp_path):
+    file = tmp_path / "trips.csv"
+    file.write_text(HEADER + GOOD + GOOD.replace("8,12.45,", ",12.450,") + BAD)
+    assert run(broker, file, topic, "--key", "fare") == 0
+    found = read(broker, topic)
+    assert [record.key for record in found] == [b"12.45", b"12.45"]
+    assert {record.partition for record in found} == {partition_of_key(b"12.45", 3)}
+    assert run(broker, file, topic, "--key", "pickup_community_area") == 0
+    assert {record.key for record in read(broker, topic)} == {b"12.45", b"8", None}
+    assert run(broker, file, topic, "--key", "tips") == 2, "no event has the label"
+
+
 def test_a_limit(broker, topic, tmp_path):
     file = tmp_path / "trips.csv"
     file.write_text(HEADER + GOOD * 5)

@@ -56,7 +56,7 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         (url,) = wait_until(urls, "the job")
         assert url.startswith("http://127.0.0.1:")
         put(broker, source, 0, events)
-        put(broker, source, 1, [b"{", b"[1]"])
+        put(broker, source, 1, [b"{", b'{"fare":"dear"}'])
         wait_until(lambda: status.look(Status())["jobs"][0]["state"]["totals"]["events"] == 502, "events")
         for page in ("healthz", "readyz", "metrics"):
             with urllib.request.urlopen(f"{url}/{page}", timeout=10) as answer:
@@ -68,6 +68,10 @@ def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, 
         process.stop(PATIENCE_S)
     assert (job["group"], job["lease"]) == (source, 1)
     assert job["state"]["totals"]["rejected"] == {"JSON_SYNTAX": 1, "TYPE": 1}
+    assert {(one["reason"], one["field"]) for one in job["state"]["rejections"]} == {
+        ("JSON_SYNTAX", ""),
+        ("TYPE", "/fare"),
+    }
     assert job["state"]["lag"] == {"0": 0, "1": 0}
     assert {"queue", "decode", "transform", "score", "encode"} <= set(job["state"]["stages"])
     assert list(pointers) == [str(registry)]
@@ -180,6 +184,53 @@ def test_an_address_that_does_not_answer_is_named(capsys):
     assert "127.0.0.1:1: " in json.loads(out)["jobs"][0]["troubles"][0]
     assert main(["status", "--metrics", "ftp://127.0.0.1:1"]) == 2
     assert "wanted host:port or a URL" in capsys.readouterr().err
+
+
+WATCH = (
+    "import sys; from beam_jobs.cli.command_line import main; code = main(['status', '--watch', *sys.argv[1:]]);"
+    "print(code, sorted({'tensorflow', 'apache_beam', 'pyarrow'} & set(sys.modules)), file=sys.stderr)"
+)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_into_a_pipe_a_watch_writes_lines_until_it_is_told_to_end(as_json):
+    command = [sys.executable, "-c", WATCH, *["--json"][:as_json]]
+    with run_files.Announced(JOB), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
+        first, second = present(process.stdout).readline(), present(process.stdout).readline()
+        process.terminate()
+        rest, err = process.communicate(timeout=60)
+    assert err == "0 []\n"
+    if as_json:
+        at = [json.loads(line)["at"] for line in (first, second, *rest.splitlines())]
+        assert at[1] - at[0] == pytest.approx(1, abs=0.5)
+        assert json.loads(second)["jobs"][0]["name"] == "job-1"
+    else:
+        assert first.partition(" ")[2] == "job-1: group g of topic trips\n"
+        assert second.partition(" ")[2].startswith(("job-1", "/nowhere: nothing is released there"))
+
+
+def test_a_watch_ends_with_its_reader():
+    with subprocess.Popen([sys.executable, "-c", WATCH], stdout=-1, stderr=-1, text=True) as process:
+        assert "no streaming job runs on this machine" in present(process.stdout).readline()
+        present(process.stdout).close()
+        assert present(process.stderr).read() == "141 []\n"
+
+
+def test_a_line_of_a_watch_says_what_was_rejected():
+    state = {
+        "generation": 3, "rates": {"events_per_s": 1_000.4}, "lag": {"0": 12, "1": 3}, "holds": True,
+        "totals": {"events": 5_000, "rejected": {"TYPE": 400, "JSON_SYNTAX": 3}},
+        "rejections": [
+            {"reason": "TYPE", "field": "/age", "count": 400}, {"reason": "JSON_SYNTAX", "field": "", "count": 3},
+        ],
+        "stages": {"total": {"p99": 0.0123}},
+    }  # fmt: skip
+    found = {"jobs": [{"name": "j\x1b", "state": state, "troubles": []}], "registries": {}}
+    (line,) = status_page.lines(found, 0)
+    assert line == (
+        "1970-01-01T00:00:00Z j\\x1b: generation 3, 1,000 events/s, 5,000 events, 403 rejected (400 TYPE at /age, "
+        "3 JSON_SYNTAX), lag 15, p99 12.3 ms, holds"
+    )
 
 
 def test_a_pointer_that_cannot_be_read_is_told(tmp_path, capsys):

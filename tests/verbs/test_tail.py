@@ -1,8 +1,14 @@
-"""`tail`: records as readable lines."""
+"""`tail`: records as readable lines, or as JSON objects."""
+
+import json
+import subprocess
+import sys
 
 import pytest
 
 from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import Tail
+from beam_jobs.verbs import tail as verb
 from tests.support.kafka_records import put
 
 
@@ -36,9 +42,15 @@ def test_a_limit(broker, topic, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_from_now_to_the_end_is_nothing(broker, topic, capsys):
-    assert tail(broker, topic, "--until-end", "--json", "-q") == 0
-    assert capsys.readouterr().out == f'{{"topic": "{topic}", "records": 0}}\n'
+def test_json_is_lines_and_nothing_else(broker, topic, capsys):
+    assert tail(broker, topic, "--from-start", "--until-end", "--json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(one["partition"], one["offset"], one["key"]) for one in found] == [(0, 0, "k"), (1, 0, "é"), (0, 1, None)]
+    assert len(found[1]["value_base64"]) > 1_000, "nothing is cut"
+    assert tail(broker, topic, "--until-end", "--json") == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_nothing_of_a_record_is_obeyed_by_a_terminal(broker, topics, capsys):
@@ -53,7 +65,53 @@ def test_nothing_of_a_record_is_obeyed_by_a_terminal(broker, topics, capsys):
     assert line.endswith("h... (1,000 bytes)=null")
 
 
-def test_refusals(broker, capsys):
+def test_a_process_of_its_own_loads_nothing_heavy_and_ends_with_its_reader(broker, topic):
+    code = (
+        "import sys; from beam_jobs.cli.command_line import main; code = main(sys.argv[1:]);"
+        "print(code, sorted({'tensorflow', 'apache_beam', 'xgboost', 'pyarrow'} & set(sys.modules)), file=sys.stderr)"
+    )
+    argv = ["tail", topic, "--bootstrap-servers", broker, "--from-start"]  # without an end it would wait for ever
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("0/0")
+        process.stdout.close()
+        put(broker, topic, 0, [b"one more"])
+        assert process.stderr.read() == "141 []\n"
+
+
+def test_sigterm_ends_it_well(broker, topic):
+    command = [
+        sys.executable,
+        "-m",
+        "beam_jobs",
+        "tail",
+        topic,
+        "--bootstrap-servers",
+        broker,
+        "--from-start",
+        "--json",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+
+
+def test_refusals(broker, topic, capsys):
     assert tail(broker, "nowhere") == 1
     assert "no topic 'nowhere'" in capsys.readouterr().err
+    assert tail(broker, topic[:-1] + "x") == 1
+    assert f", did you mean {topic[:-4]}" in capsys.readouterr().err
     assert tail(broker, "nowhere", "--limit", "0") == 2
+    assert tail(broker, "nowhere", "--limit", "-3") == 2
+
+
+def test_what_would_be_shown(broker, topic):
+    settings = Tail(bootstrap_servers=broker, topic=topic, from_start=True)
+    assert verb.plan(settings) == [f"would show topic {topic} (2 partitions) from its oldest record on"]

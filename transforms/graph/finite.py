@@ -13,6 +13,15 @@ from schemas.rejection import Reason, Rejection, Stage, pointer
 _FEATURES = "/features"  # where a prediction has them; no raw field has such a path
 
 
+def feature_pointer(name: str) -> str:
+    """Return the JSON pointer to a feature.
+
+    >>> feature_pointer("fare_z")
+    '/features/fare_z'
+    """
+    return _FEATURES + pointer(name)
+
+
 def has_infinite(features: np.ndarray) -> bool:
     """Say whether any of the features (float32 [rows, features]) is infinite: 5 ns a row."""
     return bool(np.isinf(features).any())
@@ -31,7 +40,7 @@ def infinite_rows(features: np.ndarray, names: Sequence[str]) -> list[Rejection]
     rows = np.flatnonzero(infinite.any(axis=1))
     first = infinite[rows].argmax(axis=1)
     return [
-        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, _FEATURES + pointer(names[index]))
+        Rejection(row, Stage.SCORE, Reason.FEATURE_NONFINITE, feature_pointer(names[index]))
         for row, index in zip(rows.tolist(), first.tolist(), strict=True)
     ]
 

@@ -11,12 +11,24 @@ from beam_jobs.kafka.kafka_python import decoding, outage
 from beam_jobs.kafka.probe import wait_for_broker
 
 
-def connect(make: Any, servers: Connection | str, connect_s: float = CONNECT_S, **options: Any) -> Any:
-    """Make a client of kafka-python; raises `ServiceError` naming the servers when none answers in time."""
+def connect(
+    make: Any,
+    servers: Connection | str,
+    connect_s: float = CONNECT_S,
+    first_answer_s: float | None = None,
+    **options: Any,
+) -> Any:
+    """Make a client of kafka-python; raises `ServiceError` naming the servers when none answers in time.
+
+    `first_answer_s` is shorter than `connect_s` where nobody gains by waiting for a server that is not there.
+    """
     decoding.install()
     outage.install()
     connection = Connection.of(servers)
-    security = {"security_protocol": connection.security_protocol, **wait_for_broker(connection, connect_s)}
+    security = {
+        "security_protocol": connection.security_protocol,
+        **wait_for_broker(connection, first_answer_s or connect_s),
+    }
     if connection.tls:
         security["ssl_context"] = connection.ssl_context()
     try:

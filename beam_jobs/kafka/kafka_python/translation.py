@@ -8,7 +8,7 @@ from kafka import errors
 
 from beam_jobs.kafka.client import CONNECT_S
 from beam_jobs.kafka.connection import Connection
-from beam_jobs.kafka.errors import Unavailable, refused_login, unusable_topic
+from beam_jobs.kafka.errors import Unavailable, is_missing, missing_topic, refused_login, unusable_topic
 from beam_jobs.kafka.kafka_python.opening import connect
 from schemas.errors import ServiceError
 
@@ -35,10 +35,10 @@ def one_line(servers: Connection | str, doing: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def admin_client(
-    servers: Connection | str, doing: str, connect_s: float = CONNECT_S
+    servers: Connection | str, doing: str, connect_s: float = CONNECT_S, first_answer_s: float | None = None
 ) -> Iterator[kafka.KafkaAdminClient]:
     """Open kafka-python's admin client for the block, and turn what it raises there into a `ServiceError`."""
-    admin = connect(kafka.KafkaAdminClient, servers, connect_s)
+    admin = connect(kafka.KafkaAdminClient, servers, connect_s, first_answer_s)
     try:
         with one_line(servers, doing):
             yield admin
@@ -50,4 +50,7 @@ def why_unusable(servers: Connection | str, topic: str) -> ServiceError:
     """Ask for this one topic: an answer about all topics leaves out those that this user may not see."""
     with admin_client(servers, f"describing topic {topic!r}") as admin:
         [found] = admin.describe_topics([topic])
-    return unusable_topic(servers, topic, found["error_code"])
+        code = found["error_code"]
+        if is_missing(code):
+            return missing_topic(servers, topic, admin.list_topics())
+        return unusable_topic(servers, topic, code)

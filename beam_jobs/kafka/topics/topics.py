@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from beam_jobs.kafka.client import CONNECT_S
+from beam_jobs.kafka.client import CONNECT_S, FIRST_ANSWER_S
 from beam_jobs.kafka.connection import Connection
 from beam_jobs.kafka.errors import missing_topic, not_allowed, unusable_topic
 from beam_jobs.kafka.kafka_python.commits import known_id
@@ -55,8 +55,11 @@ class Topic:
 
 
 def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
-    """Return the topics of these names that exist."""
-    with admin_client(servers, "describing topics", CONNECT_S) as admin:
+    """Return the topics of these names that exist.
+
+    Jobs and commands begin here: a server that does not answer within `FIRST_ANSWER_S` is named in a `ServiceError`.
+    """
+    with admin_client(servers, "describing topics", CONNECT_S, FIRST_ANSWER_S) as admin:
         counts, ids = {}, {}
         for topic in admin.describe_topics(list(names)):
             if topic["error_code"] == 0:
@@ -75,12 +78,18 @@ def describe(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic
 
 
 def required(servers: Connection | str, names: Sequence[str]) -> dict[str, Topic]:
-    """Return the topics of these names; raises `ServiceError` naming the first that is missing."""
+    """Return the topics of these names; raises `ServiceError` naming the first that is missing, and names like it."""
     found = describe(servers, names)
     for name in names:
         if name not in found:
-            raise missing_topic(servers, name)
+            raise missing_topic(servers, name, topic_names(servers))
     return found
+
+
+def topic_names(servers: Connection | str) -> list[str]:
+    """Return the names of all topics that this user may see."""
+    with admin_client(servers, "listing topics", CONNECT_S, FIRST_ANSWER_S) as admin:
+        return sorted(admin.list_topics())
 
 
 def for_scoring(

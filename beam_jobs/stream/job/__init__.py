@@ -1,5 +1,5 @@
 """The scoring stream put together, and its process and group.
 
-Imports: cli, kafka.groups, kafka.topics, models, monitoring, process, registries, runners, runners.flink, schemas,
-services, stream, stream.read, stream.score, stream.write.
+Imports: cli, kafka.groups, kafka.kafka_python, kafka.topics, models, monitoring, process, registries, runners,
+runners.flink, runners.in_process, schemas, services, stream, stream.read, stream.score, stream.write.
 """

@@ -34,7 +34,7 @@ def topics_there(settings: ScoreStream) -> dict[str, Topic]:
     """Return the job's topics as the broker has them, made first if that is wanted."""
     if settings.create_topics:
         _create_topics(settings)
-    return topics.required(settings.connection, topic_names(settings))
+    return topics.required(settings.connection, settings.topics)
 
 
 def stream_job(settings: ScoreStream, name: str, there: Mapping[str, Topic]) -> StreamJob:
@@ -111,12 +111,6 @@ def formats(settings: ScoreStream) -> Formats:
     values = ValueFormat(settings.value_format, tuple(settings.avro_schema))
     explanation = Explanation.of(settings.contributions, settings.contribution_share, settings.contribution_above)
     return Formats(values=values, with_features=settings.with_features, explanation=explanation)
-
-
-def topic_names(settings: ScoreStream) -> tuple[str, ...]:
-    """Return the topics of the job: source, predictions, rejected and, if any, that of the shadows."""
-    names = settings.source_topic, settings.predictions_topic, settings.rejected_topic
-    return names if settings.shadow_topic is None else (*names, settings.shadow_topic)
 
 
 def start_ms(settings: ScoreStream) -> int | None:

@@ -14,14 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 
 from beam_jobs.monitoring import measures
+from beam_jobs.stream.faults import Fault, named
 from schemas.errors import OnegraphError
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _SHOWN = 3
-
-
-Fault = tuple[str, str]  # a reason and the path of its field, empty if it is the whole record
 
 
 class TooManyRejected(OnegraphError):
@@ -81,7 +79,7 @@ class Breaker:
             if total >= self._settings.events and faults.total() > self._settings.share * total:
                 self._batches.pop()
                 worst = max(rejected, key=rejected.__getitem__)
-                raise TooManyRejected(self._line(total, faults, f"{example(worst)} ({_named(worst)})"))
+                raise TooManyRejected(self._line(total, faults, f"{example(worst)} ({named(worst)})"))
 
     def wait(
         self, why: TooManyRejected, judged: Hashable, generation: Callable[[], Hashable], stop: threading.Event
@@ -107,20 +105,10 @@ class Breaker:
         """Nothing to close."""
 
     def _line(self, total: int, faults: Counter[Fault], example: str) -> str:
-        top = ", ".join(f"{count:,} {_named(fault)}" for fault, count in faults.most_common(_SHOWN))
+        top = ", ".join(f"{count:,} {named(fault)}" for fault, count in faults.most_common(_SHOWN))
         return (
             f"{faults.total():,} of {total:,} events within {self._settings.window_s:g} s are rejected ({top}), "
             f"allowed is a share of {self._settings.share:.3g}. The last batch is held back: it is in no topic but the "
             f"source's, where {example} is one of it. Roll the bundle back if it is wrong (`onegraph rollback`); mend "
             "the producer if that is, and let what is there through with --breaker off"
         )
-
-
-def _named(fault: Fault) -> str:
-    """Return a fault in words.
-
-    >>> _named(("TYPE", "/tenure")), _named(("JSON_SYNTAX", ""))
-    ('TYPE at /tenure', 'JSON_SYNTAX')
-    """
-    reason, path = fault
-    return f"{reason} at {path}" if path else reason

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from beam_jobs.kafka.records import Header, Outgoing
 from beam_jobs.stream.events import EventBatch, Outcome, picked
+from beam_jobs.stream.faults import fields
 from beam_jobs.stream.rejected_records import attempt_of, our_headers, too_large
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.score.formats import Formats
@@ -38,7 +39,7 @@ class EventScorer:
 
     Knows nothing of Beam, brokers or clocks; `watch` may look on. `prediction_bytes` is the largest record that the
     predictions topic takes, None if there is no limit; `shadow_bytes` that of the shadows' topic, None if their
-    predictions are only counted.
+    predictions are only counted. `fields` are those of its schemas and graphs, for whoever counts rejections.
     """
 
     def __init__(
@@ -57,6 +58,10 @@ class EventScorer:
         formats = formats or Formats()
         self._lanes = [(lane, formats.values.decoder(lane.schema)) for lane in self._serving.lanes]
         self._encoders = {bundle: formats.encoder(scorer) for bundle, scorer in self._serving.scorers.items()}
+        self.fields = fields(
+            (name for lane in self._serving.lanes for name in lane.schema.names),
+            (name for scorer in self._serving.scorers.values() for name in scorer.feature_names),
+        )
         self.probe = ScoringProbe(
             tuple((one.scorer.path, formats.values.decoder(one.scorer.schema)) for one in self._serving.deciders)
         )

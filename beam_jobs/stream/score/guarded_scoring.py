@@ -3,22 +3,32 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Set
 
 from beam_jobs.process import process_wide
 from beam_jobs.stream.events import EventBatch, Outcome
-from beam_jobs.stream.score.breaker import Breaker, BreakerSettings, Fault, TooManyRejected
+from beam_jobs.stream.faults import Fault, counted, fault_of
+from beam_jobs.stream.score.breaker import Breaker, BreakerSettings, TooManyRejected
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.rejection import Rejection
 
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """What became of a batch, why events of it were rejected, and by which generation of the pointer."""
+    """What became of a batch, why events of it were rejected, and by which generation of the pointer.
+
+    `fields` are those that a fault may name.
+    """
 
     outcome: Outcome
     rejections: list[Rejection]
     generation: Hashable
+    fields: Set[str] = frozenset()
+
+    @functools.cached_property
+    def faults(self) -> Counter[Fault]:
+        """How many events were rejected for what."""
+        return counted(self.rejections, self.fields)
 
 
 class GuardedScoring:
@@ -38,10 +48,9 @@ class GuardedScoring:
         """
         while True:
             judged = score(events)
-            faults = Counter(map(_fault, judged.rejections))
             try:
                 self._breaker.add(
-                    len(events), faults, judged.generation, functools.partial(_example, events, judged.rejections)
+                    len(events), judged.faults, judged.generation, functools.partial(_example, events, judged)
                 )
             except TooManyRejected as why:
                 self._breaker.wait(why, judged.generation, generation, self._stop)
@@ -53,10 +62,6 @@ class GuardedScoring:
         process_wide.give_back(self._key)
 
 
-def _fault(rejection: Rejection) -> Fault:
-    return rejection.reason.value, rejection.path
-
-
-def _example(events: EventBatch, rejections: Sequence[Rejection], fault: Fault) -> str:
-    row = next(one.row for one in rejections if _fault(one) == fault)
+def _example(events: EventBatch, judged: Judged, fault: Fault) -> str:
+    row = next(one.row for one in judged.rejections if fault_of(one, judged.fields) == fault)
     return f"{events.topic}/{events.partitions[row]}/{events.offsets[row]}"

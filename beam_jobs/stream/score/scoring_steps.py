@@ -74,7 +74,7 @@ class ScoreBatches(beam.DoFn):
         for part, culprits in self._parts(events):
             judged = self._guarded.scored(part, functools.partial(self._scored, culprits), self._generation)
             outcome = judged.outcome
-            self._watch.finish(len(part), judged.rejections)
+            self._watch.finish(len(part), judged.faults)
             if dropped := len(part) - len(outcome.predictions) - len(outcome.rejected):
                 measures.count("dropped", dropped, reason="tombstone")
             yield outcome
@@ -107,7 +107,7 @@ class ScoreBatches(beam.DoFn):
         self._watch.start()
         with contextlib.nullcontext() if self._isolated is None else self._isolated.naming(events):
             outcome, rejections = scorer.score(events, culprits)
-        return Judged(outcome, rejections, _generation(serving))
+        return Judged(outcome, rejections, _generation(serving), scorer.fields)
 
     def teardown(self) -> None:
         self._borrowed.close()

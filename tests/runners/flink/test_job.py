@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beam_jobs.runners.flink.job import FlinkJob
-from beam_jobs.stream.job import flink
+from beam_jobs.stream.job import flink, running
 from beam_jobs.verbs import score_stream
 from schemas.errors import OnegraphError, ServiceError
 from tests.runners.flink.rest_server import RestServer, listed, rest_server
@@ -162,7 +162,7 @@ def test_counters_that_are_not_told_are_not_zero(metrics, caplog):
 
 def test_the_summary_of_such_a_job_says_so():
     became = {"job": "1", "name": "trips", "state": "FINISHED", "rest": None}
-    result = dict.fromkeys(score_stream._summary({})) | {"stopped": False, "group": "g", "flink": became}
+    result = dict.fromkeys(running.summary({})) | {"stopped": False, "group": "g", "flink": became}
     assert result["predictions"] is None
     assert score_stream.describe(result) == "Flink job 1 is FINISHED; how many events it scored is not known"
     assert flink.describe(became | {"state": "CANCELED"}) == "Flink job 1 is CANCELED"

@@ -11,6 +11,7 @@ import pytest
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.monitoring import measures
 from beam_jobs.stream.events import EventBatch
+from beam_jobs.stream.faults import counted
 from beam_jobs.stream.score import event_scoring
 from beam_jobs.stream.score.event_policy import EventPolicy
 from beam_jobs.stream.score.event_scoring import EventScorer
@@ -368,7 +369,7 @@ def test_encoding_is_no_part_of_the_time_of_scoring(scorers, many):
     made = EventScorer(Serving(1, variants, slower), formats=SlowFormats(), watch=watch, shadow_bytes=1 << 20)
     watch.start()
     outcome, rejections = made.score(batch_of(many))
-    watch.finish(len(many), rejections)
+    watch.finish(len(many), counted(rejections, made.fields))
     assert len(outcome.predictions) == len(outcome.shadow) == len(many)
     seconds = {one.labels[0]: one.value / len(many) for one in measures.STORE.series("stage_seconds")}
     assert seconds == {"decode": 0, "transform": 0, "score": 6.0, "encode": 15.0}

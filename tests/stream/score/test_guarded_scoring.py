@@ -29,7 +29,7 @@ EVENTS, FEW = (batch([0] * count, [[]] * count) for count in (100, 60))
 
 
 def judging(what, rejections, generation=1):
-    return lambda events: Judged(what, rejections, generation)
+    return lambda events: Judged(what, rejections, generation, frozenset({"/fare"}))
 
 
 def test_a_batch_that_trips_the_breaker_does_not_come_out(guarded):
@@ -37,6 +37,13 @@ def test_a_batch_that_trips_the_breaker_does_not_come_out(guarded):
     assert one.scored(EVENTS, judging("fine", BAD[:5]), lambda: 1).outcome == "fine"
     with pytest.raises(TooManyRejected, match=r"10[05] TYPE at /fare.* t/0/0 \(TYPE at /fare\)"):
         one.scored(EVENTS, judging("bad", BAD), lambda: 1)
+
+
+def test_no_name_that_a_sender_made_up_is_in_the_line(guarded):
+    made_up = [Rejection(row, Stage.DECODE, Reason.TYPE, f"/{row}@example.org") for row in range(100)]
+    with pytest.raises(TooManyRejected, match=r"100 TYPE\), .* where t/0/0 \(TYPE\) is one") as refused:
+        guarded("stop", "made up").scored(EVENTS, judging("bad", made_up), lambda: 1)
+    assert "example.org" not in str(refused.value)
 
 
 def test_a_breaker_that_is_off_lets_out_what_would_trip_it(guarded):
