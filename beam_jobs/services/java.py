@@ -14,7 +14,6 @@ import tempfile
 from schemas.errors import ServiceError
 from schemas.file_lock import locked
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLDEST_JAVA = 17
 INSTALL = "install it, on Debian or Ubuntu: apt-get install openjdk-17-jdk maven"
 _MARKER = "pom.sha256"
@@ -59,10 +58,6 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
     The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last error.
     """
-    if not pom.is_file():
-        raise ServiceError(
-            f"{pom}: no such file; local services need a checkout of the repository, not the wheel alone"
-        )
     wanted = hashlib.sha256(pom.read_bytes()).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent / f"{folder.name}.lock"):

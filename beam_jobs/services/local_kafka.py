@@ -15,13 +15,13 @@ import types
 import uuid
 from collections.abc import Mapping
 
+from beam_jobs.process import installation
 from beam_jobs.process.loopback import HOST, listens
 from beam_jobs.services import java, local_service
 from beam_jobs.services.local_service import ServiceProcess
 from schemas.errors import ServiceError
 
-LIBRARY = java.ROOT / ".onegraph" / "kafka-lib"
-SOURCE = java.ROOT / "local" / "kafka"
+SOURCE = pathlib.Path(__file__).parent / "files" / "kafka"
 # C1 only: short-lived brokers of one machine spend more on the second compiler than they gain; half the CPU at 1,000/s
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -42,9 +42,14 @@ class KafkaStatus:
         return f"{HOST}:{self.port}"
 
 
+def jar_folder() -> pathlib.Path:
+    """Return where Kafka's jars are kept; they may not be there yet."""
+    return installation.fetched() / "kafka-lib"
+
+
 def jars() -> pathlib.Path:
     """Return the folder of Kafka's jars; Maven gets them the first time."""
-    return java.jars(SOURCE / "pom.xml", LIBRARY)
+    return java.jars(SOURCE / "pom.xml", jar_folder())
 
 
 def start(
