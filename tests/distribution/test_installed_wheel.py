@@ -143,9 +143,8 @@ def test_from_a_file_to_scored_events(installed: Installed) -> None:
 @pytest.mark.timeout(600)
 def test_from_a_file_to_scored_events_with_the_lock_s_own_packages(installed: Installed) -> None:
     lock = (wheel.ROOT / "requirements.lock").read_text()
-    installed.install(
-        re.sub(r"^uv==.*?[^\\]\n", "", lock, flags=re.MULTILINE | re.DOTALL)
-    )  # pip's, so not in uv's cache
+    # pip installed uv, so that uv has all others in its cache
+    installed.install(re.sub(r"^uv==.*?[^\\]\n", "", lock, flags=re.MULTILINE | re.DOTALL))
     servers = f"127.0.0.1:{(port := free_port())}"
     assert not installed.cache.exists()
     installed.command("services", "up", "--port", str(port))

@@ -17,7 +17,7 @@ def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_this_is_a_checkout() -> None:
-    assert installation.ROOT == pathlib.Path(__file__).parents[2]
+    assert (installation.ROOT / "tests" / "process").samefile(pathlib.Path(__file__).parent)
     assert installation.in_checkout()
     assert installation.set_up() == "run scripts/setup"
 
