@@ -11,9 +11,9 @@ class Services:
     """Start, stop or show the local Kafka and, if wanted, a local Flink (both real, loopback only)."""
 
     action: str = argument("what to do", choices=("up", "down", "status"))
-    port: int = option("of the broker; its controller takes the next one", 9092)
+    port: int | None = option("of the broker, its controller takes the next one; as last time, else 9092", None)
     folder: str = option("where data, logs and process ids are kept", ".onegraph")
-    wipe: bool = option("with down: remove the data too", False)
+    wipe: bool = option("with down: remove what is in the folder too, topics and offsets, checkpoints and logs", False)
     flink: bool = option("with up: a Flink cluster beside Kafka", False)
     flink_port: int | None = option("of Flink's REST interface; as last time, else 8081, where not given", None)
 

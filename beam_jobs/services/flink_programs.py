@@ -48,6 +48,11 @@ class Ports:
     expansion: int
 
 
+def has_jars() -> bool:
+    """Say whether Flink's and Beam's jars are there, so that Maven is not called."""
+    return java.has_jars(SOURCE / "pom.xml", installation.fetched() / "flink-lib")
+
+
 def libraries() -> tuple[pathlib.Path, pathlib.Path]:
     """Return the folder of Flink's and Beam's jars and our own jar that goes before them; gets and makes them once."""
     fetched = installation.fetched()
@@ -89,8 +94,9 @@ def environment(folder: pathlib.Path) -> dict[str, str]:
     """Return what the processes have in their environment, on top of that of the command that starts them."""
     # the workers import this project and whatever use case its starter could import
     path = os.pathsep.join(filter(None, [*installation.import_path(), os.environ.get("PYTHONPATH", "")]))
+    # and nothing from the folder in which the command was given, which may have a schemas/ or models/ of its own;
     # every JVM would otherwise reserve arenas for many cores
-    ours = {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
+    ours = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
     return ours | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # the workers read them at their imports
 
 
