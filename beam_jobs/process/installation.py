@@ -1,10 +1,11 @@
 """Where this code lies, a checkout or what `pip install` made, and where what is fetched once for it is kept.
 
 Jars are kept beside the code in a checkout, in `.onegraph`, which goes with it; else in the user's cache folder,
-`$XDG_CACHE_HOME/onegraph` or `~/.cache/onegraph`, which every environment of the user shares. Imports the standard
-library only.
+`$XDG_CACHE_HOME/onegraph` or `~/.cache/onegraph`, which all environments of the user share. A version has a folder of
+its own there, so that none replaces the jars under another's broker. Imports the standard library only.
 """
 
+import importlib.metadata
 import os
 import pathlib
 
@@ -22,7 +23,8 @@ def fetched(root: pathlib.Path = ROOT) -> pathlib.Path:
     if in_checkout(root):
         return root / ".onegraph"
     cache = os.environ.get("XDG_CACHE_HOME", "")  # the standard says: relative paths in it do not count
-    return (pathlib.Path(cache) if os.path.isabs(cache) else pathlib.Path.home() / ".cache") / "onegraph"
+    folder = pathlib.Path(cache) if os.path.isabs(cache) else pathlib.Path.home() / ".cache"
+    return folder / "onegraph" / importlib.metadata.version("onegraph")
 
 
 def set_up() -> str:

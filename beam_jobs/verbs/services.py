@@ -115,7 +115,7 @@ def _kafka(settings: Services, folder: pathlib.Path) -> dict[str, Any]:
         "folder": str(now.folder),
         "bytes": now.size,
         "removed_bytes": removed,
-        "known": now.port is not None,
+        "ever_up": now.port is not None,
     }
 
 
@@ -154,7 +154,7 @@ def _megabytes(size: int) -> str:
 
 def _kafka_line(action: str, kafka: dict[str, Any]) -> str:
     size = f"{_megabytes(kafka['bytes'])} of data in {kafka['folder']}"
-    if not kafka["known"]:
+    if not kafka["ever_up"]:
         return (
             f"Kafka was never started in {kafka['folder']}; `onegraph services up` does, --folder names another place"
         )

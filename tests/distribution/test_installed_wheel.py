@@ -6,6 +6,7 @@ checkout's jars. With --long the environment is made from requirements.lock, Mav
 command of its own.
 """
 
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -47,7 +48,7 @@ class Installed:
         self.packages = self.environment / "lib" / version / "site-packages"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ONEGRAPH"))}
         self._variables = kept | {"XDG_CACHE_HOME": str(folder / "cache")}
-        self.cache = folder / "cache" / "onegraph"
+        self.cache = folder / "cache" / "onegraph" / importlib.metadata.version("onegraph")
 
     def install(self, lock: str | None) -> None:
         """Make the environment with what a lock names, None for the packages of ours, and the wheel."""

@@ -1,5 +1,6 @@
 """A checkout keeps what it fetches beside itself, an installed wheel in the user's cache folder."""
 
+import importlib.metadata
 import pathlib
 import sys
 
@@ -31,12 +32,12 @@ def test_a_wheel_keeps_it_in_the_user_s_cache_folder(tmp_path: pathlib.Path, mon
     packages = tmp_path / "site-packages"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for value, wanted in {
-        str(tmp_path / "cache"): tmp_path / "cache" / "onegraph",
-        "relative": tmp_path / "home" / ".cache" / "onegraph",
-        "": tmp_path / "home" / ".cache" / "onegraph",
+        str(tmp_path / "cache"): tmp_path / "cache",
+        "relative": tmp_path / "home" / ".cache",
+        "": tmp_path / "home" / ".cache",
     }.items():
         monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert installation.fetched(packages) == wanted
+        assert installation.fetched(packages) == wanted / "onegraph" / importlib.metadata.version("onegraph")
     assert installation.import_path(packages) == []
 
 

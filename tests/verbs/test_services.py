@@ -13,7 +13,7 @@ from beam_jobs.services import local_kafka
 from beam_jobs.verbs import services
 
 KAFKA = {"up": True, "was_up": False, "pid": 7, "bootstrap_servers": "b:1", "folder": "/k", "bytes": 1_000_000}
-KAFKA |= {"removed_bytes": 0, "known": True}
+KAFKA |= {"removed_bytes": 0, "ever_up": True}
 ALL = {"jobmanager": 1, "workers": 2, "taskmanager": 3, "jobserver": 4}
 NONE = dict.fromkeys(ALL)
 FLINK = {"up": True, "was_up": False, "pids": ALL, "was": NONE, "rest": "h:1", "job_endpoint": "h:2", "folder": "/f"}
