@@ -78,7 +78,7 @@ class Installed:
 
     def _run(self, command: list[str], lines: str = "") -> str:
         done = subprocess.run(
-            command, cwd=self.work, env=self._variables, input=lines, capture_output=True, text=True, timeout=280
+            command, cwd=self.work, env=self._variables, input=lines, capture_output=True, text=True, timeout=500
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -86,7 +86,7 @@ class Installed:
 
 def uv(arguments: list[str]) -> None:
     command = [wheel.UV, arguments[0], "--quiet", *arguments[1:]]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
@@ -128,6 +128,7 @@ def check_scored(installed: Installed, servers: str) -> None:
     assert {one["name"]: one["found"] for one in found}["Kafka's jars"].endswith(f"in {installed.cache / 'kafka-lib'}")
 
 
+@pytest.mark.timeout(600)
 def test_from_a_file_to_scored_events(installed: Installed) -> None:
     installed.install(lock=None)
     jars = local_kafka.jars()
