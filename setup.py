@@ -15,6 +15,7 @@ setup(
         "schemas": ["*.pbtxt", "data/*"],
         "transforms.graph": ["*.txt"],
         "beam_jobs.reports": ["templates/*"],
+        "beam_jobs.services": ["files/*/*"],
     },
     install_requires=[
         "apache-beam>=2.77,<2.78",
@@ -48,7 +49,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.11",
         ],
-        "setup": ["setuptools>=77", "uv>=0.9"],
+        "setup": ["setuptools>=77", "uv>=0.10"],
     },
     entry_points={"console_scripts": ["onegraph = beam_jobs.__main__:main"]},
 )

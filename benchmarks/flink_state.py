@@ -1,7 +1,7 @@
 """How a streaming job's checkpoints grow on a local Flink cluster: our class in Beam's job server beside Beam's own.
 
 Run from the repository: `python -m benchmarks.flink_state`. Starts a broker and, one after the other, two clusters: as
-`services up --flink` does, and without `local/flink/BundleCheckpointHandlers.java`, which is Beam 2.62 as it is. On
+`services up --flink` does, and without our `BundleCheckpointHandlers.java`, which is Beam 2.62 as it is. On
 each the job scores 200 events/s with `score_stream --runner flink`'s defaults (a read budget of 1 s, a checkpoint every
 5 s) for 100 s, with `--long` for 8 minutes. The size of every checkpoint is Flink's, from `/jobs/ID/checkpoints`; the
 first 25 s do not count: a job begins with nothing, and our ring of names has to fill once.

@@ -8,16 +8,12 @@ import importlib.util
 import pathlib
 import re
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections.abc import Iterator, Mapping
 
 import pytest
-from packaging.requirements import Requirement
 
 from beam_jobs.cli.settings import VERBS
 
@@ -229,60 +225,3 @@ def test_a_verb_that_only_looks_after_what_runs_imports_neither_beam_nor_tensorf
     program = f"import sys, beam_jobs.verbs.{verb}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder with the source archive and the wheel made from it, without a network, from a copy of the tree."""
-    copy = tmp_path_factory.mktemp("copy") / "tree"
-    for name in (*LAYERS, "tests", "chaos", "benchmarks"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "LICENSE", "README.md"):
-        if (ROOT / name).exists():
-            shutil.copy(ROOT / name, copy)
-    build = [f"{pathlib.Path(sys.executable).parent}/uv", "build", "--offline", "--no-build-isolation", "--quiet"]
-    done = subprocess.run(
-        [*build, "--python", sys.executable, "--out-dir", copy / "dist"], cwd=copy, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return copy / "dist"
-
-
-def test_the_wheel_holds_our_packages_and_their_data_and_nothing_else(packed: pathlib.Path) -> None:
-    (wheel,) = packed.glob("onegraph-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    held = {name for name in names if not re.match(r"onegraph-[^/]+\.dist-info/", name)}
-    wanted = {path.relative_to(ROOT).as_posix() for package in LAYERS for path in shipped(ROOT / package)}
-    assert sorted(wanted - held) == [], "in no package of setup.py, or no package data"
-    assert sorted(held - wanted) == []
-
-
-def test_the_source_archive_that_beam_ships_to_workers_has_the_same(packed: pathlib.Path) -> None:
-    (archive,) = packed.glob("onegraph-*.tar.gz")
-    with tarfile.open(archive) as tar:
-        names = {name.partition("/")[2] for name in tar.getnames()}
-    wanted = [path.relative_to(ROOT).as_posix() for package in LAYERS for path in shipped(ROOT / package)]
-    assert sorted(set(wanted) - names) == []
-
-
-def shipped(package: pathlib.Path) -> list[pathlib.Path]:
-    return [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-
-
-def test_the_lock_names_all_that_setup_asks_for_and_no_host() -> None:
-    text = (ROOT / "requirements.lock").read_text()
-    locked: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9.-]+)==([^ ]+)", text, re.MULTILINE):
-        locked.setdefault(name, set()).add(version)
-    asked = [Requirement(line) for line in importlib.metadata.requires("onegraph") or []]
-    assert len(asked) > 20
-    unmet = [
-        str(one)
-        for one in asked
-        if not locked.get(one.name) or not all(one.specifier.contains(found) for found in locked[one.name])
-    ]
-    assert unmet == []
-    assert "://" not in text
-    blocks = re.split(r"\n(?=[a-z])", text.strip())
-    assert all("--hash=sha256:" in block for block in blocks)

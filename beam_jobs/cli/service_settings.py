@@ -24,11 +24,15 @@ class Services(Settings):
             "status": "show what is up, and where",
         },
     )
-    port: int = option(
-        "of the broker; its controller takes the next one", 9092, metavar="PORT", minimum=1, maximum=_PORTS - 1
+    port: int | None = option(
+        "of the broker, its controller takes the next one; as last time, else 9092, where not given",
+        None,
+        metavar="PORT",
+        minimum=1,
+        maximum=_PORTS - 1,
     )
     folder: str = option("where data, logs and process ids are kept", ".onegraph", metavar="DIR")
-    wipe: bool = option("with down: remove the data too", False)
+    wipe: bool = option("with down: remove what is in the folder too, topics and offsets, checkpoints and logs", False)
     flink: bool = option("with up: a Flink cluster beside Kafka", False)
     flink_port: int | None = option(
         "of Flink's REST interface; as last time, else 8081, where not given",

@@ -37,7 +37,7 @@ def spawn(
         )
     finally:
         os.close(out)
-    while not _words(pid)[0] and not ended(pid, 1):
+    while not words_of(pid)[0] and not ended(pid, 1):
         pass
     pid_file.write_text(f"{pid}\n")
     return pid
@@ -49,7 +49,7 @@ def running(pid_file: pathlib.Path, words: Collection[str]) -> int | None:
         pid = int(pid_file.read_text())
     except (OSError, ValueError):
         return None
-    return pid if {os.fsencode(word) for word in words} <= set(_words(pid)) else None
+    return pid if {os.fsencode(word) for word in words} <= set(words_of(pid)) else None
 
 
 def ended(pid: int, wait_ms: int) -> bool:
@@ -86,8 +86,8 @@ def end(pid_file: pathlib.Path, words: Collection[str], patience_s: float) -> bo
     return True
 
 
-def _words(pid: int) -> list[bytes]:
-    """Return a process's command line; its first word is empty if there is none, as in one that has ended."""
+def words_of(pid: int) -> list[bytes]:
+    """Return a process's command line in words; the first is empty if there is none, as in one that has ended."""
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

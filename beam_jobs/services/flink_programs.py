@@ -7,11 +7,11 @@ import string
 import sys
 from collections.abc import Sequence
 
+from beam_jobs.process import installation
 from beam_jobs.process.loopback import HOST
 from beam_jobs.services import java
 
-LIBRARY = java.ROOT / ".onegraph" / "flink-lib"
-SOURCE = java.ROOT / "local" / "flink"
+SOURCE = pathlib.Path(__file__).parent / "files" / "flink"
 
 _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -48,10 +48,16 @@ class Ports:
     expansion: int
 
 
+def has_jars() -> bool:
+    """Say whether Flink's and Beam's jars are there, so that Maven is not called."""
+    return java.has_jars(SOURCE / "pom.xml", installation.fetched() / "flink-lib")
+
+
 def libraries() -> tuple[pathlib.Path, pathlib.Path]:
     """Return the folder of Flink's and Beam's jars and our own jar that goes before them; gets and makes them once."""
-    library = java.jars(SOURCE / "pom.xml", LIBRARY)
-    return library, java.compiled(SOURCE, library, LIBRARY.parent / "flink-ours")
+    fetched = installation.fetched()
+    library = java.jars(SOURCE / "pom.xml", fetched / "flink-lib")
+    return library, java.compiled(SOURCE, library, fetched / "flink-ours")
 
 
 def commands(
@@ -87,9 +93,10 @@ def commands(
 def environment(folder: pathlib.Path) -> dict[str, str]:
     """Return what the processes have in their environment, on top of that of the command that starts them."""
     # the workers import this project and whatever use case its starter could import
-    path = os.pathsep.join(filter(None, [str(java.ROOT), os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [*installation.import_path(), os.environ.get("PYTHONPATH", "")]))
+    # and nothing from the folder in which the command was given, which may have a schemas/ or models/ of its own;
     # every JVM would otherwise reserve arenas for many cores
-    ours = {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
+    ours = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
     return ours | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # the workers read them at their imports
 
 

@@ -14,10 +14,10 @@ import tempfile
 from schemas.errors import ServiceError
 from schemas.file_lock import locked
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLDEST_JAVA = 17
 INSTALL = "install it, on Debian or Ubuntu: apt-get install openjdk-17-jdk maven"
 _MARKER = "pom.sha256"
+_NETWORK = "they are got once: look at the network, and in ~/.m2/settings.xml for a proxy or mirror that it needs"
 _MAVEN_S = 900  # 43 MB of jars over a slow line
 
 
@@ -59,16 +59,20 @@ def jars(pom: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
     The folder is replaced in one step and by one process at a time. Raises `ServiceError` with Maven's own last error.
     """
-    if not pom.is_file():
-        raise ServiceError(
-            f"{pom}: no such file; local services need a checkout of the repository, not the wheel alone"
-        )
-    wanted = hashlib.sha256(pom.read_bytes()).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent / f"{folder.name}.lock"):
-        if _marked(folder) != wanted:
-            _copy_jars(pom, folder, wanted)
+        if not has_jars(pom, folder):
+            _copy_jars(pom, folder, _content(pom))
     return folder
+
+
+def has_jars(pom: pathlib.Path, folder: pathlib.Path) -> bool:
+    """Say whether `folder` holds the jars that this pom names."""
+    return _marked(folder) == _content(pom)
+
+
+def _content(pom: pathlib.Path) -> str:
+    return hashlib.sha256(pom.read_bytes()).hexdigest()
 
 
 def compiled(sources: pathlib.Path, library: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
@@ -116,10 +120,11 @@ def _copy_jars(pom: pathlib.Path, folder: pathlib.Path, marker: str) -> None:
         try:
             said = subprocess.run(command, capture_output=True, text=True, timeout=_MAVEN_S, check=False)
         except subprocess.TimeoutExpired:
-            raise ServiceError(f"{pom}: Maven had not got its jars after {_MAVEN_S} s; look at the network") from None
+            raise ServiceError(f"{pom}: Maven had not got its jars after {_MAVEN_S} s; {_NETWORK}") from None
         if said.returncode:
             lines = [line for line in (said.stdout + said.stderr).splitlines() if "ERROR" in line]
-            raise ServiceError(f"{pom}: Maven could not get its jars: {lines[0] if lines else 'it said nothing'}")
+            said_first = lines[0].removeprefix("[ERROR] ") if lines else "it said nothing"
+            raise ServiceError(f"{pom}: Maven could not get its jars: {said_first}; {_NETWORK}")
         (fresh / _MARKER).write_text(marker + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)

@@ -123,12 +123,17 @@ def stop(folder: str | pathlib.Path, patience_s: float = 20) -> bool:
     return local_service.stop(folder, reversed(_processes(folder).values()), patience_s)
 
 
-def wipe(folder: str | pathlib.Path) -> None:
-    """Remove checkpoints, savepoints and logs of a stopped cluster; raises `ServiceError` while any of it runs."""
+def wipe(folder: str | pathlib.Path) -> int:
+    """Remove the folder of a stopped cluster, checkpoints, savepoints and logs; returns how many bytes that were.
+
+    Raises `ServiceError` while any of it runs.
+    """
     now = status(folder)
     if any(now.pids.values()):
         raise ServiceError(f"{now.folder}: its Flink is up; stop it first, `onegraph services down`")
+    size = local_service.size(now.folder)
     shutil.rmtree(now.folder, ignore_errors=True)
+    return size - local_service.size(now.folder)
 
 
 def status(folder: str | pathlib.Path) -> FlinkStatus:

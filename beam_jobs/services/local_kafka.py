@@ -5,7 +5,6 @@ several brokers. A process counts as ours only if its command line names the fol
 """
 
 import base64
-import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -15,13 +14,13 @@ import types
 import uuid
 from collections.abc import Mapping
 
+from beam_jobs.process import installation
 from beam_jobs.process.loopback import HOST, listens
 from beam_jobs.services import java, local_service
 from beam_jobs.services.local_service import ServiceProcess
 from schemas.errors import ServiceError
 
-LIBRARY = java.ROOT / ".onegraph" / "kafka-lib"
-SOURCE = java.ROOT / "local" / "kafka"
+SOURCE = pathlib.Path(__file__).parent / "files" / "kafka"
 # C1 only: short-lived brokers of one machine spend more on the second compiler than they gain; half the CPU at 1,000/s
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -42,9 +41,31 @@ class KafkaStatus:
         return f"{HOST}:{self.port}"
 
 
+def jar_folder() -> pathlib.Path:
+    """Return where Kafka's jars are kept; they may not be there yet."""
+    return installation.fetched() / "kafka-lib"
+
+
+def has_jars() -> bool:
+    """Say whether Kafka's jars are there, so that Maven is not called."""
+    return java.has_jars(SOURCE / "pom.xml", jar_folder())
+
+
 def jars() -> pathlib.Path:
     """Return the folder of Kafka's jars; Maven gets them the first time."""
-    return java.jars(SOURCE / "pom.xml", LIBRARY)
+    return java.jars(SOURCE / "pom.xml", jar_folder())
+
+
+def check_start(port: int, folder: str | pathlib.Path, controller_port: int | None = None) -> None:
+    """Raise `ServiceError` if the folder's broker is up on another port, or a port that it needs is taken."""
+    now = status(folder)
+    if now.pid is not None:
+        if now.port != port:
+            raise ServiceError(
+                f"{now.folder}: its broker is up on port {now.port}, wanted {port}; stop it or take another folder"
+            )
+        return
+    local_service.check_free((port, port + 1 if controller_port is None else controller_port), "choose another --port")
 
 
 def start(
@@ -66,16 +87,12 @@ def start(
     process = dataclasses.replace(_process(folder), port=port)
     is_up = {process: lambda left_s: answers(f"{HOST}:{port}", int(1000 * left_s))}
     with local_service.one_at_a_time(folder):
+        check_start(port, folder, controller_port)
         now = status(folder)
         if now.pid is not None:
-            if now.port != port:
-                raise ServiceError(
-                    f"{folder}: its broker is up on port {now.port}, wanted {port}; stop it or take another folder"
-                )
             local_service.bring_up({}, is_up, timeout_s)
             return dataclasses.replace(now, was_up=True)
         ports = (port, port + 1 if controller_port is None else controller_port)
-        local_service.check_free(ports, "choose another with --port")
         program, library = java.java(), jars()
         _configure(folder, *ports, settings)
         _format(program, library, folder)
@@ -93,16 +110,21 @@ def stop(folder: str | pathlib.Path, patience_s: float = 20) -> bool:
 def status(folder: str | pathlib.Path) -> KafkaStatus:
     """Look at a folder's broker without touching it; `size` is that of its data in bytes."""
     folder = pathlib.Path(folder).resolve()
-    return KafkaStatus(folder, _configured_port(folder), _process(folder).pid, _size(folder / "data"))
+    return KafkaStatus(folder, _configured_port(folder), _process(folder).pid, local_service.size(folder / "data"))
 
 
-def wipe(folder: str | pathlib.Path) -> None:
-    """Remove the topics and offsets of a stopped broker; raises `ServiceError` while it runs."""
-    folder = pathlib.Path(folder).resolve()
-    if status(folder).pid is not None:
-        raise ServiceError(f"{folder}: its broker is up; stop it before its data is removed")
-    if (folder / "server.properties").is_file():
-        shutil.rmtree(folder / "data", ignore_errors=True)
+def wipe(folder: str | pathlib.Path) -> int:
+    """Remove the topics and offsets of a stopped broker, its folder `data`; returns how many bytes that were.
+
+    Raises `ServiceError` while it runs.
+    """
+    now = status(folder)
+    if now.pid is not None:
+        raise ServiceError(f"{now.folder}: its broker is up; stop it before its data is removed")
+    if now.port is None:
+        return 0
+    shutil.rmtree(now.folder / "data", ignore_errors=True)
+    return now.size - local_service.size(now.folder / "data")
 
 
 def _configure(folder: pathlib.Path, port: int, controller_port: int, settings: Mapping[str, str]) -> None:
@@ -156,11 +178,3 @@ def answers(bootstrap_servers: str, timeout_ms: int = 3000) -> bool:
 
 def _process(folder: pathlib.Path) -> ServiceProcess:
     return ServiceProcess(folder, "kafka", "Kafka", ("kafka.Kafka", str(folder / "server.properties")))
-
-
-def _size(folder: pathlib.Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # a segment that Kafka removes meanwhile
-            total += 512 * file.stat().st_blocks  # Kafka's index files are mostly holes
-    return total

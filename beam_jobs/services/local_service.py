@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from beam_jobs.process.loopback import HOST, why_taken
-from beam_jobs.services import background_process
+from beam_jobs.services import background_process, port_owner
 from schemas.errors import ServiceError
 from schemas.file_lock import locked
 
@@ -130,5 +130,16 @@ def check_free(ports: Iterable[int], advice: str, patience_s: float = 0.0) -> No
     for port in ports:
         while (why := why_taken(port)) is not None:
             if time.monotonic() >= ends:
-                raise ServiceError(f"port {port} on {HOST} cannot be used: {why}; {advice}")
+                owner = port_owner.owner(port)
+                by = "" if owner is None else f" by {owner}"
+                raise ServiceError(f"port {port} on {HOST} cannot be used: {why}{by}; {advice}")
             time.sleep(_POLL_S)
+
+
+def size(folder: pathlib.Path) -> int:
+    """Return how many bytes of the disk a folder's files take; 0 if it is not there."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # a file that its service removes meanwhile
+            total += 512 * file.lstat().st_blocks  # Kafka's index files are mostly holes
+    return total

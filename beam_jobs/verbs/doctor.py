@@ -10,13 +10,14 @@ from typing import Any
 
 from beam_jobs.cli.settings import Doctor
 from beam_jobs.kafka.connection import Connection
+from beam_jobs.process import installation
 from beam_jobs.runners import prism
 from beam_jobs.services import java, local_kafka
 from schemas.errors import GateRefusal, OnegraphError, ServiceError
 
 PACKAGES = ("schemas", "transforms", "models", "beam_jobs")
 MAIN = ("apache-beam", "tensorflow", "tensorflow-transform", "tfx-bsl", "xgboost", "kafka-python", "crc32c", "pyarrow")
-_SET_UP = "run scripts/setup"
+_SET_UP = installation.set_up()
 _BROKER_S = 3.0
 
 
@@ -118,9 +119,10 @@ def _first_line(*command: str) -> str:
 
 
 def _jars() -> Finding:
-    count = len(list(local_kafka.LIBRARY.glob("*.jar")))
+    folder = local_kafka.jar_folder()
+    count = len(list(folder.glob("*.jar")))
     advice = "not fetched yet: `onegraph services up` does it with Maven"
-    return Finding("Kafka's jars", f"{count} in {local_kafka.LIBRARY}" if count else None, needed=False, advice=advice)
+    return Finding("Kafka's jars", f"{count} in {folder}" if count else None, needed=False, advice=advice)
 
 
 def _prism() -> Finding:

@@ -3,11 +3,64 @@
 import pathlib
 from typing import Any
 
+from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Services
-from beam_jobs.services import local_flink, local_kafka
+from beam_jobs.services import flink_programs, java, local_flink, local_kafka, local_service
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
+from schemas.errors import UsageError
 
-_FLINK_PORT = 8081
+_KAFKA_PORT, _FLINK_PORT = 9092, 8081
+_LAST_PORT = 65_535
+
+
+def check(settings: Services) -> None:
+    """Refuse options that say nothing here, and find what is missing or taken before anything is started."""
+    if settings.flink and settings.action == "down":
+        raise UsageError("--flink goes with `services up`; `services down` stops Kafka and Flink")
+    if settings.flink_port is not None and not settings.flink:
+        raise UsageError("--flink-port goes with --flink")
+    if settings.wipe and settings.action != "down":
+        raise UsageError(f"--wipe goes with `services down`, got `services {settings.action}`")
+    # the controller of the broker takes the next port
+    for name, port, last in (
+        ("--port", settings.port, _LAST_PORT - 1),
+        ("--flink-port", settings.flink_port, _LAST_PORT),
+    ):
+        if port is not None and not 1 <= port <= last:
+            raise UsageError(f"{name} is {port}, wanted 1 to {last}")
+    if settings.action == "up":
+        folder = _folders(settings)[0]
+        local_kafka.check_start(_port(settings, folder), folder)
+        java.java()
+        if not (local_kafka.has_jars() and (flink_programs.has_jars() or not settings.flink)):
+            java.maven()
+
+
+def plan(settings: Services) -> list[str]:
+    """Say what would be started, stopped or removed; changes nothing."""
+    kafka, flink = _folders(settings)
+    now, cluster = local_kafka.status(kafka), local_flink.status(flink)
+    running = [f"{name} {pid}" for name, pid in cluster.pids.items() if pid]
+    if settings.action == "down":
+        lines = [f"Kafka of {now.folder}: {'nothing to stop' if now.pid is None else f'stop process {now.pid}'}"]
+        if cluster.ports is not None:
+            lines.append(
+                f"Flink of {cluster.folder}: " + (f"stop {', '.join(running)}" if running else "nothing to stop")
+            )
+        if settings.wipe:
+            removed = ((now.size, now.folder / "data"), (local_service.size(flink), cluster.folder))
+            lines += [f"remove {_megabytes(size)} in {folder}" for size, folder in removed if size]
+        return lines
+    if settings.action == "up":
+        missing = [] if local_kafka.has_jars() else ["get Kafka's jars with Maven, once"]
+        port = _port(settings, kafka)
+        lines = [*missing, f"start Kafka on port {port} in {now.folder}" if now.pid is None else "Kafka stays as it is"]
+        if settings.flink:
+            absent = [name for name, pid in cluster.pids.items() if pid is None]
+            lines += [] if flink_programs.has_jars() else ["get Flink's jars with Maven, once"]
+            lines.append(f"start Flink's {', '.join(absent)} in {cluster.folder}" if absent else "Flink stays as it is")
+        return lines
+    return ["nothing changes"]
 
 
 def run(settings: Services) -> dict[str, Any]:
@@ -15,10 +68,11 @@ def run(settings: Services) -> dict[str, Any]:
 
     A Flink that was never started here does not appear. `up` also repairs: what was killed is started again.
     """
-    folder = pathlib.Path(settings.folder)
-    result = {"action": settings.action, "kafka": _kafka(settings, folder / "kafka")}
-    flink = _flink(settings, folder / "flink")
-    return result | ({} if flink is None else {"flink": flink})
+    check(settings)
+    kafka, flink = _folders(settings)
+    result = {"action": settings.action, "kafka": _kafka(settings, kafka)}
+    about = _flink(settings, flink)
+    return result | ({} if about is None else {"flink": about})
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -29,14 +83,26 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _folders(settings: Services) -> tuple[pathlib.Path, pathlib.Path]:
+    return pathlib.Path(settings.folder) / "kafka", pathlib.Path(settings.folder) / "flink"
+
+
+def _port(settings: Services, folder: pathlib.Path) -> int:
+    return settings.port or local_kafka.status(folder).port or _KAFKA_PORT
+
+
 def _kafka(settings: Services, folder: pathlib.Path) -> dict[str, Any]:
+    removed = 0
     if settings.action == "up":
-        now = local_kafka.start(settings.port, folder)
+        if not local_kafka.has_jars():
+            with progress.step("get Kafka's jars with Maven, once", always=True):
+                local_kafka.jars()
+        now = local_kafka.start(_port(settings, folder), folder)
         was_up = now.was_up
     elif settings.action == "down":
         was_up = local_kafka.stop(folder)
         if settings.wipe:
-            local_kafka.wipe(folder)
+            removed = local_kafka.wipe(folder)
         now = local_kafka.status(folder)
     else:
         now = local_kafka.status(folder)
@@ -48,12 +114,17 @@ def _kafka(settings: Services, folder: pathlib.Path) -> dict[str, Any]:
         "bootstrap_servers": now.bootstrap_servers if now.pid is not None else None,
         "folder": str(now.folder),
         "bytes": now.size,
+        "removed_bytes": removed,
+        "ever_up": now.port is not None,
     }
 
 
 def _flink(settings: Services, folder: pathlib.Path) -> dict[str, Any] | None:
-    before = local_flink.status(folder)
+    before, removed = local_flink.status(folder), 0
     if settings.action == "up" and settings.flink:
+        if not flink_programs.has_jars():
+            with progress.step("get Flink's and Beam's jars with Maven, once", always=True):
+                flink_programs.libraries()
         fresh = _FLINK_PORT if before.ports is None else None
         now = local_flink.start(folder, rest_port=settings.flink_port or fresh, worker_modules=WORKER_MODULES)
     elif before.ports is None:
@@ -62,7 +133,7 @@ def _flink(settings: Services, folder: pathlib.Path) -> dict[str, Any] | None:
         if settings.action == "down":
             local_flink.stop(folder)
             if settings.wipe:
-                local_flink.wipe(folder)
+                removed = local_flink.wipe(folder)
         now = local_flink.status(folder)
     running = any(now.pids.values()) and now.ports is not None
     return {
@@ -73,11 +144,22 @@ def _flink(settings: Services, folder: pathlib.Path) -> dict[str, Any] | None:
         "rest": now.rest.address if running else None,
         "job_endpoint": now.job_endpoint if running else None,
         "folder": str(now.folder),
+        "removed_bytes": removed,
     }
 
 
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
 def _kafka_line(action: str, kafka: dict[str, Any]) -> str:
-    size = f"{kafka['bytes'] / 1e6:.1f} MB of data in {kafka['folder']}"
+    size = f"{_megabytes(kafka['bytes'])} of data in {kafka['folder']}"
+    if not kafka["ever_up"]:
+        return (
+            f"Kafka was never started in {kafka['folder']}; `onegraph services up` does, --folder names another place"
+        )
+    if kafka["removed_bytes"]:
+        size = f"removed {_megabytes(kafka['removed_bytes'])} of topics and offsets, {kafka['folder']}/data"
     if kafka["up"]:
         already = "already up" if action == "up" and kafka["was_up"] else "up"
         return f"Kafka is {already}: {kafka['bootstrap_servers']}, process {kafka['pid']}, {size}"
@@ -90,7 +172,10 @@ def _flink_line(action: str, flink: dict[str, Any]) -> str:
     pids, was = flink["pids"], flink["was"]
     if not any(pids.values()):
         if action == "down":
-            return f"Flink {'is stopped' if any(was.values()) else 'was not up'}: {flink['folder']}"
+            state = "is stopped" if any(was.values()) else "was not up"
+            size, what = _megabytes(flink["removed_bytes"]), "checkpoints, savepoints and logs"
+            removed = f"removed {size} of {what}, " if flink["removed_bytes"] else ""
+            return f"Flink {state}: {removed}{flink['folder']}"
         return f"Flink is not up: {flink['folder']}; start it with `onegraph services up --flink`"
     where = f"REST http://{flink['rest']}, job server {flink['job_endpoint']}, {flink['folder']}"
     processes = ", ".join(f"{name} {pid}" for name, pid in pids.items() if pid)

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any
 
-from beam_jobs.services import java
+from beam_jobs.process import installation
 
 _START_S = 600.0
 _STOP_S = 60.0
@@ -25,7 +25,7 @@ class ForkServerProcess:
         with log.open("a") as errors:
             self._process = subprocess.Popen(
                 command,
-                cwd=java.ROOT,
+                cwd=installation.ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

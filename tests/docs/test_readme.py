@@ -50,7 +50,7 @@ def test_document_runs_as_written(
     found = commands((ROOT / document).read_text())
     assert found, f"{document}: no command in any console block"
     monkeypatch.chdir(tmp_path)
-    for name in ("schemas", "transforms", "models", "beam_jobs", "local"):
+    for name in ("schemas", "transforms", "models", "beam_jobs"):
         (tmp_path / name).symlink_to(ROOT / name)
     port = free_port()
     try:

@@ -146,7 +146,7 @@ def test_a_port_that_a_missing_process_needs_is_not_taken_for_its_own(tmp_path: 
     stand_in = background_process.spawn(command, folder / "jobmanager.log", folder / "jobmanager.pid")
     try:
         with socket.create_server(("127.0.0.1", ports.workers)):
-            said = f"port {ports.workers} on 127.0.0.1 cannot be used: address already in use; end what listens there"
+            said = f"port {ports.workers} on 127.0.0.1 cannot be used: address already in use by process {os.getpid()} "
             with pytest.raises(ServiceError, match=said):
                 local_flink.start(folder)
         assert local_flink.status(folder).pids == dict.fromkeys(flink_programs.PROGRAMS) | {"jobmanager": stand_in}

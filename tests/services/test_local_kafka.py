@@ -14,6 +14,10 @@ from beam_jobs.services import local_kafka
 from schemas.errors import ServiceError
 
 
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return "".join(capsys.readouterr())
+
+
 def test_broker_answers_and_keeps_to_loopback(broker: str) -> None:
     assert local_kafka.answers(broker)
     port = int(broker.rpartition(":")[2])
@@ -48,12 +52,19 @@ def test_one_life(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) ->
             local_kafka.start(other, folder)
         with pytest.raises(ServiceError, match="stop it before its data is removed"):
             local_kafka.wipe(folder)
-        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used"):
+        ours = (
+            f"port {port} on 127.0.0.1 cannot be used: .* by the Kafka of {folder}, process {first.pid}; choose another"
+        )
+        with pytest.raises(ServiceError, match=ours):
             local_kafka.start(port, tmp_path / "another")
         assert main(["services", "status", "--folder", str(tmp_path)]) == 0
-        assert f"Kafka is up: 127.0.0.1:{port}" in capsys.readouterr().out
+        assert f"Kafka is up: 127.0.0.1:{port}" in told(capsys)
+        assert main(["services", "up", "--folder", str(tmp_path)]) == 0  # the port of last time
+        assert f"Kafka is already up: 127.0.0.1:{port}, process {first.pid}" in told(capsys)
+        assert local_kafka.status(folder).size > 0
     finally:
         assert main(["services", "down", "--folder", str(tmp_path), "--wipe"]) == 0
+    assert f"Kafka is stopped: removed 0.0 MB of topics and offsets, {folder}/data" in told(capsys)
     assert not psutil.pid_exists(first.pid)
     assert not (folder / "data").exists()
     assert not local_kafka.stop(folder)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import os
 import pathlib
 import socket
 import sys
@@ -101,7 +102,9 @@ def test_one_command_at_a_time(process: ServiceProcess) -> None:
 def test_a_taken_port_is_named_with_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 cannot be used: address .* in use; move"):
+        with pytest.raises(
+            ServiceError, match=f"port {port} on 127.0.0.1 cannot be used: address .* in use by process {os.getpid()} "
+        ):
             local_service.check_free([port], "move")
 
 

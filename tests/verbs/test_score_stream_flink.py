@@ -32,7 +32,7 @@ RATE = 300
 CHECKPOINT_S, BUDGET_S = 3, 0.5
 # a start means processes that import TensorFlow, several at a time
 wait_until = functools.partial(waiting.wait_until, patience_s=400)
-FROM_A_RING = re.compile(rb"sdf_checkpoint:[0-9a-f]{8}:(\d|1[0-5])")  # see local/flink/BundleCheckpointHandlers.java
+FROM_A_RING = re.compile(rb"sdf_checkpoint:[0-9a-f]{8}:(\d|1[0-5])")  # see our BundleCheckpointHandlers.java
 
 
 class Job:

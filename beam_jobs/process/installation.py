@@ -1,0 +1,40 @@
+"""Where this code lies, a checkout or what `pip install` made, and where what is fetched once for it is kept.
+
+Jars are kept beside the code in a checkout, in `.onegraph`, which goes with it; else in the user's cache folder,
+`$XDG_CACHE_HOME/onegraph` or `~/.cache/onegraph`, which all environments of the user share. A version has a folder of
+its own there, so that none replaces the jars under another's broker. Imports the standard library only.
+"""
+
+import importlib.metadata
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+"""The folder that our packages are in: a checkout, or an environment's site-packages."""
+
+
+def in_checkout(root: pathlib.Path = ROOT) -> bool:
+    """Say whether the packages in `root` are those of a checkout."""
+    return (root / "scripts" / "setup").is_file() and (root / "requirements.lock").is_file()
+
+
+def fetched(root: pathlib.Path = ROOT) -> pathlib.Path:
+    """Return the folder of what is fetched once; it may not be there yet."""
+    if in_checkout(root):
+        return root / ".onegraph"
+    cache = os.environ.get("XDG_CACHE_HOME", "")  # the standard says: relative paths in it do not count
+    folder = pathlib.Path(cache) if os.path.isabs(cache) else pathlib.Path.home() / ".cache"
+    return folder / "onegraph" / importlib.metadata.version("onegraph")
+
+
+def set_up() -> str:
+    """Return what sets up all that this code needs, as advice."""
+    return "run scripts/setup" if in_checkout() else "install the wheel anew, with what it asks for"
+
+
+def import_path(root: pathlib.Path = ROOT) -> list[str]:
+    """Return what a child's PYTHONPATH needs for our packages: a checkout, which may not be installed.
+
+    An environment's site-packages is on its path already, and must not come before Python's own library.
+    """
+    return [str(root)] if in_checkout(root) else []

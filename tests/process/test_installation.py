@@ -1,0 +1,46 @@
+"""A checkout keeps what it fetches beside itself, an installed wheel in the user's cache folder."""
+
+import importlib.metadata
+import pathlib
+import sys
+
+import pytest
+
+from beam_jobs.process import installation
+
+
+@pytest.fixture
+def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / "scripts").mkdir()
+    for name in ("scripts/setup", "requirements.lock"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_this_is_a_checkout() -> None:
+    assert (installation.ROOT / "tests" / "process").samefile(pathlib.Path(__file__).parent)
+    assert installation.in_checkout()
+    assert installation.set_up() == "run scripts/setup"
+
+
+def test_a_checkout_keeps_it_beside_itself_and_is_on_the_path_of_children(checkout: pathlib.Path) -> None:
+    assert installation.fetched(checkout) == checkout / ".onegraph"
+    assert installation.import_path(checkout) == [str(checkout)]
+
+
+def test_a_wheel_keeps_it_in_the_user_s_cache_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "site-packages"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for value, wanted in {
+        str(tmp_path / "cache"): tmp_path / "cache",
+        "relative": tmp_path / "home" / ".cache",
+        "": tmp_path / "home" / ".cache",
+    }.items():
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert installation.fetched(packages) == wanted / "onegraph" / importlib.metadata.version("onegraph")
+    assert installation.import_path(packages) == []
+
+
+def test_an_environment_in_a_checkout_is_none(checkout: pathlib.Path) -> None:
+    packages = checkout / ".venv" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    assert not installation.in_checkout(packages)
