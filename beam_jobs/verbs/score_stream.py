@@ -9,11 +9,12 @@ from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.process.loopback import HOST, why_taken
-from models.registry.pointer import LIVE_FILE, read_live
+from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
 from schemas.errors import ArtifactError, ServiceError, UsageError
 from schemas.rejection_counts import rejections_text
 
+_RUNNERS_HERE = ("local", "prism")
 _AT_LEAST_1 = (
     "partition_groups", "max_batch", "max_batch_bytes", "read_budget_ms", "pointer_poll_ms", "partitions",
     "batch_deadline_ms", "breaker_events", "hold_ms", "look_for_partitions_ms", "stall_ms",
@@ -21,18 +22,13 @@ _AT_LEAST_1 = (
 
 
 def check(settings: ScoreStream) -> None:
-    """Refuse what cannot work before anything is read or made; options and topics before Beam is imported."""
-    _check_options(settings)
-    _check_here(settings)
-    _topics(settings)
-    _job().check(settings)
+    """Refuse what cannot work before anything is read or made; all that needs no Beam before it is imported."""
+    _checked(settings)
 
 
 def plan(settings: ScoreStream) -> list[str]:
     """Say what would be read, from where, scored by whom and written; nothing is made, committed or taken."""
-    _check_options(settings)
-    there = _topics(settings)
-    released = _job().check(settings)
+    there, released = _checked(settings)
     from beam_jobs.stream.job import plan as plans  # Beam is there by now
 
     return plans.plan(settings, there, released)
@@ -72,6 +68,19 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
+def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
+    """Return the topics that exist and what is released, once nothing is wrong that can be told."""
+    _check_options(settings)
+    here = settings.runner.lower() in _RUNNERS_HERE
+    if not here:  # what workers elsewhere cannot reach is told first: this machine's broker may be none of theirs
+        _job().check_runner(settings)
+    _check_here(settings)
+    there = _topics(settings)
+    if here:
+        _job().check_runner(settings)
+    return there, _job().check(settings)
+
+
 def _job() -> Any:
     """Return the module that brings Beam and TensorFlow, which takes seconds."""
     return import_quietly("beam_jobs.stream.job.running")
@@ -94,7 +103,7 @@ def _check_here(settings: ScoreStream) -> None:
     port = settings.metrics_port
     if port is not None and not 0 <= port < 65_536:
         raise UsageError(f"--metrics-port is {port}, wanted 0 (a free one) to 65535")
-    if port and settings.metrics_host == HOST and settings.runner.lower() in ("local", "prism"):
+    if port and settings.metrics_host == HOST and settings.runner.lower() in _RUNNERS_HERE:
         why = why_taken(port)
         if why is not None:
             raise ServiceError(

@@ -38,8 +38,8 @@ from schemas.schema import SERVING, Schema
 _jobs = itertools.count(1)
 
 
-def check(settings: ScoreStream) -> Pointer:
-    """Refuse what the runner, the formats or the registry cannot work with; return what is released there."""
+def check_runner(settings: ScoreStream) -> None:
+    """Refuse what the runner cannot work with."""
     options = runners.pipeline_options(settings.runner, settings.beam_args)
     if dataflow.chosen(options):
         dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
@@ -47,6 +47,10 @@ def check(settings: ScoreStream) -> Pointer:
         flink.prepared(settings)
     elif settings.from_savepoint is not None:
         raise UsageError(f"--from-savepoint with --runner {settings.runner}: only Flink has savepoints")
+
+
+def check(settings: ScoreStream) -> Pointer:
+    """Refuse what the formats or the registry cannot work with; return what is released there."""
     start_ms(settings)
     _ = settings.trial_limits  # raises if they make no sense
     event_times(settings)
