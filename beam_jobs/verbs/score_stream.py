@@ -9,23 +9,22 @@ from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.process.loopback import HOST, why_taken
-from models.registry.pointer import LIVE_FILE, read_live
+from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
 from schemas.errors import ArtifactError, ServiceError
 from schemas.rejection_counts import rejections_text
 
+_RUNNERS_HERE = ("local", "prism")
+
 
 def check(settings: ScoreStream) -> None:
-    """Refuse what cannot work before anything is read or made; options and topics before Beam is imported."""
-    _check_here(settings)
-    _topics(settings)
-    _job().check(settings)
+    """Refuse what cannot work before anything is read or made; all that needs no Beam before it is imported."""
+    _checked(settings)
 
 
 def plan(settings: ScoreStream) -> list[str]:
     """Say what would be read, from where, scored by whom and written; nothing is made, committed or taken."""
-    there = _topics(settings)
-    released = _job().check(settings)
+    there, released = _checked(settings)
     from beam_jobs.stream.job import plan as plans  # Beam is there by now
 
     return plans.plan(settings, there, released)
@@ -65,6 +64,18 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
+def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
+    """Return the topics that exist and what is released, once nothing is wrong that can be told."""
+    here = settings.runner.lower() in _RUNNERS_HERE
+    if not here:  # what workers elsewhere cannot reach is told first: this machine's broker may be none of theirs
+        _job().check_runner(settings)
+    _check_here(settings)
+    there = _topics(settings)
+    if here:
+        _job().check_runner(settings)
+    return there, _job().check(settings)
+
+
 def _job() -> Any:
     """Return the module that brings Beam and TensorFlow, which takes seconds."""
     return import_quietly("beam_jobs.stream.job.running")
@@ -73,7 +84,7 @@ def _job() -> Any:
 def _check_here(settings: ScoreStream) -> None:
     """Refuse a port that is taken, and a registry of this machine with nothing released; both in no time."""
     port = settings.metrics_port
-    if port and settings.metrics_host == HOST and settings.runner.lower() in ("local", "prism"):
+    if port and settings.metrics_host == HOST and settings.runner.lower() in _RUNNERS_HERE:
         why = why_taken(port)
         if why is not None:
             raise ServiceError(

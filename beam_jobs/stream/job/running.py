@@ -35,13 +35,17 @@ from schemas.schema import SERVING, Schema
 _jobs = itertools.count(1)
 
 
-def check(settings: ScoreStream) -> Pointer:
-    """Refuse what the runner, the formats or the registry cannot work with; return what is released there."""
+def check_runner(settings: ScoreStream) -> None:
+    """Refuse what the runner cannot work with."""
     options = runners.pipeline_options(settings.runner, settings.beam_args)
     if dataflow.chosen(options):
         dataflow.check_stream(options, settings.registry, settings.bootstrap_servers)
     if runners.is_flink(settings.runner):
         flink.prepared(settings)
+
+
+def check(settings: ScoreStream) -> Pointer:
+    """Refuse what the formats or the registry cannot work with; return what is released there."""
     values = formats(settings).values
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     released = registry.released()
