@@ -116,11 +116,7 @@ def test_release_of_what_is_there_and_of_what_is_not(
         (["registry", "weigh", "CHAMPION", "--weight", "0.1"], 1, "only a challenger has a weight"),
         (["registry", "promote", "b"], 1, "bundle b does not serve here"),
         (["release", "--candidate", "CANDIDATE", "--as", "shadow"], 1, "is the champion, which cannot be shadow too"),
-        (
-            ["release", "--candidate", "OTHER", "--as", "challenger", "--weight", "2"],
-            1,
-            "weight is 2.0, wanted a",
-        ),
+        (["release", "--candidate", "OTHER", "--as", "challenger", "--weight", "1e-7"], 1, "weight is 1e-07, wanted"),
         (["release", "--candidate", "OTHER", "--experiment", "a b"], 1, "experiment 'a b': wanted at most 64"),
         (["release", "--candidate", "nothing"], 1, "nothing: no such candidate directory"),
         (["release", "--candidate", "OTHER", "--why", "x" * 2_000_000], 1, "the next generation of the pointer: over"),

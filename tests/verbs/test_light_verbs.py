@@ -83,8 +83,8 @@ def test_refusals_of_registry_rollback_and_release(
         ["registry", "verify", "b", *where],
         ["release", "--candidate", str(tmp_path), *where],
         ["release", "--candidate", str(altered), *where],
-        [*release, "--as", "challenger", "--weight", "2", *where],
-        [*release, "--as", "challenger", "--weight", "2", "--dry-run", *where],
+        [*release, "--as", "challenger", "--weight", "1e-7", *where],
+        [*release, "--as", "challenger", "--weight", "1e-7", "--dry-run", *where],
         [*release, "--sign-key-file", str(tmp_path / "no.pem"), *where],
         [*release, "--registry", str(second_candidate)],
     ]
