@@ -95,8 +95,9 @@ LIGHT = (
     Mistake("registry list --registry {tmp}", 1, r".*: not a registry, has neither live.json nor bundles; .*"),
     Mistake("send nowhere.csv t --use-case taxi", 1, r"nowhere.csv: no such file"),
     # the use case
-    Mistake(f"{BUILD} {{good}} --use-case taxy", 1, r"use case 'taxy': no file .*taxy.pbtxt; .*did you mean taxi\?"),
-    Mistake(f"{BUILD} {{good}} --use-case-path {{tmp}}", 1, r"{tmp}/schemas: no such folder; a use case has .*"),
+    Mistake(f"{BUILD} {{good}} --use-case taxy", 1, r"use case 'taxy' is not among the shipped .* mean 'taxi'\?"),
+    Mistake(f"{BUILD} {{good}} --use-case-path {{tmp}}", 1,
+            r"--use-case-path {tmp}: none of the three is in it, wanted the folder that holds .*"),
     Mistake(f"{BUILD} {{good}} --use-case Taxi-Trips", 1, r"use case 'Taxi-Trips': wanted a name of lower .*"),
     # the broker
     Mistake("tail t --bootstrap-servers 127.0.0.1:1", 1, r"no Kafka broker answers at 127.0.0.1:1 within 0.5 s.*"),
