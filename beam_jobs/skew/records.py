@@ -1,5 +1,6 @@
 """The raw records that every path gets."""
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import taken_in
 from schemas.errors import InputError
+from schemas.rejection_counts import rejections, rejections_text
 from schemas.schema import Schema
 
 
@@ -32,9 +34,12 @@ def read_records(patterns: Sequence[str], schema: Schema) -> RawRecords:
     """
     ids: list[str] = []
     batches = []
+    rejected: collections.Counter[tuple[str, str]] = collections.Counter()
     for block, intake in taken_in(find_files(patterns), schema):
         ids += [f"{block.file.name}/{number}" for number in (intake.rows + block.first_row).tolist()]
         batches.append(intake.batch)
+        rejected.update((one.reason.value, one.path) for one in intake.rejections)
     if not ids:
-        raise InputError(f"{' '.join(patterns)}: no row that fits the schema; nothing to compare")
+        why = rejections_text(rejections(rejected))
+        raise InputError(f"{' '.join(patterns)}: no row that fits the schema ({why}); nothing to compare")
     return RawRecords(ids, pa.Table.from_batches(batches).combine_chunks().to_batches()[0])

@@ -53,7 +53,7 @@ def test_records_are_those_that_the_schema_accepts_under_their_own_row(records: 
 
 def test_nothing_to_compare_is_said(scorer: Scorer, trip_lines: list[bytes], tmp_path: pathlib.Path) -> None:
     (tmp_path / "t.csv").write_bytes(trip_lines[0] + b"\n1,2\n")
-    with pytest.raises(InputError, match=r"t.csv: no row that fits the schema; nothing to compare"):
+    with pytest.raises(InputError, match=r"t.csv: no row that fits the schema \(1 CSV_SYNTAX\); nothing to compare"):
         read_records([str(tmp_path / "t.csv")], scorer.schema)
 
 
