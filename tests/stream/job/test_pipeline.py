@@ -153,7 +153,7 @@ def test_workers_serve_their_own_measures_only_where_they_are_processes_of_their
 @pytest.mark.parametrize("given", [{"start": "timestamp"}, {"start_time": "2026-01-01"}])
 def test_a_start_time_and_its_start_go_together(given):
     with pytest.raises(UsageError, match="--start timestamp and --start-time go together"):
-        pipeline.read_settings(settings(**given))
+        settings(**given).check()
 
 
 def test_the_steps_of_a_pipeline_carry_one_job(on_broker):
