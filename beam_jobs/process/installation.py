@@ -32,9 +32,13 @@ def set_up() -> str:
     return "run scripts/setup" if in_checkout() else "install the wheel anew, with what it asks for"
 
 
-def import_path(root: pathlib.Path = ROOT) -> list[str]:
-    """Return what a child's PYTHONPATH needs for our packages: a checkout, which may not be installed.
+def child_environment(root: pathlib.Path = ROOT) -> dict[str, str]:
+    """Return what a child that is started by `python -m` needs in its environment to import our packages and no others.
 
-    An environment's site-packages is on its path already, and must not come before Python's own library.
+    A checkout is put on its path, since it may not be installed; an environment's site-packages is there already, and
+    must not come before Python's own library. Nothing is imported from the folder in which the command was given, which
+    may have a schemas/ or models/ of its own.
     """
-    return [str(root)] if in_checkout(root) else []
+    checkout = [str(root)] if in_checkout(root) else []
+    path = os.pathsep.join(filter(None, [*checkout, os.environ.get("PYTHONPATH", "")]))
+    return {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

@@ -1,7 +1,6 @@
 """The programs of a local Flink: their command lines, jars, environment and configuration."""
 
 import dataclasses
-import os
 import pathlib
 import string
 import sys
@@ -92,11 +91,8 @@ def commands(
 
 def environment(folder: pathlib.Path) -> dict[str, str]:
     """Return what the processes have in their environment, on top of that of the command that starts them."""
-    # the workers import this project and whatever use case its starter could import
-    path = os.pathsep.join(filter(None, [*installation.import_path(), os.environ.get("PYTHONPATH", "")]))
-    # and nothing from the folder in which the command was given, which may have a schemas/ or models/ of its own;
     # every JVM would otherwise reserve arenas for many cores
-    ours = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
+    ours = installation.child_environment() | {"MALLOC_ARENA_MAX": "2", "FLINK_CONF_DIR": str(folder)}
     return ours | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # the workers read them at their imports
 
 

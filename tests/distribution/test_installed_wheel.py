@@ -70,7 +70,7 @@ class Installed:
     def verbs(self, commands: list[tuple[str, ...]]) -> None:
         """Run verbs in one process; all of ours that they import is the wheel's."""
         lines = "".join(json.dumps(argv) + "\n" for argv in commands)
-        program = [str(self.environment / "bin" / "python"), "-c", IN_ONE_PROCESS, *wheel.LAYERS]
+        program = [str(self.environment / "bin" / "python"), "-P", "-c", IN_ONE_PROCESS, *wheel.LAYERS]
         codes, files = json.loads(self._run(program, lines).splitlines()[-1])
         assert codes == [0] * len(commands)
         assert len(files) > 100
@@ -97,6 +97,8 @@ def installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for name, body in re.findall(r"```\w+ file=(\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
         (one.work / name).parent.mkdir(parents=True, exist_ok=True)
         (one.work / name).write_text(body)
+    (one.work / "models").mkdir()  # as people have; ours must not be mistaken for it
+    (one.work / "models" / "__init__.py").write_text("raise SystemExit('not ours')")
     monkeypatch.chdir(one.work)
     runpy.run_path("make_loans.py")
     yield one

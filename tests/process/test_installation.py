@@ -1,7 +1,9 @@
 """A checkout keeps what it fetches beside itself, an installed wheel in the user's cache folder."""
 
 import importlib.metadata
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -23,9 +25,12 @@ def test_this_is_a_checkout() -> None:
     assert installation.set_up() == "run scripts/setup"
 
 
-def test_a_checkout_keeps_it_beside_itself_and_is_on_the_path_of_children(checkout: pathlib.Path) -> None:
+def test_a_checkout_keeps_it_beside_itself_and_is_on_the_path_of_children(
+    checkout: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert installation.fetched(checkout) == checkout / ".onegraph"
-    assert installation.import_path(checkout) == [str(checkout)]
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    assert installation.child_environment(checkout)["PYTHONPATH"] == f"{checkout}:/elsewhere"
 
 
 def test_a_wheel_keeps_it_in_the_user_s_cache_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +43,19 @@ def test_a_wheel_keeps_it_in_the_user_s_cache_folder(tmp_path: pathlib.Path, mon
     }.items():
         monkeypatch.setenv("XDG_CACHE_HOME", value)
         assert installation.fetched(packages) == wanted / "onegraph" / importlib.metadata.version("onegraph")
-    assert installation.import_path(packages) == []
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert installation.child_environment(packages)["PYTHONPATH"] == ""
+
+
+def test_what_lies_in_the_folder_of_the_command_is_not_imported_in_ours_place(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("raise SystemExit('another one')")
+    monkeypatch.chdir(tmp_path)
+    environment = os.environ | installation.child_environment()
+    done = subprocess.run([sys.executable, "-m", "models.spec"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_environment_in_a_checkout_is_none(checkout: pathlib.Path) -> None:

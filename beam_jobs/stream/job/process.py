@@ -1,6 +1,7 @@
 """A streaming job in a process of its own: started, awaited until it answers, stopped by SIGTERM."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs.process import installation
 from schemas.errors import ServiceError
 
 
@@ -22,6 +24,7 @@ class StreamProcess:
         with log.open("w") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "beam_jobs", "score_stream", "--json", *options],
+                env=os.environ | installation.child_environment(),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
