@@ -202,7 +202,8 @@ print([name for name in ("tensorflow", "apache_beam") if name in sys.modules])
 def test_files_and_output_are_refused_without_anything_heavy(small, tmp_path, verb):
     named, _ = small
     os.mkfifo(tmp_path / "pipe.csv")
-    argv = named if verb == "build_training_set" else ["--registry", "nowhere"]
+    (tmp_path / "registry" / "bundles").mkdir(parents=True)
+    argv = named if verb == "build_training_set" else ["--registry", "registry"]
     argv = [verb, *argv, "--data", "pipe.csv", "--output", "out"]
     command = [sys.executable, "-c", _PROBE, *argv]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
