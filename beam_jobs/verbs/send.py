@@ -8,7 +8,6 @@ from beam_jobs.cli.settings import Send
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
-from beam_jobs.registries.opening import open_registry
 from beam_jobs.stream.event_keys import ColumnKeys, with_keys
 from models import use_case
 from schemas.artifacts import artifact
@@ -78,6 +77,8 @@ def _schema(settings: Send) -> Schema:
         if settings.use_case is None:
             return Schema.from_text("")
         return use_case.find_schema(settings.use_case, settings.use_case_path).environment(SERVING)
+    from beam_jobs.registries.opening import open_registry  # brings Beam, whose filesystems read the registry
+
     champion = open_registry(settings.registry).champion()
     named = artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"]
     if settings.use_case not in (None, named):

@@ -1,11 +1,9 @@
 """`onegraph tail`: a topic's records as lines that people can read, or as JSON objects."""
 
 import contextlib
-import logging
 import sys
 from typing import TextIO
 
-from beam_jobs.cli import logs
 from beam_jobs.cli.settings import Tail
 from beam_jobs.kafka.client import FIRST_ANSWER_S
 from beam_jobs.kafka.libraries.choice import open_consumer
@@ -14,7 +12,6 @@ from beam_jobs.kafka.topics import contents, topics
 from beam_jobs.process.termination import until_terminated
 from beam_jobs.reports.record_text import json_line, line
 
-_log = logging.getLogger(__name__)
 _POLL_S, _MAX_RECORDS = 0.2, 1_000
 
 
@@ -26,10 +23,7 @@ def plan(settings: Tail) -> list[str]:
 
 
 def run(settings: Tail, out: TextIO | None = None) -> None:
-    """Print records to `out` (standard output) until the limit, the end or Ctrl-C: they are the result.
-
-    How many they were is said on standard error, where people read the lines and not a program.
-    """
+    """Print records to `out` (standard output) until the limit, the end or Ctrl-C: they are the result."""
     out = out or sys.stdout
     written = json_line if settings.as_json else line
     wait_for_broker(settings.connection, FIRST_ANSWER_S)
@@ -48,8 +42,6 @@ def run(settings: Tail, out: TextIO | None = None) -> None:
             count += len(records)
             if count == limit:
                 break
-    if not settings.as_json and _log.isEnabledFor(logging.WARNING):
-        logs.say(f"{count:,} records of {settings.topic}")
 
 
 def describe(result: None) -> str:

@@ -192,7 +192,8 @@ def test_the_stream_rejects_them_alone_and_goes_on(own, rows, broker, topics, ca
         *("--until-caught-up", "--contributions", "2", "--json"),
     ]
     assert main(argv) == 0
-    assert json.loads(capsys.readouterr().out)["rejected_by_reason"] == {"FEATURE_NONFINITE": len(INFINITE)}
+    by_feature = collections.Counter(("FEATURE_NONFINITE", path) for path in INFINITE.values())
+    assert json.loads(capsys.readouterr().out)["rejections"] == rejections(by_feature)
     rejected = {int(present(one.key)): dict(one.headers) for one in read(broker, f"{source}.r")}
     assert {row: present(headers["onegraph.path"]).decode() for row, headers in rejected.items()} == INFINITE
     assert {headers["onegraph.stage"] for headers in rejected.values()} == {b"score"}

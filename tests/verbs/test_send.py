@@ -105,7 +105,7 @@ def test_the_shipped_trips_keep_every_float(taxi, trips):
         (None, [], 1, "no such file"),
         ("", [], 1, "empty; its first line must name the columns"),
         (HEADER, [], 1, "no rows to send"),
-        ("a,b\n1,2\n", [], 1, "its header lacks"),
+        ("a,b\n1,2\n", [], 1, "its first line names none of the columns"),
         (HEADER + GOOD, ["--rate", "0"], 2, "--rate is 0.0, wanted more than 0"),
         (HEADER + GOOD, ["--limit", "0"], 2, "--limit is 0, wanted 1 or more"),
     ],
