@@ -113,7 +113,7 @@ def from_file_to_scores(servers: str) -> list[tuple[str, ...]]:
     return [
         ("build_training_set", *LOANS, "--data", "loans.csv", "--output", "training_set"),
         ("train", *LOANS, "--training-set", "training_set", "--output", "candidate"),
-        ("evaluate", *LOANS, "--candidate", "candidate", "--training-set", "training_set"),
+        ("evaluate", "--candidate", "candidate", "--training-set", "training_set"),
         ("release", "--candidate", "candidate", "--registry", "registry"),
         (*stream, "--create-topics"),
         ("send", "loans.csv", "loans", *LOANS, *at),
