@@ -39,7 +39,7 @@ def followed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib
 def test_page_works_as_written(followed: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     maker, *verbs = commands(PAGE.read_text())
     program, script = maker.text.split()
-    assert program == "python"
+    assert program == "python3"
     runpy.run_path(script)
     assert [command.text.split()[1] for command in verbs] == [
         *("build_training_set", "train", "evaluate", "release", "score_batch"),
