@@ -119,8 +119,9 @@ class CheckSkew(NamedUseCase, Broker, Trust):
 class Inspect(Settings):
     """Show what is in a file or directory that onegraph wrote.
 
-    That may be a TFRecord file, a training set, a candidate, an evaluation, a bundle or a registry.
+    A registry, bundle, candidate, evaluation, training set, its statistics or graph, predictions, rejected rows, or a
+    TFRecord file.
     """
 
     path: str = argument("file or directory")
-    limit: int = option("records of a TFRecord file to show", 3, minimum=1)
+    limit: int = option("records or rows of a file to show", 3, minimum=1)
