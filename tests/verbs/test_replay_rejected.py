@@ -143,6 +143,8 @@ def test_the_cap_is_an_option(broker, pair, capsys):
     ("more", "code", "message"),
     [
         (["--reason", "BAD"], 2, "--reason BAD: no such reason; known: JSON_SYNTAX"),
+        (["--reason", "TYPE", "range_"], 2, "--reason range_: no such reason, did you mean RANGE?"),
+        (["--rejected-topic", "t", "--source-topic", "t"], 2, "source and rejected topic must differ, got t twice"),
         (["--attempts", "0"], 2, "--attempts is 0, wanted 1 or more"),
         (["--source-topic", "nowhere"], 1, "no topic 'nowhere'"),
     ],
