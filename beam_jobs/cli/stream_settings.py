@@ -3,7 +3,7 @@
 import dataclasses
 
 from beam_jobs.cli import paths
-from beam_jobs.cli.options import Settings, argument, nearest, option
+from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Broker, Explained, Runner, Trial, Trust
 from beam_jobs.cli.times import milliseconds
 from beam_jobs.runners import names
@@ -253,16 +253,17 @@ class ReplayRejected(Broker):
 
     rejected_topic: str = option("topic of rejected records", metavar="TOPIC")
     source_topic: str = option("topic that they came from and go back to", metavar="TOPIC")
-    reason: tuple[str, ...] = option("send only those of these reasons; all where not given", (), metavar="REASON")
+    reason: tuple[str, ...] = option(
+        "send only those of these reasons; all where not given",
+        (),
+        choices=[reason.value for reason in Reason],
+        metavar="REASON",
+    )
     attempts: int = option("an event that was rejected so many times is left", 3, minimum=1)
     group: str = option("consumer groups GROUP.REASON remember what was sent", "onegraph-replay", metavar="NAME")
 
     def check(self) -> None:
-        """Refuse reasons that there are not, and topics that are one."""
+        """Refuse topics that are one."""
         super().check()
-        for reason in self.reason:
-            if reason not in set(Reason):
-                near = nearest(reason.upper(), Reason)
-                raise UsageError(f"--reason {reason}: no such reason{near or '; known: ' + ', '.join(Reason)}")
         if self.source_topic == self.rejected_topic:
             raise UsageError(f"source and rejected topic must differ, got {self.source_topic} twice")
