@@ -8,6 +8,7 @@ from beam_jobs.cli.shared_settings import Broker, Explained, Runner, Trial, Trus
 from beam_jobs.cli.times import milliseconds
 from beam_jobs.runners import names
 from schemas.errors import UsageError
+from schemas.rejection import Reason
 
 TOMBSTONES = {"reject": "they are rejected", "drop": "they are counted and dropped"}
 BREAKER = {"hold": "wait for a rollback, then stop", "stop": "end at once", "off": "go on"}
@@ -187,7 +188,11 @@ class Stop(Settings):
     )
     group: str | None = option("the local job that has this consumer group", None, metavar="NAME")
     wait_seconds: float = option(
-        "how long to wait for the end of a local job, which is never killed", 60.0, metavar="SECONDS", minimum=0
+        "how long to wait for the end of a local job, which is never killed",
+        60.0,
+        metavar="SECONDS",
+        above=0,
+        maximum=86_400,
     )
     savepoint: bool = option("write a savepoint and end exactly there, for score_stream --from-savepoint", False)
     drain: bool = option("end when all that was read is written and committed", False)
@@ -198,6 +203,24 @@ class Stop(Settings):
         "Flink's REST interface; the local one where not given", None, metavar="HOST:PORT"
     )
     services_folder: str = option("of `services up --flink`", ".onegraph", metavar="DIR")
+
+    def check(self) -> None:
+        """Refuse options that do not go together."""
+        super().check()
+        if self.savepoint and self.drain:
+            raise UsageError("--savepoint and --drain: give one of them")
+        if self.savepoint_folder is not None and not (self.savepoint or self.drain):
+            raise UsageError("--savepoint-folder without --savepoint: nothing would be written there")
+        if self.flink_only and self.group is not None:
+            raise UsageError(
+                f"--group names a job of this machine, {self.flink_only[0]} one on Flink; give one of them"
+            )
+
+    @property
+    def flink_only(self) -> list[str]:
+        """The options given that only a job on Flink can follow."""
+        flags = [f"--{name}" for name in ("savepoint", "drain") if getattr(self, name)]
+        return flags if self.flink_master is None else [*flags, "--flink-master"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -212,6 +235,14 @@ class Status(Settings):
     metrics: tuple[str, ...] = option("HOST:PORT or URL of jobs' metrics on other machines", (), metavar="ADDRESS")
     as_json: bool = False  # `--json`: with --watch an object a second
 
+    def check(self) -> None:
+        """Refuse addresses that are none."""
+        super().check()
+        for address in self.metrics:
+            scheme, there, rest = address.rpartition("://")
+            if (there and scheme not in ("http", "https")) or not rest:
+                raise UsageError(f"--metrics {address}: wanted host:port or a URL that begins with http:// or https://")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReplayRejected(Broker):
@@ -222,6 +253,17 @@ class ReplayRejected(Broker):
 
     rejected_topic: str = option("topic of rejected records", metavar="TOPIC")
     source_topic: str = option("topic that they came from and go back to", metavar="TOPIC")
-    reason: tuple[str, ...] = option("send only those of these reasons; all where not given", (), metavar="REASON")
+    reason: tuple[str, ...] = option(
+        "send only those of these reasons; all where not given",
+        (),
+        choices=[reason.value for reason in Reason],
+        metavar="REASON",
+    )
     attempts: int = option("an event that was rejected so many times is left", 3, minimum=1)
     group: str = option("consumer groups GROUP.REASON remember what was sent", "onegraph-replay", metavar="NAME")
+
+    def check(self) -> None:
+        """Refuse topics that are one."""
+        super().check()
+        if self.source_topic == self.rejected_topic:
+            raise UsageError(f"source and rejected topic must differ, got {self.source_topic} twice")

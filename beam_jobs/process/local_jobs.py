@@ -1,7 +1,8 @@
 """Ending a job of this machine: by SIGTERM to the process that is proven to be its own, never by more.
 
 A process is proven by what it wrote of itself in a folder that no other user may write (`run_files`): its id, the time
-when it began and its command line. The signal goes through a handle that cannot come to mean another process.
+when it began and its command line. The signal goes through a handle that cannot come to mean another process, and only
+while the job has its file there: so long its process takes SIGTERM as the word to end well, however often it comes.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beam_jobs.process import run_files
-from beam_jobs.process.process_identity import began, command_line
+from beam_jobs.process.process_identity import command_line
 from schemas.errors import ServiceError
 
 
@@ -45,13 +46,13 @@ def running(job: str | None = None, group: str | None = None) -> list[LocalJob]:
 def end(job: LocalJob, wait_s: float) -> dict[str, Any] | None:
     """Have a job end and wait for it; returns what it says it did, None if it ended without a word.
 
-    Raises `ServiceError` if its process is no longer the one that began the job, or has not ended in time: it is not
-    killed then.
+    Raises `ServiceError` if the job has ended already, if its process is not the one that began it, or has not ended in
+    time: it is not killed then, and may be asked again.
     """
     with _handle(job) as handle:
         answer = run_files.ask_for_summary(job.about)
         try:
-            signal.pidfd_send_signal(handle, signal.SIGTERM)
+            _send_sigterm(job, handle)
             if not _ended(handle, wait_s):
                 raise ServiceError(
                     f"process {job.pid} has not ended {wait_s:g} s after SIGTERM and is left as it is; does it wait "
@@ -64,20 +65,32 @@ def end(job: LocalJob, wait_s: float) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def _handle(job: LocalJob) -> Iterator[int]:
-    """Hold the process, looked at once more now that its id cannot be given to another."""
-    gone = ServiceError(f"process {job.pid} of job {job.about['name']} has ended already")
+    """Hold the process, so that its id cannot come to mean another one."""
     try:
         handle = os.pidfd_open(job.pid)
     except ProcessLookupError:
-        raise gone from None
+        raise _gone(job) from None
     try:
-        if began(job.pid) is None:
-            raise gone
-        if began(job.pid) != job.about["began"] or command_line(job.pid) != job.about["command"]:
-            raise ServiceError(f"process {job.pid} is not the one that began job {job.about['name']}; left as it is")
         yield handle
     finally:
         os.close(handle)
+
+
+def _send_sigterm(job: LocalJob, handle: int) -> None:
+    """Send the signal if the process that is held still is the job's: a program may go on behind the end of its job."""
+    with run_files.held_still(run_files.folder()):
+        if all(one.about != job.about for one in running()):
+            raise _gone(job)
+        if command_line(job.pid) != job.about["command"]:
+            raise ServiceError(f"process {job.pid} is not the one that began job {job.about['name']}; left as it is")
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+        except ProcessLookupError:
+            raise _gone(job) from None
+
+
+def _gone(job: LocalJob) -> ServiceError:
+    return ServiceError(f"job {job.about['name']} of process {job.pid} has ended already")
 
 
 def _ended(handle: int, wait_s: float) -> bool:

@@ -7,19 +7,23 @@ job.
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beam_jobs.process.loopback import HOST
 from beam_jobs.process.process_identity import began, command_line
 from beam_jobs.process.user_folder import user_folder
 from schemas.errors import OnegraphError
+from schemas.file_lock import lock_within
 
-_ASKED_S = 86_400.0  # longer than anybody waits for a job's end
+_ASKED_S = 2 * 86_400.0  # longer than anybody waits for a job's end
+_LOCK_S = 5.0
 _OR_ELSE = "set TMPDIR to another one"
 
 
@@ -70,28 +74,24 @@ class Announced:
     def add(self, **more: Any) -> None:
         """Say more about the job in its file."""
         self._about |= more
-        unfinished = self._path.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(self._about))
-            unfinished.replace(self._path)
+            _write(self._path, self._about)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
             raise OnegraphError(
                 f"{self._path}: cannot be written: {error.strerror}; free that disk or {_OR_ELSE}"
             ) from None
 
     def tell(self, summary: Mapping[str, Any]) -> None:
-        """Say what the job has done, once it has ended well, to whoever asked it to end."""
-        asked = _answer(self._about)
-        if asked.exists():
-            with contextlib.suppress(OSError):  # a full disk; the one who asked hears that the job ended
-                unfinished = asked.with_suffix(".new")
-                unfinished.write_text(json.dumps(summary))
-                unfinished.replace(asked)
+        """Say what the job has done, once it has ended well, to all who asked it to end."""
+        for asked in folder().glob("*.ended"):
+            if asked.stem.rpartition(".")[0] == _asked(self._about):
+                with contextlib.suppress(OSError):  # a full disk; the one who asked hears that the job ended
+                    _write(asked, summary)
 
     def close(self) -> None:
         """Remove the file and stop serving."""
-        self._path.unlink(missing_ok=True)
+        with held_still(self._path.parent):  # a signal that was sent while the file was there has come by now
+            self._path.unlink(missing_ok=True)
         if self._endpoint is not None:
             self._endpoint.close()
 
@@ -109,15 +109,50 @@ def folder() -> pathlib.Path:
     return jobs
 
 
+@contextlib.contextmanager
+def held_still(jobs: pathlib.Path) -> Iterator[None]:
+    """Have no job of that folder remove its file while the block runs; a job that has its file listens to SIGTERM.
+
+    Waits seconds at most for others that do the same, and goes on without where the file system has no locks.
+    """
+    try:
+        handle = os.open(jobs, os.O_RDONLY)
+    except OSError:  # it is gone, and so are the files
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            lock_within(handle, _LOCK_S)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough: a process forked meanwhile has it open too
+        os.close(handle)
+
+
 def ask_for_summary(about: Mapping[str, Any]) -> pathlib.Path:
-    """Have a job, before it ends, write what it has done into the file that is returned; remove it when it is read."""
-    path = _answer(about)
-    path.touch(0o600)
-    return path
+    """Have a job, before it ends, write what it has done into the file that is returned; remove it when it is read.
+
+    Everyone who asks has a file of their own.
+    """
+    handle, path = tempfile.mkstemp(".ended", f"{_asked(about)}.", folder())
+    os.close(handle)
+    return pathlib.Path(path)
 
 
-def _answer(about: Mapping[str, Any]) -> pathlib.Path:
-    return folder() / f"{about['pid']}-{about['name']}.ended"
+def _asked(about: Mapping[str, Any]) -> str:
+    return f"{about['pid']}-{about['name']}"
+
+
+def _write(path: pathlib.Path, said: Mapping[str, Any]) -> None:
+    """Write a file at once, so that nobody reads half of it; raises `OSError` and leaves nothing then."""
+    unfinished = path.with_suffix(".new")
+    try:
+        unfinished.write_text(json.dumps(said))
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def running() -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas.errors import UsageError
 from schemas.schema import Schema
+from transforms.decode.decoding import Decoded
 from transforms.decode.json_decoder import JsonDecoder
 
 _CHUNK = 1_000
@@ -40,16 +41,27 @@ class ColumnKeys:
         only.CopyFrom(schema.proto)
         del only.feature[:]
         only.feature.extend(feature for feature in schema.proto.feature if feature.name == column)
-        self._decoder = JsonDecoder(Schema(only))
+        self._column = column
+        self._decoder, self._column_alone = JsonDecoder(schema), JsonDecoder(Schema(only))
 
     def __call__(self, events: Sequence[bytes | None]) -> list[bytes | None]:
-        """Return the key of every event, None if it has no such value or cannot be read."""
-        decoded = self._decoder(events)
-        texts = pc.cast(decoded.batch.column(0), pa.string()).to_pylist()
+        """Return the key of every event, None if it has no such value or is no JSON record.
+
+        What is wrong in other columns takes no key away.
+        """
         keys: list[bytes | None] = [None] * len(events)
-        for row, text in zip(decoded.rows.tolist(), texts, strict=True):
-            keys[row] = None if text is None else text.encode()
+        decoded = self._decoder(events)
+        self._put(keys, decoded.rows.tolist(), decoded)
+        if decoded.rejections:
+            rest = [rejection.row for rejection in decoded.rejections]
+            alone = self._column_alone([events[row] for row in rest])
+            self._put(keys, [rest[row] for row in alone.rows.tolist()], alone)
         return keys
+
+    def _put(self, keys: list[bytes | None], rows: Iterable[int], decoded: Decoded) -> None:
+        texts = pc.cast(decoded.batch.column(self._column), pa.string()).to_pylist()
+        for row, text in zip(rows, texts, strict=True):
+            keys[row] = None if text is None else text.encode()
 
 
 def with_keys(rows: Iterable[Row], keys: ColumnKeys | None) -> Iterator[tuple[int, bytes | None, bytes | None]]:

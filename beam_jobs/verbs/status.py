@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import rich.console
@@ -18,19 +19,11 @@ from beam_jobs.process import run_files
 from beam_jobs.process.termination import until_terminated
 from beam_jobs.reports.terminal_text import shown
 from models.registry.pointer import read_live
-from schemas.errors import ArtifactError, UsageError
+from schemas.errors import ArtifactError
 
 _TIMEOUT_S = 2.0
 _EVERY_S = 1.0
 _MESSAGE_BYTES = 200
-
-
-def check(settings: Status) -> None:
-    """Refuse addresses that are none."""
-    for address in settings.metrics:
-        scheme, there, rest = address.rpartition("://")
-        if (there and scheme not in ("http", "https")) or not rest:
-            raise UsageError(f"--metrics {address}: wanted host:port or a URL that begins with http:// or https://")
 
 
 def run(settings: Status) -> dict[str, Any] | None:
@@ -38,7 +31,6 @@ def run(settings: Status) -> dict[str, Any] | None:
 
     It is drawn anew on a terminal; anything else gets a line for every job, or one JSON object, a second.
     """
-    check(settings)
     if not settings.watch:
         return look(settings)
     with until_terminated():
@@ -56,14 +48,16 @@ def _draw(settings: Status) -> None:
             time.sleep(_EVERY_S)
 
 
-def _write_lines(settings: Status) -> None:
+def _write_lines(
+    settings: Status, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> None:
     while True:
-        began, found = time.monotonic(), look(settings)
+        began, found = clock(), look(settings)
         now = time.time()
         for line in [json.dumps({"at": now} | found)] if settings.as_json else status_page.lines(found, now):
             print(line)
         sys.stdout.flush()
-        time.sleep(max(_EVERY_S - (time.monotonic() - began), 0))
+        sleep(max(_EVERY_S - (clock() - began), 0))
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -24,21 +24,11 @@ class _FlinkJob:
 
 def check(settings: Stop) -> LocalJob | _FlinkJob:
     """Return the job that is meant; refuse what does not name one that runs."""
-    if settings.savepoint and settings.drain:
-        raise UsageError("--savepoint and --drain: give one of them")
-    if settings.savepoint_folder is not None and not (settings.savepoint or settings.drain):
-        raise UsageError("--savepoint-folder without --savepoint: nothing would be written there")
-    if settings.wait_seconds <= 0:
-        raise UsageError(f"--wait-seconds is {settings.wait_seconds:g}, wanted more than 0")
-    flinks = [f"--{name}" for name in ("savepoint", "drain") if getattr(settings, name)]
-    flinks += [] if settings.flink_master is None else ["--flink-master"]
-    if flinks and settings.group is not None:
-        raise UsageError(f"--group names a job of this machine, {flinks[0]} one on Flink; give one of them")
-    local = [] if flinks else local_jobs.running(settings.job, settings.group)
+    local = [] if settings.flink_only else local_jobs.running(settings.job, settings.group)
     if len(local) == 1 and (settings.job or settings.group):
         return local[0]
     if settings.group is None:
-        rest, down = _flink(settings, local)
+        rest, down = _flink(settings)
     else:
         rest, down = None, "--group names no job on Flink"
     on_flink = [] if rest is None or not local else [one for one in rest.jobs() if one["state"] not in ENDED]
@@ -73,8 +63,8 @@ def run(settings: Stop) -> dict[str, Any]:
         said = local_jobs.end(job, settings.wait_seconds)
         if said is None:
             raise OnegraphError(f"{job} has ended, but not well: its own last line says why; it goes on where it was")
-        about = {name: job.about[name] for name in ("name", "group", "source_topic")}
-        return {"pid": job.pid, "runner": "local", **about, "summary": said}
+        about = {name: job.about[name] for name in ("runner", "name", "group", "source_topic")}
+        return {"pid": job.pid, **about, "summary": said}
     if settings.savepoint or settings.drain:
         ended = stopping.stop(job.rest, job.job, settings.savepoint_folder)
     else:
@@ -106,7 +96,7 @@ def _local_end(result: dict[str, Any]) -> str:
     )
 
 
-def _flink(settings: Stop, local: list[LocalJob]) -> tuple[FlinkRest | None, str]:
+def _flink(settings: Stop) -> tuple[FlinkRest | None, str]:
     """Return the cluster that is meant, or none and why; raises if it is one that people name."""
     beam_args = () if settings.flink_master is None else (f"--flink_master={settings.flink_master}",)
     folder = pathlib.Path(settings.services_folder) / "flink"

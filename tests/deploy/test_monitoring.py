@@ -51,6 +51,11 @@ def test_every_measure_is_on_the_dashboard():
     assert [measure.name for measure in measures.TABLE if not shown & set(measure.exposed)] == []
 
 
+def test_rejected_fields_are_counted_too_since_one_that_is_new_has_no_rate():
+    shown = [one for one in expressions() if "onegraph_rejected_fields_total" in one]
+    assert [one for one in shown if "rate(" not in one and "increase(" not in one]
+
+
 def test_the_alerts_use_measures_and_labels_that_there_are():
     assert len(rules()) == 6
     for rule in rules():

@@ -1,9 +1,12 @@
 """What this machine's processes say of their jobs; how `onegraph status` shows it: `tests/verbs/test_status.py`."""
 
+import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -59,3 +62,43 @@ def test_the_file_of_a_process_that_has_ended_is_removed() -> None:
     path.write_text(json.dumps(about | {"began": about["began"] - 1}))
     assert run_files.running() == []
     assert not path.exists()
+
+
+def test_all_who_ask_what_a_job_did_are_told() -> None:
+    with run_files.Announced(JOB) as announced, run_files.Announced(dataclasses.replace(JOB, name="job")) as other:
+        (about, _) = run_files.running()
+        asked = [run_files.ask_for_summary(about) for _ in range(2)]
+        asked[0].unlink()  # who asked has given up
+        asked.append(run_files.ask_for_summary(about))
+        other.tell({"predictions": 1})
+        assert [path.read_text() for path in asked[1:]] == ["", ""]
+        announced.tell({"predictions": 3})
+    assert not asked[0].exists()
+    assert [json.loads(path.read_text()) for path in asked[1:]] == [{"predictions": 3}] * 2
+
+
+def test_a_job_keeps_its_file_while_another_process_holds_it_still() -> None:
+    announced, closed = run_files.Announced(JOB), threading.Event()
+
+    def close() -> None:
+        announced.close()
+        closed.set()
+
+    thread = threading.Thread(target=close)
+    with run_files.held_still(run_files.folder()):
+        thread.start()
+        assert not closed.wait(0.2)
+        assert len(run_files.running()) == 1
+    thread.join(60)
+    assert closed.is_set()
+    assert run_files.running() == []
+
+
+def test_a_job_ends_although_somebody_holds_it_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_files, "_LOCK_S", 0.1)
+    with run_files.held_still(run_files.folder()):
+        run_files.Announced(JOB).close()
+        assert run_files.running() == []
+    announced = run_files.Announced(JOB)
+    shutil.rmtree(run_files.folder())
+    announced.close()  # a cleaner of temporary files was here

@@ -1,10 +1,13 @@
 """Keys from a column: one text per value, none where there is none, and no personal ones."""
 
+import json
+
 import pytest
 
 from beam_jobs.stream.event_keys import ColumnKeys, with_keys
 from schemas.errors import UsageError
 from schemas.schema import Schema
+from transforms.decode.strict_json import StrictJson
 
 SCHEMA = Schema.from_text(
     'feature { name: "fare" type: FLOAT presence { min_fraction: 1 } } feature { name: "n" type: INT } '
@@ -31,6 +34,28 @@ def test_rows_keep_their_numbers_and_events():
     assert [(number, event) for number, _, event in found] == rows
     assert [key for _, key, _ in found] == [b"%d" % (number % 3) for number in range(2_500)]
     assert list(with_keys(rows[:2], None)) == [(0, b"0", b'{"n":0}'), (1, b"1", b'{"n":1}')]
+
+
+def test_what_is_wrong_elsewhere_takes_no_key_away():
+    events = [
+        b'{"n":1,"fare":"x"}',
+        b'{"n":2,"company":7}',
+        b'{"n":3}',
+        b'{"n":4,"other":[1]}',
+        b'{"n":"x","fare":"x"}',
+    ]
+    assert ColumnKeys("n", SCHEMA)(events) == [b"1", b"2", b"3", b"4", None]
+    no_records = [b'{"n":1,"fare":NaN}', b'{"n":1,"fare":1,"fare":2}', b'{"n":3}']
+    assert ColumnKeys("n", SCHEMA)(no_records) == [None, None, b"3"], "of no JSON record nothing is taken"
+
+
+def test_keys_of_wide_events_take_the_fast_path(monkeypatch):
+    names = [f"c{number}" for number in range(60)]
+    schema = Schema.from_text(" ".join(f'feature {{ name: "{name}" type: INT }}' for name in names))
+    keys = ColumnKeys("c7", schema)
+    monkeypatch.setattr(StrictJson, "read", lambda *_: pytest.fail("the slow path"))
+    event = json.dumps(dict.fromkeys(names, 5)).encode()
+    assert keys([event] * 3) == [b"5"] * 3
 
 
 @pytest.mark.parametrize(

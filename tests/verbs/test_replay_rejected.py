@@ -142,7 +142,9 @@ def test_the_cap_is_an_option(broker, pair, capsys):
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (["--reason", "BAD"], 2, "--reason BAD: no such reason; known: JSON_SYNTAX"),
+        (["--reason", "BAD"], 2, "--reason is 'BAD', wanted one of JSON_SYNTAX, JSON_DEPTH"),
+        (["--reason", "RANGE", "TYP"], 2, "NATIVE_CRASH, TIMEOUT, did you mean TYPE?"),
+        (["--rejected-topic", "t", "--source-topic", "t"], 2, "source and rejected topic must differ, got t twice"),
         (["--attempts", "0"], 2, "--attempts is 0, wanted 1 or more"),
         (["--source-topic", "nowhere"], 1, "no topic 'nowhere'"),
     ],

@@ -40,7 +40,13 @@ def own_files(tmp_path, monkeypatch):
         (["job-1"], 1, "no streaming job 'job-1' runs on this machine; "),
         (["--group", "g"], 1, "no streaming job of group 'g' runs on this machine; "),
         (["--group", "g", "--drain"], 2, "--group names a job of this machine, --drain one on Flink"),
+        (
+            ["--group", "g", "--flink-master", "h:1"],
+            2,
+            "of this machine, --flink-master one on Flink",
+        ),
         (["--wait-seconds", "0"], 2, "--wait-seconds is 0"),
+        (["--wait-seconds", "2147484"], 2, "--wait-seconds is 2147484.0, wanted above 0 and at most 86400"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line(options, code, message, tmp_path, capsys):
@@ -63,6 +69,17 @@ def test_of_several_jobs_one_has_to_be_named(tmp_path, capsys):
         assert "no streaming job 'job-3' runs on this machine; there run job-1 (process" in capsys.readouterr().err
         assert (one.poll(), two.poll()) == (None, None)
         assert len(local_jobs.running()) == 2
+
+
+def test_the_longest_wait_is_one_that_the_machine_can_wait(tmp_path, capsys):
+    with process_of(WELL, runner="prism") as process:
+        argv = ["stop", str(process.pid), "--wait-seconds", "86400", "--json", "--services-folder", str(tmp_path)]
+        assert main(argv) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result == {
+        "pid": process.pid, "runner": "prism", "name": "job-1", "group": "g", "source_topic": "trips",
+        "summary": {"predictions": 3},
+    }  # fmt: skip
 
 
 def test_a_real_job_ends_with_all_it_read_committed(broker, topics, registry, taxi, trips, tmp_path, capsys):

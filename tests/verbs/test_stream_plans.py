@@ -7,6 +7,7 @@ import pytest
 
 from beam_jobs.cli.settings import ReplayRejected, ScoreStream, Send, SkipTo
 from beam_jobs.kafka.topics import topics as kafka_topics
+from beam_jobs.stream.job import plan as plans
 from beam_jobs.stream.rejected_records import our_headers
 from beam_jobs.verbs import replay_rejected, score_stream, send, skip_to
 from models.registry.pointer import read_live
@@ -47,6 +48,17 @@ def test_a_stream_says_where_it_would_begin_and_who_would_score(broker, source, 
     assert committed(broker, source, source) == {0: 4, 1: 0, 2: 2}
 
 
+def test_a_stream_that_goes_on_from_a_savepoint_says_so(broker, source, registry):
+    commit(broker, source, source, {0: 4, 1: 0, 2: 2})
+    settings = ScoreStream(
+        bootstrap_servers=broker, registry=str(registry), group=source, source_topic=source,
+        predictions_topic=f"{source}.p", rejected_topic=f"{source}.r", runner="flink", from_savepoint="/s/1",
+    )  # fmt: skip
+    lines = plans.plan(settings, kafka_topics.describe(broker, [source]), present(read_live(registry)))
+    assert lines[1] == f"would read {source} (3 partitions) from where savepoint /s/1 stands as group {source}"
+    assert "offsets" not in "".join(lines)
+
+
 def test_a_refused_stream_has_loaded_nothing_heavy(broker, source, registry, tmp_path):
     code = (
         "import sys; from beam_jobs.cli.command_line import main; code = main(['score_stream', *sys.argv[1:]]);"
@@ -54,6 +66,7 @@ def test_a_refused_stream_has_loaded_nothing_heavy(broker, source, registry, tmp
     )
     names = ["--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"]
     taken = broker.rpartition(":")[2]
+    (tmp_path / "bundles").mkdir()
     for servers, topic, where, port, message in [
         (broker, source[:-1], registry, "0", f"did you mean {source}"),
         ("127.0.0.1:1", source, registry, "0", "no Kafka broker answers at 127.0.0.1:1 within 3 s"),

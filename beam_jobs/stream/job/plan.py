@@ -39,14 +39,17 @@ def _reading(settings: ScoreStream, source: Topic) -> list[str]:
     consumer = Consumer(settings.connection, source.name, settings.group)
     try:
         kept = consumer.committed_notes(consumer.partitions)
-        begin = where_to_begin(job, read_settings(settings), consumer)
+        begin = where_to_begin(job, read_settings(settings), consumer)  # refuses what it does of a savepoint too
         ends = consumer.end_offsets(consumer.partitions)
     finally:
         consumer.close()
+    partitions = f"{source.partitions} partition{'s' if source.partitions > 1 else ''}"
+    if settings.from_savepoint is not None:  # the job before has ended, says who gives it: nobody is waited for
+        at = f"where savepoint {settings.from_savepoint} stands"
+        return [f"would read {source.name} ({partitions}) from {at} as group {settings.group}"]
     lag = sum(max(ends[partition] - offset, 0) for partition, offset in begin.items())
     offsets = [str(begin[partition]) for partition in sorted(begin)[:_SHOWN]] + ["..."] * (len(begin) > _SHOWN)
     of = "committed offsets" if kept else f"the {settings.start} offsets, nothing is committed:"
-    partitions = f"{source.partitions} partition{'s' if source.partitions > 1 else ''}"
     read = f"would read {source.name} ({partitions}) from {of} {', '.join(offsets)} (lag {lag:,})"
     lines = [f"{read} as group {settings.group}"]
     holder = latest(Note.read(text).lease for _, text in kept.values())

@@ -61,7 +61,7 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     if dataflow.chosen(options):
         return _on_dataflow(settings, job, options)
     stop = process_wide.stop_signal(job.name, stop)
-    with (
+    with (  # in this order: while the job is announced its process listens to SIGTERM
         _stopped_by_signals(stop) as by_signals,
         metrics.announced(settings, job) as announced,
         group.taken(settings, job, stop) as held,
@@ -108,10 +108,13 @@ def _on_dataflow(settings: ScoreStream, job: StreamJob, options: PipelineOptions
 
 @contextlib.contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[bool]:
-    """Set `stop` on SIGTERM and Ctrl-C, the second of which interrupts at once; says whether it can."""
+    """Set `stop` on SIGTERM and Ctrl-C; says whether it can.
+
+    A Ctrl-C once it is set interrupts at once; another SIGTERM, as a second `onegraph stop` sends, waits on.
+    """
 
     def on_signal(number: int, frame: Any) -> None:
-        if stop.is_set():
+        if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
 
