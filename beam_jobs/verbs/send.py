@@ -24,6 +24,7 @@ def check(settings: Send) -> None:
 
 def plan(settings: Send) -> list[str]:
     """Say what would be sent where; nothing is."""
+    check(settings)
     there = topics.required(settings.connection, [settings.topic])[settings.topic]
     most = "all rows" if settings.limit is None else f"{settings.limit:,} rows at most"
     key = "their number" if settings.key is None else f"their {settings.key}"

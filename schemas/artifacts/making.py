@@ -25,7 +25,7 @@ def making(path: str | pathlib.Path, kind: str) -> Iterator[pathlib.Path]:
     try:
         yield made
     except BaseException as error:
-        shutil.rmtree(made, ignore_errors=True)
+        _remove(made)
         full = _full_disk(error)
         if full is not None:
             raise OSError(full, os.strerror(full), str(path)) from error
@@ -68,6 +68,19 @@ def copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
         if error.errno is None or error.filename2 is None:
             raise
         raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _remove(made: pathlib.Path) -> None:
+    """Remove a directory, as far as that goes; where its path is a link, all that is in it."""
+    if not made.is_symlink():
+        shutil.rmtree(made, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        for entry in [*made.iterdir()]:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink()
 
 
 def _full_disk(error: BaseException) -> int | None:

@@ -12,6 +12,7 @@ from beam_jobs.skew import paths, round_trip
 from beam_jobs.verbs import check_skew
 from models.evaluation.skew import PathValues
 from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from schemas.artifacts.signature import load_private_key
 from tests.docs.test_readme import ROOT
 from tests.support.printed import for_people
@@ -98,7 +99,7 @@ def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monk
     argv[argv.index("--registry") + 1] = str(own.path)
     argv += ["--trusted-keys", str(key.public)]
     with monkeypatch.context() as patch:
-        patch.setattr(check_skew.Scorer, "load", lambda _: pytest.fail("loaded, and signed by nobody"))
+        patch.setattr(Scorer, "load", lambda _: pytest.fail("loaded, and signed by nobody"))
         assert main(argv) == 1
     assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
     own.sign(own.released().champion, load_private_key(key.private))
