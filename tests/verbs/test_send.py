@@ -28,7 +28,7 @@ def topic(topics):
 
 
 def run(broker, file, topic, *options):
-    options = options if "--registry" in options or file.suffix == ".jsonl" else ("--use-case", "taxi", *options)
+    options = options if "--registry" in options or file.suffix == ".JSONL" else ("--use-case", "taxi", *options)
     return main(["send", str(file), topic, "--bootstrap-servers", broker, "--json", *options])
 
 
@@ -57,7 +57,7 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
 
 
 def test_json_lines_go_as_they_are(broker, topic, tmp_path):
-    file = tmp_path / "events.jsonl"
+    file = tmp_path / "EVENTS.JSONL"
     file.write_bytes(b'{"fare":  1}\n{"broken\r\n\xff\n')
     assert run(broker, file, topic, "--rate", "500") == 0
     assert {record.key: record.value for record in read(broker, topic)} == {
