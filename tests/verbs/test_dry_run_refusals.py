@@ -44,7 +44,7 @@ REFUSALS = (
     Refusal(
         "score_stream --registry {registry} --source-topic nowhere --predictions-topic {topic} --rejected-topic b "
         "{broker}",
-        "no topics 'b', 'nowhere'",
+        "no topic 'nowhere'",
     ),
     Refusal("tail nowhere {broker}", "no topic 'nowhere'"),
 )

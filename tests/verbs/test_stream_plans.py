@@ -58,6 +58,7 @@ def test_a_refused_stream_has_loaded_nothing_heavy(broker, source, registry, tmp
     )
     names = ["--predictions-topic", f"{source}.p", "--rejected-topic", f"{source}.r"]
     taken = broker.rpartition(":")[2]
+    (tmp_path / "bundles").mkdir()
     for servers, topic, where, port, message in [
         (broker, source[:-1], registry, "0", f"did you mean {source}"),
         ("127.0.0.1:1", source, registry, "0", "no Kafka broker answers at 127.0.0.1:1 within 3 s"),
