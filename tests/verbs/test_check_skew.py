@@ -35,9 +35,10 @@ def argv(sample, registry, broker):
     return ["check_skew", "--data", str(sample), "--registry", str(registry), "--bootstrap-servers", broker]
 
 
-def test_paths_agree_bit_for_bit(argv, capsys):
-    assert main([*argv, "--json"]) == 0
+def test_paths_agree_bit_for_bit(argv, sample, capsys):
+    assert main([*argv[:3], str(sample), *argv[3:], "--json"]) == 0
     printed = capsys.readouterr()
+    assert printed.err.count(f"{sample} is named twice; it is read once") == 1
     result = json.loads(printed.out)
     assert (result["equal"], result["rows"], result["paths"]) == (True, ROWS, ["stream", "reloaded", "examples"])
     compared = {skew["compared"] for columns in result["skew"].values() for skew in columns.values()}

@@ -125,7 +125,9 @@ def test_other_files_and_missing_topics(broker, topic, tmp_path, capsys):
     file.write_text("")
     assert run(broker, file, topic) == 1
     assert "wanted a .csv or .jsonl file" in capsys.readouterr().err
-    assert run(broker, file, "nowhere") == 1
+    good = tmp_path / "trips.csv"
+    good.write_text(HEADER + GOOD)
+    assert run(broker, good, "nowhere") == 1
     assert "no topic 'nowhere'" in capsys.readouterr().err
     broken = tmp_path / "trips.csv.gz"
     broken.write_bytes(gzip.compress((HEADER + GOOD * 99).encode())[:-20])
