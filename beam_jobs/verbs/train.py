@@ -29,8 +29,7 @@ def check(settings: Train) -> None:
 def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
     _, training_set = _opened(settings)
-    for name in ("transforms.examples.examples", "tensorflow_transform"):  # the second by the use case's own file
-        import_quietly(name)
+    import_quietly("transforms.examples.examples")
     use_case = find(training_set.manifest["use_case"], settings.use_case_path)
     with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
         written = train_candidate(use_case, training_set, settings.output, **_changes(settings))

@@ -89,6 +89,11 @@ def _full_disk(error: BaseException) -> int | None:
         return None
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno if error.filename is None else None
+    return no_room(error)
+
+
+def no_room(error: BaseException) -> int | None:
+    """Return the number of the machine's error if an exception of a library says that nothing more can be written."""
     return next((number for number in _NO_ROOM if os.strerror(number) in str(error)), None)
 
 
