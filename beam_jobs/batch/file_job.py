@@ -7,6 +7,7 @@ nothing behind, but the rejected rows if they are why (`kept_rejections`).
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from schemas.artifacts.artifact import Artifact
 from schemas.artifacts.making import making
 from schemas.errors import OnegraphError
 from schemas.rejection_counts import rejections
+
+_log = logging.getLogger(__name__)
 
 
 class FileJobSettings(Protocol):
@@ -82,7 +85,11 @@ def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
         made = NewDirectory(path.absolute(), kind)
         made.work.mkdir()
         yield made
-    kept_rejections.forget(made.path)
+    try:
+        kept_rejections.forget(made.path)
+    except OSError as error:
+        kept = kept_rejections.kept_at(made.path)
+        _log.warning("%s: what an earlier job has kept cannot be removed: %s; remove it", kept, error.strerror)
 
 
 def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:

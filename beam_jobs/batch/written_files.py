@@ -7,8 +7,8 @@ the driver.
 import collections
 import dataclasses
 import json
-import os
 import pathlib
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -100,7 +100,7 @@ def name_all(path: pathlib.Path, name: str, suffix: str, files: Sequence[Unnamed
     named = []
     for number, file in enumerate(files):
         target = f"{name}-{number:05}-of-{len(files):05}.{suffix}"
-        os.replace(file.path, path / target)
+        shutil.move(file.path, path / target)  # `path` may be on another filesystem
         named.append({"name": target, "rows": file.rows})
     return named
 

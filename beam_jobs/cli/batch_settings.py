@@ -32,10 +32,9 @@ class BuildTrainingSet(UseCaseChoice, Runner):
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
 
     def check(self) -> None:
-        """Refuse files that are not there and an output that is taken."""
+        """Refuse a use case that is not there and an output that is taken."""
         super().check()
         self.check_use_case()
-        paths.check_data(self.data)
         paths.check_output(self.output, ArtifactKind.TRAINING_SET)
 
 
@@ -91,9 +90,8 @@ class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
     format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"), group="writing")
 
     def check(self) -> None:
-        """Refuse files and a registry that are not there and an output that is taken."""
+        """Refuse a registry that is not there and an output that is taken."""
         super().check()
-        paths.check_data(self.data)
         paths.check_registry(self.registry)
         paths.check_output(self.output, ArtifactKind.PREDICTIONS)
 
@@ -109,9 +107,8 @@ class CheckSkew(NamedUseCase, Broker, Trust):
     registry: str = option("directory of the registry, or its address", metavar="DIR")
 
     def check(self) -> None:
-        """Refuse files and a registry that are not there."""
+        """Refuse a registry that is not there."""
         super().check()
-        paths.check_data(self.data)
         paths.check_registry(self.registry)
 
 

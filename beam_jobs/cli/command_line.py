@@ -113,7 +113,8 @@ def _set_up_logging(level: int) -> None:
 
 def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Given) -> None:
     """Print what would be done: the options that are not as they are by default, and what the verb says itself."""
-    if hasattr(module, "check"):
+    would = list(module.plan(settings)) if hasattr(module, "plan") else []
+    if hasattr(module, "check") and not hasattr(module, "plan"):
         module.check(settings)
     given = {
         options.spelling(field): getattr(settings, field.name)
@@ -121,7 +122,6 @@ def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Give
         if options.about(field).required or getattr(settings, field.name) != field.default
     }
     beams = list(getattr(settings, "beam_args", ()))
-    would = list(module.plan(settings)) if hasattr(module, "plan") else []
     if words.json:
         print(json.dumps({"verb": verb, "options": given, "beam_options": beams, "would": would}))
     elif not words.quiet:

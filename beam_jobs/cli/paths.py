@@ -1,33 +1,16 @@
 """What can be said of the paths in settings without reading what is there: missing, taken, of another kind.
 
-A path with `://` is an address of another filesystem, which Beam looks at later; here all of them pass.
+An address of another filesystem is looked at later, by Beam; here all of them pass. Raw files are looked for by the
+verbs that read them (`raw_files.finding`).
 """
 
-import glob
 import os
 import pathlib
-from collections.abc import Sequence
 
 from models.registry.pointer import LIVE_FILE
+from schemas.address import is_remote
 from schemas.artifacts.making import check_place
 from schemas.errors import ArtifactError, InputError
-
-
-def is_remote(path: str) -> bool:
-    """Say whether a path is an address of another filesystem."""
-    return "://" in path
-
-
-def check_data(patterns: Sequence[str]) -> None:
-    """Raise `InputError` for a pattern that matches nothing here, and for one that matches a directory."""
-    for pattern in patterns:
-        if is_remote(pattern):
-            continue
-        if os.path.isdir(pattern):
-            raise InputError(f"{pattern}: a directory, wanted files; give a pattern, such as '{pattern.rstrip('/')}/*'")
-        # `**` stands for more in Beam's patterns than in Python's.
-        if not (os.path.lexists(pattern) or "**" in pattern or any(True for _ in glob.iglob(pattern))):
-            raise InputError(f"{pattern}: no such file; check the path or quote the pattern")
 
 
 def check_file(path: str) -> None:

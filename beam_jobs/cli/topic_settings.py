@@ -44,7 +44,7 @@ class Send(Broker):
     @property
     def needs_schema(self) -> bool:
         """Whether cells or keys are to be typed; JSON lines are sent as they are."""
-        return self.key is not None or not self.file.removesuffix(".gz").endswith(".jsonl")
+        return self.key is not None or not self.file.lower().removesuffix(".gz").endswith(".jsonl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

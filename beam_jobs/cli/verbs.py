@@ -6,7 +6,7 @@ A verb is a module of `beam_jobs.verbs` with
 - `describe(result) -> str`, the result for people;
 - maybe `check(settings)`, which raises what can be said cheaply before anything is done; `run` calls it first;
 - maybe `plan(settings) -> list[str]`, if it changes something: lines that say what would change, "champion would be B2
-  in place of B1, generation 4". It writes nothing and refuses whatever `run` would.
+  in place of B1, generation 4". It calls `check` first, writes nothing and refuses whatever `run` would.
 """
 
 import importlib

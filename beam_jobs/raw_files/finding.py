@@ -9,8 +9,9 @@ import os
 from collections.abc import Sequence
 
 from beam_jobs.raw_files.formats import format_of
-from beam_jobs.raw_files.plain_file import Stamp, check_plain, first_line, is_local, unreadable
+from beam_jobs.raw_files.plain_file import Stamp, check_plain, first_line, unreadable
 from beam_jobs.raw_files.raw_format import RawFile
+from schemas.address import is_remote
 from schemas.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -57,24 +58,24 @@ def find_files(patterns: Sequence[str]) -> list[RawFile]:
 def _matched(pattern: str) -> list[str]:
     if pattern == "-":
         raise InputError("-: standard input is not read, since files are read twice; write it into a file")
-    if is_local(pattern):
-        if os.path.lexists(pattern) or not glob.has_magic(pattern):
-            return [pattern]
-        matched = [path for path in glob.glob(pattern, recursive=True) if not os.path.isdir(path)]
-    else:
+    if is_remote(pattern):
         from beam_jobs.raw_files.remote_files import matched_remote
 
         try:
             matched = matched_remote(pattern)
         except OSError as error:
             raise InputError(f"{pattern}: cannot look for files there: {first_line(error)}") from None
+    else:
+        if os.path.lexists(pattern) or not glob.has_magic(pattern):
+            return [pattern]
+        matched = [path for path in glob.glob(pattern, recursive=True) if not os.path.isdir(path)]
     if not matched:
         raise InputError(f"{pattern}: no such file; check the path or quote the pattern")
     return matched
 
 
 def _found(path: str) -> _Found:
-    if not is_local(path):
+    if is_remote(path):
         return _Found(path, path, path, None)
     try:
         found = os.stat(path)

@@ -2,14 +2,13 @@
 
 import dataclasses
 import os
-import re
 import stat
 from types import TracebackType
 from typing import Any, Self
 
+from schemas.address import is_remote
 from schemas.errors import InputError
 
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")  # as Beam has it
 _KINDS = {
     stat.S_IFDIR: "a directory, wanted files; give a pattern, such as '{}/*'",
     stat.S_IFIFO: "a pipe, wanted a plain file, which is read twice; write what comes out of it into one",
@@ -44,14 +43,14 @@ class WatchedFile:
         self._file: Any
         self._was = was
         try:
-            if is_local(path):
-                check_plain(path, os.stat(path))
-                self._file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
-                self._was = was or Stamp.of(os.fstat(self._file.fileno()))
-            else:
+            if is_remote(path):
                 from beam_jobs.raw_files.remote_files import open_remote
 
                 self._file = open_remote(path)
+            else:
+                check_plain(path, os.stat(path))
+                self._file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
+                self._was = was or Stamp.of(os.fstat(self._file.fileno()))
         except OSError as error:
             raise unreadable(path, error) from None
         try:
@@ -88,11 +87,6 @@ class WatchedFile:
                 f"{self._path}: changed while it was read: {now.size:,} bytes, were {self._was.size:,}; run again when "
                 "nothing writes to it"
             )
-
-
-def is_local(path: str) -> bool:
-    """Say whether a path is on a disk of this machine, and not at an address of one of Beam's filesystems."""
-    return not _ADDRESS.match(path)
 
 
 def check_plain(path: str, found: os.stat_result) -> None:

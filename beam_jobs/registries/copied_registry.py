@@ -16,9 +16,9 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from beam_jobs.process.private_folder import private_folder
-from beam_jobs.registries.registry_address import is_remote
 from models.registry.pointer import LARGEST, LIVE_FILE, Pointer, read_live
 from models.registry.registry import Registry
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys

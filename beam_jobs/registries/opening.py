@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 
 from beam_jobs.registries.copied_registry import CopiedRegistry
-from beam_jobs.registries.registry_address import is_remote
 from models.registry.registry import Registry
+from schemas.address import is_remote
 from schemas.artifacts.signature import TrustedKeys
 
 

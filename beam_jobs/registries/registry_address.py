@@ -1,21 +1,10 @@
 """Where a registry is: a path of this machine, or an address of another filesystem that Beam knows."""
 
 import os
-import re
 
 from models.registry.pointer import LIVE_FILE
+from schemas.address import is_remote
 from schemas.errors import UsageError
-
-_ADDRESS = re.compile(r"\s*[a-zA-Z][-a-zA-Z0-9+.]*://")  # as Beam's FileSystems tells addresses, which takes a second
-
-
-def is_remote(registry: str) -> bool:
-    """Say whether a registry is named by an address rather than by a path.
-
-    >>> is_remote("gs://models/registry"), is_remote("work/registry")
-    (True, False)
-    """
-    return _ADDRESS.match(registry) is not None
 
 
 def absolute(registry: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import taken_in
+from beam_jobs.raw_files.raw_format import RawFile
 from schemas.errors import InputError
 from schemas.rejection_counts import rejections, rejections_text
 from schemas.schema import Schema
@@ -27,7 +27,7 @@ class RawRecords:
         return np.array([known[name] for name in ids], np.int64)
 
 
-def read_records(patterns: Sequence[str], schema: Schema) -> RawRecords:
+def read_records(files: Sequence[RawFile], schema: Schema) -> RawRecords:
     """Read the records of raw files that the schema accepts; others cannot be sent as typed events.
 
     Raises `InputError` if there is none.
@@ -35,11 +35,12 @@ def read_records(patterns: Sequence[str], schema: Schema) -> RawRecords:
     ids: list[str] = []
     batches = []
     rejected: collections.Counter[tuple[str, str]] = collections.Counter()
-    for block, intake in taken_in(find_files(patterns), schema):
+    for block, intake in taken_in(files, schema):
         ids += [f"{block.file.name}/{number}" for number in (intake.rows + block.first_row).tolist()]
         batches.append(intake.batch)
         rejected.update((one.reason.value, one.path) for one in intake.rejections)
     if not ids:
         why = rejections_text(rejections(rejected))
-        raise InputError(f"{' '.join(patterns)}: no row that fits the schema ({why}); nothing to compare")
+        where = " ".join(file.path for file in files)
+        raise InputError(f"{where}: no row that fits the schema ({why}); nothing to compare")
     return RawRecords(ids, pa.Table.from_batches(batches).combine_chunks().to_batches()[0])

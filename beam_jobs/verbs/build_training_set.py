@@ -35,6 +35,7 @@ def check(settings: Settings) -> None:
 def plan(settings: Settings) -> list[str]:
     """Return what would be read, and what would be written where."""
     schema, model, files = _found(settings)
+    import_quietly(BUILD).check(settings)
     columns = schema.environment(TRAINING).names
     split = ", ".join(f"{name} {model.split[name]:.0%}" for name in SPLITS)
     return [

@@ -3,46 +3,49 @@
 The paths: `batch` is `score_batch` as it runs in production and the reference; `stream` is `score_stream` over a real
 broker, the records sent as JSON events; `reloaded` is a copy of the bundle, loaded from elsewhere and called with
 other batch sizes; `examples` is what training reads back from the serialized tf.Examples.
+
+Beam and TensorFlow are imported after all that can be refused without them: files, and the broker.
 """
 
 import pathlib
 import tempfile
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.settings import CheckSkew, ScoreBatch, ScoreStream
-from beam_jobs.cli.verbs import run_verb
+from beam_jobs.cli.verbs import import_quietly, run_verb
 from beam_jobs.kafka.topics import topics
 from beam_jobs.raw_files.finding import find_files
-from beam_jobs.registries.opening import open_registry
-from beam_jobs.skew import findings, paths
+from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.skew import findings
 from beam_jobs.skew.records import RawRecords, read_records
 from beam_jobs.skew.round_trip import Topics, round_trip
 from models.evaluation.skew import PathValues, compare
-from models.scoring.scorer import Scorer
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import GateRefusal, InputError
 
+if TYPE_CHECKING:
+    from models.scoring.scorer import Scorer
 
-def check(settings: CheckSkew) -> pathlib.Path:
-    """Refuse missing files, a registry without a bundle and a broker that is down; return the champion's directory."""
-    find_files(settings.data)
-    topics.describe(settings.connection, [])
-    champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
-    settings.check_named(
-        artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"], f"bundle {champion.name}"
-    )
-    return champion
+PATHS = "beam_jobs.skew.paths"
+
+
+def check(settings: CheckSkew) -> None:
+    """Refuse missing files, a broker that is down and a registry without a bundle, which alone needs Beam."""
+    _found(settings)
 
 
 def run(settings: CheckSkew) -> dict[str, Any]:
     """Run all paths and compare; raises `GateRefusal` with the table if any bit differs."""
-    scorer = Scorer.load(check(settings))
-    records = read_records(settings.data, scorer.schema)
+    files, champion = _found(settings)
+    paths = import_quietly(PATHS)
+    scorer = paths.Scorer.load(champion)
+    records = read_records(files, scorer.schema)
     with tempfile.TemporaryDirectory(prefix="check_skew-") as folder:
-        reference = _batch(settings, scorer, records, pathlib.Path(folder) / "predictions")
+        reference = _batch(settings, files, scorer, records, pathlib.Path(folder) / "predictions")
         others = {
             "stream": _stream(settings, scorer, records),
             "reloaded": paths.of_copy(scorer, records.rows, pathlib.Path(folder) / "copy"),
@@ -64,11 +67,25 @@ def describe(result: dict[str, Any]) -> str:
     return findings.table_text(result)
 
 
-def _batch(given: CheckSkew, scorer: Scorer, records: RawRecords, output: pathlib.Path) -> PathValues:
+def _found(settings: CheckSkew) -> tuple[list[RawFile], pathlib.Path]:
+    """Return the files and the champion's directory."""
+    files = find_files(settings.data)
+    topics.describe(settings.connection, [])
+    open_registry = import_quietly("beam_jobs.registries.opening").open_registry
+    champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
+    settings.check_named(
+        artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"], f"bundle {champion.name}"
+    )
+    return files, champion
+
+
+def _batch(
+    given: CheckSkew, files: Sequence[RawFile], scorer: "Scorer", records: RawRecords, output: pathlib.Path
+) -> PathValues:
     run_verb(
         ScoreBatch(
             use_case=given.use_case,
-            data=given.data,
+            data=tuple(file.path for file in files),
             registry=given.registry,
             trusted_keys=given.trusted_keys,
             bundle=scorer.bundle_id,
@@ -76,10 +93,10 @@ def _batch(given: CheckSkew, scorer: Scorer, records: RawRecords, output: pathli
             with_features=True,
         )
     )
-    return paths.of_prediction_files(output, scorer, records)
+    return import_quietly(PATHS).of_prediction_files(output, scorer, records)
 
 
-def _stream(given: CheckSkew, scorer: Scorer, records: RawRecords) -> PathValues:
+def _stream(given: CheckSkew, scorer: "Scorer", records: RawRecords) -> PathValues:
     def score(names: Topics) -> None:
         run_verb(
             ScoreStream(
@@ -97,4 +114,5 @@ def _stream(given: CheckSkew, scorer: Scorer, records: RawRecords) -> PathValues
         )
 
     events = zip(records.ids, json_events(records.rows), strict=True)
-    return paths.of_predictions(round_trip(given.connection, events, score), scorer, records, given.registry)
+    predictions = round_trip(given.connection, events, score)
+    return import_quietly(PATHS).of_predictions(predictions, scorer, records, given.registry)

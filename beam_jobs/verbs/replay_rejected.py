@@ -31,6 +31,7 @@ def run(settings: ReplayRejected) -> dict[str, Any]:
 
 def plan(settings: ReplayRejected) -> list[str]:
     """Say what would be sent and what would be left; the topic is read through, nothing is sent or committed."""
+    check(settings)
     result = _result(settings, looked_through(settings.connection, _replay(settings)))
     return [describe(result).replace("sent ", "would send ", 1)]
 

@@ -11,6 +11,7 @@ from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.process.loopback import HOST, why_taken
 from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
+from schemas.address import is_remote
 from schemas.errors import ArtifactError, ServiceError
 from schemas.rejection_counts import rejections_text
 
@@ -90,7 +91,7 @@ def _check_here(settings: ScoreStream) -> None:
             raise ServiceError(
                 f"--metrics-port {port}: cannot listen on {HOST}: {why}; choose another one, or 0 for a free one"
             )
-    if "://" not in settings.registry and read_live(pathlib.Path(settings.registry)) is None:
+    if not is_remote(settings.registry) and read_live(pathlib.Path(settings.registry)) is None:
         raise ArtifactError(
             f"{settings.registry}: no bundle is released here (no {LIVE_FILE}); run `onegraph release` first"
         )

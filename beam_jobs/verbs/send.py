@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.settings import Send
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
@@ -17,13 +18,17 @@ from schemas.schema import SERVING, Schema
 
 
 def check(settings: Send) -> None:
-    """Refuse a registry without a champion, a key that is no column and a missing topic before anything is sent."""
-    _keys(settings, _schema(settings))
+    """Refuse a registry without a champion, a key that is no column, a file without rows, a missing topic."""
+    schema = _schema(settings)
+    _keys(settings, schema)
+    if next(events_of(pathlib.Path(settings.file), schema), None) is None:
+        raise InputError(f"{settings.file}: no rows to send")
     topics.required(settings.connection, [settings.topic])
 
 
 def plan(settings: Send) -> list[str]:
     """Say what would be sent where; nothing is."""
+    check(settings)
     there = topics.required(settings.connection, [settings.topic])[settings.topic]
     most = "all rows" if settings.limit is None else f"{settings.limit:,} rows at most"
     key = "their number" if settings.key is None else f"their {settings.key}"
@@ -39,8 +44,6 @@ def run(settings: Send) -> dict[str, Any]:
     row, counted from 0, as text.
     """
     check(settings)
-    from beam_jobs.batch.event_files import events_of  # brings Beam, whose filesystems read the file
-
     schema = _schema(settings)
     events: Any = events_of(pathlib.Path(settings.file), schema)
     rows = with_keys(events, _keys(settings, schema))
@@ -63,8 +66,6 @@ def run(settings: Send) -> dict[str, Any]:
     finally:
         producer.close()
         events.close()  # a limit leaves the file open
-    if total == 0:
-        raise InputError(f"{settings.file}: no rows to send")
     return {"topic": settings.topic, "sent": sent.count, "unreadable": total - sent.count, "seconds": sent.seconds}
 
 

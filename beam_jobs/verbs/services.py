@@ -38,6 +38,7 @@ def check(settings: Services) -> None:
 
 def plan(settings: Services) -> list[str]:
     """Say what would be started, stopped or removed; changes nothing."""
+    check(settings)
     kafka, flink = _folders(settings)
     now, cluster = local_kafka.status(kafka), local_flink.status(flink)
     running = [f"{name} {pid}" for name, pid in cluster.pids.items() if pid]

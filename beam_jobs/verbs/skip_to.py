@@ -6,8 +6,8 @@ from typing import Any
 
 from beam_jobs.cli.settings import SkipTo
 from beam_jobs.kafka.client import FIRST_ANSWER_S
-from beam_jobs.kafka.groups.lease import latest
-from beam_jobs.kafka.groups.position_note import Note
+from beam_jobs.kafka.groups.lease import is_dead, latest
+from beam_jobs.kafka.groups.position_note import Lease, Note
 from beam_jobs.kafka.groups.takeover import one_at_a_time, wait_for_group
 from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.probe import wait_for_broker
@@ -35,15 +35,19 @@ def plan(settings: SkipTo) -> list[str]:
     """Say where the group is and what it would leave out; nothing is committed, no job is waited for."""
     with contextlib.closing(_consumer(settings)) as consumer:
         jump = _jump(settings, consumer)
-    return [f"would move it: {describe(jump.result)}"]
+    lines = [f"would move it: {describe(jump.result)}"]
+    if jump.holder is not None and not is_dead(jump.holder):
+        lines.append(f"group {settings.group} is held by {jump.holder} now; unless that has ended, the move is refused")
+    return lines
 
 
 @dataclasses.dataclass(frozen=True)
 class _Jump:
-    """What a move of the group is, and the note that is kept beside its new offset."""
+    """What a move of the group is, the note that is kept beside its new offset, and who had the group last."""
 
     result: dict[str, Any]
     note: str
+    holder: Lease | None
 
 
 def _consumer(settings: SkipTo) -> Consumer:
@@ -85,7 +89,7 @@ def _jump(settings: SkipTo, consumer: Consumer) -> _Jump:
         "goes_on_at": to,
         "skipped": to - max(was_at, begin),
     }
-    return _Jump(result, Note(topic_id=now, partitions=partitions, lease=free).text())
+    return _Jump(result, Note(topic_id=now, partitions=partitions, lease=free).text(), lease)
 
 
 def describe(result: dict[str, Any]) -> str:

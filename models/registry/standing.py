@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from models.registry.pointer import LIVE_FILE, Pointer
 from models.variants.variants import CHAMPION, Variants
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, InputError
 
@@ -69,7 +70,7 @@ class Standing:
 
 def nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactError:
     """Return the error of a registry in which nothing was released; it says what is at its path instead."""
-    why = "; ".join(troubles) or (f"no {LIVE_FILE}" if "://" in registry else _found(pathlib.Path(registry)))
+    why = "; ".join(troubles) or (f"no {LIVE_FILE}" if is_remote(registry) else _found(pathlib.Path(registry)))
     return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 

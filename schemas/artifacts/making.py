@@ -25,7 +25,7 @@ def making(path: str | pathlib.Path, kind: str) -> Iterator[pathlib.Path]:
     try:
         yield made
     except BaseException as error:
-        shutil.rmtree(made, ignore_errors=True)
+        _remove(made)
         full = _full_disk(error)
         if full is not None:
             raise OSError(full, os.strerror(full), str(path)) from error
@@ -70,12 +70,30 @@ def copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
+def _remove(made: pathlib.Path) -> None:
+    """Remove a directory, as far as that goes; where its path is a link, all that is in it."""
+    if not made.is_symlink():
+        shutil.rmtree(made, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        for entry in [*made.iterdir()]:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink()
+
+
 def _full_disk(error: BaseException) -> int | None:
     """Return the number of the machine's error if that is why nothing could be written, and nothing says where."""
     if isinstance(error, InputError | UsageError | ArtifactError) or not isinstance(error, Exception):
         return None
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno if error.filename is None else None
+    return no_room(error)
+
+
+def no_room(error: BaseException) -> int | None:
+    """Return the number of the machine's error if an exception of a library says that nothing more can be written."""
     return next((number for number in _NO_ROOM if os.strerror(number) in str(error)), None)
 
 

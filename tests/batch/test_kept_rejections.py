@@ -2,7 +2,9 @@
 
 import collections
 import json
+import os
 import pathlib
+import tempfile
 
 import pytest
 
@@ -14,20 +16,25 @@ from schemas.errors import InputError
 WHY = "2 of 3 rows rejected: 2 TYPE at /age"
 
 
-def job(output: pathlib.Path, line: str = "{}\n") -> str:
-    """Run a job that rejects two of three rows and then fails for it; return what it says."""
+def job(output: pathlib.Path, line: str = "{}\n", lost: bool = False) -> str:
+    """Run a job that rejects two of three rows and then fails for it; return what it says.
+
+    With `lost` one of the files that it wrote is not there any more.
+    """
 
     def fail() -> None:
         with new_directory(str(output), "training_set") as made:
             (made.work / "one").write_text("")
             (made.work / "two").write_text(line * 2)
+            if lost:
+                (made.work / "two").unlink()
             files = [UnnamedFile(str(made.work / name), (0, 0), rows) for name, rows in (("one", 0), ("two", 2))]
             counts = collections.Counter({("TYPE", "/age"): 2})
             raise InputError(keep_rejected(made.path, Written({REJECTED: files}, rows_read=3, rejected_counts=counts)))
 
     with pytest.raises(InputError) as refused:
         fail()
-    assert not output.exists()
+    assert output.is_symlink() or not output.exists()
     return str(refused.value)
 
 
@@ -61,3 +68,46 @@ def test_what_is_not_ours_stays(tmp_path: pathlib.Path, files: list[str]) -> Non
 def test_a_name_that_is_too_long_is_said(tmp_path: pathlib.Path) -> None:
     output = tmp_path / ("x" * 250)
     assert job(output) == f"{WHY}; they could not be kept in {output}.rejected: File name too long"
+    with new_directory(str(output), "training_set"):
+        pass
+
+
+def test_an_output_on_another_filesystem_leaves_them_here(tmp_path: pathlib.Path) -> None:
+    output, kept = tmp_path / "out", tmp_path / "out.rejected"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        output.symlink_to(elsewhere)
+        for line in ("first\n", "second\n"):
+            assert job(output, line) == f"{WHY}; the rejected rows are kept in {kept}"
+            assert (kept / "rejected-00000-of-00001.jsonl").read_text() == line * 2
+            assert not list(output.iterdir())
+        with new_directory(str(output), "training_set"):
+            pass
+        assert not kept.exists()
+
+
+def test_nothing_is_left_where_they_cannot_be_kept(tmp_path: pathlib.Path) -> None:
+    output = tmp_path / "out"
+    said = f"{WHY}; they could not be kept in {output}.rejected: No such file or directory"
+    assert job(output, lost=True) == said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_good_job_ends_well_though_what_was_kept_stays(caplog: pytest.LogCaptureFixture) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o777)
+        kept = folder / "out.rejected"
+        kept.mkdir()
+        (kept / "rejections.json").write_text("{}")
+        kept.chmod(0o555)
+        user = os.geteuid()
+        if not user:
+            os.seteuid(65534)  # root may remove all
+        try:
+            with new_directory(str(folder / "out"), "training_set"):
+                pass
+        finally:
+            os.seteuid(user)
+            kept.chmod(0o755)
+        said = [record.getMessage() for record in caplog.records]
+    assert said == [f"{kept}: what an earlier job has kept cannot be removed: Permission denied; remove it"]

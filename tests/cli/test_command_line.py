@@ -57,6 +57,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list:
             raise UsageError("WHAT is bad")
 
     def plan(settings: Probe) -> list[str]:
+        check(settings)
         return ["the probe would be done"]
 
     module = types.SimpleNamespace(run=run, check=check, plan=plan, describe=lambda result: f"did it: {result}")

@@ -81,6 +81,8 @@ LIGHT = (
     # paths
     Mistake(f"{BUILD} nowhere.csv", 1, r"nowhere.csv: no such file; check the path or quote the pattern"),
     Mistake(f"{BUILD} {{tmp}}", 1, r"{tmp}: a directory, wanted files; give a pattern, such as .*"),
+    Mistake(f"{BUILD} -", 1, r"-: standard input is not read, since files are read twice; write it into a file"),
+    Mistake("check_skew --data none.csv --registry {registry}", 1, r"none.csv: no such file; check the path or .*"),
     Mistake("train --training-set nowhere --output {new}", 1, r"nowhere: no such training_set directory"),
     Mistake("train --training-set {unfinished} --output {new}", 1, r".*: not a completed training_set \(no .*"),
     Mistake("train --training-set {candidate} --output {new}", 1, r".*: a candidate, wanted a training_set"),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beam_jobs.raw_files.finding import find_files
 from beam_jobs.skew.paths import of_copy, of_examples, of_predictions
 from beam_jobs.skew.records import RawRecords, read_records
 from models.evaluation.skew import compare
@@ -23,7 +24,7 @@ def scorer(registry: pathlib.Path) -> Scorer:
 def records(scorer: Scorer, trip_lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> RawRecords:
     path = tmp_path_factory.mktemp("raw") / "trips.csv"
     path.write_bytes(b"\n".join([*trip_lines[:30], b"1,2", *trip_lines[30:61]]))
-    return read_records([str(path)], scorer.schema)
+    return read_records(find_files([str(path)]), scorer.schema)
 
 
 def predictions(scorer: Scorer, records: RawRecords, bundle: str) -> list[tuple[str, dict[str, Any]]]:
@@ -54,7 +55,7 @@ def test_records_are_those_that_the_schema_accepts_under_their_own_row(records: 
 def test_nothing_to_compare_is_said(scorer: Scorer, trip_lines: list[bytes], tmp_path: pathlib.Path) -> None:
     (tmp_path / "t.csv").write_bytes(trip_lines[0] + b"\n1,2\n")
     with pytest.raises(InputError, match=r"t.csv: no row that fits the schema \(1 CSV_SYNTAX\); nothing to compare"):
-        read_records([str(tmp_path / "t.csv")], scorer.schema)
+        read_records(find_files([str(tmp_path / "t.csv")]), scorer.schema)
 
 
 def test_a_copy_the_examples_and_json_hold_the_same_bits(

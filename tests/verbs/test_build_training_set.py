@@ -25,7 +25,7 @@ from beam_jobs.verbs import build_training_set
 from models.registry.registry import Registry
 from models.training.training_set import TrainingSet
 from models.use_case import find
-from schemas.artifacts import artifact
+from schemas.artifacts import artifact, making
 from schemas.errors import ArtifactError, OnegraphError
 from tests.support.file_limit import no_file_grows_over
 from tests.support.printed import for_people
@@ -429,7 +429,7 @@ def test_a_crash_leaves_nothing_that_looks_complete_and_the_next_run_says_what_t
 
     # A process that is killed runs no clean-up either.
     monkeypatch.setattr(file_job.artifact, "complete", die)
-    monkeypatch.setattr(file_job, "shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
+    monkeypatch.setattr(making, "shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
     with pytest.raises(SystemExit):
         _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named, "--compression", "none")
     monkeypatch.undo()

@@ -12,6 +12,7 @@ from beam_jobs.skew import paths, round_trip
 from beam_jobs.verbs import check_skew
 from models.evaluation.skew import PathValues
 from models.registry.registry import Registry
+from models.scoring.scorer import Scorer
 from schemas.artifacts.signature import load_private_key
 from tests.docs.test_readme import ROOT
 from tests.support.printed import for_people
@@ -34,9 +35,10 @@ def argv(sample, registry, broker):
     return ["check_skew", "--data", str(sample), "--registry", str(registry), "--bootstrap-servers", broker]
 
 
-def test_paths_agree_bit_for_bit(argv, capsys):
-    assert main([*argv, "--json"]) == 0
+def test_paths_agree_bit_for_bit(argv, sample, capsys):
+    assert main([*argv[:3], str(sample), *argv[3:], "--json"]) == 0
     printed = capsys.readouterr()
+    assert printed.err.count(f"{sample} is named twice; it is read once") == 1
     result = json.loads(printed.out)
     assert (result["equal"], result["rows"], result["paths"]) == (True, ROWS, ["stream", "reloaded", "examples"])
     compared = {skew["compared"] for columns in result["skew"].values() for skew in columns.values()}
@@ -98,7 +100,7 @@ def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monk
     argv[argv.index("--registry") + 1] = str(own.path)
     argv += ["--trusted-keys", str(key.public)]
     with monkeypatch.context() as patch:
-        patch.setattr(check_skew.Scorer, "load", lambda _: pytest.fail("loaded, and signed by nobody"))
+        patch.setattr(Scorer, "load", lambda _: pytest.fail("loaded, and signed by nobody"))
         assert main(argv) == 1
     assert "not signed, wanted a signature by one of release.pem" in capsys.readouterr().err
     own.sign(own.released().champion, load_private_key(key.private))

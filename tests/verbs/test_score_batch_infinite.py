@@ -123,7 +123,7 @@ def test_a_build_of_nothing_else_is_refused(tmp_path, capsys):
     ]
     case = UseCaseFolder(tmp_path, SCHEMA, TRANSFORM, rows)
     assert case.build() == 1
-    assert "split train is empty (90 rows read, 90 rejected)" in capsys.readouterr().err
+    assert f"90 of 90 rows rejected: 90 FEATURE_NONFINITE at {RATIO}; the" in capsys.readouterr().err
     assert not case.training_set.exists()
 
 

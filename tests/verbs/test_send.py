@@ -28,7 +28,7 @@ def topic(topics):
 
 
 def run(broker, file, topic, *options):
-    options = options if "--registry" in options or file.suffix == ".jsonl" else ("--use-case", "taxi", *options)
+    options = options if "--registry" in options or file.suffix == ".JSONL" else ("--use-case", "taxi", *options)
     return main(["send", str(file), topic, "--bootstrap-servers", broker, "--json", *options])
 
 
@@ -57,7 +57,7 @@ def test_csv_rows_become_typed_events(broker, topic, tmp_path, capsys):
 
 
 def test_json_lines_go_as_they_are(broker, topic, tmp_path):
-    file = tmp_path / "events.jsonl"
+    file = tmp_path / "EVENTS.JSONL"
     file.write_bytes(b'{"fare":  1}\n{"broken\r\n\xff\n')
     assert run(broker, file, topic, "--rate", "500") == 0
     assert {record.key: record.value for record in read(broker, topic)} == {
@@ -125,7 +125,9 @@ def test_other_files_and_missing_topics(broker, topic, tmp_path, capsys):
     file.write_text("")
     assert run(broker, file, topic) == 1
     assert "wanted a .csv or .jsonl file" in capsys.readouterr().err
-    assert run(broker, file, "nowhere") == 1
+    good = tmp_path / "trips.csv"
+    good.write_text(HEADER + GOOD)
+    assert run(broker, good, "nowhere") == 1
     assert "no topic 'nowhere'" in capsys.readouterr().err
     broken = tmp_path / "trips.csv.gz"
     broken.write_bytes(gzip.compress((HEADER + GOOD * 99).encode())[:-20])

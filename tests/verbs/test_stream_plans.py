@@ -1,11 +1,15 @@
 """What the verbs of the stream would do: said from what is there, and nothing is written."""
 
+import contextlib
 import subprocess
 import sys
 
 import pytest
 
 from beam_jobs.cli.settings import ReplayRejected, ScoreStream, Send, SkipTo
+from beam_jobs.kafka.groups.lease import new_lease
+from beam_jobs.kafka.groups.position_note import Note
+from beam_jobs.kafka.kafka_python.consumer import Consumer
 from beam_jobs.kafka.topics import topics as kafka_topics
 from beam_jobs.stream.job import plan as plans
 from beam_jobs.stream.rejected_records import our_headers
@@ -101,6 +105,13 @@ def test_a_skip_says_what_it_would_leave_out(broker, source):
         f"would move it: group '{source}' leaves out offsets 1 to 2 of topic '{source}' partition 0 (2"
     )
     assert committed(broker, source, source) == {0: 1}
+    lease = new_lease("fares", outlives=True)
+    with contextlib.closing(Consumer(broker, source, source)) as consumer:
+        note = Note(topic_id=consumer.topic_id(), partitions=frozenset({0, 1, 2}), lease=lease)
+        consumer.commit({0: 1}, note.text())
+    assert skip_to.plan(settings)[1:] == [
+        f"group {source} is held by {lease} now; unless that has ended, the move is refused"
+    ]
 
 
 def test_a_replay_says_what_it_would_send(broker, source, topics):
@@ -118,8 +129,9 @@ def test_a_replay_says_what_it_would_send(broker, source, topics):
 
 
 def test_sending_says_how_events_would_be_keyed(broker, source, tmp_path):
-    file = str(tmp_path / "trips.csv")
-    settings = Send(bootstrap_servers=broker, file=file, topic=source, key="company", limit=5)
+    file = str(tmp_path / "trips.jsonl")
+    (tmp_path / "trips.jsonl").write_text("{}")
+    settings = Send(bootstrap_servers=broker, file=file, topic=source, key="company", limit=5, use_case="taxi")
     assert send.plan(settings) == [
         f"would send 5 rows at most of {file} to topic {source} (3 partitions), keyed by their company"
     ]

@@ -22,6 +22,7 @@ from transforms.decode.strict_json import parse_integer
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
+_NONFINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _USUAL_BYTES = {
     Kind.INT: np.isin(np.arange(256), list(b"-0123456789")),
     Kind.FLOAT: np.isin(np.arange(256), list(b"-.0123456789eE")),
@@ -162,7 +163,7 @@ def _cells(kind: Kind, text: pa.Array, bad: list[tuple[int, Reason]]) -> Iterato
         value: int | float | None = None
         if cell is not None:
             if not pattern.fullmatch(cell):
-                bad.append((index, Reason.TYPE))
+                bad.append((index, Reason.NUM_NONFINITE if _NONFINITE.fullmatch(cell) else Reason.TYPE))
             elif kind is Kind.FLOAT:
                 value = float(cell)
             else:

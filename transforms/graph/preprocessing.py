@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import inspect
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_transform import graph_context, impl_helper
 
+from schemas.artifacts.making import no_room
 from schemas.errors import InputError, OnegraphError
 from schemas.nearest import did_you_mean, listed
 from schemas.probe_rows import probe_rows
@@ -62,6 +64,8 @@ class OneNumberPerRow:
         except OnegraphError:
             raise
         except Exception as error:
+            if no_room(error) is not None:  # analyzers write files
+                raise
             _log.info("%s: preprocessing_fn", self.where, exc_info=True)
             said = in_one_line(error, _file_of(self.preprocessing_fn), self.where, "preprocessing_fn ended in ")
             raise InputError(said) from None
@@ -105,7 +109,8 @@ def check_preprocessing(preprocessing_fn: PreprocessingFn, schema: Schema, where
     """Call a preprocessing_fn as tf.Transform will, without data; raise `InputError`, naming `where`, as above.
 
     What its graph gives for made-up rows is compared in batches of several sizes, with analyzers that have seen
-    nothing; a row that cannot be computed without data says nothing.
+    nothing; a row that cannot be computed without data says nothing. That the analyzers' files cannot be written for
+    want of room is an `OSError` that says where.
     """
     serving = schema.environment(SERVING)
     hidden = tuple(name for name in schema.names if name not in serving)
@@ -114,7 +119,13 @@ def check_preprocessing(preprocessing_fn: PreprocessingFn, schema: Schema, where
     specs = {name: tf.SparseTensorSpec([None, None], dtype) for name, dtype in types.items()}
     with tempfile.TemporaryDirectory(prefix="onegraph-trace-") as temp:
         context = graph_context.TFGraphContext(tf.Module(), temp_dir=temp, evaluated_replacements={})
-        function = impl_helper.get_traced_transform_fn(checked, specs, context).get_concrete_function()
+        try:
+            function = impl_helper.get_traced_transform_fn(checked, specs, context).get_concrete_function()
+        except Exception as error:
+            full = no_room(error)
+            if full is None or isinstance(error, OnegraphError):
+                raise
+            raise OSError(full, os.strerror(full), tempfile.gettempdir()) from error
 
         def apply(rows: pa.RecordBatch) -> dict[str, np.ndarray]:
             made = function({name: _sparse(rows.column(name), dtype) for name, dtype in types.items()})

@@ -93,3 +93,21 @@ def test_a_copy_that_has_no_room_names_what_it_writes(tmp_path: pathlib.Path) ->
     with pytest.raises(OSError, match="large") as raised, no_file_grows_over(4096):
         copy_folder(tmp_path / "from", tmp_path / "other")
     assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "other" / "deep" / "large"))
+
+
+def test_what_a_link_leads_to_is_empty_again(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    def fail() -> None:
+        with making(tmp_path / "link", "candidate") as made:
+            (made / "model").mkdir()
+            (made / "file").write_text("")
+            (made / "other").symlink_to(tmp_path)
+            raise InputError("no")
+
+    for _ in range(2):
+        with pytest.raises(InputError):
+            fail()
+        assert not list((tmp_path / "real").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import tensorflow_transform as tft
 
 from schemas.errors import InputError
 from schemas.schema import Schema
+from tests.support.file_limit import no_file_grows_over
 from transforms.graph.preprocessing import OneNumberPerRow, check_preprocessing
 from transforms.missing import fill
 
@@ -52,6 +54,15 @@ def test_a_function_that_is_right():
         }
 
     check_preprocessing(preprocessing_fn, SCHEMA, "transforms/c.py")
+
+
+def test_no_room_for_the_files_of_analyzers_is_not_the_functions_fault():
+    def preprocessing_fn(inputs):
+        return {"words": tft.compute_and_apply_vocabulary(fill(inputs["purpose"], ""))}
+
+    with no_file_grows_over(0), pytest.raises(OSError, match="File too large") as full:
+        check_preprocessing(preprocessing_fn, SCHEMA, "transforms/c.py")
+    assert full.value.filename == tempfile.gettempdir()
 
 
 def test_what_only_data_can_tell_is_left_to_it():
