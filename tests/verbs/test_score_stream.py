@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import logging
-import os
 import shutil
 import signal
 import threading
