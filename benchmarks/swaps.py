@@ -29,6 +29,7 @@ import numpy as np
 from beam_jobs.batch.event_files import events_of
 from beam_jobs.cli.command_line import main as onegraph
 from beam_jobs.cli.settings import ScoreStream
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.records import Record
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
@@ -207,6 +208,7 @@ def measured(servers: str, registry: Registry, folder: pathlib.Path, swaps: int,
         pointer_poll_ms=POLL_MS,
         marker_folder=str(folder / "markers"),
     )
+    import_quietly(score_stream.JOB)  # Beam, so that the job's start is not in what its first events wait for
     stop, result = threading.Event(), {}
     job = threading.Thread(target=lambda: result.update(score_stream.run(settings, stop)))
     job.start()

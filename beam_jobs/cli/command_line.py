@@ -70,12 +70,11 @@ def _run(argv: list[str]) -> int:
     if given.json and hasattr(settings, "as_json"):  # a verb that prints as it goes
         settings = dataclasses.replace(settings, as_json=True)
     _set_up_logging(given.verbose - given.quiet)
-    show_all = given.verbose > 0
     if given.dry_run:
-        _print_plan(verb, settings, checked_verb(settings, show_all), given)
+        _print_plan(verb, settings, checked_verb(settings), given)
         return 0
     try:
-        result = run_verb(settings, show_all)
+        result = run_verb(settings)
     except GateRefusal as refusal:
         _print_result(refusal.findings, verb, given)
         raise

@@ -29,7 +29,9 @@ def fetched(root: pathlib.Path = ROOT) -> pathlib.Path:
 
 def set_up() -> str:
     """Return what sets up all that this code needs, as advice."""
-    return "run scripts/setup" if in_checkout() else "install the wheel anew, with what it asks for"
+    if in_checkout():
+        return "run scripts/setup"
+    return "install requirements.lock and then the wheel with `pip install --no-deps`, as the README says"
 
 
 def child_environment(root: pathlib.Path = ROOT) -> dict[str, str]:

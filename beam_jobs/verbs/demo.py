@@ -9,28 +9,40 @@ import numpy as np
 
 import schemas
 from beam_jobs.cli import progress, settings
-from beam_jobs.cli.verbs import load_verb, run_verb
+from beam_jobs.cli.verbs import import_quietly, run_verb
 from beam_jobs.demo.playback import play
 from beam_jobs.demo.replay import held_out, observe
 from beam_jobs.demo.report import Numbers, write_report
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
+from beam_jobs.runners import prism
 from models import use_case
 from models.evaluation import metrics
 from schemas.errors import ArtifactError
 
 _MARKER = ".onegraph-demo"
 _USE_CASE = "taxi"
-LOADED_FIRST = ("build_training_set", "train", "evaluate", "release", "check_skew", "score_batch", "score_stream")
-"""The verbs that the steps run, check_skew's own among them."""
+LOADED_FIRST = (
+    "beam_jobs.batch.file_job",
+    "beam_jobs.batch.training_set_build",
+    "transforms.examples.examples",
+    "models.evaluation.evaluation",
+    "models.registry.bundle",
+    "beam_jobs.verbs.check_skew",
+    "beam_jobs.batch.predictions_job",
+    "beam_jobs.stream.job.running",
+)
+"""What the verbs that the steps run, check_skew's own among them, import when they need it."""
 _SECOND = ("max_depth=4", "eta=0.05")  # another model of the same graph, to have something to swap in
 
 
 def check(given: settings.Demo) -> pathlib.Path:
-    """Refuse a folder that is not a demo's, and a broker that is down."""
+    """Refuse a folder that is not a demo's, a runner whose program is missing, and a broker that is down."""
     output = pathlib.Path(given.output)
     if output.exists() and not (output / _MARKER).is_file():
         raise ArtifactError(f"{output}: exists and is not an earlier demo's; choose another --output")
+    if given.runner == "prism":
+        prism.binary()
     topics.describe(given.connection, [])
     return output
 
@@ -42,8 +54,8 @@ def run(given: settings.Demo) -> dict[str, Any]:
         shutil.rmtree(output)
     output.mkdir(parents=True)
     (output / _MARKER).touch()
-    for verb in LOADED_FIRST:  # what their imports print is held back, and so would be the step that is shown meanwhile
-        load_verb(verb)
+    for name in LOADED_FIRST:  # what an import prints is held back, and so would be the step that is shown meanwhile
+        import_quietly(name)
     step = progress.NumberedSteps(6)
     data = str(pathlib.Path(schemas.__file__).parent / "data" / f"{_USE_CASE}.csv.gz")
     with step("build the training set"):

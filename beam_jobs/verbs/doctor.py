@@ -127,7 +127,7 @@ def _jars() -> Finding:
 
 def _prism() -> Finding:
     path = prism.find_binary()
-    advice = "only for --runner prism: `scripts/setup --prism` builds it with Go 1.26 or later"
+    advice = f"only for --runner prism: {prism.how_to_get()}"
     return Finding("Prism", None if path is None else str(path), needed=False, advice=advice)
 
 

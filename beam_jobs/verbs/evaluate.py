@@ -90,8 +90,9 @@ def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
 
 def _slice(value: dict[str, Any]) -> str:
     name = "(missing)" if value["value"] is None else value["value"]
+    rows = "row" if value["rows"] == 1 else "rows"
     return (
-        f"{name:32.32} {value['rows']:>7,} rows  positive {_share(value['label_mean'])}"
+        f"{name:32.32} {value['rows']:>7,} {rows:4}  positive {_share(value['label_mean'])}"
         f"  AUC {_short(value['auc'])}  F1 {_short(value['f1'])}"
     )
 

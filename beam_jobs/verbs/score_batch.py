@@ -53,6 +53,7 @@ def _found(settings: Settings) -> list[RawFile]:
 def describe(result: dict[str, Any]) -> str:
     """Return the summary for people."""
     rows = result["rows"]
-    counts = f"{rows['read']:,} rows read = scored {rows['scored']:,}, rejected {rows['rejected']:,}"
+    read = f"{rows['read']:,} row{'' if rows['read'] == 1 else 's'} read"
+    counts = f"{read} = scored {rows['scored']:,}, rejected {rows['rejected']:,}"
     first = f"predictions {result['path']}: {counts}; bundle {result['bundle']}"
     return f"{first}\n  rejected: {rejections_text(result['rejections'])}" if result["rejections"] else first

@@ -15,6 +15,9 @@ from schemas.address import is_remote
 from schemas.errors import ArtifactError, ServiceError
 from schemas.rejection_counts import rejections_text
 
+JOB = "beam_jobs.stream.job.running"
+"""The module that brings Beam and TensorFlow, which takes seconds."""
+
 _RUNNERS_HERE = ("local", "prism")
 
 
@@ -56,10 +59,11 @@ def describe(result: dict[str, Any]) -> str:
     reasons = rejections_text(result["rejections"])
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
+    batches = f"{result['batches']:,} batch{'' if result['batches'] == 1 else 'es'}"
     shares = ", ".join(f"{variant} {count:,}" for variant, count in result["by_variant"].items())
     variants = f" ({shares})" if set(result["by_variant"]) - {CHAMPION} else ""
     return (
-        f"{end}: {result['predictions']:,} events scored{variants} in {result['batches']:,} batches, "
+        f"{end}: {result['predictions']:,} events scored{variants} in {batches}, "
         f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}{dropped}; "
         f"offsets of group {result['group']!r} are committed behind them"
     )
@@ -67,19 +71,20 @@ def describe(result: dict[str, Any]) -> str:
 
 def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
     """Return the topics that exist and what is released, once nothing is wrong that can be told."""
-    here = settings.runner.lower() in _RUNNERS_HERE
-    if not here:  # what workers elsewhere cannot reach is told first: this machine's broker may be none of theirs
+    # First a wrong option of Beam's, which no broker is needed for, and what workers elsewhere cannot reach: this
+    # machine's broker may be none of theirs. With neither, Beam is imported after the broker was asked.
+    runner_first = bool(settings.beam_args) or settings.runner.lower() not in _RUNNERS_HERE
+    if runner_first:
         _job().check_runner(settings)
     _check_here(settings)
     there = _topics(settings)
-    if here:
+    if not runner_first:
         _job().check_runner(settings)
     return there, _job().check(settings)
 
 
 def _job() -> Any:
-    """Return the module that brings Beam and TensorFlow, which takes seconds."""
-    return import_quietly("beam_jobs.stream.job.running")
+    return import_quietly(JOB)
 
 
 def _check_here(settings: ScoreStream) -> None:

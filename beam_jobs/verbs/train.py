@@ -1,6 +1,6 @@
 """`onegraph train`: a model from the TFRecord shards of a training set.
 
-TensorFlow is imported when the rows are read, after everything that can be refused.
+What reads the shards and what trains are imported when they are needed, after everything that can be refused.
 """
 
 import logging
@@ -13,7 +13,7 @@ from models.families.choice import family_of
 from models.spec import ModelSpec
 from models.training.training import overridden, train_candidate
 from models.training.training_set import TrainingSet
-from models.use_case import find, find_model, find_schema
+from models.use_case import find_model, find_schema
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
 from schemas.errors import UsageError
@@ -28,14 +28,14 @@ def check(settings: Train) -> None:
 
 def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
-    _, training_set = _opened(settings)
+    spec, training_set = _opened(settings)
+    use_case = training_set.manifest["use_case"]
     import_quietly("transforms.examples.examples")
-    use_case = find(training_set.manifest["use_case"], settings.use_case_path)
     with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
-        written = train_candidate(use_case, training_set, settings.output, **_changes(settings))
+        written = train_candidate(use_case, spec, training_set, settings.output)
     return {
         "candidate": str(written.path),
-        "use_case": use_case.name,
+        "use_case": use_case,
         "rounds": written.manifest["rounds"],
         "train_rows": training_set.manifest["rows"]["train"],
         "eval_rows": training_set.manifest["rows"]["eval"],
@@ -61,7 +61,7 @@ def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
     return (
         f"{result['candidate']}: {result['use_case']} model of {result['rounds']} rounds, trained on "
-        f"{result['train_rows']:,} rows, stopped by {result['eval_rows']:,}\nnext: onegraph evaluate"
+        f"{result['train_rows']:,} rows, {result['eval_rows']:,} rows to stop by\nnext: onegraph evaluate"
     )
 
 

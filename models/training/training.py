@@ -13,7 +13,6 @@ from models.families.choice import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
 from models.training.training_set import TrainingSet
-from models.use_case import UseCase
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder, making
@@ -25,27 +24,20 @@ MODEL_FOLDER = "model"
 
 
 def train_candidate(
-    use_case: UseCase,
-    training_set: TrainingSet,
-    output: str | pathlib.Path,
-    seed: int | None = None,
-    parameters: Mapping[str, str | int | float] | None = None,
-    rounds: int | None = None,
-    early_stopping_rounds: int | None = None,
+    name: str, spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path
 ) -> artifact.Artifact:
-    """Train on the `train` split, stop early on `eval`, write a candidate at `output`.
+    """Train a use case's model on the `train` split, stop early on `eval`, write a candidate at `output`.
 
     The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
     reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
     another use case's, or if its label has one class in a split; nothing is left then.
     """
-    check_fits(use_case, training_set)
-    spec = overridden(use_case.model, seed, parameters, rounds, early_stopping_rounds)
+    check_fits(name, training_set)
     with making(output, ArtifactKind.CANDIDATE) as path:
-        return _train_into(path, use_case, training_set, spec)
+        return _train_into(path, name, spec, training_set)
 
 
-def _train_into(path: pathlib.Path, use_case: UseCase, training_set: TrainingSet, spec: ModelSpec) -> artifact.Artifact:
+def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set: TrainingSet) -> artifact.Artifact:
     train_split = training_set.load("train")
     _warn_of_missing(training_set, train_split.features)
     eval_split = training_set.load("eval")
@@ -61,7 +53,7 @@ def _train_into(path: pathlib.Path, use_case: UseCase, training_set: TrainingSet
     details = {"rounds": trained.rounds, "parameters": dict(trained.parameters), "eval": trained.history}
     (path / "training.json").write_text(json.dumps(details, indent=1, sort_keys=True) + "\n")
     facts = {
-        "use_case": use_case.name,
+        "use_case": use_case,
         "model": spec_as_json(spec),
         "feature_names": list(training_set.feature_names),
         "training_set_format": training_set.manifest.get("format", 1),
@@ -87,11 +79,11 @@ def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
         )
 
 
-def check_fits(use_case: UseCase, training_set: TrainingSet) -> None:
+def check_fits(name: str, training_set: TrainingSet) -> None:
     """Raise `InputError` if a training set is not this use case's."""
     found = training_set.manifest["use_case"]
-    if found != use_case.name:
-        raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {use_case.name!r}")
+    if found != name:
+        raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {name!r}")
 
 
 def overridden(

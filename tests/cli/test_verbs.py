@@ -1,13 +1,17 @@
 """The door to verbs: settings find their verb, native libraries' greetings are held back."""
 
 import importlib
+import logging
 import os
 import pathlib
 import sys
+import threading
+import time
 
 import pytest
 
 from beam_jobs.cli import settings
+from beam_jobs.cli.command_line import main
 from beam_jobs.cli.options import fields
 from beam_jobs.cli.verbs import import_quietly, run_verb
 from schemas.errors import InputError, UsageError
@@ -38,6 +42,40 @@ def test_settings_of_every_verb_are_found_where_the_documents_say(verb: str) -> 
 def test_what_settings_alone_show_is_refused_before_the_module_is_imported(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UsageError, match=r"^--limit is 0, wanted 1 or more$"):
         run_verb(settings.Inspect(path=str(tmp_path / "nothing"), limit=0))
+
+
+NOISY = "import os, time\n{before}os.write(2, b'I0000 00:00:1 1 port.cc:153] hello\\nW0000 something is wrong\\n')\n"
+
+
+def test_who_wants_to_see_all_sees_greetings_too_wherever_they_are_imported(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "noisy_verb_in_full.py").write_text(NOISY.format(before=""))
+    monkeypatch.syspath_prepend(tmp_path)
+    before = logging.getLogger().level
+    try:
+        assert main(["inspect", str(tmp_path), "-v"]) == 1
+        import_quietly("noisy_verb_in_full")
+    finally:
+        logging.getLogger().setLevel(before)
+    assert "hello\nW0000" in capfd.readouterr().err
+
+
+def test_two_threads_hold_standard_error_back_one_after_the_other(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Else the second one would take the first one's file for standard error, and give that back."""
+    for name, before in {"noisy_a": "time.sleep(0.2)\n", "noisy_b": "time.sleep(0.4)\n"}.items():
+        (tmp_path / f"{name}.py").write_text(NOISY.format(before=before))
+    monkeypatch.syspath_prepend(tmp_path)
+    threads = [threading.Thread(target=import_quietly, args=(name,)) for name in ("noisy_a", "noisy_b")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join()
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "W0000 something is wrong\n" * 2 + "still here\n"
 
 
 def test_greetings_of_native_libraries_are_held_back_and_nothing_else(

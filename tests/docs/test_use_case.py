@@ -24,10 +24,8 @@ PAGE = ROOT / "docs" / "use_case.md"
 
 @pytest.fixture
 def followed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """The page's files in an empty folder, with what `services up` takes from a checkout."""
+    """The page's files in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name in ("beam_jobs", "local"):
-        (tmp_path / name).symlink_to(ROOT / name)
     for name, body in re.findall(r"```\w+ file=(\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

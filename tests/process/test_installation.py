@@ -25,6 +25,12 @@ def test_this_is_a_checkout() -> None:
     assert installation.set_up() == "run scripts/setup"
 
 
+def test_a_wheel_is_set_up_by_the_lock_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel alone would have pip fetch what the lock leaves out."""
+    monkeypatch.setattr(installation, "in_checkout", lambda: False)
+    assert installation.set_up().startswith("install requirements.lock and then the wheel with `pip install --no-deps`")
+
+
 def test_a_checkout_keeps_it_beside_itself_and_is_on_the_path_of_children(
     checkout: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

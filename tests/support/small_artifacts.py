@@ -14,7 +14,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.evaluation.evaluation import evaluate_candidate
-from models.training.training import train_candidate
+from models.training.training import overridden, train_candidate
 from models.training.training_set import FORMAT, TrainingSet
 from models.use_case import UseCase
 from schemas import fingerprint
@@ -115,6 +115,7 @@ def statistics_of(rows: pa.RecordBatch) -> statistics_pb2.DatasetFeatureStatisti
 def make_candidate(use_case: UseCase, training_set: pathlib.Path, output: pathlib.Path, seed: int = 1) -> pathlib.Path:
     """Train quickly and evaluate; return the candidate."""
     opened = TrainingSet.open(training_set)
-    train_candidate(use_case, opened, output, seed=seed, parameters={**FAST, "subsample": 0.5})
+    spec = overridden(use_case.model, seed=seed, parameters={**FAST, "subsample": 0.5})
+    train_candidate(use_case.name, spec, opened, output)
     evaluate_candidate(output, opened)
     return output

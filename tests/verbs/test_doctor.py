@@ -7,6 +7,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.process.loopback import free_port
+from beam_jobs.runners import prism
 from beam_jobs.verbs import doctor
 from tests.support.printed import for_people
 
@@ -45,7 +46,7 @@ def test_what_is_missing_comes_with_what_to_do(
 
 
 def test_prism_in_the_folder_of_our_tools_is_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(prism.installation, "fetched", lambda: tmp_path / ".onegraph")
     binary = tmp_path / ".onegraph" / "bin" / "prism"
     binary.parent.mkdir(parents=True)
     binary.write_text("#!/bin/sh\n")
@@ -54,7 +55,10 @@ def test_prism_in_the_folder_of_our_tools_is_found(tmp_path: pathlib.Path, monke
     for mode in (0o644, 0o755):
         binary.chmod(mode)
         found[mode] = {finding.name: finding.found for finding in doctor.examine("127.0.0.1:1", broker_s=0.1)}["Prism"]
-    assert found == {0o644: None, 0o755: ".onegraph/bin/prism"}
+    assert found == {0o644: None, 0o755: str(binary)}
+    binary.unlink()
+    advice = {finding.name: finding.advice for finding in doctor.examine("127.0.0.1:1", broker_s=0.1)}["Prism"]
+    assert advice == f"only for --runner prism: {prism.how_to_get()}"
 
 
 def test_an_old_java_is_not_enough(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

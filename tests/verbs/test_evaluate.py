@@ -9,7 +9,7 @@ import pytest
 from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path
 from models.spec import Gate
-from models.training.training import train_candidate
+from models.training.training import overridden, train_candidate
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from tests.support.file_limit import no_file_grows_over
@@ -48,8 +48,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(fresh, small_training_set, c
 
 
 def test_gate_says_no_after_the_findings_are_written(taxi, small_training_set, tmp_path, capsys):
-    strict = dataclasses.replace(taxi, model=dataclasses.replace(taxi.model, gates=(Gate("auc", at_least=0.9999),)))
-    train_candidate(strict, TrainingSet.open(small_training_set), tmp_path / "c", parameters=FAST)
+    strict = dataclasses.replace(overridden(taxi.model, parameters=FAST), gates=(Gate("auc", at_least=0.9999),))
+    train_candidate("taxi", strict, TrainingSet.open(small_training_set), tmp_path / "c")
     argv = ["--candidate", str(tmp_path / "c"), "--training-set", str(small_training_set)]
     assert main(["evaluate", *argv, "--json"]) == 3
     captured = capsys.readouterr()

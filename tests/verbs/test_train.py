@@ -29,7 +29,7 @@ def test_writes_a_candidate(small_training_set, tmp_path, capsys):
     }
     assert manifest["model"]["seed"] == 7
     assert manifest["model"]["parameters"]["max_depth"] == 2
-    assert "trained on 1,800 rows" in for_people("train", captured.out)
+    assert "trained on 1,800 rows, 600 rows to stop by\n" in for_people("train", captured.out)
     assert main(argv) == 1
     assert "already a completed candidate; choose another directory" in capsys.readouterr().err
 

@@ -35,16 +35,16 @@ def test_candidate_has_what_scoring_needs(
 def test_two_candidates_are_equal_bytes(
     candidate: pathlib.Path, small_training_set: pathlib.Path, taxi: UseCase, tmp_path: pathlib.Path
 ) -> None:
-    train_candidate(taxi, TrainingSet.open(small_training_set), tmp_path / "c", 1, {**FAST, "subsample": 0.5})
+    spec = overridden(taxi.model, 1, {**FAST, "subsample": 0.5})
+    train_candidate("taxi", spec, TrainingSet.open(small_training_set), tmp_path / "c")
     assert (tmp_path / "c" / "manifest.json").read_bytes() == (candidate / "manifest.json").read_bytes()
 
 
 def test_training_set_of_another_use_case(
     taxi: UseCase, small_training_set: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    other = dataclasses.replace(taxi, name="fraud")
     with pytest.raises(InputError, match="a training set of use case 'taxi', wanted 'fraud'"):
-        train_candidate(other, TrainingSet.open(small_training_set), tmp_path / "c")
+        train_candidate("fraud", taxi.model, TrainingSet.open(small_training_set), tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
@@ -94,7 +94,7 @@ def test_a_split_without_both_labels_writes_nothing(
     training_set = rewritten(small_training_set, split, tmp_path / "set", label=label)
     wanted = f"{split} split: {message}".format(rows=training_set.manifest["rows"][split])
     with pytest.raises(InputError, match=wanted):
-        train_candidate(taxi, training_set, tmp_path / "candidate", parameters=FAST, rounds=2)
+        train_candidate("taxi", overridden(taxi.model, None, FAST, 2), training_set, tmp_path / "candidate")
     assert not (tmp_path / "candidate").exists()
 
 
@@ -109,6 +109,6 @@ def test_a_feature_that_no_row_has_is_told(
     """Before anything is refused: it may be why."""
     training_set = rewritten(small_training_set, "train", tmp_path / "set", label, "fare")
     with contextlib.nullcontext() if label is None else pytest.raises(InputError, match="only label 1"):
-        train_candidate(taxi, training_set, tmp_path / "candidate", parameters=FAST, rounds=2)
+        train_candidate("taxi", overridden(taxi.model, None, FAST, 2), training_set, tmp_path / "candidate")
     (warning,) = [one.getMessage() for one in caplog.records if one.name == "models.training.training"]
     assert "feature 'fare' is missing in every row of split train" in warning
