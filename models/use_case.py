@@ -22,7 +22,7 @@ from schemas.schema import SERVING, Schema
 class UseCase:
     """One prediction problem: its schema, its graph's function, its label, its windows and its model.
 
-    `label` makes one number per row of a raw batch: float32 [rows].
+    `label` makes one number per row of a raw batch: float32 [rows]. `transform` is the file of the two functions.
     """
 
     name: str
@@ -31,6 +31,7 @@ class UseCase:
     label: Callable[[pa.RecordBatch], np.ndarray]
     windows: tuple
     model: ModelSpec
+    transform: pathlib.Path
 
 
 def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
@@ -54,6 +55,7 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
         label=_function(transform, files.transform, "label"),
         windows=tuple(windows),
         model=spec,
+        transform=files.transform,
     )
 
 
@@ -98,7 +100,7 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
     for name in spec.slices:
         if name not in schema:
             raise InputError(
-                f"{file}: slice {name!r} is no column; the schema has: {listed(schema.names)}"
+                f"{file}: slice {name!r} is no column of the schema ({listed(schema.names)})"
                 f"{did_you_mean(name, schema.names)}"
             )
         if schema[name].role("personal") is not None:
@@ -121,4 +123,4 @@ def _member(module: ModuleType, file: pathlib.Path, name: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         own = [one for one in vars(module) if not one.startswith("_")]
-        raise InputError(f"{file}: has no {name}, see docs/use_case.md{did_you_mean(name, own)}") from None
+        raise InputError(f"{file}: has no {name} (see docs/use_case.md){did_you_mean(name, own)}") from None

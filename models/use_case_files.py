@@ -36,7 +36,7 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
     """
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[^a-z0-9]+", "_", name.strip().removesuffix(".py").removesuffix(".pbtxt").lower()).strip("_")
-        meant = f"; did you mean {plain!r}?" if _NAME.fullmatch(plain) else ""
+        meant = f", did you mean {plain}?" if _NAME.fullmatch(plain) else ""
         raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores{meant}")
     root = _ours() if folder is None else _checked(pathlib.Path(folder))
     files = _in(root, name)
@@ -56,7 +56,7 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
         near = did_you_mean(name, known) or "; give the folder that holds yours with --use-case-path"
         raise InputError(f"use case {name!r} is not among the shipped ones ({listed(known)}){near}")
     raise InputError(
-        f"use case {name!r}: no file {files.schema}, nor the other two; use cases in {root}: {listed(known)}"
+        f"use case {name!r} is not among those in {root} ({listed(known)}): no file {files.schema}, nor the other two"
         f"{did_you_mean(name, known)}"
     )
 
@@ -107,7 +107,7 @@ def _checked(root: pathlib.Path) -> pathlib.Path:
     if root.absolute().name in FOLDERS and all((above / part).is_dir() for part in FOLDERS):
         raise InputError(f"--use-case-path {root}: one level too deep, give {root.parent if root.name else above}")
     below = [one for one in sorted(root.iterdir()) if all((one / part).is_dir() for part in FOLDERS)]
-    meant = f"; did you mean {below[0]}?" if len(below) == 1 else ""
+    meant = f", did you mean {below[0]}?" if len(below) == 1 else ""
     raise InputError(f"--use-case-path {root}: none of the three is in it, {wanted}{meant}")
 
 

@@ -15,6 +15,7 @@ from beam_jobs.cli.shared_settings import Runner
 from beam_jobs.cli.verbs import checked_verb, load_verb, run_verb
 from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
+from schemas.nearest import did_you_mean
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +91,7 @@ def _verb(word: str) -> str:
 def _no_verb(word: str) -> UsageError:
     if word.startswith("-"):
         return UsageError(f"{word} comes before the verb, wanted `onegraph VERB [options]`; see `onegraph --help`")
-    near = options.nearest(_verb(word), VERBS)
+    near = did_you_mean(_verb(word), VERBS)
     return UsageError(f"{word!r} is not a verb{near or '; known: ' + ', '.join(VERBS)}")
 
 

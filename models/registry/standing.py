@@ -1,7 +1,6 @@
 """How a registry stands, and who would serve after a release or a rollback."""
 
 import dataclasses
-import difflib
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +8,7 @@ from models.registry.pointer import LIVE_FILE, Pointer
 from models.variants.variants import CHAMPION, Variants
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, InputError
+from schemas.nearest import nearest
 
 BUNDLES = "bundles"
 NEW = "(new)"
@@ -81,8 +81,8 @@ def no_directory(path: pathlib.Path) -> str:
         beside = [one.name for one in path.absolute().parent.iterdir() if (one / LIVE_FILE).is_file()]
     except OSError:
         beside = []
-    near = difflib.get_close_matches(path.name, beside, n=1)
-    return "no such directory" + (f", did you mean {path.parent / near[0]}?" if near else "")
+    near = nearest(path.name, beside)
+    return "no such directory" + ("" if near is None else f", did you mean {path.parent / near}?")
 
 
 def kind_of_artifact(path: pathlib.Path) -> str | None:

@@ -54,7 +54,7 @@ def test_what_needs_no_tensorflow_is_told_without_it(folder: pathlib.Path) -> No
         (None, (), BUILD, 2, "--use-case is missing: which use case, by the name of its three files; see "),
         (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw': no file mine/schemas/onw.pbtxt, nor the other two"),
         ("models/own.py", ("purpose", "purpos"), own, 1, "mine/models/own.py: slice 'purpos' is no column; "),
-        ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice'; it has "),
+        ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice' (it has "),
         ("schemas/own.pbtxt", ("FLOAT", "FLAOT"), own, 1, "mine/schemas/own.pbtxt line 3: 'FLAOT' is no feature type; "),
         ("transforms/own.py", ("label(batch):", "label(batch)"), own, 1, "mine/transforms/own.py line 7: does not import: "),
         (None, (), ["send", "rows.csv", "topic"], 2, "whose columns? give --registry, whose champion has the schema, or "),
@@ -80,29 +80,29 @@ def test_what_a_function_does_wrong_is_told_before_data_is_read(
             'inputs["amount"]',
             'inputs["amuont"]',
             (
-                "transforms/own.py: preprocessing_fn wants column 'amuont', the schema has: purpose, amount; did you mean "
-                "'amount'?"
+                "mine/transforms/own.py line 5: preprocessing_fn wants column 'amuont', which is not in the schema "
+                "(purpose, amount), did you mean amount?"
             ),
         ),
         (
             'inputs["amount"]',
             'inputs["late"]',
             (
-                "transforms/own.py: preprocessing_fn wants column 'late', which serving does not have, training alone; "
+                "mine/transforms/own.py line 5: preprocessing_fn wants column 'late', which serving does not have, training alone; "
                 "serving has: purpose, amount"
             ),
         ),
-        ("0.0)", '"")', "transforms/own.py line 5: preprocessing_fn ended in "),
+        ("0.0)", '"")', "mine/transforms/own.py line 5: preprocessing_fn ended in "),
         (
             '"late"',
             '"lat"',
-            "transforms/own.py: label() wants column 'lat', the schema has: purpose, amount, late; did you mean 'late'?",
+            "mine/transforms/own.py line 8: label() wants column 'lat', which is not in the schema (purpose, amount, late), did you mean late?",
         ),
         (
             'batch.column("late")',
             '["no"] * len(batch)',
             (
-                "transforms/own.py: label() returned values of type str, wanted a float array with one number per row: "
+                "mine/transforms/own.py: label() returned values of type str, wanted a float array with one number per row: "
                 "0, 1 or, if a row has no label, NaN"
             ),
         ),
@@ -122,6 +122,6 @@ def test_the_traceback_is_there_for_those_who_ask(
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
-        .endswith("transforms/own.py line 5: preprocessing_fn ended in ZeroDivisionError: division by zero")
+        .endswith("mine/transforms/own.py line 5: preprocessing_fn ended in ZeroDivisionError: division by zero")
     )
     assert "Traceback (most recent call last)" in caplog.text

@@ -1,5 +1,6 @@
 """Labels: whatever is not one number per row is one line that names the file and quotes no value."""
 
+import pathlib
 import re
 import types
 
@@ -15,7 +16,7 @@ BATCH = pa.record_batch({"y": pa.array(["secret-1", "0", None])})
 
 
 def _use_case(label, schema=None):
-    return types.SimpleNamespace(name="mine", label=label, schema=schema)
+    return types.SimpleNamespace(transform=pathlib.Path("transforms/mine.py"), label=label, schema=schema)
 
 
 def _raises(error):
@@ -110,7 +111,15 @@ WANTED = "wanted a float array with one number per row: 0, 1 or, if a row has no
     [
         (
             lambda batch: batch.column("payd"),
-            ": label() wants column 'payd', the schema has: amount, town, paid; did you mean 'paid'?",
+            " line N: label() wants column 'payd', which is not in the schema (amount, town, paid), did you mean paid?",
+        ),
+        (
+            lambda batch: batch.to_pandas()["payd"],
+            " line N: label() wants column 'payd', which is not in the schema (amount, town, paid), did you mean paid?",
+        ),
+        (
+            lambda batch: [row["nothing_like_it"] for row in batch.to_pylist()],
+            " line N: label() wants column 'nothing_like_it', which is not in the schema (amount, town, paid)",
         ),
         (lambda batch: None, f": label() returned None, {WANTED}"),
         (lambda batch: batch.column("town"), f": label() returned values of type str, {WANTED}"),
@@ -131,6 +140,7 @@ def test_what_is_wrong_whatever_the_data_is_said_before_any_is_read(label, said)
         lambda batch: batch.column("paid"),
         lambda batch: batch.column("amount").to_pandas() > 50,
         lambda batch: [{"Bern": 1, "Rome": 0}[town] for town in batch.column("town").to_pylist()],
+        lambda batch: [{"Bern, Rome": 1}[f"{town}, {town}"] for town in batch.column("town").to_pylist()],
         _raises(ValueError("no town of that name")),
     ],
 )
