@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
-from models.use_case_files import check_syntax, files_of, imported
+from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
 from schemas.heeded import check_usable
@@ -64,7 +64,10 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
     schema = find_schema(name, folder)
     files = files_of(name, folder)
     _check_slices(_spec(name, folder), schema, files.model)
-    check_syntax(files.transform)
+    bound = names_in(files.transform)
+    for wanted in ("preprocessing_fn", "label"):
+        if bound is not None and wanted not in bound:
+            raise _no_member(files.transform, wanted, bound)
 
 
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
@@ -122,5 +125,9 @@ def _member(module: ModuleType, file: pathlib.Path, name: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
-        own = [one for one in vars(module) if not one.startswith("_")]
-        raise InputError(f"{file}: has no {name} (see docs/use_case.md){did_you_mean(name, own)}") from None
+        raise _no_member(file, name, vars(module)) from None
+
+
+def _no_member(file: pathlib.Path, name: str, known: Iterable[str]) -> InputError:
+    own = [one for one in known if not one.startswith("_")]
+    return InputError(f"{file}: has no {name} (see docs/use_case.md){did_you_mean(name, own)}")

@@ -1,5 +1,6 @@
 """`onegraph VERB`: parse, run the verb's module, print one line on error, exit with a code that means something."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -73,15 +74,23 @@ def _run(argv: list[str]) -> int:
     _set_up_logging(given.verbose - given.quiet)
     show_all = given.verbose > 0
     if given.dry_run:
-        _print_plan(verb, settings, checked_verb(settings, show_all), given)
+        with _prints_aside(settings):
+            module = checked_verb(settings, show_all)
+        _print_plan(verb, settings, module, given)
         return 0
     try:
-        result = run_verb(settings, show_all)
+        with _prints_aside(settings):
+            result = run_verb(settings, show_all)
     except GateRefusal as refusal:
         _print_result(refusal.findings, verb, given)
         raise
     _print_result(result, verb, given)
     return 0
+
+
+def _prints_aside(settings: Any) -> contextlib.AbstractContextManager:
+    """Let what a user's files and libraries print go to standard error, but for a verb that prints as it goes."""
+    return contextlib.nullcontext() if hasattr(settings, "as_json") else contextlib.redirect_stdout(sys.stderr)
 
 
 def _verb(word: str) -> str:
@@ -114,15 +123,16 @@ def _set_up_logging(level: int) -> None:
 
 def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Given) -> None:
     """Print what would be done: the options that are not as they are by default, and what the verb says itself."""
-    if hasattr(module, "check"):
-        module.check(settings)
+    with _prints_aside(settings):
+        if hasattr(module, "check"):
+            module.check(settings)
+        would = list(module.plan(settings)) if hasattr(module, "plan") else []
     given = {
         options.spelling(field): getattr(settings, field.name)
         for field in options.fields(type(settings))
         if options.about(field).required or getattr(settings, field.name) != field.default
     }
     beams = list(getattr(settings, "beam_args", ()))
-    would = list(module.plan(settings)) if hasattr(module, "plan") else []
     if words.json:
         print(json.dumps({"verb": verb, "options": given, "beam_options": beams, "would": would}))
     elif not words.quiet:

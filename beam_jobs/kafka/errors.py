@@ -122,7 +122,8 @@ def missing_topic(servers: Connection | str, topic: str, known: Iterable[str] = 
     """The error for a topic that is not there; of those that are `known`, the one most like it is told."""
     meant = did_you_mean(topic, (name for name in known if not name.startswith("__")))
     return ServiceError(
-        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it{meant}"
+        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"
+        f"{meant}"
     )
 
 

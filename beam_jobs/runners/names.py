@@ -9,6 +9,18 @@ OURS = {"local": LOCAL, "prism": PRISM, "flink": FLINK, "dataflow": DATAFLOW}
 _BEAMS = ("DirectRunner", "PortableRunner", "SwitchingDirectRunner", *OURS.values())
 
 
+_IN_THIS_PROCESS = (LOCAL, "DirectRunner", "SwitchingDirectRunner", PRISM)
+
+
+def in_this_process(name: str) -> bool:
+    """Say whether a runner's workers are threads of this process; raises `UsageError` for one that does not exist.
+
+    >>> in_this_process("prism"), in_this_process("FnApiRunner"), in_this_process("flink")
+    (True, True, False)
+    """
+    return beams_name(name) in _IN_THIS_PROCESS
+
+
 def beams_name(name: str) -> str:
     """Return Beam's name of a runner by our name or Beam's; raises `UsageError` for one that does not exist.
 

@@ -61,11 +61,6 @@ def is_flink(name: str) -> bool:
     return names.beams_name(name) == names.FLINK
 
 
-def in_this_process(name: str) -> bool:
-    """Say whether a runner's workers are threads of this process; raises `UsageError` for one that does not exist."""
-    return names.beams_name(name) in (names.LOCAL, "DirectRunner", "SwitchingDirectRunner", names.PRISM)
-
-
 def counters(result: PipelineResult) -> dict[str, int]:
     """Return our counters of a pipeline by name, summed over steps."""
     sums: dict[str, int] = {}

@@ -9,12 +9,11 @@ from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.process.loopback import HOST, why_taken
+from beam_jobs.runners.names import in_this_process
 from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
 from schemas.errors import ArtifactError, ServiceError
 from schemas.rejection_counts import rejections_text
-
-_RUNNERS_HERE = ("local", "prism")
 
 
 def check(settings: ScoreStream) -> None:
@@ -66,7 +65,7 @@ def describe(result: dict[str, Any]) -> str:
 
 def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
     """Return the topics that exist and what is released, once nothing is wrong that can be told."""
-    here = settings.runner.lower() in _RUNNERS_HERE
+    here = in_this_process(settings.runner)
     if not here:  # what workers elsewhere cannot reach is told first: this machine's broker may be none of theirs
         _job().check_runner(settings)
     _check_here(settings)
@@ -84,7 +83,7 @@ def _job() -> Any:
 def _check_here(settings: ScoreStream) -> None:
     """Refuse a port that is taken, and a registry of this machine with nothing released; both in no time."""
     port = settings.metrics_port
-    if port and settings.metrics_host == HOST and settings.runner.lower() in _RUNNERS_HERE:
+    if port and settings.metrics_host == HOST and in_this_process(settings.runner):
         why = why_taken(port)
         if why is not None:
             raise ServiceError(

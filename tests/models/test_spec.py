@@ -54,7 +54,10 @@ def test_lists_do_as_well_as_tuples() -> None:
         ({"metric": "auc", "at_least": "0.8"}, "its limit is '0.8', wanted a number"),
         ({"metric": "log_loss", "at_most": -0.1}, "its limit is -0.1, wanted a number of 0 or more"),
         ({"metric": "log_loss", "at_most": float("nan")}, "its limit is nan"),
-        ({"metric": "auc", "atleast": 0.5}, r"Gate has no 'atleast' \(it has metric, at_least, at_most\), did you mean at_least\?"),
+        (
+            {"metric": "auc", "atleast": 0.5},
+            r"Gate has no 'atleast' \(it has metric, at_least, at_most\), did you mean at_least\?",
+        ),
     ],
 )
 def test_gate_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:

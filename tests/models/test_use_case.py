@@ -86,6 +86,50 @@ def test_windows_may_be_left_out(folder):
     assert use_case.find("mine", folder).windows == ()
 
 
+def test_a_file_is_executed_once_until_it_changes(folder, capsys):
+    file = folder / "models/mine.py"
+    file.write_text(f"print('hello')\n{MODEL}")
+    assert use_case.find_model("mine", folder) is use_case.find("mine", folder).model
+    use_case.check_files("mine", folder)
+    assert capsys.readouterr().out == "hello\n"
+    file.write_text(MODEL.replace("seed=5", "seed=66"))
+    assert use_case.find_model("mine", folder).seed == 66
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("def label(", "def lable("), ("def preprocessing_fn(", "def preprocess(")],
+)
+def test_a_function_that_is_not_there_is_told_without_running_the_file(folder, old, new):
+    file = folder / "transforms/mine.py"
+    file.write_text(TRANSFORM.replace(old, new))
+    name, near = (one.removeprefix("def ").removesuffix("(") for one in (old, new))
+    for look in (use_case.check_files, use_case.find):
+        with pytest.raises(InputError) as raised:
+            look("mine", folder)
+        assert str(raised.value) == f"{file}: has no {name} (see docs/use_case.md), did you mean {near}?"
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "from numpy import zeros as label",
+        "if True:\n    label = preprocessing_fn",
+        "try:\n    from numpy import zeros as label\nexcept ImportError:\n    pass",
+        "from math import *",
+        "globals()['label'] = print",
+        "def late():\n    global label",
+        "def __getattr__(name):\n    return print",
+        "with open(__file__) as label:\n    pass",
+        "for label in ():\n    pass",
+        "x, *label = [1]",
+    ],
+)
+def test_what_may_bind_a_function_is_not_refused_unread(folder, bound):
+    (folder / "transforms/mine.py").write_text(f"{TRANSFORM.replace('def label', 'def other')}\n{bound}\n")
+    use_case.check_files("mine", folder)
+
+
 SCHEMA_OF_THREE = """
 feature { name: "x" type: FLOAT }
 feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -308,8 +309,8 @@ def test_labels_that_the_task_does_not_allow_are_counted_and_refused(small, tmp_
         (tmp_path / name).write_text("\n".join([header, *part, ""]))
     code, _, said = _build(capsys, [tmp_path / "b.csv", tmp_path / "a.csv"], tmp_path / "out", *named)
     wanted = (
-        f"{folder}/transforms/tips.py: label() gave 2 values that are neither 0 nor 1 (2 whole numbers), first at b.csv "
-        "row 0"
+        f"{folder}/transforms/tips.py: label() gave 2 values that are neither 0 nor 1 (2 whole numbers), first at "
+        "b.csv row 0"
     )
     assert code == 1
     assert said.startswith(f"onegraph build_training_set: {wanted}")

@@ -29,12 +29,12 @@ MODEL = "from models.spec import Gate, ModelSpec\nMODEL = ModelSpec(slices=('pur
 
 @pytest.fixture
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A use case `own` in `mine`, and a file that no one may read, as the working folder."""
+    """A use case `own` in `mine`, and a file of one row, as the working folder."""
     monkeypatch.chdir(tmp_path)
     for name, text in {"schemas/own.pbtxt": SCHEMA, "transforms/own.py": TRANSFORM, "models/own.py": MODEL}.items():
         (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine" / name).write_text(text)
-    (tmp_path / "rows.csv").write_text("never,read\n")
+    (tmp_path / "rows.csv").write_text("purpose,amount,late\ncar,1,0\n")
     return tmp_path
 
 
@@ -52,10 +52,11 @@ def test_what_needs_no_tensorflow_is_told_without_it(folder: pathlib.Path) -> No
     own = [*BUILD, "--use-case", "own"]
     for file, change, argv, code, said in (
         (None, (), BUILD, 2, "--use-case is missing: which use case, by the name of its three files; see "),
-        (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw': no file mine/schemas/onw.pbtxt, nor the other two"),
+        (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw' is not among those in mine (own): no file mine/schemas/onw.pbtxt, nor the other two, did you mean own?"),
         ("models/own.py", ("purpose", "purpos"), own, 1, "mine/models/own.py: slice 'purpos' is no column; "),
         ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice' (it has "),
         ("schemas/own.pbtxt", ("FLOAT", "FLAOT"), own, 1, "mine/schemas/own.pbtxt line 3: 'FLAOT' is no feature type; "),
+        ("transforms/own.py", ("def label", "def lable"), own, 1, "mine/transforms/own.py: has no label (see docs/use_case.md), did you mean lable?"),
         ("transforms/own.py", ("label(batch):", "label(batch)"), own, 1, "mine/transforms/own.py line 7: does not import: "),
         (None, (), ["send", "rows.csv", "topic"], 2, "whose columns? give --registry, whose champion has the schema, or "),
     ):  # fmt: skip
