@@ -93,7 +93,7 @@ def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:
     file = files_of(name, folder).model
     spec = _member(imported("models", name, file, folder is None), file, "MODEL")
     if not isinstance(spec, ModelSpec):
-        raise InputError(f"{file}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
+        raise InputError(f"{file}: MODEL is of type {type(spec).__name__}, wanted a ModelSpec")
     return spec
 
 
@@ -117,7 +117,7 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
 def _function(module: ModuleType, file: pathlib.Path, name: str) -> Callable:
     found = _member(module, file, name)
     if not callable(found):
-        raise InputError(f"{file}: {name} is a {type(found).__name__}, wanted a function; see docs/use_case.md")
+        raise InputError(f"{file}: {name} is of type {type(found).__name__}, wanted a function; see docs/use_case.md")
     return found
 
 

@@ -191,7 +191,8 @@ def _check_value(field: dataclasses.Field, value: Any) -> None:
         if "\0" in value:
             raise UsageError(f"{name}: has a zero byte in it, wanted {placeholder(field)}")
         if not value.strip() and field.default != "":
-            raise UsageError(f"{name} is empty, wanted {placeholder(field)}: {said.help}")
+            what = f": {said.help}" if said.required else ", or leave it out"
+            raise UsageError(f"{name} is empty, wanted {placeholder(field)}{what}")
         return
     if isinstance(value, int) and abs(value) > _LARGEST:
         raise UsageError(f"{name} is {_short(value)}, wanted at most {_LARGEST}")

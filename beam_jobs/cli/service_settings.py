@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Broker
+from schemas.artifacts.making import check_writable
 from schemas.errors import UsageError
 
 _PORTS = 65_535
@@ -76,4 +76,4 @@ class Demo(Broker):
     def check(self) -> None:
         """Refuse an output that cannot be written."""
         super().check()
-        paths.check_writable(self.output)
+        check_writable(self.output)

@@ -61,6 +61,9 @@ def is_flink(name: str) -> bool:
     return names.beams_name(name) == names.FLINK
 
 
+in_this_process = names.in_this_process
+
+
 def counters(result: PipelineResult) -> dict[str, int]:
     """Return our counters of a pipeline by name, summed over steps."""
     sums: dict[str, int] = {}

@@ -7,7 +7,6 @@ from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Services
 from beam_jobs.services import flink_programs, java, local_flink, local_kafka, local_service
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
-from schemas.errors import UsageError
 
 _KAFKA_PORT, _FLINK_PORT = 9092, 8081
 

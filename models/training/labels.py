@@ -97,7 +97,7 @@ def _one_number_per_row(found: object, rows: int, where: str) -> np.ndarray:
     except Exception:
         array = np.asarray(None)
     if array.shape != (rows,):
-        got = f"a {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
+        got = f"a value of type {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
         raise InputError(f"{where}: label() returned {'None' if found is None else got}, {wanted}")
     if array.dtype.kind not in _NUMBERS:
         others = {type(value).__name__ for value in array.tolist() if not isinstance(value, _NUMBER_OR_NONE)}

@@ -65,6 +65,8 @@ LIGHT = (
     Mistake("tail t --limit -5", 2, r"--limit is -5, wanted 1 or more"),
     Mistake("send {good} t --use-case taxi --rate nan", 2, r"--rate is nan, wanted more than 0"),
     Mistake(f"{TRAIN} ", 2, r"--output is empty, wanted DIR: directory of the new candidate"),
+    Mistake(f"{TRAIN} {{new}} --use-case=", 2, r"--use-case is empty, wanted NAME, or leave it out"),
+    Mistake("tail t --bootstrap-servers 127.0.0.1:99999", 2, r".* '127.0.0.1:99999': a port is 1 to 65535"),
     Mistake("tail t --bootstrap-servers localhost", 2, r"--bootstrap-servers 'localhost': wanted HOST:PORT, .*"),
     Mistake(f"{STREAM} --runner fink", 2, r"--runner fink: no such runner, did you mean flink\?"),
     Mistake(f"{STREAM} --start-time noon --start timestamp", 2, r"'noon' is no time, wanted 2026-01-31T12:00:00Z.*"),
@@ -91,7 +93,7 @@ LIGHT = (
             r"{locked}/x: {locked} may not be written to; choose another place"),
     Mistake("release --candidate nowhere --registry {new}", 1, r"nowhere: no such candidate directory"),
     Mistake("release --candidate {training_set} --registry {new}", 1, r".*: a training_set, wanted a candidate"),
-    Mistake("rollback --registry nowhere", 1, r"nowhere: no such registry directory; `onegraph release` makes one"),
+    Mistake("rollback --registry nowhere", 1, r"nowhere: no such directory, wanted a registry; .*"),
     Mistake("registry list --registry {tmp}", 1, r".*: not a registry, has neither live.json nor bundles; .*"),
     Mistake("send nowhere.csv t --use-case taxi", 1, r"nowhere.csv: no such file"),
     # the use case

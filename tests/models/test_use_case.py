@@ -197,13 +197,17 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
             TRANSFORM.replace("preprocessing_fn", "preprocess"),
             ": has no preprocessing_fn (see docs/use_case.md), did you mean preprocess?",
         ),
-        ("transforms/mine.py", TRANSFORM + "label = 'y'", ": label is a str, wanted a function; see docs/use_case.md"),
+        (
+            "transforms/mine.py",
+            TRANSFORM + "label = 'y'",
+            ": label is of type str, wanted a function; see docs/use_case.md",
+        ),
         (
             "transforms/mine.py",
             TRANSFORM.replace("WINDOWS = ()", "WINDOWS = 5"),
             ": WINDOWS is of type int, wanted a tuple, or leave it out",
         ),
-        ("models/mine.py", "MODEL = {}", ": MODEL is a dict, wanted a ModelSpec"),
+        ("models/mine.py", "MODEL = {}", ": MODEL is of type dict, wanted a ModelSpec"),
         (
             "models/mine.py",
             MODEL.replace("MODEL =", "MODLE ="),

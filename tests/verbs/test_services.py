@@ -54,7 +54,7 @@ def test_flink_in_one_line(action, flink, said):
         ("up --wipe", "--wipe goes with `services down`, got `services up`"),
         ("down --flink", "--flink goes with `services up`; `services down` stops Kafka and Flink"),
         ("pu", "ACTION is 'pu', wanted one of up, down, status"),
-        ("", "ACTION is missing: what to do"),
+        ("", "ACTION is missing, wanted one of up (start what is not up), down ("),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_started(line, said, tmp_path, capsys):
