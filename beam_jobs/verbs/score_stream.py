@@ -66,11 +66,14 @@ def describe(result: dict[str, Any]) -> str:
 def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
     """Return the topics that exist and what is released, once nothing is wrong that can be told."""
     here = in_this_process(settings.runner)
-    if not here:  # what workers elsewhere cannot reach is told first: this machine's broker may be none of theirs
+    # What workers elsewhere cannot reach is told first: this machine's broker may be none of theirs. So is an option that
+    # Beam does not know, which is wrong wherever a broker is.
+    first = not here or settings.beam_args
+    if first:
         _job().check_runner(settings)
     _check_here(settings)
     there = _topics(settings)
-    if here:
+    if not first:
         _job().check_runner(settings)
     return there, _job().check(settings)
 
