@@ -66,8 +66,8 @@ def describe(result: dict[str, Any]) -> str:
 def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
     """Return the topics that exist and what is released, once nothing is wrong that can be told."""
     here = in_this_process(settings.runner)
-    # What workers elsewhere cannot reach is told first: this machine's broker may be none of theirs. So is an option that
-    # Beam does not know, which is wrong wherever a broker is.
+    # What workers elsewhere cannot reach is told first: this machine's broker may be none of theirs. So is an option
+    # that Beam does not know.
     first = not here or settings.beam_args
     if first:
         _job().check_runner(settings)

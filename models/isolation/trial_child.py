@@ -22,7 +22,7 @@ _LONGEST = 1_000
 
 
 def main() -> None:
-    """Serve the process at the other end of the channel, by its descriptor, a folder for temporary files, modules to import."""
+    """Serve the other end of a channel; given are its descriptor, a folder for files, and modules to import."""
     _, _, descriptor, tempfile.tempdir, *modules = sys.argv
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump takes seconds
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

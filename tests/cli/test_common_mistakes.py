@@ -104,10 +104,12 @@ LIGHT = (
     Mistake(f"{BUILD} {{good}} --use-case Taxi-Trips", 1, r"use case 'Taxi-Trips': wanted a name of lower .*"),
     # the broker
     Mistake("tail t --bootstrap-servers 127.0.0.1:1", 1, r"no Kafka broker answers at 127.0.0.1:1 within 0.5 s.*"),
+    Mistake(f"{STREAM} --runner FnApiRunner --bootstrap-servers {{broker}}", 1, r".*: (no topic|topics) 'a'.*"),
     Mistake("tail nowhere --bootstrap-servers {broker}", 1, r".*: no topic 'nowhere'; .*"),
     # files and artifacts
     Mistake(f"{BUILD} {{tmp}}/empty.csv", 1, r".*empty.csv: empty; its first line must name the columns"),
-    Mistake(f"{BUILD} {{tmp}}/headless.csv", 1, r".*headless.csv: its first line names none of the columns .*; is it a row\? .*"),
+    Mistake(f"{BUILD} {{tmp}}/empty.csv --runner DirectRunner", 1, r".*empty.csv: empty; its first line must .*"),
+    Mistake(f"{BUILD} {{tmp}}/headless.csv", 1, r".*headless.csv: its first line names none of .*; is it a row\? .*"),
     Mistake(f"{BUILD} {{tmp}}/short.csv", 1, r".*short.csv: its header lacks fare, which the schema names.*"),
     Mistake(f"{BUILD} {{tmp}}/trips.txt", 1, r".*trips.txt: not a raw file by its name; wanted \.csv or \.csv\.gz.*"),
     Mistake("inspect nowhere", 1, r"nowhere: no such file or directory.*"),

@@ -128,7 +128,8 @@ def test_the_use_case_is_the_training_sets(small_training_set, tmp_path, capsys,
 
 def test_a_training_set_whose_use_case_is_no_text(small_training_set, tmp_path, capsys):
     altered = shutil.copytree(small_training_set, tmp_path / "altered")
-    for use_case in ([], 5, {"a": 1}, None):
+    wrong: list[object] = [[], 5, {"a": 1}, None]
+    for use_case in wrong:
         with_fact(altered, "training_set", "use_case", use_case)
         assert main(["train", "--training-set", str(altered), "--output", str(tmp_path / "candidate")]) == 1
         said = "'use_case' is not a str; it was altered, copy it again"
