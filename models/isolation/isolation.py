@@ -158,9 +158,7 @@ class _Children:
 
     def _start(self) -> None:
         self._channel, child_end = multiprocessing.Pipe()
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="onegraph-isolation-"
-        )  # it may be killed, and leaves no files
+        self._folder = tempfile.TemporaryDirectory(prefix="onegraph-isolation-")  # for the files of one that is killed
         command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._folder.name, str(child_end.fileno())]
         # What native code prints before it aborts may quote a record.
         quiet = subprocess.DEVNULL
