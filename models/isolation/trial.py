@@ -156,7 +156,7 @@ class Trials:
             return
         self._end_child()
         self._channel, child_end = multiprocessing.Pipe()
-        self._folder = tempfile.TemporaryDirectory(prefix="onegraph-trial-")
+        self._folder = tempfile.TemporaryDirectory(prefix="onegraph-child-")
         ours = [json.dumps(sys.path), str(child_end.fileno()), self._folder.name]
         command = [sys.executable, "-c", _CHILD, *ours, *self._imports]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record

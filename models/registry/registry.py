@@ -178,7 +178,7 @@ class Registry:
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
         if the registry cannot be locked, and what `changed` raises.
         """
-        if not self.path.is_dir():
+        if not self.path.is_dir() or kind_of_artifact(self.path) is not None:  # no lock is left in an artifact
             raise nothing_released(self.name)
         with locked(self.path):
             now = self.standing()

@@ -199,3 +199,4 @@ def test_a_registry_that_is_none_is_told_to_people_who_script(candidate: pathlib
         for call in (Registry(path).released, lambda path=path: Registry(path).rollback(None, "me", "now", "")):
             with pytest.raises(ArtifactError, match=f"no bundle is released here {said}; run `onegraph release`"):
                 call()
+    assert not (candidate / ".lock").exists()
