@@ -135,7 +135,7 @@ def _check_fields(cls: type, named: Iterable[str]) -> None:
     known = [field.name for field in dataclasses.fields(cls)]
     for name in named:
         if name not in known:
-            raise InputError(f"{cls.__name__} has no {name!r}; it has {', '.join(known)}{did_you_mean(name, known)}")
+            raise InputError(f"{cls.__name__} has no {name!r} (it has {', '.join(known)}){did_you_mean(name, known)}")
 
 
 def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:

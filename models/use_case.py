@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
-from models.use_case_files import check_syntax, files_of, imported
+from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
 from schemas.heeded import check_usable
@@ -22,7 +22,7 @@ from schemas.schema import SERVING, Schema
 class UseCase:
     """One prediction problem: its schema, its graph's function, its label, its windows and its model.
 
-    `label` makes one number per row of a raw batch: float32 [rows].
+    `label` makes one number per row of a raw batch: float32 [rows]. `transform` is the file of the two functions.
     """
 
     name: str
@@ -31,6 +31,7 @@ class UseCase:
     label: Callable[[pa.RecordBatch], np.ndarray]
     windows: tuple
     model: ModelSpec
+    transform: pathlib.Path
 
 
 def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
@@ -54,6 +55,7 @@ def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
         label=_function(transform, files.transform, "label"),
         windows=tuple(windows),
         model=spec,
+        transform=files.transform,
     )
 
 
@@ -62,7 +64,10 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
     schema = find_schema(name, folder)
     files = files_of(name, folder)
     _check_slices(_spec(name, folder), schema, files.model)
-    check_syntax(files.transform)
+    bound = names_in(files.transform)
+    for wanted in ("preprocessing_fn", "label"):
+        if bound is not None and wanted not in bound:
+            raise _no_member(files.transform, wanted, bound)
 
 
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
@@ -88,7 +93,7 @@ def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:
     file = files_of(name, folder).model
     spec = _member(imported("models", name, file, folder is None), file, "MODEL")
     if not isinstance(spec, ModelSpec):
-        raise InputError(f"{file}: MODEL is a {type(spec).__name__}, wanted a ModelSpec")
+        raise InputError(f"{file}: MODEL is of type {type(spec).__name__}, wanted a ModelSpec")
     return spec
 
 
@@ -98,7 +103,7 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
     for name in spec.slices:
         if name not in schema:
             raise InputError(
-                f"{file}: slice {name!r} is no column; the schema has: {listed(schema.names)}"
+                f"{file}: slice {name!r} is no column of the schema ({listed(schema.names)})"
                 f"{did_you_mean(name, schema.names)}"
             )
         if schema[name].role("personal") is not None:
@@ -112,7 +117,7 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
 def _function(module: ModuleType, file: pathlib.Path, name: str) -> Callable:
     found = _member(module, file, name)
     if not callable(found):
-        raise InputError(f"{file}: {name} is a {type(found).__name__}, wanted a function; see docs/use_case.md")
+        raise InputError(f"{file}: {name} is of type {type(found).__name__}, wanted a function; see docs/use_case.md")
     return found
 
 
@@ -120,5 +125,9 @@ def _member(module: ModuleType, file: pathlib.Path, name: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
-        own = [one for one in vars(module) if not one.startswith("_")]
-        raise InputError(f"{file}: has no {name}, see docs/use_case.md{did_you_mean(name, own)}") from None
+        raise _no_member(file, name, vars(module)) from None
+
+
+def _no_member(file: pathlib.Path, name: str, known: Iterable[str]) -> InputError:
+    own = [one for one in known if not one.startswith("_")]
+    return InputError(f"{file}: has no {name} (see docs/use_case.md){did_you_mean(name, own)}")

@@ -7,6 +7,7 @@ import logging
 import pathlib
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from schemas.user_code import in_one_line
 
 FOLDERS = ("schemas", "transforms", "models")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_BINDING = ("exec", "globals", "locals", "vars", "setattr")  # functions that may bind a name of the module
+
+_state_of: dict[str, tuple[str, int, int]] = {}  # path, time and size of the file of which a module was made
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
     """
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[^a-z0-9]+", "_", name.strip().removesuffix(".py").removesuffix(".pbtxt").lower()).strip("_")
-        meant = f"; did you mean {plain!r}?" if _NAME.fullmatch(plain) else ""
+        meant = f", did you mean {plain}?" if _NAME.fullmatch(plain) else ""
         raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores{meant}")
     root = _ours() if folder is None else _checked(pathlib.Path(folder))
     files = _in(root, name)
@@ -56,7 +60,7 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
         near = did_you_mean(name, known) or "; give the folder that holds yours with --use-case-path"
         raise InputError(f"use case {name!r} is not among the shipped ones ({listed(known)}){near}")
     raise InputError(
-        f"use case {name!r}: no file {files.schema}, nor the other two; use cases in {root}: {listed(known)}"
+        f"use case {name!r} is not among those in {root} ({listed(known)}): no file {files.schema}, nor the other two"
         f"{did_you_mean(name, known)}"
     )
 
@@ -76,12 +80,37 @@ def imported(package: str, name: str, file: pathlib.Path, ours: bool) -> ModuleT
         raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
 
 
-def check_syntax(file: pathlib.Path) -> None:
-    """Raise `InputError` naming the line for a file that is no Python."""
+def names_in(file: pathlib.Path) -> list[str] | None:
+    """Return the names that a Python file binds at its top level, without running it; None if only running it tells.
+
+    Raises `InputError` naming the line for a file that is no Python.
+
+    >>> names_in(pathlib.Path(__file__))[-2:]
+    ['_check_no_package', '_loaded']
+    """
     try:
-        ast.parse(file.read_bytes(), str(file))
+        module = ast.parse(file.read_bytes(), str(file))
     except (SyntaxError, ValueError, RecursionError) as error:
         raise InputError(in_one_line(error, file, str(file), "does not import: ")) from None
+    if any(isinstance(part, ast.Global | ast.Match) for part in ast.walk(module)):
+        return None
+    found = list(_bound(module.body))
+    names = [name for name in found if name is not None]
+    return None if None in found or "__getattr__" in names else names
+
+
+def _bound(parts: Iterable[ast.AST]) -> Iterator[str | None]:
+    """Yield the names that statements bind where they stand, None for what binds names that are not written there."""
+    for part in parts:
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield part.name
+        elif isinstance(part, ast.alias):
+            yield None if part.name == "*" else part.asname or part.name.partition(".")[0]
+        elif isinstance(part, ast.Name):
+            if isinstance(part.ctx, ast.Store) or part.id in _BINDING:
+                yield part.id if isinstance(part.ctx, ast.Store) else None
+        elif not isinstance(part, ast.Lambda):
+            yield from _bound(ast.iter_child_nodes(part))
 
 
 def _ours() -> pathlib.Path:
@@ -107,7 +136,7 @@ def _checked(root: pathlib.Path) -> pathlib.Path:
     if root.absolute().name in FOLDERS and all((above / part).is_dir() for part in FOLDERS):
         raise InputError(f"--use-case-path {root}: one level too deep, give {root.parent if root.name else above}")
     below = [one for one in sorted(root.iterdir()) if all((one / part).is_dir() for part in FOLDERS)]
-    meant = f"; did you mean {below[0]}?" if len(below) == 1 else ""
+    meant = f", did you mean {below[0]}?" if len(below) == 1 else ""
     raise InputError(f"--use-case-path {root}: none of the three is in it, {wanted}{meant}")
 
 
@@ -122,6 +151,10 @@ def _check_no_package(name: str, files: Files) -> None:
 
 def _loaded(full_name: str, file: pathlib.Path) -> ModuleType:
     # A name of its own: a user's `transforms/taxi.py` or `graph.py` and ours are never taken for one another.
+    about = file.stat()
+    state = str(file.absolute()), about.st_mtime_ns, about.st_size
+    if full_name in sys.modules and _state_of.get(full_name) == state:
+        return sys.modules[full_name]
     spec: Any = importlib.util.spec_from_file_location(full_name, file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[full_name] = module
@@ -130,4 +163,5 @@ def _loaded(full_name: str, file: pathlib.Path) -> ModuleType:
     except BaseException:
         del sys.modules[full_name]
         raise
+    _state_of[full_name] = state
     return module

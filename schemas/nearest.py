@@ -6,18 +6,27 @@ from collections.abc import Iterable
 _LISTED = 20
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return `; did you mean ...?` for the known name that is most like a given one, or nothing if none is.
+def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name that is most like a given one, whatever the case of both; None if none is.
 
-    >>> did_you_mean("purpos", ["amount", "purpose"]), did_you_mean("purpos", ["amount"])
-    ("; did you mean 'purpose'?", '')
+    >>> nearest("Purpos", ["amount", "purpose"]), nearest("purpos", ["amount"])
+    ('purpose', None)
     """
     if not isinstance(name, str):
-        return ""
-    known = list(known)
-    lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[close[0]]!r}?" if close else ""
+        return None
+    folded = {one.strip().casefold(): one for one in known}
+    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=cutoff)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return `, did you mean ...?` with the known name that is nearest, or nothing; it ends the message.
+
+    >>> did_you_mean("--max-batchs", ["--max-batch", "--limit"]), did_you_mean("purpos", ["amount"])
+    (', did you mean --max-batch?', '')
+    """
+    near = nearest(name, known, cutoff)
+    return "" if near is None else f", did you mean {near}?"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ def check(columns: Sequence[Column], where: str) -> None:
                 near = did_you_mean(tag, TAGS)
                 raise InputError(
                     f"{where}: {column.name}: tag {tag!r} is no role; known: {SYNTAX}, as in "
-                    f"{annotation('event_time:s')}; what is for people goes into annotation {{ comment: ... }}{near}"
+                    f"{annotation('event_time:s')} (what is for people goes into annotation {{ comment: ... }}){near}"
                 )
         heads = [tag.partition(":")[0] for tag in column.roles]
         if len(set(heads)) != len(heads):

@@ -173,7 +173,7 @@ def _domain(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -
                 return frozenset(domain.value)
         known = [domain.name for domain in proto.string_domain]
         raise InputError(
-            f"{where}: {feature.name}: the schema has no string_domain {feature.domain!r}"
-            f"; it has {listed(known)}{did_you_mean(feature.domain, known)}"
+            f"{where}: {feature.name}: the schema has no string_domain {feature.domain!r} (it has {listed(known)})"
+            f"{did_you_mean(feature.domain, known)}"
         )
     return None

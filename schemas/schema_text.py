@@ -27,7 +27,7 @@ def parse(text: str, where: str) -> schema_pb2.Schema:
 
     >>> parse('feature {\\n name: "fare"\\n typ: FLOAT }', "taxi.pbtxt")
     Traceback (most recent call last):
-    schemas.errors.InputError: taxi.pbtxt line 3: a feature has no field 'typ'; did you mean 'type'?
+    schemas.errors.InputError: taxi.pbtxt line 3: a feature has no field 'typ', did you mean type?
     """
     try:
         proto = text_format.Parse(text, schema_pb2.Schema())

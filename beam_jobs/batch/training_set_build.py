@@ -68,7 +68,7 @@ def check(settings: BuildSettings) -> UseCase:
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     labels.check_function(use_case)
-    check_preprocessing(use_case.preprocessing_fn, use_case.schema, f"transforms/{use_case.name}.py")
+    check_preprocessing(use_case.preprocessing_fn, use_case.schema, str(use_case.transform))
     return use_case
 
 
@@ -79,7 +79,7 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
         with progress.step("read the raw rows and analyze the train split"):
             first = analysis(settings, use_case, files, options, output.path)
             spooled, rows_read = run_and_count(first, output.work / SPOOLED)
-        check_labels(spooled, use_case.name)
+        check_labels(spooled, use_case.transform)
         check_counts(spooled, rows_read, settings.data, output.path)
         with progress.step("transform, write shards and statistics"):
             second = transformation(settings, use_case, spooled, options, output.path)

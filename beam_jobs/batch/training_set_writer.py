@@ -59,12 +59,12 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: 
             )
 
 
-def check_labels(spooled: Written, use_case: str) -> None:
+def check_labels(spooled: Written, transform: pathlib.Path) -> None:
     """Raise if `label` gave values that the task does not allow."""
     if spooled.first_wrong_label is not None:
         (_, row), name = spooled.first_wrong_label
         raise InputError(
-            f"transforms/{use_case}.py: label() gave {labels.in_words(spooled.wrong_labels)}, first at {name} row "
+            f"{transform}: label() gave {labels.in_words(spooled.wrong_labels)}, first at {name} row "
             f"{row} (the row below the header is 0); it must give {labels.WANTED}"
         )
 

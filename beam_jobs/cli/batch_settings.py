@@ -57,7 +57,7 @@ class Train(NamedUseCaseFiles):
         """Refuse a training set that is none, and an output that is taken."""
         super().check()
         training_set = artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
-        self.check_use_case(training_set.manifest["use_case"], self.training_set)
+        self.check_use_case(training_set.fact("use_case", str), self.training_set)
         paths.check_output(self.output, ArtifactKind.CANDIDATE)
 
 
@@ -75,7 +75,7 @@ class Evaluate(NamedUseCase):
         """Refuse a candidate and a training set that are none."""
         super().check()
         candidate = artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
-        self.check_named(candidate.manifest["use_case"], self.candidate)
+        self.check_named(candidate.fact("use_case", str), self.candidate)
         artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
 
 

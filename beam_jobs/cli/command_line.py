@@ -1,5 +1,6 @@
 """`onegraph VERB`: parse, run the verb's module, print one line on error, exit with a code that means something."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -15,6 +16,7 @@ from beam_jobs.cli.shared_settings import Runner
 from beam_jobs.cli.verbs import checked_verb, load_verb, run_verb
 from beam_jobs.reports.terminal_text import shown
 from schemas.errors import GateRefusal, OnegraphError, UsageError
+from schemas.nearest import did_you_mean
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,15 +73,23 @@ def _run(argv: list[str]) -> int:
         settings = dataclasses.replace(settings, as_json=True)
     _set_up_logging(given.verbose - given.quiet)
     if given.dry_run:
-        _print_plan(verb, settings, checked_verb(settings), given)
+        with _prints_aside(settings):
+            module = checked_verb(settings)
+        _print_plan(verb, settings, module, given)
         return 0
     try:
-        result = run_verb(settings)
+        with _prints_aside(settings):
+            result = run_verb(settings)
     except GateRefusal as refusal:
         _print_result(refusal.findings, verb, given)
         raise
     _print_result(result, verb, given)
     return 0
+
+
+def _prints_aside(settings: Any) -> contextlib.AbstractContextManager:
+    """Let what a user's files and libraries print go to standard error, but for a verb that prints as it goes."""
+    return contextlib.nullcontext() if hasattr(settings, "as_json") else contextlib.redirect_stdout(sys.stderr)
 
 
 def _verb(word: str) -> str:
@@ -89,7 +99,7 @@ def _verb(word: str) -> str:
 def _no_verb(word: str) -> UsageError:
     if word.startswith("-"):
         return UsageError(f"{word} comes before the verb, wanted `onegraph VERB [options]`; see `onegraph --help`")
-    near = options.nearest(_verb(word), VERBS)
+    near = did_you_mean(_verb(word), VERBS)
     return UsageError(f"{word!r} is not a verb{near or '; known: ' + ', '.join(VERBS)}")
 
 
@@ -112,9 +122,10 @@ def _set_up_logging(level: int) -> None:
 
 def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Given) -> None:
     """Print what would be done: the options that are not as they are by default, and what the verb says itself."""
-    would = list(module.plan(settings)) if hasattr(module, "plan") else []
-    if hasattr(module, "check") and not hasattr(module, "plan"):
-        module.check(settings)
+    with _prints_aside(settings):
+        would = list(module.plan(settings)) if hasattr(module, "plan") else []
+        if hasattr(module, "check") and not hasattr(module, "plan"):
+            module.check(settings)
     given = {
         options.spelling(field): getattr(settings, field.name)
         for field in options.fields(type(settings))

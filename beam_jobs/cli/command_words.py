@@ -13,6 +13,7 @@ from beam_jobs.cli import options
 from beam_jobs.cli.logs import FORMATS, TEXT
 from beam_jobs.cli.shared_settings import Runner
 from schemas.errors import UsageError
+from schemas.nearest import did_you_mean
 
 COMMON: Mapping[str, str] = {
     "--config FILE": "TOML file with options; those given here win",
@@ -124,9 +125,9 @@ def _beams(settings: type, rest: Sequence[str]) -> tuple[str, ...]:
         name = word.partition("=")[0]
         hyphens = name.replace("_", "-").lower()
         if not (issubclass(settings, Runner) and name.startswith("--")):
-            raise UsageError(f"unknown option {name}{options.nearest(hyphens, ours)}")
+            raise UsageError(f"unknown option {name}{did_you_mean(hyphens, ours)}")
         if name not in _BEAMS_TOO:
-            near = options.nearest(hyphens, ours, _NEAR_OURS)
+            near = did_you_mean(hyphens, ours, _NEAR_OURS)
             if near or "-" in name[2:]:
                 raise UsageError(f"unknown option {name}{near}")
         beams.append(word)

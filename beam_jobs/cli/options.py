@@ -6,16 +6,16 @@ may be stands once, at its field; `Settings.check` refuses all others, wherever 
 """
 
 import dataclasses
-import difflib
 import math
 import pathlib
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.nearest import did_you_mean
 
 _REQUIRED = object()
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "NUMBER", bool: ""}
@@ -110,16 +110,6 @@ def placeholder(field: dataclasses.Field) -> str:
     return about(field).metavar or ("NAME" if about(field).choices else _PLACEHOLDERS[kind_of(field)[0]])
 
 
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return `, did you mean ...?` with the known word that is nearest, or nothing if none is near.
-
-    >>> nearest("--max-batchs", ["--max-batch", "--limit"]), nearest("x", ["--limit"])
-    (', did you mean --max-batch?', '')
-    """
-    close = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
-    return f", did you mean {close[0]}?" if close else ""
-
-
 def words(settings: type, values: Mapping[str, Any]) -> list[str]:
     """Return values as a command line would give them; those that are not set are left out.
 
@@ -195,13 +185,14 @@ def _check_value(field: dataclasses.Field, value: Any) -> None:
     if value is None or isinstance(value, bool):
         return
     if said.choices and value not in said.choices:
-        near = nearest(str(value), said.choices)
+        near = did_you_mean(str(value), said.choices)
         raise UsageError(f"{name} is {_short(value)}, wanted one of {', '.join(said.choices)}{near}")
     if isinstance(value, str):
         if "\0" in value:
             raise UsageError(f"{name}: has a zero byte in it, wanted {placeholder(field)}")
         if not value.strip() and field.default != "":
-            raise UsageError(f"{name} is empty, wanted {placeholder(field)}: {said.help}")
+            what = f": {said.help}" if said.required else ", or leave it out"
+            raise UsageError(f"{name} is empty, wanted {placeholder(field)}{what}")
         return
     if isinstance(value, int) and abs(value) > _LARGEST:
         raise UsageError(f"{name} is {_short(value)}, wanted at most {_LARGEST}")
@@ -257,7 +248,7 @@ def _of_file(config: str, known: Mapping[str, dataclasses.Field]) -> dict[str, A
         name = name if name in known else f"{name}_"
         if name not in known:
             keys = {field.name.rstrip("_"): "" for field in known.values()}
-            near = nearest(key.replace("-", "_"), keys)
+            near = did_you_mean(key.replace("-", "_"), keys)
             raise UsageError(f"{config}: unknown option {_short(key)}{near or '; known: ' + ', '.join(sorted(keys))}")
         values[name] = _checked(config, key, value, *kind_of(known[name]))
     return values

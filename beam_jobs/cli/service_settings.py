@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import Broker
+from schemas.artifacts.making import check_writable
+from schemas.errors import UsageError
 
 _PORTS = 65_535
 
@@ -42,6 +43,16 @@ class Services(Settings):
         maximum=_PORTS,
     )
 
+    def check(self) -> None:
+        """Refuse options that say nothing with the action."""
+        super().check()
+        if self.flink and self.action == "down":
+            raise UsageError("--flink goes with `services up`; `services down` stops Kafka and Flink")
+        if self.flink_port is not None and not self.flink:
+            raise UsageError("--flink-port goes with --flink")
+        if self.wipe and self.action != "down":
+            raise UsageError(f"--wipe goes with `services down`, got `services {self.action}`")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Doctor(Broker):
@@ -65,4 +76,4 @@ class Demo(Broker):
     def check(self) -> None:
         """Refuse an output that cannot be written."""
         super().check()
-        paths.check_writable(self.output)
+        check_writable(self.output)

@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 
 KAFKA, CONNECTION = "Kafka", "Kafka over TLS and with logins"
 _USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own"
+_PORTS = 65_535
 _SERVER = re.compile(r"[^\s,:/]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 
 
@@ -119,6 +120,8 @@ class Broker(Settings):
         for server in self.bootstrap_servers.split(","):
             if not _SERVER.fullmatch(server.strip()):
                 raise UsageError(f"--bootstrap-servers {server.strip()!r}: wanted HOST:PORT, such as 127.0.0.1:9092")
+            if not 1 <= int(server.rpartition(":")[2]) <= _PORTS:
+                raise UsageError(f"--bootstrap-servers {server.strip()!r}: a port is 1 to {_PORTS}")
         _ = self.connection
 
     @property

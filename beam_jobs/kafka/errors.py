@@ -3,13 +3,13 @@
 Whatever a client library raises comes out as `ServiceError`, one line that names the servers.
 """
 
-import difflib
 from collections.abc import Iterable
 
 from kafka import errors
 
 from beam_jobs.kafka.connection import Connection
 from schemas.errors import ServiceError
+from schemas.nearest import did_you_mean
 
 _WAY_ON = "put the group where you want it (onegraph skip_to), or take another --group"
 _MISSING = (errors.UnknownTopicOrPartitionError.errno, -188)  # the second is librdkafka's own
@@ -119,12 +119,11 @@ def not_allowed(servers: Connection | str, what: str, topic: str) -> ServiceErro
 
 
 def missing_topic(servers: Connection | str, topic: str, known: Iterable[str] = ()) -> ServiceError:
-    """The error for a topic that is not there; of those that are `known`, names like it are told."""
-    near = difflib.get_close_matches(topic, [name for name in known if not name.startswith("__")], n=3)
-    meant = f", did you mean {' or '.join(near)}?" if near else ""
+    """The error for a topic that is not there; of those that are `known`, the one most like it is told."""
+    meant = did_you_mean(topic, (name for name in known if not name.startswith("__")))
     return ServiceError(
-        f"{servers}: no topic {topic!r}{meant}; create it, check the name, or give --create-topics where the verb has "
-        "it"
+        f"{servers}: no topic {topic!r}; create it, check the name, or give --create-topics where the verb has it"
+        f"{meant}"
     )
 
 

@@ -12,6 +12,14 @@ def absolute(registry: str) -> str:
     return registry.rstrip("/") if is_remote(registry) else os.path.abspath(registry)
 
 
+def check_local(registry: str) -> None:
+    """Raise `UsageError` for a registry at an address, which is read by jobs alone."""
+    if is_remote(registry):
+        raise UsageError(
+            f"{registry}: an address, wanted a directory of this machine; copy the registry here to look into it"
+        )
+
+
 def check_writable(registry: str) -> None:
     """Raise `UsageError` for a registry at an address: it cannot be locked, so two writers would undo one another."""
     if is_remote(registry):

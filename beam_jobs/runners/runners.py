@@ -61,9 +61,7 @@ def is_flink(name: str) -> bool:
     return names.beams_name(name) == names.FLINK
 
 
-def in_this_process(name: str) -> bool:
-    """Say whether a runner's workers are threads of this process; raises `UsageError` for one that does not exist."""
-    return names.beams_name(name) in (names.LOCAL, "DirectRunner", "SwitchingDirectRunner", names.PRISM)
+in_this_process = names.in_this_process
 
 
 def counters(result: PipelineResult) -> dict[str, int]:

@@ -12,6 +12,7 @@ from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.runners.names import in_this_process
 from models.spec import SPLITS, ModelSpec
 from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
@@ -65,7 +66,7 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
-    if settings.runner != "local":  # what workers elsewhere can reach is a matter of Beam's options
+    if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
         import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)

@@ -3,6 +3,7 @@
 Scikit-learn and TensorFlow are imported when the rows are read, after everything that can be refused.
 """
 
+import dataclasses
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from beam_jobs.cli.settings import Evaluate
 from beam_jobs.cli.verbs import import_quietly
 from models.evaluation.place import check_trained_on, evaluation_path
 from models.scoring.manifest import model_facts
+from models.training.training import spec_from_json
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -39,8 +41,8 @@ def run(settings: Evaluate) -> dict[str, Any]:
 def plan(settings: Evaluate) -> list[str]:
     """Return what would be read, and what would be written where."""
     candidate, training_set = _opened(settings)
-    model = model_facts(candidate.manifest, settings.candidate)
-    rows, gates = training_set.manifest["rows"], [_gate_in_words(gate) for gate in model["gates"]]
+    spec = spec_from_json(model_facts(candidate.manifest, settings.candidate), settings.candidate)
+    rows, gates = training_set.manifest["rows"], [_gate_in_words(dataclasses.asdict(gate)) for gate in spec.gates]
     read = f"{rows['test']:,} rows of {settings.training_set}; {rows['eval']:,} others choose the threshold"
     return [
         f"candidate {settings.candidate} of use case {candidate.manifest['use_case']} would be evaluated on {read}",
@@ -81,7 +83,7 @@ _SHOWN = 5
 def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
     """Return the candidate and the training set that it was trained on."""
     candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
-    settings.check_named(candidate.manifest["use_case"], settings.candidate)
+    settings.check_named(candidate.fact("use_case", str), settings.candidate)
     training_set = TrainingSet.open(settings.training_set)
     check_trained_on(candidate, training_set)
     check_place(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)

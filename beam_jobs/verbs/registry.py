@@ -4,7 +4,6 @@ Only `verify` loads bundles, so only it imports TensorFlow and the families' lib
 """
 
 import dataclasses
-import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
@@ -13,10 +12,9 @@ from beam_jobs.registries import first_loads
 from beam_jobs.registries.bundle_text import bundle_text, signed_text
 from beam_jobs.registries.listing import listing, listing_text
 from beam_jobs.registries.planned_generation import planned_text
-from beam_jobs.registries.registry_address import check_writable
+from beam_jobs.registries.registry_address import check_local, check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
 from models.registry.registry import Registry, describe_bundle
-from models.registry.standing import no_directory
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.signature import Signer, TrustedKeys, key_fingerprint, load_private_key
@@ -29,9 +27,7 @@ def check(settings: RegistryVerb) -> None:
     """Raise if the registry or the bundle is not there."""
     if settings.action in (*_CHANGES, "sign"):
         check_writable(settings.registry)
-    if not pathlib.Path(settings.registry).is_dir():
-        path = pathlib.Path(settings.registry)
-        raise InputError(f"{settings.registry}: {no_directory(path)}; wanted the directory of a registry")
+    check_local(settings.registry)
     if settings.action == "list" and settings.bundle is not None:
         raise InputError(f"registry list takes no bundle, got {settings.bundle!r}")
     if settings.sign_key_file is not None:

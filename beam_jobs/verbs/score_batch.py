@@ -10,6 +10,7 @@ from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.runners.names import in_this_process
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
 from schemas.rejection_counts import rejections_text
@@ -44,7 +45,7 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def _found(settings: Settings) -> list[RawFile]:
-    if settings.runner != "local":  # what workers elsewhere can reach is a matter of Beam's options
+    if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
         import_quietly("beam_jobs.batch.file_job").checked_options(settings, "score_batch")
     check_place(settings.output, ArtifactKind.PREDICTIONS)
     return find_files(settings.data)

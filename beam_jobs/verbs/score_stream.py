@@ -9,6 +9,7 @@ from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.process.loopback import HOST, why_taken
+from beam_jobs.runners.names import in_this_process
 from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
 from schemas.address import is_remote
@@ -17,8 +18,6 @@ from schemas.rejection_counts import rejections_text
 
 JOB = "beam_jobs.stream.job.running"
 """The module that brings Beam and TensorFlow, which takes seconds."""
-
-_RUNNERS_HERE = ("local", "prism")
 
 
 def check(settings: ScoreStream) -> None:
@@ -73,7 +72,7 @@ def _checked(settings: ScoreStream) -> tuple[dict[str, Topic], Pointer]:
     """Return the topics that exist and what is released, once nothing is wrong that can be told."""
     # First a wrong option of Beam's, which no broker is needed for, and what workers elsewhere cannot reach: this
     # machine's broker may be none of theirs. With neither, Beam is imported after the broker was asked.
-    runner_first = bool(settings.beam_args) or settings.runner.lower() not in _RUNNERS_HERE
+    runner_first = bool(settings.beam_args) or not in_this_process(settings.runner)
     if runner_first:
         _job().check_runner(settings)
     _check_here(settings)
@@ -90,7 +89,7 @@ def _job() -> Any:
 def _check_here(settings: ScoreStream) -> None:
     """Refuse a port that is taken, and a registry of this machine with nothing released; both in no time."""
     port = settings.metrics_port
-    if port and settings.metrics_host == HOST and settings.runner.lower() in _RUNNERS_HERE:
+    if port and settings.metrics_host == HOST and in_this_process(settings.runner):
         why = why_taken(port)
         if why is not None:
             raise ServiceError(

@@ -7,27 +7,12 @@ from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Services
 from beam_jobs.services import flink_programs, java, local_flink, local_kafka, local_service
 from beam_jobs.stream.job.worker_modules import WORKER_MODULES
-from schemas.errors import UsageError
 
 _KAFKA_PORT, _FLINK_PORT = 9092, 8081
-_LAST_PORT = 65_535
 
 
 def check(settings: Services) -> None:
-    """Refuse options that say nothing here, and find what is missing or taken before anything is started."""
-    if settings.flink and settings.action == "down":
-        raise UsageError("--flink goes with `services up`; `services down` stops Kafka and Flink")
-    if settings.flink_port is not None and not settings.flink:
-        raise UsageError("--flink-port goes with --flink")
-    if settings.wipe and settings.action != "down":
-        raise UsageError(f"--wipe goes with `services down`, got `services {settings.action}`")
-    # the controller of the broker takes the next port
-    for name, port, last in (
-        ("--port", settings.port, _LAST_PORT - 1),
-        ("--flink-port", settings.flink_port, _LAST_PORT),
-    ):
-        if port is not None and not 1 <= port <= last:
-            raise UsageError(f"{name} is {port}, wanted 1 to {last}")
+    """Find what is missing or taken before anything is started."""
     if settings.action == "up":
         folder = _folders(settings)[0]
         local_kafka.check_start(_port(settings, folder), folder)

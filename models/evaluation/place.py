@@ -25,7 +25,7 @@ def manifest_fingerprint(path: pathlib.Path) -> str:
 
 def check_trained_on(candidate: artifact.Artifact, training_set: TrainingSet) -> None:
     """Raise `ArtifactError` if a candidate was trained on another training set than this one."""
-    wanted = candidate.manifest["training_set_fingerprint"]
+    wanted = candidate.fact("training_set_fingerprint", str)
     if wanted != training_set.fingerprint:
         raise ArtifactError(
             f"{candidate.path}: trained on training set {wanted[:12]}, {training_set.path} is "

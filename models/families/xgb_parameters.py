@@ -1,6 +1,5 @@
 """The parameters of the family `xgboost`: which are the model's to set, and what XGBoost says of them beforehand."""
 
-import difflib
 import json
 import re
 import warnings
@@ -11,6 +10,7 @@ import xgboost
 
 from models.spec import ModelSpec
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean
 
 # The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
 _THREADS = 2
@@ -63,8 +63,8 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
             raise InputError(f"model: xgboost: {reason(error)}; look at the parameters") from None
     unused = re.findall(r"Parameters: \{(.*)\} are not used", "\n".join(str(one.message) for one in warned))
     for name in re.findall(r'"([^"]*)"', " ".join(unused)):
-        near = difflib.get_close_matches(name, _known(json.loads(probe.save_config())), n=1)
-        meant = f", did you mean {near[0]}?" if near and near[0] != name else "; remove it"
+        others = [one for one in _known(json.loads(probe.save_config())) if one != name]
+        meant = did_you_mean(name, others) or "; remove it"
         raise InputError(f"model: parameter {name!r} is not one that XGBoost {xgboost.__version__} uses here{meant}")
 
 

@@ -13,6 +13,7 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -157,7 +158,8 @@ class _Children:
 
     def _start(self) -> None:
         self._channel, child_end = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(child_end.fileno())]
+        self._folder = tempfile.TemporaryDirectory(prefix="onegraph-isolation-")  # for the files of one that is killed
+        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), self._folder.name, str(child_end.fileno())]
         # What native code prints before it aborts may quote a record.
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
@@ -196,4 +198,5 @@ class _Children:
             self._process.kill()
             self._process.wait()
             self._channel.close()
+            self._folder.cleanup()
             self._process = None

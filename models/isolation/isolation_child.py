@@ -8,15 +8,17 @@ import pickle
 import resource
 import signal
 import sys
+import tempfile
 from multiprocessing.connection import Connection
 
 _GRACE_S = 10.0
 
 
 def main() -> None:
-    """Serve the process at the other end of the channel, whose descriptor is the last argument."""
+    """Serve the process at the other end of the channel, whose descriptor is the last argument, after a folder."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump takes seconds, and holds records
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    tempfile.tempdir = sys.argv[-2]
     channel: Connection = Connection(int(sys.argv[-1]))
     try:
         _serve(channel)

@@ -3,7 +3,7 @@
 A bundle may end the process that loads it (trees with an index out of range end it by SIGSEGV), hang it, or take all
 memory. The child is a fresh program, not a fork (forking is unsafe once TensorFlow's threads run). Importing what it
 needs takes seconds, so it is kept for the next trial, until `rest` finds it idle. It holds nothing of this process but
-one end of a channel, prints nothing, and dies with it.
+one end of a channel, prints nothing, and dies with it. Its temporary files are in a folder that goes with it.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -155,7 +156,9 @@ class Trials:
             return
         self._end_child()
         self._channel, child_end = multiprocessing.Pipe()
-        command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(child_end.fileno()), *self._imports]
+        self._folder = tempfile.TemporaryDirectory(prefix="onegraph-child-")
+        ours = [json.dumps(sys.path), str(child_end.fileno()), self._folder.name]
+        command = [sys.executable, "-c", _CHILD, *ours, *self._imports]
         quiet = subprocess.DEVNULL  # what native code prints before it aborts may quote a record
         try:
             # A session of its own: a signal to the group of this process is no fault of what is tried.
@@ -164,6 +167,7 @@ class Trials:
             )
         except OSError as error:
             self._channel.close()
+            self._folder.cleanup()
             raise ServiceError(f"the process to try bundles in cannot start: {error.strerror}") from None
         finally:
             child_end.close()
@@ -259,6 +263,7 @@ class Trials:
             process.kill()
             process.wait()
             self._channel.close()
+            self._folder.cleanup()
 
 
 def _error(answer: str) -> OnegraphError:

@@ -13,6 +13,7 @@ import resource
 import select
 import signal
 import sys
+import tempfile
 import threading
 from multiprocessing.connection import Connection
 
@@ -21,8 +22,8 @@ _LONGEST = 1_000
 
 
 def main() -> None:
-    """Serve the process at the other end of the channel, whose descriptor comes before the modules to import."""
-    _, _, descriptor, *modules = sys.argv
+    """Serve the other end of a channel; given are its descriptor, a folder for files, and modules to import."""
+    _, _, descriptor, tempfile.tempdir, *modules = sys.argv
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump takes seconds
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # to all of a service, and no fault of what is tried

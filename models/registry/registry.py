@@ -9,9 +9,7 @@ Release and rollback are the same act: write the next generation.
 """
 
 import dataclasses
-import errno
 import logging
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from models.registry.generations import Generations, locked
 from models.registry.pointer import LIVE_FILE, Pointer, check_readable, read_live
 from models.registry.releasable import bundle_of, check_releasable
-from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, no_directory, nothing_released
+from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, nothing_released
 from models.scoring.manifest import check_manifest
 from models.variants.variants import CHAMPION, LONGEST_ID, Variants
 from schemas.artifacts import artifact
-from schemas.artifacts.artifact import ArtifactKind
+from schemas.artifacts.artifact import ArtifactKind, with_article
+from schemas.artifacts.making import check_writable
 from schemas.artifacts.signature import Signer, TrustedKeys
 from schemas.errors import ArtifactError, InputError
 
@@ -179,7 +178,7 @@ class Registry:
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
         if the registry cannot be locked, and what `changed` raises.
         """
-        if not self.path.is_dir():
+        if not self.path.is_dir() or kind_of_artifact(self.path) is not None:  # no lock is left in an artifact
             raise nothing_released(self.name)
         with locked(self.path):
             now = self.standing()
@@ -202,15 +201,9 @@ class Registry:
 
     def check_place(self) -> None:
         """Raise if the directory cannot be a registry, or cannot be written to; it need not be there."""
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(
-                f"{self.name}: {no_directory(self.path)}, wanted the directory of a registry; choose another"
-            )
+        check_writable(self.name)
         if self.path.is_dir() and (kind := kind_of_artifact(self.path)) is not None:
-            raise InputError(f"{self.name}: a {kind}, wanted the directory of a registry; choose another")
-        there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+            raise InputError(f"{self.name}: {with_article(kind)}, wanted the directory of a registry; choose another")
 
     def _next(
         self, now: Standing, variants: Variants, who: str, when: str, why: str, new_use_case: str | None = None

@@ -1,15 +1,17 @@
 """How a registry stands, and who would serve after a release or a rollback."""
 
 import dataclasses
-import difflib
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from models.registry.generations import FOLDER
 from models.registry.pointer import LIVE_FILE, Pointer
 from models.variants.variants import CHAMPION, Variants
 from schemas.address import is_remote
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import with_article
 from schemas.errors import ArtifactError, InputError
+from schemas.nearest import nearest
 
 BUNDLES = "bundles"
 NEW = "(new)"
@@ -74,6 +76,22 @@ def nothing_released(registry: str, troubles: Sequence[str] = ()) -> ArtifactErr
     return ArtifactError(f"{registry}: no bundle is released here ({why}); run `onegraph release` first")
 
 
+def check_directory(registry: str) -> None:
+    """Raise for a path at which nothing is a registry: `InputError` for no directory, `ArtifactError` for another."""
+    path = pathlib.Path(registry)
+    if not path.is_dir():
+        what = no_directory(path)
+        wanted = "" if what.endswith("?") else ", wanted a registry; `onegraph release` makes one"
+        raise InputError(f"{registry}: {what}{wanted}")
+    if any((path / name).exists() for name in (LIVE_FILE, FOLDER, BUNDLES)):
+        return
+    if (kind := kind_of_artifact(path)) is not None:
+        raise ArtifactError(f"{registry}: {with_article(kind)}, wanted a registry")
+    raise ArtifactError(
+        f"{registry}: not a registry, has neither {LIVE_FILE} nor {BUNDLES}; `onegraph release` makes one"
+    )
+
+
 def no_directory(path: pathlib.Path) -> str:
     """Return what stands at a path that is no directory, or which registry beside it may have been meant."""
     if path.exists():
@@ -82,8 +100,8 @@ def no_directory(path: pathlib.Path) -> str:
         beside = [one.name for one in path.absolute().parent.iterdir() if (one / LIVE_FILE).is_file()]
     except OSError:
         beside = []
-    near = difflib.get_close_matches(path.name, beside, n=1)
-    return "no such directory" + (f", did you mean {path.parent / near[0]}?" if near else "")
+    near = nearest(path.name, beside)
+    return "no such directory" + ("" if near is None else f", did you mean {path.parent / near}?")
 
 
 def kind_of_artifact(path: pathlib.Path) -> str | None:
@@ -99,7 +117,7 @@ def _found(path: pathlib.Path) -> str:
     if not path.is_dir():
         return no_directory(path)
     if (kind := kind_of_artifact(path)) is not None:
-        return f"a {kind}, wanted a registry"
+        return f"{with_article(kind)}, wanted a registry"
     return f"no {LIVE_FILE}" if (path / BUNDLES).is_dir() else f"neither {LIVE_FILE} nor {BUNDLES}/ in it"
 
 

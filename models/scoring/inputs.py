@@ -6,6 +6,7 @@ is the integer 1, and NaN, None and NA are missing. Both are then validated; a r
 """
 
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.compute
 
 from schemas.column import Column, Kind
 from schemas.errors import InputError
+from schemas.nearest import did_you_mean
 from schemas.rejection import Reason, Rejection, Stage, pointer
 from schemas.rejection_counts import rejections, rejections_text
 from schemas.schema import Schema
@@ -29,6 +31,8 @@ _KINDS = {Kind.FLOAT: "numbers", Kind.INT: "integers", Kind.BYTES: "strings"}
 _INT64_END = 2.0**63
 _MOST_BITS = 1100
 _CELLS = (str, int, float, bool, type(None))
+
+_log = logging.getLogger(__name__)
 
 
 def raw_batch(given: Any, schema: Schema) -> pa.RecordBatch:
@@ -48,7 +52,7 @@ def raw_batch(given: Any, schema: Schema) -> pa.RecordBatch:
         return _of_frame(given, schema)
     if isinstance(given, list | tuple):
         return _of_dicts(given, schema)
-    raise InputError(f"score: got a {type(given).__name__}, {_WANTED}")
+    raise InputError(f"score: got a value of type {type(given).__name__}, {_WANTED}")
 
 
 def _of_dicts(rows: Sequence[Any], schema: Schema) -> pa.RecordBatch:
@@ -56,7 +60,7 @@ def _of_dicts(rows: Sequence[Any], schema: Schema) -> pa.RecordBatch:
     values = []
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InputError(f"score: row {number} is a {type(row).__name__}, {_WANTED}")
+            raise InputError(f"score: row {number} is of type {type(row).__name__}, {_WANTED}")
         values.append(_as_json({name: _cell(row[name]) for name in names if name in row}))
     intake = take_in(values, JsonDecoder(schema), schema)
     _check_none(intake.rejections, len(rows))
@@ -81,6 +85,7 @@ def _as_json(cells: Mapping[str, Any]) -> bytes:
 
 def _of_frame(frame: Any, schema: Schema) -> pa.RecordBatch:
     names = list(frame.columns)
+    others = [name for name in names if isinstance(name, str) and name not in schema]
     arrays, found = [], list[Rejection]()
     for column in schema.columns:
         if names.count(column.name) > 1:
@@ -89,8 +94,11 @@ def _of_frame(frame: Any, schema: Schema) -> pa.RecordBatch:
             array, refused = _of_series(frame[column.name], column)
             found += refused
         elif column.required:
-            raise InputError(f"score: the frame has no column {column.name!r}, which every record must have")
+            near = did_you_mean(column.name, others)
+            raise InputError(f"score: the frame has no column {column.name!r}, which every record must have{near}")
         else:
+            if near := did_you_mean(column.name, others):
+                _log.warning("score: the frame has no column %r, so it is missing in every row%s", column.name, near)
             array = pa.nulls(len(frame), column.kind.value)
         arrays.append(array)
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
@@ -104,8 +112,9 @@ def _of_series(series: Any, column: Column) -> tuple[pa.Array, list[Rejection]]:
         array = pa.array(series, from_pandas=True)
     except UnicodeEncodeError:
         raise _wrong(column, "text that is not UTF-8") from None
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):  # values of several types, or none of Arrow's
-        raise _wrong(column, "values of several types") from None
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        several = series.dtype == object
+        raise _wrong(column, "values of several types" if several else f"{series.dtype}, which Arrow has not") from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if pa.types.is_dictionary(array.type):
@@ -133,6 +142,7 @@ def _integers(array: pa.Array, column: Column) -> tuple[pa.Array, list[Rejection
     missing = np.asarray(array.is_null())
     values = np.asarray(array.fill_null(0))
     if values.dtype.kind == "f":
+        values = values.astype(np.float64)  # the limits are beyond what a float16 holds
         whole = np.floor(values) == values  # infinity too
         outside = whole & ~((values >= -_INT64_END) & (values < _INT64_END))
         refused = _rejected(~whole, Reason.TYPE, column)

@@ -85,7 +85,9 @@ class Scorer:
         """Score a raw batch, a pandas frame or a list of dicts in one call of graph and model; all rows, or it raises.
 
         Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows of a batch alone. What is
-        no batch is taken in first, as `inputs.raw_batch` says; a batch is taken as it is.
+        no batch is taken in first, as `inputs.raw_batch` says; a batch is taken as it is. A name that the schema does
+        not have is passed over, and a column that may be missing is missing where it is not given: a frame whose
+        column is misspelt is warned of, a key of a dict is not.
         """
         batch = raw_batch(given, self.schema)
         scored = self.compute(batch)

@@ -5,6 +5,7 @@ A binary label is 0 or 1; NaN says that a row has none. No value is quoted: valu
 
 import collections
 import logging
+import pathlib
 import re
 import traceback
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
 from schemas.probe_rows import probe_rows
 from schemas.schema import TRAINING
-from schemas.user_code import in_one_line
+from schemas.user_code import in_one_line, line_in
 
 _NUMBERS = "fiub"
 _NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
@@ -34,21 +35,21 @@ def check_function(use_case: UseCase) -> None:
 
     An exception that may come of the values says nothing here.
     """
-    where = _where(use_case)
+    where = str(use_case.transform)
     rows = probe_rows(use_case.schema.environment(TRAINING), _ROWS, missing=False)
     try:
         found = use_case.label(rows)
     except Exception as error:
-        named = _NO_COLUMN.search(str(error)) if isinstance(error, KeyError) else None
-        if named is not None:
-            names = rows.schema.names
+        file = getattr(getattr(use_case.label, "__code__", None), "co_filename", "")
+        name = _missing_column(error, file, rows)
+        if name is not None:
+            names, line = rows.schema.names, line_in(traceback.extract_tb(error.__traceback__), file)
             raise InputError(
-                f"{where}: label() wants column {named[1]!r}, the schema has: {listed(names)}"
-                f"{did_you_mean(named[1], names)}"
+                f"{where}{f' line {line}' if line else ''}: label() wants column {name!r}, which is not in the schema "
+                f"({listed(names)}){did_you_mean(name, names)}"
             ) from None
         _log.info("%s: label() on made-up rows", where, exc_info=True)
         if isinstance(error, _MISTAKES):
-            file = getattr(getattr(use_case.label, "__code__", None), "co_filename", "")
             raise InputError(in_one_line(error, file, where, "label() ended in ")) from None
         return
     _one_number_per_row(found, rows.num_rows, where)
@@ -59,7 +60,7 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
 
     Raises `InputError`, naming file and line, if it fails or gives anything but one number per row.
     """
-    where = _where(use_case)
+    where = str(use_case.transform)
     try:
         found = use_case.label(batch)
     except Exception as error:
@@ -70,8 +71,22 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
     return _one_number_per_row(found, batch.num_rows, where)
 
 
-def _where(use_case: UseCase) -> str:
-    return f"transforms/{use_case.name}.py"
+def _missing_column(error: Exception, file: str, rows: pa.RecordBatch) -> str | None:
+    """Return which column an exception says is missing: Arrow's words, or the key of a frame or dict.
+
+    A key that comes of values may be in data: one that is made up, or is not written in the file, says nothing.
+    """
+    if not isinstance(error, KeyError):
+        return None
+    if named := _NO_COLUMN.search(str(error)):
+        return named[1]
+    key = error.args[0] if error.args else None
+    if not isinstance(key, str) or key in rows.schema.names or any(key in column.to_pylist() for column in rows):
+        return None
+    try:
+        return key if key and key in pathlib.Path(file).read_text(encoding="utf-8") else None
+    except (OSError, ValueError):
+        return None
 
 
 def _one_number_per_row(found: object, rows: int, where: str) -> np.ndarray:
@@ -82,7 +97,7 @@ def _one_number_per_row(found: object, rows: int, where: str) -> np.ndarray:
     except Exception:
         array = np.asarray(None)
     if array.shape != (rows,):
-        got = f"a {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
+        got = f"a value of type {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
         raise InputError(f"{where}: label() returned {'None' if found is None else got}, {wanted}")
     if array.dtype.kind not in _NUMBERS:
         others = {type(value).__name__ for value in array.tolist() if not isinstance(value, _NUMBER_OR_NONE)}

@@ -144,7 +144,7 @@ def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple
     if read_plain(path / MARKER, LARGEST) != _marked(data):
         raise ArtifactError(f"{path / MANIFEST}: altered since {MARKER} was written; copy the {kind} again")
     if manifest.get("kind") != kind:
-        raise ArtifactError(f"{path}: a {_word(manifest.get('kind'))}, wanted a {kind}")
+        raise ArtifactError(f"{path}: {with_article(_word(manifest.get('kind')))}, wanted {with_article(kind)}")
     _check_files(manifest["files"], path)
     return Artifact(path, manifest), data
 
@@ -180,6 +180,15 @@ def _check_files(files: Any, path: pathlib.Path) -> None:
         said = (entry.get("sha256"), entry.get("size")) if isinstance(entry, dict) and len(entry) == 2 else (None, None)
         if not isinstance(said[0], str) or not _SHA256.fullmatch(said[0]) or type(said[1]) is not int or said[1] < 0:
             raise ArtifactError(f"{path / MANIFEST}: says no sha256 and size of {name!r}; copy the directory again")
+
+
+def with_article(kind: str) -> str:
+    """Return a kind of artifact as messages speak of one.
+
+    >>> with_article("evaluation"), with_article("candidate")
+    ('an evaluation', 'a candidate')
+    """
+    return f"{'an' if kind[:1] in tuple('aeiou') else 'a'} {kind}"
 
 
 def _word(kind: Any) -> str:

@@ -43,10 +43,17 @@ def check_place(path: str | pathlib.Path, kind: str) -> None:
     for above in place.absolute().parents:
         if (above / MARKER).exists():
             raise ArtifactError(f"{path}: in {above}, which is complete and must not change; choose another directory")
-    above = next(folder for folder in (place.absolute(), *place.absolute().parents) if os.path.lexists(folder))
-    if above != place.absolute() and not above.is_dir():
-        raise ArtifactError(f"{path}: {above} is a file, wanted a directory; choose another place")
     check_free(path, kind)
+    check_writable(path)
+
+
+def check_writable(path: str | pathlib.Path) -> None:
+    """Raise `ArtifactError` for a directory that can neither be made nor written to; make nothing."""
+    place = pathlib.Path(path).absolute()
+    above = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
+    if not above.is_dir():
+        what = "a file" if above == place else f"{above} is a file"
+        raise ArtifactError(f"{path}: {what}, wanted a directory; choose another place")
     if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
         raise ArtifactError(f"{path}: {above} may not be written to; choose another place")
 

@@ -158,11 +158,19 @@ def _parsed(signatures: bytes, where: str) -> list[tuple[Ed25519PublicKey, bytes
             scheme, key, signature = line.split(b" ")
             if scheme != _SCHEME:
                 raise ValueError
-            public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
-            found.append((public, base64.b64decode(signature, validate=True)))
+            public = Ed25519PublicKey.from_public_bytes(_decoded(key))
+            found.append((public, _decoded(signature)))
         except (ValueError, binascii.Error):
             raise ArtifactError(f"{where}: line {len(found) + 1} of its signatures is none; sign again") from None
     return found
+
+
+def _decoded(text: bytes) -> bytes:
+    """Return what base64 stands for; raises `ValueError` for text that is not the one way to write it."""
+    value = base64.b64decode(text, validate=True)
+    if base64.b64encode(value) != text:  # the last bits before the padding mean nothing
+        raise ValueError
+    return value
 
 
 def _signer(key: Ed25519PublicKey, trusted: TrustedKeys | None) -> Signer:

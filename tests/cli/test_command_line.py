@@ -47,6 +47,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list:
                 raise KeyboardInterrupt
             case "pipe":
                 raise BrokenPipeError
+            case "print":
+                print("of a user's file")
             case "log":
                 logging.getLogger("probe").warning("a warning")
                 logging.getLogger("probe").info("a detail")
@@ -55,6 +57,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list:
     def check(settings: Probe) -> None:
         if getattr(settings, "what", "") == "bad":
             raise UsageError("WHAT is bad")
+        if getattr(settings, "what", "") == "print":
+            print("of a user's file")
 
     def plan(settings: Probe) -> list[str]:
         check(settings)
@@ -84,6 +88,15 @@ def test_with_json_nothing_else_goes_to_standard_output(seen: list, capsys: pyte
     assert "did it" not in out + err
     assert command_line.main(["probe", "--json", "-q"]) == 0
     assert capsys.readouterr() == ('{"rows": 3}\n', "")
+
+
+def test_what_a_users_file_prints_goes_to_standard_error(seen: list, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, result in (((), "did it: {'rows': 3}\n"), (("--json",), '{"rows": 3}\n')):
+        assert command_line.main(["probe", "print", *words]) == 0
+        assert capsys.readouterr() == (result, "of a user's file\n")
+    assert command_line.main(["probe", "print", "--dry-run", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["would"], err) == (["the probe would be done"], "of a user's file\n")
 
 
 def test_log_lines_follow_v_and_q(seen: list, capsys: pytest.CaptureFixture[str]) -> None:

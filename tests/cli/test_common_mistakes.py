@@ -49,6 +49,7 @@ LIGHT = (
     Mistake(f"{BUILD} {{good}} --ouptut x", 2, r"unknown option --ouptut, did you mean --output\?"),
     Mistake("train --trainingset x --output y", 2, r"unknown option --trainingset, did you mean --training-set\?"),
     Mistake("status --frobnicate", 2, r"unknown option --frobnicate; see `onegraph status --help`"),
+    Mistake(f"{STREAM} --region_ x", 2, r"one word too many: x; Beam's options have their value after =, .*"),
     Mistake("inspect a b", 2, r"one word too many: b; see `onegraph inspect --help`"),
     # what is missing
     Mistake("train", 2, r"--training-set DIR and --output DIR are missing; see `onegraph train --help`"),
@@ -65,6 +66,8 @@ LIGHT = (
     Mistake("tail t --limit -5", 2, r"--limit is -5, wanted 1 or more"),
     Mistake("send {good} t --use-case taxi --rate nan", 2, r"--rate is nan, wanted more than 0"),
     Mistake(f"{TRAIN} ", 2, r"--output is empty, wanted DIR: directory of the new candidate"),
+    Mistake(f"{TRAIN} {{new}} --use-case=", 2, r"--use-case is empty, wanted NAME, or leave it out"),
+    Mistake("tail t --bootstrap-servers 127.0.0.1:99999", 2, r".* '127.0.0.1:99999': a port is 1 to 65535"),
     Mistake("tail t --bootstrap-servers localhost", 2, r"--bootstrap-servers 'localhost': wanted HOST:PORT, .*"),
     Mistake(f"{STREAM} --runner fink", 2, r"--runner fink: no such runner, did you mean flink\?"),
     Mistake(f"{STREAM} --start-time noon --start timestamp", 2, r"'noon' is no time, wanted 2026-01-31T12:00:00Z.*"),
@@ -93,40 +96,45 @@ LIGHT = (
             r"{locked}/x: {locked} may not be written to; choose another place"),
     Mistake("release --candidate nowhere --registry {new}", 1, r"nowhere: no such candidate directory"),
     Mistake("release --candidate {training_set} --registry {new}", 1, r".*: a training_set, wanted a candidate"),
-    Mistake("rollback --registry nowhere", 1, r"nowhere: no such registry directory; `onegraph release` makes one"),
+    Mistake("rollback --registry nowhere", 1, r"nowhere: no such directory, wanted a registry; .*"),
     Mistake("registry list --registry {tmp}", 1, r".*: not a registry, has neither live.json nor bundles; .*"),
     Mistake("send nowhere.csv t --use-case taxi", 1, r"nowhere.csv: no such file"),
     # the use case
-    Mistake(f"{BUILD} {{good}} --use-case taxy", 1, r"use case 'taxy' is not among the shipped .* mean 'taxi'\?"),
+    Mistake(f"{BUILD} {{good}} --use-case taxy", 1, r"use case 'taxy' is not among the shipped .* mean taxi\?"),
     Mistake(f"{BUILD} {{good}} --use-case-path {{tmp}}", 1,
             r"--use-case-path {tmp}: none of the three is in it, wanted the folder that holds .*"),
     Mistake(f"{BUILD} {{good}} --use-case Taxi-Trips", 1, r"use case 'Taxi-Trips': wanted a name of lower .*"),
     # the broker
     Mistake("tail t --bootstrap-servers 127.0.0.1:1", 1, r"no Kafka broker answers at 127.0.0.1:1 within 0.5 s.*"),
+    Mistake(f"{STREAM} --runner FnApiRunner --bootstrap-servers {{broker}}", 1, r".*: (no topic|topics) 'a'.*"),
     Mistake("tail nowhere --bootstrap-servers {broker}", 1, r".*: no topic 'nowhere'; .*"),
-)  # fmt: skip
-
-HEAVY = (
-    Mistake(f"{STREAM} --region_ x", 2, r"one word too many: x; Beam's options have their value after =, .*"),
-    Mistake(f"{STREAM} --frobnicate=1", 2, r"unknown option --frobnicate=1; ours are in --help with hyphens, .*"),
+    # files and artifacts
     Mistake(f"{BUILD} {{tmp}}/empty.csv", 1, r".*empty.csv: empty; its first line must name the columns"),
-    Mistake(f"{BUILD} {{tmp}}/headless.csv", 1, r".*headless.csv: its header (lacks|names) .*"),
+    Mistake(f"{BUILD} {{tmp}}/empty.csv --runner DirectRunner", 1, r".*empty.csv: empty; its first line must .*"),
+    Mistake(f"{BUILD} {{tmp}}/headless.csv", 1, r".*headless.csv: its first line names none of .*; is it a row\? .*"),
     Mistake(f"{BUILD} {{tmp}}/short.csv", 1, r".*short.csv: its header lacks fare, which the schema names.*"),
     Mistake(f"{BUILD} {{tmp}}/trips.txt", 1, r".*trips.txt: not a raw file by its name; wanted \.csv or \.csv\.gz.*"),
     Mistake("inspect nowhere", 1, r"nowhere: no such file or directory.*"),
     Mistake("rollback --registry {unreleased}", 1, r".*: no bundle is released here.*"),
-    Mistake("rollback --registry {registry} --to 0123456789ab", 1, r".*: no bundle '0123456789ab'; .*"),
+    Mistake("rollback --registry {registry} --to 0123456789ab", 1, r".*: no bundle '0123456789ab' to go back to; .*"),
     Mistake("registry show 0123456789ab --registry {registry}", 1, r".*: no bundle '0123456789ab'; .*"),
+    Mistake("release --candidate {unevaluated} --registry {new}", 1, r".*: not evaluated .*; run `onegraph evalu.*"),
+    # the three files
+    Mistake(f"{BUILD} {{good}} --use-case-path {{tmp}}/mine", 1,
+            r".*/mine/transforms/taxi.py: has no label \(see docs/use_case.md\), did you mean lable\?"),
+)  # fmt: skip
+
+HEAVY = (
     Mistake("score_batch --data {good} --output {new} --registry {registry} --bundle 0123456789ab", 1,
             r".*: no bundle '0123456789ab'; .*"),
-    Mistake("release --candidate {unevaluated} --registry {new}", 1, r".*: not evaluated .*; run `onegraph evalu.*"),
+    Mistake(f"{STREAM} --frobnicate=1", 2, r"unknown option --frobnicate=1; ours are in --help with hyphens, .*"),
     Mistake(f"{TRAIN} {{new}} --parameters max_deepth=9", 1, r".*parameter 'max_deepth' .* did you mean max_depth.*"),
 )  # fmt: skip
 
 PROGRAM = """
 import contextlib, io, json, os, sys, time
 from beam_jobs.kafka import client
-client.CONNECT_S = 0.5
+client.FIRST_ANSWER_S = 0.5
 from beam_jobs.cli.command_line import main
 def run(words):
     out, err, began = io.StringIO(), io.StringIO(), time.process_time()
@@ -172,6 +180,10 @@ def places(
     (tmp / "unfinished" / MARKER).unlink()
     shutil.copytree(candidate, tmp / "unevaluated")
     (tmp / "unreleased" / "bundles").mkdir(parents=True)
+    for folder, ending in (("schemas", "pbtxt"), ("transforms", "py"), ("models", "py")):
+        (tmp / "mine" / folder).mkdir(parents=True)
+        text = (ROOT / folder / f"taxi.{ending}").read_text()
+        (tmp / "mine" / folder / f"taxi.{ending}").write_text(text.replace("def label(", "def lable("))
     locked = pathlib.Path(tempfile.mkdtemp())  # not below the tests' own folder, which is for one user alone
     shutil.copy(good, locked)
     locked.chmod(0o555)
@@ -252,9 +264,9 @@ LABEL = TRANSFORM.partition("    return batch")[0]
             "transforms",
             'inputs["amount"]',
             'inputs["amuont"]',
-            r".*transforms/own.py: .*amuont.*did you mean '?amount.*",
+            r".*transforms/own.py line 9: .*amuont.*did you mean '?amount.*",
         ),
-        ("transforms", 'inputs["amount"]', 'inputs["y"]', r".*transforms/own.py: .*\by\b.*"),
+        ("transforms", 'inputs["amount"]', 'inputs["y"]', r".*transforms/own.py line 9: .*\by\b.*"),
         ("models", '"purpose"', '"purpos"', r".*models/own.py: .*purpos.*did you mean '?purpose.*"),
         ("transforms", TRANSFORM, f'{LABEL}    return "yes"\n', r".*transforms/own.py: label.*(str|text).*"),
         ("transforms", TRANSFORM, f'{LABEL}    return batch.column("purpose")\n', r".*transforms/own.py: label.*"),

@@ -86,6 +86,50 @@ def test_windows_may_be_left_out(folder):
     assert use_case.find("mine", folder).windows == ()
 
 
+def test_a_file_is_executed_once_until_it_changes(folder, capsys):
+    file = folder / "models/mine.py"
+    file.write_text(f"print('hello')\n{MODEL}")
+    assert use_case.find_model("mine", folder) is use_case.find("mine", folder).model
+    use_case.check_files("mine", folder)
+    assert capsys.readouterr().out == "hello\n"
+    file.write_text(MODEL.replace("seed=5", "seed=66"))
+    assert use_case.find_model("mine", folder).seed == 66
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("def label(", "def lable("), ("def preprocessing_fn(", "def preprocess(")],
+)
+def test_a_function_that_is_not_there_is_told_without_running_the_file(folder, old, new):
+    file = folder / "transforms/mine.py"
+    file.write_text(TRANSFORM.replace(old, new))
+    name, near = (one.removeprefix("def ").removesuffix("(") for one in (old, new))
+    for look in (use_case.check_files, use_case.find):
+        with pytest.raises(InputError) as raised:
+            look("mine", folder)
+        assert str(raised.value) == f"{file}: has no {name} (see docs/use_case.md), did you mean {near}?"
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "from numpy import zeros as label",
+        "if True:\n    label = preprocessing_fn",
+        "try:\n    from numpy import zeros as label\nexcept ImportError:\n    pass",
+        "from math import *",
+        "globals()['label'] = print",
+        "def late():\n    global label",
+        "def __getattr__(name):\n    return print",
+        "with open(__file__) as label:\n    pass",
+        "for label in ():\n    pass",
+        "x, *label = [1]",
+    ],
+)
+def test_what_may_bind_a_function_is_not_refused_unread(folder, bound):
+    (folder / "transforms/mine.py").write_text(f"{TRANSFORM.replace('def label', 'def other')}\n{bound}\n")
+    use_case.check_files("mine", folder)
+
+
 SCHEMA_OF_THREE = """
 feature { name: "x" type: FLOAT }
 feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }
@@ -99,7 +143,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "schemas/mine.pbtxt",
             'feature {\n name: "x"\n typ: FLOAT }',
-            " line 3: a feature has no field 'typ'; did you mean 'type'?",
+            " line 3: a feature has no field 'typ', did you mean type?",
         ),
         (
             "schemas/mine.pbtxt",
@@ -109,7 +153,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "schemas/mine.pbtxt",
             'feature { name: "x" type: FLAOT }',
-            " line 1: 'FLAOT' is no feature type; did you mean 'FLOAT'?",
+            " line 1: 'FLAOT' is no feature type, did you mean FLOAT?",
         ),
         (
             "schemas/mine.pbtxt",
@@ -120,7 +164,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "schemas/mine.pbtxt",
             'feature { name: "x" type: FLOAT annotation { tag: "event_tme:s" } }',
-            """: x: tag 'event_tme:s' is no role; known: id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" }; what is for people goes into annotation { comment: ... }; did you mean 'event_time:s'?""",
+            """: x: tag 'event_tme:s' is no role; known: id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" } (what is for people goes into annotation { comment: ... }), did you mean event_time:s?""",
         ),
         (
             "schemas/mine.pbtxt",
@@ -146,29 +190,33 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "transforms/mine.py",
             TRANSFORM.replace("def label", "def lable"),
-            ": has no label, see docs/use_case.md; did you mean 'lable'?",
+            ": has no label (see docs/use_case.md), did you mean lable?",
         ),
         (
             "transforms/mine.py",
             TRANSFORM.replace("preprocessing_fn", "preprocess"),
-            ": has no preprocessing_fn, see docs/use_case.md; did you mean 'preprocess'?",
+            ": has no preprocessing_fn (see docs/use_case.md), did you mean preprocess?",
         ),
-        ("transforms/mine.py", TRANSFORM + "label = 'y'", ": label is a str, wanted a function; see docs/use_case.md"),
+        (
+            "transforms/mine.py",
+            TRANSFORM + "label = 'y'",
+            ": label is of type str, wanted a function; see docs/use_case.md",
+        ),
         (
             "transforms/mine.py",
             TRANSFORM.replace("WINDOWS = ()", "WINDOWS = 5"),
             ": WINDOWS is of type int, wanted a tuple, or leave it out",
         ),
-        ("models/mine.py", "MODEL = {}", ": MODEL is a dict, wanted a ModelSpec"),
+        ("models/mine.py", "MODEL = {}", ": MODEL is of type dict, wanted a ModelSpec"),
         (
             "models/mine.py",
             MODEL.replace("MODEL =", "MODLE ="),
-            ": has no MODEL, see docs/use_case.md; did you mean 'MODLE'?",
+            ": has no MODEL (see docs/use_case.md), did you mean MODLE?",
         ),
         (
             "models/mine.py",
             MODEL.replace("seed=5", "round=5"),
-            " line 2: ModelSpec has no 'round'; it has task, family, parameters, rounds, early_stopping_rounds, seed, split, slices, threshold, gates; did you mean 'rounds'?",
+            " line 2: ModelSpec has no 'round' (it has task, family, parameters, rounds, early_stopping_rounds, seed, split, slices, threshold, gates), did you mean rounds?",
         ),
         (
             "models/mine.py",
@@ -178,12 +226,12 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "models/mine.py",
             MODEL.replace("seed=5", 'slices=("zz",)'),
-            ": slice 'zz' is no column; the schema has: x, who, y",
+            ": slice 'zz' is no column of the schema (x, who, y)",
         ),
         (
             "models/mine.py",
             MODEL.replace("seed=5", 'slices=("whoo",)'),
-            ": slice 'whoo' is no column; the schema has: x, who, y; did you mean 'who'?",
+            ": slice 'whoo' is no column of the schema (x, who, y), did you mean who?",
         ),
         (
             "models/mine.py",
@@ -219,19 +267,19 @@ def test_a_mistake_in_one_of_the_files_is_one_line(folder, file, text, message):
 def test_name_that_is_none(name, meant):
     with pytest.raises(InputError, match="wanted a name of lower case letters") as raised:
         use_case.find(name)
-    assert str(raised.value).partition("; did you mean ")[2] == (f"{meant!r}?" if meant else "")
+    assert str(raised.value).partition(", did you mean ")[2] == (f"{meant}?" if meant else "")
 
 
 def test_an_unknown_name_lists_the_known(folder):
     wanted = {
         None: "use case 'mien' is not among the shipped ones (taxi); give the folder that holds yours with --use-case-path",
-        folder: f"use case 'mien': no file {folder}/schemas/mien.pbtxt, nor the other two; use cases in {folder}: mine; did you mean 'mine'?",
+        folder: f"use case 'mien' is not among those in {folder} (mine): no file {folder}/schemas/mien.pbtxt, nor the other two, did you mean mine?",
     }
     for where, message in wanted.items():
         with pytest.raises(InputError) as raised:
             use_case.find("mien", where)
         assert str(raised.value) == message
-    with pytest.raises(InputError, match=r"not among the shipped ones \(taxi\); did you mean 'taxi'\?"):
+    with pytest.raises(InputError, match=r"not among the shipped ones \(taxi\), did you mean taxi\?"):
         use_case.find_schema("taxy")
 
 
@@ -246,7 +294,7 @@ def test_a_folder_that_is_another(folder):
     (folder / "around").mkdir()
     for part in ("schemas", "transforms", "models"):
         (folder / "around" / "mine" / part).mkdir(parents=True)
-    wanted[folder / "around"] = f"none of the three is in it, {holds}; did you mean {folder}/around/mine?"
+    wanted[folder / "around"] = f"none of the three is in it, {holds}, did you mean {folder}/around/mine?"
     for where, message in wanted.items():
         with pytest.raises(InputError) as raised:
             use_case.find("mine", where)

@@ -159,12 +159,30 @@ def test_what_is_no_registry(
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     makes_one = verb.startswith("release")  # so that one that is not there, or empty, is none to refuse
-    for path in (tmp_path / "file", candidate, *(() if makes_one else (tmp_path / "empty", tmp_path / "registri"))):
+    (tmp_path / "registry" / "bundles").mkdir(parents=True)
+    (tmp_path / "registry" / "live.json").write_text("{}")
+    cure = "; `onegraph release` makes one"
+    places = {
+        tmp_path / "file": f"a file, wanted a registry{cure}",
+        candidate: "a candidate, wanted a registry",
+        tmp_path / "empty": f"not a registry, has neither live.json nor bundles{cure}",
+        tmp_path / "none": f"no such directory, wanted a registry{cure}",
+        tmp_path / "registri": f"no such directory, did you mean {tmp_path}/registry?",
+    }
+    if makes_one:
+        places = {
+            tmp_path / "file": "a file, wanted a directory; choose another place",
+            candidate: "a candidate, wanted the directory of a registry; choose another",
+        }
+    for path, said in places.items():
         argv = verb.replace("CANDIDATE", str(candidate)).split()
         assert main([*argv, "--registry", str(path)]) == 1
-        error = capsys.readouterr().err
-        assert f"{path}: " in error
-        assert error.count("\n") == 1
+        assert capsys.readouterr().err == f"onegraph {argv[0]}: {path}: {said}\n"
+
+
+def test_a_registry_at_an_address_is_looked_into_by_jobs_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["registry", "list", "--registry", "gs://models/registry"]) == 2
+    assert "gs://models/registry: an address, wanted a directory of this machine" in capsys.readouterr().err
 
 
 def test_a_registry_that_is_none_is_told_to_people_who_script(candidate: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -181,3 +199,4 @@ def test_a_registry_that_is_none_is_told_to_people_who_script(candidate: pathlib
         for call in (Registry(path).released, lambda path=path: Registry(path).rollback(None, "me", "now", "")):
             with pytest.raises(ArtifactError, match=f"no bundle is released here {said}; run `onegraph release`"):
                 call()
+    assert not (candidate / ".lock").exists()

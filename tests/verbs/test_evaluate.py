@@ -14,7 +14,7 @@ from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from tests.support.file_limit import no_file_grows_over
 from tests.support.printed import for_people
-from tests.support.small_artifacts import FAST
+from tests.support.small_artifacts import FAST, with_fact
 
 
 @pytest.fixture
@@ -105,3 +105,30 @@ def test_training_set_in_place_of_the_candidate(small_training_set, capsys):
     path = str(small_training_set)
     assert main(["evaluate", "--candidate", path, "--training-set", path]) == 1
     assert "a training_set, wanted a candidate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("use_case", [], "/manifest.json: 'use_case' is not a str; it was altered, copy it again"),
+        ("training_set_fingerprint", 5, "/manifest.json: 'training_set_fingerprint' is not a str; it was altered, "),
+        ("gates", 5, ": its manifest's model is no spec of this version; train again"),
+        (
+            "gates",
+            [{"metric": "auc", "at_most": "x"}],
+            ": its manifest's model is no spec of this version; train again",
+        ),
+    ],
+)
+def test_a_candidate_that_was_altered_is_refused_and_planned_alike(
+    fresh, small_training_set, capsys, name, value, said, dry_run
+):
+    if name == "gates":
+        name, value = "model", artifact.open_artifact(fresh, "candidate").manifest["model"] | {name: value}
+    with_fact(fresh, "candidate", name, value)
+    argv = ["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set), *dry_run]
+    assert main(argv) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"onegraph evaluate: {fresh}{said}")
+    assert error.count("\n") == 1

@@ -44,7 +44,7 @@ def test_verify(registry, tmp_path, capsys):
 
 def test_refusals(registry, tmp_path, capsys):
     assert main(["registry", "list", "--registry", str(tmp_path / "nowhere")]) == 1
-    assert "no such registry directory" in capsys.readouterr().err
+    assert "no such directory, wanted a registry" in capsys.readouterr().err
     assert main(["registry", "show", "0123456789ab", "--registry", str(registry)]) == 1
     assert "no bundle '0123456789ab'" in capsys.readouterr().err
     assert main(["registry", "burn", "--registry", str(registry)]) == 2

@@ -30,7 +30,7 @@ def test_unknown_bundle(registry_of_two, capsys, dry_run):
 
 def test_nothing_released(tmp_path, capsys):
     assert main(["rollback", "--registry", str(tmp_path / "registry")]) == 1
-    assert "no such registry directory" in capsys.readouterr().err
+    assert "no such directory, wanted a registry" in capsys.readouterr().err
     assert main(["rollback", "--registry", str(tmp_path)]) == 1
     assert "not a registry, has neither live.json nor bundles" in capsys.readouterr().err
     (tmp_path / "bundles").mkdir()

@@ -9,6 +9,7 @@ from beam_jobs.cli.command_line import main
 from schemas.artifacts import artifact
 from tests.support.file_limit import no_file_grows_over
 from tests.support.printed import for_people
+from tests.support.small_artifacts import with_fact
 
 QUICK = ["--parameters", "nthread=1", "max_depth=2", "eta=0.5"]
 
@@ -123,3 +124,13 @@ def test_the_use_case_is_the_training_sets(small_training_set, tmp_path, capsys,
         artifact.complete(other, "training_set", {**made, **facts})
         assert main(["train", "--training-set", str(other), "--output", str(tmp_path / "out"), "--dry-run"]) == code
         assert said in capsys.readouterr().err + caplog.text
+
+
+def test_a_training_set_whose_use_case_is_no_text(small_training_set, tmp_path, capsys):
+    altered = shutil.copytree(small_training_set, tmp_path / "altered")
+    wrong: list[object] = [[], 5, {"a": 1}, None]
+    for use_case in wrong:
+        with_fact(altered, "training_set", "use_case", use_case)
+        assert main(["train", "--training-set", str(altered), "--output", str(tmp_path / "candidate")]) == 1
+        said = "'use_case' is not a str; it was altered, copy it again"
+        assert capsys.readouterr().err == f"onegraph train: {altered}/manifest.json: {said}\n"

@@ -29,12 +29,12 @@ MODEL = "from models.spec import Gate, ModelSpec\nMODEL = ModelSpec(slices=('pur
 
 @pytest.fixture
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A use case `own` in `mine`, and a file that no one may read, as the working folder."""
+    """A use case `own` in `mine`, and a file of one row, as the working folder."""
     monkeypatch.chdir(tmp_path)
     for name, text in {"schemas/own.pbtxt": SCHEMA, "transforms/own.py": TRANSFORM, "models/own.py": MODEL}.items():
         (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine" / name).write_text(text)
-    (tmp_path / "rows.csv").write_text("never,read\n")
+    (tmp_path / "rows.csv").write_text("purpose,amount,late\ncar,1,0\n")
     return tmp_path
 
 
@@ -52,10 +52,11 @@ def test_what_needs_no_tensorflow_is_told_without_it(folder: pathlib.Path) -> No
     own = [*BUILD, "--use-case", "own"]
     for file, change, argv, code, said in (
         (None, (), BUILD, 2, "--use-case is missing: which use case, by the name of its three files; see "),
-        (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw': no file mine/schemas/onw.pbtxt, nor the other two"),
+        (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw' is not among those in mine (own): no file mine/schemas/onw.pbtxt, nor the other two, did you mean own?"),
         ("models/own.py", ("purpose", "purpos"), own, 1, "mine/models/own.py: slice 'purpos' is no column; "),
-        ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice'; it has "),
+        ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice' (it has "),
         ("schemas/own.pbtxt", ("FLOAT", "FLAOT"), own, 1, "mine/schemas/own.pbtxt line 3: 'FLAOT' is no feature type; "),
+        ("transforms/own.py", ("def label", "def lable"), own, 1, "mine/transforms/own.py: has no label (see docs/use_case.md), did you mean lable?"),
         ("transforms/own.py", ("label(batch):", "label(batch)"), own, 1, "mine/transforms/own.py line 7: does not import: "),
         (None, (), ["send", "rows.csv", "topic"], 2, "whose columns? give --registry, whose champion has the schema, or "),
     ):  # fmt: skip
@@ -80,29 +81,29 @@ def test_what_a_function_does_wrong_is_told_before_data_is_read(
             'inputs["amount"]',
             'inputs["amuont"]',
             (
-                "transforms/own.py: preprocessing_fn wants column 'amuont', the schema has: purpose, amount; did you mean "
-                "'amount'?"
+                "mine/transforms/own.py line 5: preprocessing_fn wants column 'amuont', which is not in the schema "
+                "(purpose, amount), did you mean amount?"
             ),
         ),
         (
             'inputs["amount"]',
             'inputs["late"]',
             (
-                "transforms/own.py: preprocessing_fn wants column 'late', which serving does not have, training alone; "
+                "mine/transforms/own.py line 5: preprocessing_fn wants column 'late', which serving does not have, training alone; "
                 "serving has: purpose, amount"
             ),
         ),
-        ("0.0)", '"")', "transforms/own.py line 5: preprocessing_fn ended in "),
+        ("0.0)", '"")', "mine/transforms/own.py line 5: preprocessing_fn ended in "),
         (
             '"late"',
             '"lat"',
-            "transforms/own.py: label() wants column 'lat', the schema has: purpose, amount, late; did you mean 'late'?",
+            "mine/transforms/own.py line 8: label() wants column 'lat', which is not in the schema (purpose, amount, late), did you mean late?",
         ),
         (
             'batch.column("late")',
             '["no"] * len(batch)',
             (
-                "transforms/own.py: label() returned values of type str, wanted a float array with one number per row: "
+                "mine/transforms/own.py: label() returned values of type str, wanted a float array with one number per row: "
                 "0, 1 or, if a row has no label, NaN"
             ),
         ),
@@ -122,6 +123,6 @@ def test_the_traceback_is_there_for_those_who_ask(
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
-        .endswith("transforms/own.py line 5: preprocessing_fn ended in ZeroDivisionError: division by zero")
+        .endswith("mine/transforms/own.py line 5: preprocessing_fn ended in ZeroDivisionError: division by zero")
     )
     assert "Traceback (most recent call last)" in caplog.text

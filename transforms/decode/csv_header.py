@@ -1,10 +1,10 @@
 """The header of a CSV file: the names of its columns, compared with those that a schema wants."""
 
 import csv
-import difflib
 from collections.abc import Sequence
 
 from schemas.errors import InputError
+from schemas.nearest import nearest
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_SEPARATORS = (";", "\t", "|")
@@ -62,9 +62,8 @@ def _in_words(header: Sequence[str], wanted: Sequence[str], missing: Sequence[st
 
 
 def _nearest(name: str, others: Sequence[str]) -> str:
-    folded = {other.strip().casefold(): other for other in others}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f" (did you mean {folded[close[0]]}?)" if close else ""
+    near = nearest(name, others)
+    return "" if near is None else f" (did you mean {near}?)"
 
 
 def _listed(names: Sequence[str], count: int | None = None) -> str:

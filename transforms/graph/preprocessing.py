@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from schemas.errors import InputError, OnegraphError
 from schemas.nearest import did_you_mean, listed
 from schemas.probe_rows import probe_rows
 from schemas.schema import SERVING, Schema
-from schemas.user_code import in_one_line
+from schemas.user_code import in_one_line, line_in
 from transforms.graph import batch_dependence, operations
 from transforms.graph.feature_names import is_feature_name
 from transforms.graph.traced_operations import line_of, operations_behind, operations_over_rows
@@ -58,9 +59,12 @@ class OneNumberPerRow:
         return outputs
 
     def _made(self, inputs: Mapping[str, tf.SparseTensor]) -> object:
-        columns = _Columns(inputs, self.where, self.training_only)
+        columns = _Columns(inputs, self.training_only)
         try:
             return self.preprocessing_fn(columns)
+        except _NoColumn as error:
+            line = line_in(traceback.extract_tb(error.__traceback__), _file_of(self.preprocessing_fn))
+            raise InputError(f"{self.where}{f' line {line}' if line else ''}: {error}") from None
         except OnegraphError:
             raise
         except Exception as error:
@@ -153,23 +157,23 @@ _DTYPES = {"FLOAT": tf.float32, "INT": tf.int64, "BYTES": tf.string}
 class _Columns(dict):
     """The inputs of a preprocessing_fn, which say what they have if one is asked for that is not there."""
 
-    def __init__(self, inputs: Mapping[str, Any], where: str, training_only: tuple[str, ...]):
+    def __init__(self, inputs: Mapping[str, Any], training_only: tuple[str, ...]):
         super().__init__(inputs)
-        self._where, self._training_only = where, training_only
+        self._training_only = training_only
 
     def __missing__(self, name: object) -> Any:
         if name in self._training_only:
             raise _NoColumn(
-                f"{self._where}: preprocessing_fn wants column {name!r}, which serving does not have, training alone; "
+                f"preprocessing_fn wants column {name!r}, which serving does not have, training alone; "
                 f"serving has: {listed(self)}"
             )
         raise _NoColumn(
-            f"{self._where}: preprocessing_fn wants column {name!r}, the schema has: {listed(self)}"
+            f"preprocessing_fn wants column {name!r}, which is not in the schema ({listed(self)})"
             f"{did_you_mean(name, self)}"
         )
 
     def copy(self) -> "_Columns":
-        return _Columns(self, self._where, self._training_only)
+        return _Columns(self, self._training_only)
 
 
 class _NoColumn(InputError, KeyError):

@@ -54,6 +54,15 @@ def test_the_child_is_kept_for_the_next_trial(patient):
     assert child is not None
 
 
+def test_what_the_child_leaves_goes_with_it(tmp_path):
+    made = Trials(imports=IMPORTS)
+    made.run("it", work.leave_a_file, tmp_path / "said")
+    left = pathlib.Path((tmp_path / "said").read_text())
+    assert left.exists()
+    made.close()
+    assert not left.parent.exists()
+
+
 @pytest.mark.parametrize("module", ["tensorflow", "xgboost"])
 def test_a_child_that_is_ready_has_loaded_what_bundles_need(trials, module):
     trials.run("it", work.want_loaded, module)

@@ -91,14 +91,21 @@ FRAME = pd.DataFrame([GOOD, GOOD])
         ([{**GOOD, "area": True}], "1 TYPE at /area"),
         ([{**GOOD, "area": object()}], "1 TYPE at /area"),
         ([{**GOOD, "company": "\ud800"}], "1 ENCODING at /company"),
-        ([GOOD, 3], "row 1 is a int, wanted a pyarrow.RecordBatch, a pandas DataFrame or a list of dicts"),
-        (GOOD, "got a dict, wanted a pyarrow.RecordBatch"),
-        (FRAME["fare"], "got a Series, wanted a pyarrow.RecordBatch"),
+        ([GOOD, 3], "row 1 is of type int, wanted a pyarrow.RecordBatch, a pandas DataFrame or a list of dicts"),
+        (GOOD, "got a value of type dict, wanted a pyarrow.RecordBatch"),
+        (FRAME["fare"], "got a value of type Series, wanted a pyarrow.RecordBatch"),
         (FRAME.drop(columns=["fare"]), "the frame has no column 'fare', which every record must have"),
         (pd.concat([FRAME, FRAME], axis=1), "the frame has several columns 'fare'"),
         (FRAME.assign(fare="1.5"), "column 'fare' of the frame holds large_string, wanted numbers"),
         (FRAME.assign(fare=True), "column 'fare' of the frame holds bool, wanted numbers"),
         (FRAME.assign(fare=[1, "x"]), "column 'fare' of the frame holds values of several types, wanted numbers"),
+        (
+            FRAME.assign(fare=[1j, 2]),
+            "of the frame holds complex128, which Arrow has not, wanted numbers",
+        ),
+        (FRAME.astype({"fare": "Sparse[float64]"}), "holds Sparse[float64, nan], which Arrow has not, wanted numbers"),
+        (FRAME.rename(columns={"fare": "Fare"}), "every record must have, did you mean Fare?"),
+        (FRAME.assign(area=np.array([1.5, np.inf], np.float16)), "1 INT_RANGE at /area, 1 TYPE at /area"),
         (FRAME.assign(area=pd.Timestamp("2020-01-01")), "'area' of the frame holds timestamp[us], wanted integers"),
         (FRAME.assign(company=3), "column 'company' of the frame holds int64, wanted strings"),
         (FRAME.assign(area=[1.5, 2.0]), "1 of 2 rows would be rejected by a job: 1 TYPE at /area; the first is row 0"),
@@ -136,6 +143,19 @@ def test_gaps_types_and_what_the_schema_does_not_name() -> None:
     assert raw_batch(nullable, SCHEMA).to_pydict() == wanted
     assert raw_batch(frame.drop(columns=["area"]), SCHEMA).to_pydict()["area"] == [None, None]
     assert raw_batch([{"fare": np.float32(1.1), "area": np.int8(3)}], SCHEMA).to_pydict()["area"] == [3]
+
+
+def test_a_column_of_a_frame_that_may_be_missing_and_is_misspelt_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    small = FRAME.assign(area=np.array([8, 1], np.float16))
+    assert raw_batch(small, SCHEMA).to_pydict()["area"] == [8, 1]
+    assert raw_batch(FRAME.drop(columns=["area"]).assign(tip=1), SCHEMA).to_pydict()["area"] == [None, None]
+    assert caplog.messages == []
+    raw_batch(FRAME.rename(columns={"area": "aera"}), SCHEMA)
+    assert caplog.messages == [
+        "score: the frame has no column 'area', so it is missing in every row, did you mean aera?"
+    ]
 
 
 def test_nothing_in_nothing_out() -> None:

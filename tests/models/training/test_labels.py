@@ -1,5 +1,6 @@
 """Labels: whatever is not one number per row is one line that names the file and quotes no value."""
 
+import pathlib
 import re
 import types
 
@@ -15,7 +16,7 @@ BATCH = pa.record_batch({"y": pa.array(["secret-1", "0", None])})
 
 
 def _use_case(label, schema=None):
-    return types.SimpleNamespace(name="mine", label=label, schema=schema)
+    return types.SimpleNamespace(transform=pathlib.Path("transforms/mine.py"), label=label, schema=schema)
 
 
 def _raises(error):
@@ -47,11 +48,11 @@ def test_numbers_in_whatever_row_of_values_are_taken(given):
     ("label", "message"),
     [
         (lambda _: None, "returned None, wanted a float array"),
-        (lambda _: 1.0, "returned a float, wanted a float array"),
+        (lambda _: 1.0, "returned a value of type float, wanted a float array"),
         (lambda _: np.zeros(2), r"returned shape \(2,\) for 3 rows, wanted a float array"),
         (lambda _: np.zeros((3, 1)), r"returned shape \(3, 1\) for 3 rows"),
-        (lambda _: [[1], [2, 3], [0]], "returned a list, wanted"),
-        (lambda _: {"y": [1, 0, 1]}, "returned a dict, wanted"),
+        (lambda _: [[1], [2, 3], [0]], "returned a value of type list, wanted"),
+        (lambda _: {"y": [1, 0, 1]}, "returned a value of type dict, wanted"),
         (lambda batch: batch.column("y"), "returned values of type str, wanted a float array with one number per row"),
         (lambda _: np.array(["1", "0", "1"]), "returned values of type str, wanted"),
         (lambda _: np.array([1, 0, 1], "datetime64[s]"), r"returned values of type datetime64\[s\], wanted"),
@@ -110,7 +111,15 @@ WANTED = "wanted a float array with one number per row: 0, 1 or, if a row has no
     [
         (
             lambda batch: batch.column("payd"),
-            ": label() wants column 'payd', the schema has: amount, town, paid; did you mean 'paid'?",
+            " line N: label() wants column 'payd', which is not in the schema (amount, town, paid), did you mean paid?",
+        ),
+        (
+            lambda batch: batch.to_pandas()["payd"],
+            " line N: label() wants column 'payd', which is not in the schema (amount, town, paid), did you mean paid?",
+        ),
+        (
+            lambda batch: [row["nothing_like_it"] for row in batch.to_pylist()],
+            " line N: label() wants column 'nothing_like_it', which is not in the schema (amount, town, paid)",
         ),
         (lambda batch: None, f": label() returned None, {WANTED}"),
         (lambda batch: batch.column("town"), f": label() returned values of type str, {WANTED}"),
@@ -131,6 +140,7 @@ def test_what_is_wrong_whatever_the_data_is_said_before_any_is_read(label, said)
         lambda batch: batch.column("paid"),
         lambda batch: batch.column("amount").to_pandas() > 50,
         lambda batch: [{"Bern": 1, "Rome": 0}[town] for town in batch.column("town").to_pylist()],
+        lambda batch: [{"Bern, Rome": 1}[f"{town}, {town}"] for town in batch.column("town").to_pylist()],
         _raises(ValueError("no town of that name")),
     ],
 )

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from schemas.artifacts import artifact
-from schemas.artifacts.making import check_place, copy_folder, making
+from schemas.artifacts.making import check_place, check_writable, copy_folder, making
 from schemas.errors import ArtifactError, InputError, OnegraphError
 from tests.support.file_limit import no_file_grows_over
 
@@ -52,9 +52,21 @@ def test_a_folder_that_may_not_be_written() -> None:
             os.seteuid(65534)  # root may write all
         try:
             said = refused(folder / "new" / "er")
+            with pytest.raises(ArtifactError) as same:
+                check_writable(folder / "new" / "er")
         finally:
             os.seteuid(user)
         assert said == f"{folder}/new/er: {folder} may not be written to; choose another place"
+        assert str(same.value) == said
+
+
+def test_a_file_is_no_place_for_anything(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.csv").write_text("")
+    for path, said in {"a.csv": "a file", "a.csv/b": f"{tmp_path}/a.csv is a file"}.items():
+        with pytest.raises(ArtifactError) as raised:
+            check_writable(tmp_path / path)
+        assert str(raised.value) == f"{tmp_path / path}: {said}, wanted a directory; choose another place"
+    check_writable(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ import pickle
 import shutil
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from schemas.artifacts import artifact, signature
 from schemas.artifacts.signature import Signer, TrustedKeys, load_private_key
@@ -87,19 +85,17 @@ def renamed(theirs, ours):
     return b" ".join([*ours.split()[:2], theirs.split()[2]]) + b"\n"
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.data())
-def test_any_bit_that_is_turned_is_refused(keys, trusted, data):
-    lines, manifest = signed(keys[0]), bytearray(MANIFEST)
-    at = data.draw(st.integers(0, len(manifest) * 8 - 1))
-    manifest[at // 8] ^= 1 << at % 8
-    with pytest.raises(ArtifactError):
-        trusted.check(lines, bytes(manifest), "b")
-    turned = bytearray(lines)
-    at = data.draw(st.integers(0, (len(lines) - 4) * 8 - 1))  # the last bits of base64 before its padding mean nothing
-    turned[at // 8] ^= 1 << at % 8
-    with pytest.raises(ArtifactError):
-        trusted.check(bytes(turned), MANIFEST, "b")
+def test_any_bit_that_is_turned_is_refused(keys, trusted):
+    lines = signed(keys[0])
+    for signatures, manifest in [(lines, one) for one in turned(MANIFEST)] + [(one, MANIFEST) for one in turned(lines)]:
+        with pytest.raises(ArtifactError):
+            trusted.check(signatures, manifest, "b")
+
+
+def turned(data: bytes) -> list[bytes]:
+    """Return data with each of its bits turned."""
+    whole = int.from_bytes(data, "big")
+    return [(whole ^ 1 << bit).to_bytes(len(data), "big") for bit in range(len(data) * 8)]
 
 
 def test_a_folder_and_a_file_of_several_keys(keys, tmp_path):

@@ -74,13 +74,13 @@ def test_what_only_data_can_tell_is_left_to_it():
 
 
 def test_a_column_that_is_not_there():
-    has = "the schema has: purpose, amount, age"
+    has = "which is not in the schema (purpose, amount, age)"
     assert refusal(lambda inputs: {"p": fill(inputs["purpos"], "")}) == (
-        f": preprocessing_fn wants column 'purpos', {has}; did you mean 'purpose'?"
+        f" line N: preprocessing_fn wants column 'purpos', {has}, did you mean purpose?"
     )
-    assert refusal(lambda inputs: {"p": inputs.copy()["zzz"]}) == f": preprocessing_fn wants column 'zzz', {has}"
+    assert refusal(lambda inputs: {"p": inputs.copy()["zzz"]}) == f" line N: preprocessing_fn wants column 'zzz', {has}"
     assert refusal(lambda inputs: {"p": fill(inputs["defaulted"], 0)}) == (
-        ": preprocessing_fn wants column 'defaulted', which serving does not have, training alone; serving has: "
+        " line N: preprocessing_fn wants column 'defaulted', which serving does not have, training alone; serving has: "
         "purpose, amount, age"
     )
 
