@@ -1,6 +1,5 @@
 """Keys of events taken from one of their columns, as text that is the same whatever the event's own spelling."""
 
-import difflib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas.errors import UsageError
+from schemas.nearest import did_you_mean, listed
 from schemas.schema import Schema
 from transforms.decode.decoding import Decoded
 from transforms.decode.json_decoder import JsonDecoder
@@ -29,9 +29,9 @@ class ColumnKeys:
         if not schema.names:
             raise UsageError(f"--key {column}: whose column? give --registry or --use-case, which name a schema")
         if column not in schema:
-            near = difflib.get_close_matches(column, schema.names, n=1)
-            meant = f", did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--key {column}: no such column{meant}; events have {', '.join(schema.names)}")
+            raise UsageError(
+                f"--key {column}: no such column (events have {listed(schema.names)}){did_you_mean(column, schema.names)}"
+            )
         if schema[column].role("personal") is not None:
             raise UsageError(
                 f"--key {column}: its values are personal, and predictions would carry them as their keys; take a "

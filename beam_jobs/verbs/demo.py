@@ -29,6 +29,8 @@ LOADED_FIRST = (
     "models.evaluation.evaluation",
     "models.registry.bundle",
     "beam_jobs.verbs.check_skew",
+    "beam_jobs.skew.paths",
+    "beam_jobs.registries.opening",
     "beam_jobs.batch.predictions_job",
     "beam_jobs.stream.job.running",
 )

@@ -61,8 +61,8 @@ def test_keys_of_wide_events_take_the_fast_path(monkeypatch):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ("compani", "--key compani: no such column, did you mean company?; events have fare, n, company, email"),
-        ("zzz", "--key zzz: no such column; events have fare, n, company, email"),
+        ("compani", "--key compani: no such column (events have fare, n, company, email), did you mean company?"),
+        ("zzz", "--key zzz: no such column (events have fare, n, company, email)"),
         ("email", "--key email: its values are personal, and predictions would carry them as their keys"),
     ],
 )

@@ -33,7 +33,7 @@ REFUSALS = (
     Refusal("registry promote b --registry {registry}", "bundle b does not serve here"),
     Refusal("stop --savepoint --drain", "--savepoint"),
     Refusal("send {csv} nowhere --use-case taxi {broker}", "no topic 'nowhere'"),
-    Refusal("send {csv} {topic} --use-case taxi --key frae {broker}", "no such column, did you mean fare"),
+    Refusal("send {csv} {topic} --use-case taxi --key frae {broker}", ", did you mean fare?"),
     Refusal("send {txt} {topic} --use-case taxi {broker}", "wanted a .csv or .jsonl file"),
     Refusal("send {short} {topic} --use-case taxi {broker}", "its header lacks fare"),
     Refusal("send {empty} {topic} --use-case taxi {broker}", "no rows to send"),
