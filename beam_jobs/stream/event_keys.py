@@ -29,9 +29,8 @@ class ColumnKeys:
         if not schema.names:
             raise UsageError(f"--key {column}: whose column? give --registry or --use-case, which name a schema")
         if column not in schema:
-            raise UsageError(
-                f"--key {column}: no such column (events have {listed(schema.names)}){did_you_mean(column, schema.names)}"
-            )
+            known = f"(events have {listed(schema.names)}){did_you_mean(column, schema.names)}"
+            raise UsageError(f"--key {column}: no such column {known}")
         if schema[column].role("personal") is not None:
             raise UsageError(
                 f"--key {column}: its values are personal, and predictions would carry them as their keys; take a "
