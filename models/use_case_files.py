@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.machinery
 import importlib.util
 import logging
 import pathlib
@@ -149,13 +150,20 @@ def _check_no_package(name: str, files: Files) -> None:
             )
 
 
+class _AsWritten(importlib.machinery.SourceFileLoader):
+    """Compiles a file as it is now: Python's kept bytecode stands for a file of the same second and size as well."""
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _loaded(full_name: str, file: pathlib.Path) -> ModuleType:
     # A name of its own: a user's `transforms/taxi.py` or `graph.py` and ours are never taken for one another.
     about = file.stat()
     state = str(file.absolute()), about.st_mtime_ns, about.st_size
     if full_name in sys.modules and _state_of.get(full_name) == state:
         return sys.modules[full_name]
-    spec: Any = importlib.util.spec_from_file_location(full_name, file)
+    spec: Any = importlib.util.spec_from_file_location(full_name, file, loader=_AsWritten(full_name, str(file)))
     module = importlib.util.module_from_spec(spec)
     sys.modules[full_name] = module
     try:

@@ -92,7 +92,8 @@ def _job(job: Mapping[str, Any], now: float) -> Panel:
     state = job["state"]
     if state is not None:
         lines += [_bundles(state), _flow(state), Table.grid(padding=(0, 4))]
-        lines[-1].add_row(_stages(state), _lag(state), _rejected(state))  # type: ignore[union-attr]
+        lines[-1].add_row(_stages(state), _lag(state))  # type: ignore[union-attr]
+        lines.append(_rejected(state))  # below: beside them its words are cut in a terminal of 80 columns
         if state["history"]:
             lines.append(_swaps(state))
     elif not job["urls"]:

@@ -323,7 +323,7 @@ def raises_only_ours(call: Callable[[], object]) -> None:
         ("rejected-0.jsonl", b"\xff\n", "line 1 is no rejected row"),
         ("a.csv.gz", b"x", "its first line cannot be read: not gzip, or cut short"),
         ("a.csv", b"\xff\n", "its first line cannot be read: not UTF-8"),
-        ("a.pbtxt", b"x", "not a tensorflow_metadata Schema in text form"),
+        ("a.pbtxt", b"x", "line 1: a schema has no field 'x'"),
         ("a.tfrecord", b"x" * 40, "not a TFRecord file"),
         ("a.txt", b"", "nothing that onegraph shows"),
     ],

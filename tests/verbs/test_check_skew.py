@@ -91,7 +91,7 @@ def test_what_cannot_be_compared_is_one_line(argv, capsys, tmp_path):
     assert main([*argv[:2], str(empty), *argv[3:]]) == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert main([*argv[:4], str(tmp_path / "nowhere"), *argv[5:]]) == 1
-    assert "no such registry directory" in capsys.readouterr().err
+    assert "no such directory, wanted a registry" in capsys.readouterr().err
 
 
 def test_only_a_signed_bundle_is_compared(argv, registry, tmp_path, capsys, monkeypatch):

@@ -271,7 +271,7 @@ def test_predictions_are_those_of_the_scorer(broker, argv, events, registry, tri
     [
         ({"--source-topic": "nowhere", "--create-topics": None}, 1, "no topic 'nowhere'; create it"),
         ({"--predictions-topic": "same", "--rejected-topic": "same"}, 2, "must differ"),
-        ({"--registry": "/nowhere"}, 1, "/nowhere: no such registry directory"),
+        ({"--registry": "/nowhere"}, 1, "/nowhere: no such directory, wanted a registry"),
         ({"--max-batch": "0"}, 2, "--max-batch is 0, wanted 1 or more"),
         ({"--runner": "spark"}, 2, "--runner spark: no such runner"),
         ({"--parallel=2": None}, 2, "unknown option --parallel=2"),

@@ -53,9 +53,9 @@ def test_what_needs_no_tensorflow_is_told_without_it(folder: pathlib.Path) -> No
     for file, change, argv, code, said in (
         (None, (), BUILD, 2, "--use-case is missing: which use case, by the name of its three files; see "),
         (None, (), [*BUILD, "--use-case", "onw"], 1, "use case 'onw' is not among those in mine (own): no file mine/schemas/onw.pbtxt, nor the other two, did you mean own?"),
-        ("models/own.py", ("purpose", "purpos"), own, 1, "mine/models/own.py: slice 'purpos' is no column; "),
+        ("models/own.py", ("purpose", "purpos"), own, 1, "mine/models/own.py: slice 'purpos' is no column of the schema ("),
         ("models/own.py", ("slices", "slice"), own, 1, "mine/models/own.py line 2: ModelSpec has no 'slice' (it has "),
-        ("schemas/own.pbtxt", ("FLOAT", "FLAOT"), own, 1, "mine/schemas/own.pbtxt line 3: 'FLAOT' is no feature type; "),
+        ("schemas/own.pbtxt", ("FLOAT", "FLAOT"), own, 1, "mine/schemas/own.pbtxt line 3: 'FLAOT' is no feature type, did you mean FLOAT?"),
         ("transforms/own.py", ("def label", "def lable"), own, 1, "mine/transforms/own.py: has no label (see docs/use_case.md), did you mean lable?"),
         ("transforms/own.py", ("label(batch):", "label(batch)"), own, 1, "mine/transforms/own.py line 7: does not import: "),
         (None, (), ["send", "rows.csv", "topic"], 2, "whose columns? give --registry, whose champion has the schema, or "),
