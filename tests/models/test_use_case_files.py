@@ -17,5 +17,5 @@ def test_a_file_is_run_as_it_is_now_though_its_second_and_size_are_the_same(
     for nanoseconds, value in ((0, "1"), (5, "2")):
         file.write_text(f"MODEL = {value}\n")
         os.utime(file, ns=(0, 10**18 + nanoseconds))
-        assert imported("models", "own", file, ours=False).MODEL == int(value)
+        assert int(value) == imported("models", "own", file, ours=False).MODEL
     assert [found.name for found in tmp_path.iterdir()] == ["own.py"]
