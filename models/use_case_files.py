@@ -86,8 +86,8 @@ def names_in(file: pathlib.Path) -> list[str] | None:
 
     Raises `InputError` naming the line for a file that is no Python.
 
-    >>> names_in(pathlib.Path(__file__))[-2:]
-    ['_check_no_package', '_loaded']
+    >>> {"imported", "names_in"} <= set(names_in(pathlib.Path(__file__)))
+    True
     """
     try:
         module = ast.parse(file.read_bytes(), str(file))
