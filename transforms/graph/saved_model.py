@@ -1,19 +1,21 @@
 """The canonical form of tf.Transform's SavedModel: the same analysis gives the same bytes.
 
 TensorFlow numbers functions and captured arguments by a counter of the process, lists functions and nodes in the
-order of a hash table, and keeps the temporary directory's name in the names of lookup tables. None of it means
-anything. Here functions are numbered from 0 in the order of their tracing, lists are sorted by name, and the
-directory's name is replaced; `fingerprint.pb`, a random number in part, is removed (loading works without it).
+order of a hash table, keeps the temporary directory's name in the names of lookup tables, and the process's number of
+threads in every call of a function. None of it means anything. Here functions are numbered from 0 in the order of their
+tracing, lists are sorted by name, the directory's name is replaced, threads are left out; `fingerprint.pb`, a random
+number in part, is removed (loading works without it).
 """
 
 import ast
+import itertools
 import pathlib
 import re
 from collections.abc import Callable
 from typing import Any
 
 from tensorflow.core.framework import function_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from schemas.errors import InputError
 
@@ -35,6 +37,7 @@ def canonicalize(path: pathlib.Path, temporary_directory: str) -> None:
     model.ParseFromString((path / "saved_model.pb").read_bytes())
     _number_functions(model)
     _replace_directory(model, temporary_directory.rstrip("/").encode(), b"analysis")
+    _forget_threads(model)
     for meta_graph in model.meta_graphs:
         graph = meta_graph.graph_def
         for function in graph.library.function:
@@ -44,6 +47,20 @@ def canonicalize(path: pathlib.Path, temporary_directory: str) -> None:
         graph.node.sort(key=lambda node: node.name)
     (path / "saved_model.pb").write_bytes(model.SerializeToString(deterministic=True))
     (path / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def _forget_threads(model: saved_model_pb2.SavedModel) -> None:
+    """Calls of functions keep how many threads the process had that traced them."""
+    for meta_graph in model.meta_graphs:
+        graph = meta_graph.graph_def
+        functions = graph.library.function
+        for node in itertools.chain(graph.node, *(function.node_def for function in functions)):
+            if "config_proto" in node.attr:
+                config = config_pb2.ConfigProto.FromString(node.attr["config_proto"].s)
+                if config.intra_op_parallelism_threads or config.inter_op_parallelism_threads:
+                    config.ClearField("intra_op_parallelism_threads")
+                    config.ClearField("inter_op_parallelism_threads")
+                    node.attr["config_proto"].s = config.SerializeToString(deterministic=True)
 
 
 def _number_functions(model: saved_model_pb2.SavedModel) -> None:
