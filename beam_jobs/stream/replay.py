@@ -1,8 +1,9 @@
 """Rejected events sent back to their topic, each once per reason that was asked for."""
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 
 from beam_jobs.kafka.client import BATCH_BYTES, Producer
 from beam_jobs.kafka.connection import Connection
@@ -56,39 +57,33 @@ class Replayed:
 
 def send_back(servers: Connection, replay: Replay) -> Replayed:
     """Send what the rejected topic has now and was not sent before; commit per reason, behind acknowledged sends."""
-    progress = _Progress(servers, replay.rejected_topic, replay.group)
-    consumer = open_consumer(servers, replay.rejected_topic)
-    producer = open_producer(servers)
-    total = Replayed(Counter(), Counter())
-    try:
-        for polled, next_offsets in read_until_end(consumer, max_records=_CHUNK):
-            step = _Step(replay)
-            for record in polled.rows(replay.rejected_topic):
-                step.look_at(record, progress)
+    with contextlib.closing(open_producer(servers)) as producer:
+
+        def sent(step: _Step, progress: _Progress, next_offsets: dict[int, int]) -> None:
             step.send(producer)
             progress.commit(next_offsets, step.reasons)
-            total.add(step)
-    finally:
-        producer.close()
-        consumer.close()
-        progress.close()
-    return total
+
+        return _looked_at(servers, replay, sent)
 
 
 def looked_through(servers: Connection, replay: Replay) -> Replayed:
     """Return what `send_back` would do with what the rejected topic has now; nothing is sent or committed."""
+    return _looked_at(servers, replay, lambda step, progress, next_offsets: None)
+
+
+def _looked_at(
+    servers: Connection, replay: Replay, done: Callable[["_Step", "_Progress", dict[int, int]], None]
+) -> Replayed:
+    """Look at every record that the rejected topic has now; `done` is called with each step before it is counted."""
     progress = _Progress(servers, replay.rejected_topic, replay.group)
-    consumer = open_consumer(servers, replay.rejected_topic)
     total = Replayed(Counter(), Counter())
-    try:
-        for polled, _ in read_until_end(consumer, max_records=_CHUNK):
+    with contextlib.closing(open_consumer(servers, replay.rejected_topic)) as consumer, contextlib.closing(progress):
+        for polled, next_offsets in read_until_end(consumer, max_records=_CHUNK):
             step = _Step(replay)
             for record in polled.rows(replay.rejected_topic):
                 step.look_at(record, progress)
+            done(step, progress, next_offsets)
             total.add(step)
-    finally:
-        consumer.close()
-        progress.close()
     return total
 
 
