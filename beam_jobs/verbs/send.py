@@ -9,6 +9,7 @@ from beam_jobs.cli.settings import Send
 from beam_jobs.kafka.libraries.choice import open_producer
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.stream.event_keys import ColumnKeys, with_keys
 from models import use_case
 from schemas.artifacts import artifact
@@ -19,17 +20,12 @@ from schemas.schema import SERVING, Schema
 
 def check(settings: Send) -> None:
     """Refuse a registry without a champion, a key that is no column, a file without rows, a missing topic."""
-    schema = _schema(settings)
-    _keys(settings, schema)
-    if next(events_of(pathlib.Path(settings.file), schema), None) is None:
-        raise InputError(f"{settings.file}: no rows to send")
-    topics.required(settings.connection, [settings.topic])
+    _checked(settings)
 
 
 def plan(settings: Send) -> list[str]:
     """Say what would be sent where; nothing is."""
-    check(settings)
-    there = topics.required(settings.connection, [settings.topic])[settings.topic]
+    _, _, there = _checked(settings)
     most = "all rows" if settings.limit is None else f"{settings.limit:,} rows at most"
     key = "their number" if settings.key is None else f"their {settings.key}"
     return [
@@ -43,10 +39,9 @@ def run(settings: Send) -> dict[str, Any]:
     The key of an event is the value of the column that is asked for, none where it is missing, else the number of its
     row, counted from 0, as text.
     """
-    check(settings)
-    schema = _schema(settings)
+    schema, keys, _ = _checked(settings)
     events: Any = events_of(pathlib.Path(settings.file), schema)
-    rows = with_keys(events, _keys(settings, schema))
+    rows = with_keys(events, keys)
     total = 0
     producer = open_producer(settings.connection)
 
@@ -69,6 +64,15 @@ def run(settings: Send) -> dict[str, Any]:
     return {"topic": settings.topic, "sent": sent.count, "unreadable": total - sent.count, "seconds": sent.seconds}
 
 
+def _checked(settings: Send) -> tuple[Schema, ColumnKeys | None, Topic]:
+    """Return the schema, what makes the keys, and the topic, once nothing is wrong that can be told."""
+    schema = _schema(settings)
+    keys = None if settings.key is None else ColumnKeys(settings.key, schema)
+    if next(events_of(pathlib.Path(settings.file), schema), None) is None:
+        raise InputError(f"{settings.file}: no rows to send")
+    return schema, keys, topics.required(settings.connection, [settings.topic])[settings.topic]
+
+
 def _schema(settings: Send) -> Schema:
     """Return the schema that gives the columns their types: of a registry's champion, or of a use case.
 
@@ -87,10 +91,6 @@ def _schema(settings: Send) -> Schema:
             f"bundle {champion.name} is of use case {named!r}, --use-case is {settings.use_case!r}; give one of the two"
         )
     return Schema.load(champion / "schema.pbtxt").environment(SERVING)
-
-
-def _keys(settings: Send, schema: Schema) -> ColumnKeys | None:
-    return None if settings.key is None else ColumnKeys(settings.key, schema)
 
 
 def describe(result: dict[str, Any]) -> str:
