@@ -31,3 +31,13 @@ def rejections_text(entries: Sequence[Mapping[str, Any]], limit: int = 5) -> str
     ]
     rest = sum(entry["count"] for entry in entries[limit:])
     return ", ".join([*parts, f"{rest:,} others"] if rest else parts)
+
+
+def rejected_text(total: int, entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many were rejected, and for what, for people.
+
+    >>> rejected_text(3, rejections({("JSON_SYNTAX", ""): 3})), rejected_text(0, [])
+    ('3 rejected (3 JSON_SYNTAX)', '0 rejected')
+    """
+    reasons = rejections_text(entries)
+    return f"{total:,} rejected" + (f" ({reasons})" if reasons else "")

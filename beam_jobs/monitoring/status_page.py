@@ -13,7 +13,7 @@ from rich.text import Text
 
 from beam_jobs.monitoring.job_status import WINDOW_S, rejected_for
 from beam_jobs.reports.terminal_text import shown
-from schemas.rejection_counts import rejections_text
+from schemas.rejection_counts import rejected_text
 
 _STAGES = ("queue", "decode", "transform", "score", "encode", "write", "total")
 _SHOWN_SWAPS = 5
@@ -57,12 +57,11 @@ def _job_line(job: Mapping[str, Any]) -> str:
         return f"{job['name']}: {', '.join([*said, *troubles] or ['says no more: started without --metrics-port 0'])}"
     rates, totals = state["rates"], state["totals"]
     lag = f"{sum(state['lag'].values()):,}" if state["lag"] else "unknown"
-    reasons = rejections_text(rejected_for(state))
     parts = [
         f"generation {state['generation'] or '-'}",
         f"{rates['events_per_s']:,.0f} events/s",
         f"{totals['events']:,} events",
-        f"{sum(totals['rejected'].values()):,} rejected" + (f" ({reasons})" if reasons else ""),
+        rejected_text(sum(totals["rejected"].values()), rejected_for(state)),
         f"lag {lag}",
     ]
     if "total" in state["stages"]:

@@ -14,7 +14,7 @@ from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.variants.variants import CHAMPION
 from schemas.address import is_remote
 from schemas.errors import ArtifactError, ServiceError
-from schemas.rejection_counts import rejections_text
+from schemas.rejection_counts import rejected_text
 
 JOB = "beam_jobs.stream.job.running"
 """The module that brings Beam and TensorFlow, which takes seconds."""
@@ -55,7 +55,6 @@ def describe(result: dict[str, Any]) -> str:
         from beam_jobs.runners import dataflow
 
         return dataflow.describe(result)
-    reasons = rejections_text(result["rejections"])
     dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
     end = "stopped" if result["stopped"] else "caught up"
     batches = f"{result['batches']:,} batch{'' if result['batches'] == 1 else 'es'}"
@@ -63,7 +62,7 @@ def describe(result: dict[str, Any]) -> str:
     variants = f" ({shares})" if set(result["by_variant"]) - {CHAMPION} else ""
     return (
         f"{end}: {result['predictions']:,} events scored{variants} in {batches}, "
-        f"{result['rejected']:,} rejected{f' ({reasons})' if reasons else ''}{dropped}; "
+        f"{rejected_text(result['rejected'], result['rejections'])}{dropped}; "
         f"offsets of group {result['group']!r} are committed behind them"
     )
 

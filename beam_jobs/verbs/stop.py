@@ -11,7 +11,7 @@ from beam_jobs.runners.flink import cluster, stopping
 from beam_jobs.runners.flink.rest import ENDED, FlinkRest
 from beam_jobs.services import local_flink
 from schemas.errors import OnegraphError, ServiceError, UsageError
-from schemas.rejection_counts import rejections_text
+from schemas.rejection_counts import rejected_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +89,9 @@ def describe(result: dict[str, Any]) -> str:
 
 def _local_end(result: dict[str, Any]) -> str:
     did = result["summary"]
-    reasons = rejections_text(did["rejections"])
     return (
-        f"stopped: process {result['pid']}, {did['predictions']:,} events scored, {did['rejected']:,} rejected"
-        f"{f' ({reasons})' if reasons else ''}, offsets of group {result['group']!r} committed"
+        f"stopped: process {result['pid']}, {did['predictions']:,} events scored, "
+        f"{rejected_text(did['rejected'], did['rejections'])}, offsets of group {result['group']!r} committed"
     )
 
 
