@@ -13,6 +13,7 @@ os.environ["ONEGRAPH_STRICT"] = "1"  # a measure that nobody declared raises, he
 import itertools
 import pathlib
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -202,3 +203,12 @@ def topics(broker: str) -> Iterator[Callable[..., str]]:
 
     yield make
     admin.close()
+
+
+@pytest.fixture
+def own_job_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files of jobs in a folder of the test's own, here and in its processes: no other job of this machine is met."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    monkeypatch.setattr(tempfile, "tempdir", None)

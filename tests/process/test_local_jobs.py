@@ -8,7 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -38,12 +37,7 @@ GONE_ON = _BEGIN.format(on_signal="stop.set()") + (
 NEVER = _BEGIN.format(on_signal="None") + "stop.wait()"
 
 
-@pytest.fixture(autouse=True)
-def own_files(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    yield
-    monkeypatch.setattr(tempfile, "tempdir", None)
+pytestmark = pytest.mark.usefixtures("own_job_files")
 
 
 @contextlib.contextmanager

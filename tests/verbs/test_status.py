@@ -8,7 +8,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 
@@ -33,13 +32,7 @@ PATIENCE_S = 180
 JOB = run_files.Job(name="job-1", source_topic="trips", group="g", registry="/nowhere", runner="local")
 
 
-@pytest.fixture(autouse=True)
-def own_files(tmp_path, monkeypatch):
-    """Files of jobs in a folder of the test's own, here and in the processes that it starts."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    yield
-    monkeypatch.setattr(tempfile, "tempdir", None)
+pytestmark = pytest.mark.usefixtures("own_job_files")
 
 
 def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, taxi, trips, tmp_path, capsys):

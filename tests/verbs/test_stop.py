@@ -1,7 +1,6 @@
 """`onegraph stop`: jobs of this machine, refusals, words; test_score_stream_flink.py stops those on Flink."""
 
 import json
-import tempfile
 
 import pytest
 
@@ -19,13 +18,7 @@ from tests.support.waiting import wait_until
 PATIENCE_S = 180
 
 
-@pytest.fixture(autouse=True)
-def own_files(tmp_path, monkeypatch):
-    """Files of jobs in a folder of the test's own: other jobs of this machine are none of its business."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    yield
-    monkeypatch.setattr(tempfile, "tempdir", None)
+pytestmark = pytest.mark.usefixtures("own_job_files")
 
 
 @pytest.mark.parametrize(
