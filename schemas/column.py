@@ -5,6 +5,8 @@ import enum
 
 import pyarrow as pa
 
+from schemas.reading import PLAIN, Reading
+
 
 class Kind(enum.Enum):
     """The type of a column; its value is the Arrow type of raw batches."""
@@ -15,8 +17,24 @@ class Kind(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
+class ValueCount:
+    """How many values a row has of a column of several: `least`, and `most` where there is a limit.
+
+    A row without any has none: an empty list is a missing value.
+    """
+
+    least: int
+    most: int | None = None
+
+    @property
+    def fixed(self) -> int | None:
+        """How many values every row has that has the column, if that is always the same: a vector."""
+        return self.least if self.least == self.most else None
+
+
+@dataclasses.dataclass(frozen=True)
 class Column:
-    """One raw column.
+    """One raw column: one value per row, or several where `value_count` says how many; null is a missing one.
 
     `minimum` and `maximum` are inclusive; a `boolean` number is 0 or 1; `domain` holds the expected strings, if any.
     Times of events always have limits: those of `roles.time_range`.
@@ -30,6 +48,13 @@ class Column:
     boolean: bool = False
     domain: frozenset[str] | None = None
     roles: tuple[str, ...] = ()
+    value_count: ValueCount | None = None
+    reading: Reading = PLAIN
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The type of the column in a raw batch."""
+        return self.kind.value if self.value_count is None else pa.list_(self.kind.value)
 
     def role(self, name: str) -> str | None:
         """Return what follows `name:` in the column's role of that name, `""` for a bare role, None without it."""

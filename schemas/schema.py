@@ -14,10 +14,11 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas import fingerprint, roles, schema_text
-from schemas.column import Column, Kind
+from schemas.column import Column, Kind, ValueCount
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
 from schemas.plain_files import read_plain
+from schemas.reading import is_reading, reading
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
@@ -84,8 +85,8 @@ class Schema:
 
     @functools.cached_property
     def arrow_schema(self) -> pa.Schema:
-        """The Arrow schema of this schema's raw batches: float32, int64 and string columns, null where missing."""
-        return pa.schema([pa.field(column.name, column.kind.value) for column in self.columns])
+        """The Arrow schema of raw batches: float32, int64 and string columns or lists of them, null where missing."""
+        return pa.schema([pa.field(column.name, column.arrow_type) for column in self.columns])
 
     @functools.cached_property
     def event_time(self) -> tuple[str, int] | None:
@@ -130,13 +131,39 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -
         maximum=maximum,
         boolean=feature.HasField("bool_domain") and kind is not Kind.BYTES,
         domain=domain if kind is Kind.BYTES else None,
-        roles=tuple(feature.annotation.tag),
+        roles=tuple(tag for tag in feature.annotation.tag if not is_reading(tag)),
+        value_count=_value_count(feature, where),
+        reading=reading(feature, proto.annotation.tag, where),
     )
     unit = column.role("event_time")
     if kind is Kind.INT and unit in roles.MILLISECONDS:
         first, last = roles.time_range(unit, minimum, maximum)
         return dataclasses.replace(column, minimum=first, maximum=last)
     return column
+
+
+def _value_count(feature: schema_pb2.Feature, where: str) -> ValueCount | None:
+    """Return how many values a row has; None is one, as where the schema says nothing."""
+    which = feature.WhichOneof("shape_type")
+    if which == "shape":
+        sizes = [dim.size for dim in feature.shape.dim]
+        if len(sizes) > 1 or any(size < 1 for size in sizes):
+            raise InputError(f"{where}: {feature.name}: shape {sizes}, wanted one dim of a size of 1 or more")
+        return ValueCount(sizes[0], sizes[0]) if sizes and sizes[0] > 1 else None
+    if feature.HasField("value_counts"):
+        raise InputError(
+            f"{where}: {feature.name}: its value_count or shape is of lists within lists (value_counts), "
+            "wanted value_count"
+        )
+    count = feature.value_count
+    if which is None or count.max == 1:
+        return None
+    least, most = count.min, count.max or None  # TFDV's rule: 0 is no limit
+    if least < 0 or (most is not None and most < max(least, 1)):
+        raise InputError(
+            f"{where}: {feature.name}: value_count {{ min: {least} max: {count.max} }} has no number in it"
+        )
+    return ValueCount(least, most)
 
 
 def _kind(feature: schema_pb2.Feature, where: str) -> Kind:
