@@ -313,7 +313,12 @@ def test_examples_with_other_types_and_absent_features() -> None:
     schema = Schema.from_text(
         'feature { name: "n" type: INT } feature { name: "f" type: FLOAT } feature { name: "t" type: BYTES }'
     )
-    good = [{"n": 1, "f": 2.5, "t": "a"}, {"f": 2}, {"n": None, "t": ""}, {"other": [1.0, 2.0], "n": 5}]
+    good: list[dict[str, Any]] = [
+        {"n": 1, "f": 2.5, "t": "a"},
+        {"f": 2},
+        {"n": None, "t": ""},
+        {"other": [1.0, 2.0], "n": 5},
+    ]
     wanted = [
         {"n": 1, "f": 2.5, "t": "a"},
         {"n": None, "f": 2.0, "t": None},
