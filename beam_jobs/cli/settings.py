@@ -19,6 +19,7 @@ from beam_jobs.cli.stream_settings import (
     Stop,
 )
 from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
+from beam_jobs.cli.use_case_settings import New
 
 __all__ = [
     "BREAKER",
@@ -35,6 +36,7 @@ __all__ = [
     "Doctor",
     "Evaluate",
     "Inspect",
+    "New",
     "RegistryVerb",
     "Release",
     "ReplayRejected",
@@ -52,6 +54,7 @@ __all__ = [
 
 GROUPS: dict[str, dict[str, type[Settings]]] = {
     "data and models": {
+        "new": New,
         "build_training_set": BuildTrainingSet,
         "train": Train,
         "evaluate": Evaluate,
