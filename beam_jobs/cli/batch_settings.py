@@ -121,4 +121,7 @@ class Inspect(Settings):
     """
 
     path: str = argument("file or directory")
+    against: str | None = option(
+        "a second schema, or a directory with one: what differs, and whether it rejects more", None, metavar="PATH"
+    )
     limit: int = option("records or rows of a file to show", 3, minimum=1)
