@@ -5,7 +5,6 @@ from typing import Any
 
 from beam_jobs.cli.settings import Inspect
 from beam_jobs.inspection import kinds
-from beam_jobs.inspection.schema_differences import look_at_difference
 from schemas.errors import InputError
 
 
@@ -19,6 +18,8 @@ def run(settings: Inspect) -> dict[str, Any]:
     """Return what is there; `kind` says what it is."""
     check(settings)
     if settings.against is not None:
+        from beam_jobs.inspection.schema_differences import look_at_difference  # brings PyArrow
+
         return look_at_difference(pathlib.Path(settings.path), pathlib.Path(settings.against))
     return kinds.look(pathlib.Path(settings.path), settings.limit)
 
