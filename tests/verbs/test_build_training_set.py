@@ -51,7 +51,7 @@ TIPS = {
     "schemas/tips.pbtxt": """
 feature { name: "trip" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
 feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }
-feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { infinity_norm { threshold: 0.1 } } }
+feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { normalized_abs_difference { threshold: 0.1 } } }
 feature { name: "old" type: INT presence { min_fraction: 1 } lifecycle_stage: DEPRECATED }
 feature { name: "tipped" type: INT presence { min_fraction: 1 } in_environment: "TRAINING" }
 """,
@@ -344,7 +344,7 @@ def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, ca
     code, result, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named)
     assert code == 0, said
     assert [record.getMessage() for record in caplog.records if "not heeded" in record.getMessage()] == [
-        "schema of tips: not heeded: skew_comparator of town"
+        "schema of tips: not heeded: skew_comparator.normalized_abs_difference of town"
     ]
     assert result["limits"] == [
         {"column": "town", "limit": "presence.min_fraction", "wanted": 0.9, "found": pytest.approx(2 / 3, abs=1e-6)}
