@@ -2,20 +2,20 @@
 
 import dataclasses
 
-from beam_jobs.cli.options import Settings, argument, option
+from beam_jobs.cli.file_settings import RawData
+from beam_jobs.cli.options import argument, option
 
 _TASKS = {"binary": "two classes", "multiclass": "more of them", "regression": "a number"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class New(Settings):
+class New(RawData):
     """Write a use case of your own from a sample of its data.
 
     Its three files work as they are; a table says what was decided, and what to look at.
     """
 
     name: str = argument("name of the use case: lower case letters, digits, underscores")
-    data: tuple[str, ...] = option("raw files to judge by, patterns allowed", metavar="FILE")
     label: str = option("the column to predict", metavar="COLUMN")
     use_case_path: str | None = option(
         "folder for the three files; a new one of the use case's name where not given",

@@ -3,6 +3,8 @@
 import shlex
 from typing import Any
 
+from beam_jobs.cli import options
+from beam_jobs.cli.file_settings import FileFormat, RawData
 from beam_jobs.cli.settings import New
 from beam_jobs.first_draft.decisions import decisions, decisions_text
 from beam_jobs.first_draft.draft import Draft, draft
@@ -31,7 +33,7 @@ def run(settings: New) -> dict[str, Any]:
         "use_case": settings.name,
         "use_case_path": settings.folder,
         "files": [str(file) for file in files],
-        "given": list(settings.data),
+        "data_options": options.words(RawData, {"data": settings.data, **_changed(settings)}),
         **decisions(inferred),
     }
 
@@ -43,7 +45,7 @@ def describe(result: dict[str, Any]) -> str:
     if label["classes"]:
         what += f": {', '.join(label['classes'][:10])}" + (", ..." if len(label["classes"]) > 10 else "")
     named = ["--use-case", name, "--use-case-path", result["use_case_path"]]
-    build = ["onegraph", "build_training_set", *named, "--data", *result["given"], "--output", f"{name}_data"]
+    build = ["onegraph", "build_training_set", *named, *result["data_options"], "--output", f"{name}_data"]
     return "\n".join(
         [
             *decisions_text(result),
@@ -55,9 +57,18 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
+def _changed(settings: New) -> dict[str, Any]:
+    """Return what the settings say of the files that is not said by default."""
+    return {
+        field.name: getattr(settings, field.name)
+        for field in options.fields(FileFormat)
+        if getattr(settings, field.name) != field.default
+    }
+
+
 def _drafted(settings: New) -> tuple[Files, Inferred, Draft]:
     files = new_files(settings.name, settings.folder)
-    sample = sampled(find_files(settings.data), settings.rows)
+    sample = sampled(find_files(settings.data, settings.file_options), settings.rows)
     inferred = infer(sample, settings.label, settings.task)
     assert inferred.target is not None
     return files, inferred, draft(inferred, inferred.target, settings.name)

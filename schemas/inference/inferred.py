@@ -74,11 +74,7 @@ def _with_one_id(findings: Sequence[Finding]) -> list[Finding]:
 
 def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
     """Of the times one is when it happened, by its name; of the others the schema says the unit."""
-    candidates = [
-        finding
-        for finding in findings
-        if finding.use is Use.TIME and (finding.form is not None or finding.unit in ("s", "ms"))
-    ]
+    candidates = [finding for finding in findings if finding.use is Use.TIME]
     chosen = min(candidates, key=lambda finding: names.event_rank(finding.name), default=None)
     return [
         _tagged(dataclasses.replace(finding, unit="ms" if finding.unit == "ms" else "s"), _event_tag(finding)).noting(
@@ -86,7 +82,7 @@ def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
         )
         if finding is chosen
         else _tagged(finding, f"time:{finding.unit}")
-        if finding.form is not None
+        if finding.use is Use.TIME or (finding.unit is not None and finding.use is not Use.LABEL)
         else finding
         for finding in findings
     ]

@@ -6,6 +6,7 @@ sample does not know them.
 """
 
 import dataclasses
+import datetime
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ class _Typed(NamedTuple):
     boolean: bool = False
     words: tuple[str, str] | None = None
     form: texts.TimeForm | None = None
+    unit: str | None = None
     notes: tuple[str, ...] = ()
     value_count: ValueCount | None = None
     missing: int = 0
@@ -75,7 +77,7 @@ def judge(column: ColumnSample) -> Judged:
         words=typed.words,
         boolean=typed.boolean,
         form=typed.form.form if typed.form else None,
-        unit=typed.form.unit if typed.form else None,
+        unit=typed.form.unit if typed.form else typed.unit,
         look_at=typed.notes,
     )
     if column.nested and column.nested >= rows - missing - column.nested:
@@ -97,7 +99,7 @@ def _typed(column: ColumnSample) -> _Typed:
         found, lengths = _parted(column, mark)
         parted = (f"separator:{mark}",)
     typed = _of_scalars(found)
-    if not lengths:
+    if not lengths or (column.listed and set(lengths) == {1}):
         return typed
     alone = found.values - sum(length * count for length, count in lengths.items())
     notes = typed.notes
@@ -132,6 +134,11 @@ def _value_count(lengths: Mapping[int, int], kind: Kind) -> ValueCount:
 
 def _of_scalars(column: ColumnSample) -> _Typed:
     numbers = column.integers + column.reals
+    if column.nan:
+        typed = _of_scalars(dataclasses.replace(column, nan=0, missing=column.missing + column.nan))
+        return typed._replace(tags=(*typed.tags, "missing:NaN"), missing=typed.missing + column.nan)
+    if column.times:
+        return _of_instants(column)
     if not column.texts:
         return _of_typed(column, numbers)
     if numbers or column.booleans:
@@ -155,6 +162,19 @@ def _of_typed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
             whole[int(value)] += count
         return _Typed(Kind.INT, whole, ("accepts:whole_float",))
     return _Typed(Kind.FLOAT, numbers)
+
+
+def _of_instants(column: ColumnSample) -> _Typed:
+    """Times that the format says are times."""
+    days = not any(isinstance(time, datetime.datetime) for time in column.times)
+    fine = not days and any(time.microsecond for time in column.times if isinstance(time, datetime.datetime))
+    others = column.values - column.times.total()
+    notes = (f"{others:,} values are no times, and would be rejected",) if others else ()
+    return _Typed(Kind.INT, Counter(map(str, column.times.elements())), unit=_instant_unit(days, fine), notes=notes)
+
+
+def _instant_unit(days: bool, fine: bool) -> str:
+    return "day" if days else "ms" if fine else "s"
 
 
 def _of_mixed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
@@ -259,7 +279,7 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
         return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(f"personal data, {why}")
     if finding.value_count is not None:
         return use(_use_of_lists(finding))
-    if finding.form is not None:
+    if finding.unit is not None:
         return use(Use.TIME)
     if finding.distinct == 1 and not finding.missing:
         return use(Use.CONSTANT, "one value in all rows: no feature")
@@ -308,7 +328,7 @@ def _names_rows(finding: Finding, values: Counter[Any]) -> bool:
     """Say whether every row has a value of its own, and by name or form it is there to name the row."""
     if finding.missing or finding.kind is Kind.FLOAT or finding.value_count is not None:
         return False
-    if finding.form is not None or finding.boolean or finding.distinct != finding.rows:
+    if finding.unit is not None or finding.boolean or finding.distinct != finding.rows:
         return False
     if finding.kind is Kind.BYTES:
         single = all(" " not in value and len(value) <= 64 for value in values)

@@ -2,6 +2,9 @@
 
 import collections
 import dataclasses
+import datetime
+import decimal
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,25 +15,30 @@ Distinct = collections.Counter[Any]
 class ColumnSample:
     """The values of one column, by their kind.
 
-    `texts`, `integers`, `reals` and `booleans` count values, those inside lists too; `lengths` counts lists by how
-    many values they have, and `nested` what no column can hold: objects, and lists of lists. `typed` says whether the
-    format tells numbers from text: a cell of CSV is text whatever it holds.
+    `texts`, `integers`, `reals`, `booleans` and `times` count values, those inside lists too; `nan` reals that are no
+    numbers. `lengths` counts lists by how many values they have, `nested` what no column can hold: objects, lists of
+    lists. `typed` says whether the format tells numbers from text: a cell of CSV is text whatever it holds; `listed`
+    whether all its values are lists, and a column of one value has lists of one.
     """
 
     name: str
     typed: bool
+    listed: bool = False
     missing: int = 0
     nested: int = 0
+    nan: int = 0
     texts: Distinct = dataclasses.field(default_factory=collections.Counter)
     integers: Distinct = dataclasses.field(default_factory=collections.Counter)
     reals: Distinct = dataclasses.field(default_factory=collections.Counter)
     booleans: Distinct = dataclasses.field(default_factory=collections.Counter)
+    times: Distinct = dataclasses.field(default_factory=collections.Counter)
     lengths: Distinct = dataclasses.field(default_factory=collections.Counter)
 
     @property
     def values(self) -> int:
         """How many values there are, those of lists one by one."""
-        return sum(one.total() for one in (self.texts, self.integers, self.reals, self.booleans))
+        counted = (self.texts, self.integers, self.reals, self.booleans, self.times)
+        return self.nan + sum(one.total() for one in counted)
 
     @property
     def rows(self) -> int:
@@ -69,17 +77,31 @@ class ColumnSample:
             self._add_one(value)
 
     def _add_one(self, value: Any) -> bool:
+        if isinstance(value, bytes):
+            value = _text(value)
         if isinstance(value, bool):
             self.booleans[value] += 1
         elif isinstance(value, str):
             self.texts[value] += 1
         elif isinstance(value, int):
             self.integers[value] += 1
-        elif isinstance(value, float):
-            self.reals[value] += 1
+        elif isinstance(value, float | decimal.Decimal):
+            if math.isnan(value):
+                self.nan += 1
+            else:
+                self.reals[float(value)] += 1
+        elif isinstance(value, datetime.date):  # a datetime is one too
+            self.times[value] += 1
         else:
             return False
         return True
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 @dataclasses.dataclass
@@ -98,19 +120,19 @@ class Sample:
     def add_texts(self, columns: Mapping[str, list[str | None]], rows: int) -> None:
         """Add rows of cells of text, given by column."""
         for name in columns:
-            self._column(name, typed=False).add_texts(columns[name])
+            self._column(name, False).add_texts(columns[name])
         self._fill(rows)
 
-    def add_records(self, records: list[Mapping[str, Any]]) -> None:
-        """Add rows as JSON has them, each with the fields that it has."""
+    def add_records(self, records: list[Mapping[str, Any]], listed: bool = False) -> None:
+        """Add rows as JSON has them, each with the fields that it has; `listed` if every value is a list."""
         names = dict.fromkeys(name for record in records for name in record)
         for name in names:
-            self._column(name, typed=True).add(record.get(name) for record in records)
+            self._column(name, True, listed).add(record.get(name) for record in records)
         self._fill(len(records))
 
-    def _column(self, name: str, typed: bool) -> ColumnSample:
+    def _column(self, name: str, typed: bool, listed: bool = False) -> ColumnSample:
         if name not in self.columns:
-            self.columns[name] = ColumnSample(name, typed, missing=self.rows)
+            self.columns[name] = ColumnSample(name, typed, listed, missing=self.rows)
         return self.columns[name]
 
     def _fill(self, rows: int) -> None:
