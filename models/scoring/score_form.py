@@ -25,7 +25,7 @@ class ScoreForm:
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreForm":
         """Return the form that a bundle's manifest says, which `check_manifest` has looked at."""
-        return cls(manifest["task"], tuple(manifest.get("classes", ())), manifest.get("threshold"))
+        return cls(manifest.get("task", BINARY), tuple(manifest.get("classes", ())), manifest.get("threshold"))
 
     @property
     def shape(self) -> tuple[int, ...]:
