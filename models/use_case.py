@@ -75,7 +75,11 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
 
     A schema that no use case can have raises `InputError` too (`schemas.heeded`).
     """
-    file = files_of(name, folder).schema
+    return load_schema(files_of(name, folder).schema)
+
+
+def load_schema(file: str | pathlib.Path) -> Schema:
+    """Load a schema file that a use case could have; raises `InputError` for another one."""
     schema = Schema.load(file)
     roles.check(schema.columns, str(file))
     check_usable(schema, str(file))

@@ -113,7 +113,7 @@ def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> 
     intake = decoder.take_in(rows)
     label = labels.make_labels(use_case, intake.batch)
     batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
-    wrong = labels.wrong(label)
+    wrong = labels.wrong(label, use_case.model)
     kinds = labels.kinds_of(label[wrong])
     first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
     known = ~np.isnan(label)

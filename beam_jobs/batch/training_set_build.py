@@ -79,12 +79,12 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
         with progress.step("read the raw rows and analyze the train split"):
             first = analysis(settings, use_case, files, options, output.path)
             spooled, rows_read = run_and_count(first, output.work / SPOOLED)
-        check_labels(spooled, use_case.transform)
-        check_counts(spooled, rows_read, settings.data, output.path)
+        check_labels(spooled, use_case)
+        check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
         with progress.step("transform, write shards and statistics"):
             second = transformation(settings, use_case, spooled, options, output.path)
             counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
-            check_counts(counted, rows_read, settings.data, output.path)
+            check_counts(counted, rows_read, settings.data, output.path, use_case.model)
             return finish(output, use_case, settings.compression, counted)
 
 
@@ -148,6 +148,7 @@ def transformation(
             slices=use_case.model.slices,
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
+            classes=len(use_case.model.classes),
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )

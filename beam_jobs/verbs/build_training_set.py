@@ -4,6 +4,7 @@ Beam and TensorFlow are imported after all that can be refused without them: fil
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
@@ -23,6 +24,8 @@ from schemas.rejection_counts import rejections_text
 from schemas.schema import SERVING, TRAINING, Schema
 
 BUILD = "beam_jobs.batch.training_set_build"
+
+_SHOWN = 10
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +58,11 @@ def run(settings: Settings) -> dict[str, Any]:
     for field in unheeded(schema):
         _log.warning("schema of %s: not heeded: %s", settings.use_case, field)
     finished = building.build(settings, use_case, files)
-    names = ("use_case", "rows", "label_mean", "rejections", "feature_names", "fingerprint")
+    names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
     manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
     return {
         "path": str(finished.path),
-        **{name: manifest[name] for name in names},
+        **{name: manifest[name] for name in names if name in manifest},
         "limits": building.broken_limits(finished),
     }
 
@@ -86,5 +89,13 @@ def describe(result: dict[str, Any]) -> str:
     lines += [
         f"  {one['limit']} of {one['column']}: {one['found']}, wanted {one['wanted']}" for one in result["limits"]
     ]
-    lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
+    lines += [f"  label mean of {name}: {mean:,.4f}" for name, mean in result.get("label_mean", {}).items()]
+    lines += [f"  classes of {name}: {_classes(rows)}" for name, rows in result.get("class_rows", {}).items()]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
+
+
+def _classes(rows: Mapping[str, int]) -> str:
+    """Return the rows of each class, the most frequent first."""
+    ordered = sorted(rows.items(), key=lambda item: -item[1])
+    more = f", {len(ordered) - _SHOWN:,} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_SHOWN]) + more

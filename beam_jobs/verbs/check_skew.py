@@ -54,7 +54,7 @@ def run(settings: CheckSkew) -> dict[str, Any]:
     compared, rejected = len(reference.rows), len(records.ids) - len(reference.rows)
     if not compared:
         raise InputError(f"{' '.join(settings.data)}: all of {rejected} rows are rejected; nothing to compare")
-    columns = paths.columns_of(scorer.feature_names)
+    columns = paths.columns_of(scorer.feature_names, scorer.form.names)
     skews = compare(columns, reference, others)
     result = findings.findings_of(scorer.bundle_id, columns, compared, rejected, skews)
     if difference := findings.first_difference(skews, records.ids):

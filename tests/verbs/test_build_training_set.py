@@ -24,6 +24,7 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet
 from beam_jobs.verbs import build_training_set
 from models.registry.registry import Registry
+from models.spec import ModelSpec
 from models.training.training_set import TrainingSet
 from models.use_case import find
 from schemas.artifacts import artifact, making
@@ -50,7 +51,7 @@ TIPS = {
     "schemas/tips.pbtxt": """
 feature { name: "trip" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
 feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }
-feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { infinity_norm { threshold: 0.1 } } }
+feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { normalized_abs_difference { threshold: 0.1 } } }
 feature { name: "old" type: INT presence { min_fraction: 1 } lifecycle_stage: DEPRECATED }
 feature { name: "tipped" type: INT presence { min_fraction: 1 } in_environment: "TRAINING" }
 """,
@@ -343,7 +344,7 @@ def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, ca
     code, result, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named)
     assert code == 0, said
     assert [record.getMessage() for record in caplog.records if "not heeded" in record.getMessage()] == [
-        "schema of tips: not heeded: skew_comparator of town"
+        "schema of tips: not heeded: skew_comparator.normalized_abs_difference of town"
     ]
     assert result["limits"] == [
         {"column": "town", "limit": "presence.min_fraction", "wanted": 0.9, "found": pytest.approx(2 / 3, abs=1e-6)}
@@ -409,7 +410,7 @@ def _spooled(rows_read, rejected=0, **splits):
 )
 def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message, tmp_path):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out")
+        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out", ModelSpec())
 
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path):
