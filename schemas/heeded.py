@@ -70,6 +70,9 @@ def check_usable(schema: Schema, where: str) -> None:
         domain = feature.bool_domain
         if domain.HasField("true_value") and domain.HasField("false_value") and domain.true_value == domain.false_value:
             raise InputError(f"{where}: {feature.name}: true_value and false_value of its bool_domain are the same")
+    for column in schema.with_role("unique"):
+        if column.role("id") is None:
+            raise InputError(f"{where}: {column.name}: tag unique without tag id, which says what is unique")
     serving, training = schema.environment(SERVING), schema.environment(TRAINING)
     if not serving.columns:
         raise InputError(f"{where}: no feature is in environment {SERVING}; add it to default_environment")

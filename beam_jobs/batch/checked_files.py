@@ -6,10 +6,12 @@ files are.
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from beam_jobs.batch.anomaly_files import write_anomalies
 from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.cli import progress
 from beam_jobs.raw_files.intake import taken_in
@@ -19,19 +21,21 @@ from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
 from schemas.rejection_counts import Counts, rejections
 from schemas.schema import Schema
-from schemas.sets.anomalies_proto import to_proto
-from schemas.sets.anomaly import Anomaly, ordered
+from schemas.sets.anomaly import Anomaly
+from schemas.sets.id_counts import IdCounts
 from schemas.statistics.columns import ColumnStatistics
+from transforms.intake.split import id_hashes
 
 STATISTICS, NAME = "statistics", "data"
-ANOMALIES, ANOMALIES_PROTO, REJECTED = "anomalies.json", "anomalies.pb", "rejected-00000-of-00001.jsonl"
+REJECTED = "rejected-00000-of-00001.jsonl"
 
 
 @dataclasses.dataclass
 class CheckedRows:
-    """What was seen of all rows: how many were read and kept, rejections by reason and field, statistics."""
+    """What was seen of all rows: how many were read and kept, rejections by reason and field, statistics, ids."""
 
     statistics: ColumnStatistics
+    ids: IdCounts
     rejected_counts: Counts
     rows_read: int = 0
 
@@ -60,10 +64,11 @@ def check_rows(files: Sequence[RawFile], schema: Schema, folder: pathlib.Path | 
     """Take in every row; the rejected ones are written into `folder`, if there is one, and counted anyway."""
     statistics = ColumnStatistics(schema)
     writer = RejectedWriter(folder / REJECTED if folder else None)
-    checked = CheckedRows(statistics, writer.counts)
+    checked = CheckedRows(statistics, IdCounts(), writer.counts)
     for rows, intake in taken_in(files, schema):
         writer.write(rows.file.name, rows.first_row, with_originals(rows, intake.rejections))
         statistics.add(intake.batch)
+        checked.ids.add(id_hashes(intake.batch, schema), np.zeros(intake.batch.num_rows, np.uint8))
         checked.rows_read += len(rows)
         progress.advance(len(rows))
     return checked
@@ -76,9 +81,7 @@ def write_findings(folder: pathlib.Path, checked: CheckedRows, schema: Schema, f
     (folder / STATISTICS / f"{NAME}.pb").write_bytes(data)
     (folder / "schema.pbtxt").write_text(schema.text())
     counted = rejections(checked.rejected_counts)
-    described = {"rejections": counted, "anomalies": [one.to_json() for one in ordered(found)]}
-    (folder / ANOMALIES).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
-    (folder / ANOMALIES_PROTO).write_bytes(to_proto(found, schema.proto).SerializeToString(deterministic=True))
+    write_anomalies(folder, found, schema, {"rejections": counted})
     rows = {"read": checked.rows_read, "kept": checked.rows_kept, "rejected": checked.rows_rejected}
     facts = {"rows": rows, "rejections": counted, "schema_fingerprint": schema.fingerprint}
     artifact.complete(folder, ArtifactKind.VALIDATION, facts)

@@ -38,7 +38,7 @@ class Written:
 
     `rejected_counts` is by reason and path; `split_rows` and `label_sums` are by split; `wrong_labels` is by kind,
     `first_wrong_label` says where the first of them is (file, row) and in which file; `class_rows` are the rows of each
-    class by split, if the label numbers classes.
+    class by split, if the label numbers classes; `left_out` counts by cause the rows that are in no split.
     """
 
     files: dict[str, list[UnnamedFile]]
@@ -49,6 +49,7 @@ class Written:
     wrong_labels: dict[str, int] = dataclasses.field(default_factory=dict)
     first_wrong_label: tuple[Position, str] | None = None
     class_rows: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def rows(self, kind: str) -> int:
         """Return the rows in the files of a kind."""
@@ -79,6 +80,7 @@ def load_written(path: str | pathlib.Path) -> Written:
     counts: Counts = collections.Counter()
     wrong_labels: collections.Counter[str] = collections.Counter()
     first_wrong: list[tuple[Position, str]] = []
+    left_out: collections.Counter[str] = collections.Counter()
     rows_read = 0
     for bundle in json.loads(pathlib.Path(path).read_text()):
         rows_read += bundle["rows_read"]
@@ -92,13 +94,22 @@ def load_written(path: str | pathlib.Path) -> Written:
             class_rows[split] = [sum(pair) for pair in zip(class_rows.get(split, [0] * len(more)), more, strict=True)]
         counts.update({(reason, field): rows for reason, field, rows in bundle["rejected_counts"]})
         wrong_labels.update(bundle["wrong_labels"])
+        left_out.update(bundle["left_out"])
         if bundle["first_wrong_label"]:
             position, name = bundle["first_wrong_label"]
             first_wrong.append((tuple(position), name))
     ordered = {kind: sorted(unnamed, key=lambda file: file.start) for kind, unnamed in files.items()}
     first = min(first_wrong, default=None)
     return Written(
-        ordered, rows_read, dict(split_rows), dict(label_sums), counts, dict(wrong_labels), first, class_rows
+        ordered,
+        rows_read,
+        dict(split_rows),
+        dict(label_sums),
+        counts,
+        dict(wrong_labels),
+        first,
+        class_rows,
+        dict(left_out),
     )
 
 

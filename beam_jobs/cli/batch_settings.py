@@ -58,13 +58,21 @@ class Validate(RawData, SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, Runner):
+class BuildTrainingSet(UseCaseChoice, RawData, Runner, SetGates):
     """Turn raw files into a training set of TFRecord shards.
 
-    It has its graph, statistics and the rejected rows beside the shards.
+    It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
+    3, and nothing is made.
     """
 
     output: str = option("directory of the new training set", metavar="DIR")
+    eval_data: tuple[str, ...] = option(
+        "raw files that are the eval split; the others are of the rest",
+        (),
+        metavar="FILE",
+        group="split",
+    )
+    test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
 

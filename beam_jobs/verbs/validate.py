@@ -6,6 +6,7 @@ Neither Beam nor TensorFlow is imported.
 from typing import Any
 
 from beam_jobs.batch.checked_files import NAME, STATISTICS, check_rows, findings_folder, write_findings
+from beam_jobs.batch.set_text import checked_lines
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
 from beam_jobs.raw_files.blocks import check_files
@@ -14,10 +15,11 @@ from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from models.use_case import find_schema, load_schema
 from schemas.errors import GateRefusal, InputError
-from schemas.rejection_counts import rejections, rejections_text
+from schemas.rejection_counts import rejections
 from schemas.schema import Schema
-from schemas.sets.anomaly import from_json, ordered
+from schemas.sets.anomaly import ordered
 from schemas.sets.earlier_set import earlier_statistics
+from schemas.sets.id_anomalies import id_anomalies
 from schemas.sets.set_checks import drift, of_limits
 
 
@@ -43,7 +45,7 @@ def run(settings: Settings) -> dict[str, Any]:
     with findings_folder(settings.output) as folder:
         with progress.step("check the raw rows"):
             checked = check_rows(files, schema, folder)
-        found = of_limits(checked.statistics, schema)
+        found = [*of_limits(checked.statistics, schema), *id_anomalies(checked.ids, schema)]
         if settings.previous is not None:
             now = checked.statistics.to_proto(NAME).datasets[0]
             found += drift(earlier_statistics(settings.previous), now, schema, f"against {settings.previous}")
@@ -66,14 +68,7 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def describe(result: dict[str, Any]) -> str:
     """Return what was found for people."""
-    rows = result["rows"]
-    lines = [f"{rows['read']:,} rows read = kept {rows['kept']:,}, rejected {rows['rejected']:,}"]
-    if result["rejections"]:
-        lines.append(f"  rejected: {rejections_text(result['rejections'])}")
-    for entry in result["anomalies"]:
-        lines.append(f"  {entry['severity']}: {from_json(entry)}")
-    if not result["anomalies"]:
-        lines.append("  no anomalies")
+    lines = checked_lines(result)
     if result["path"]:
         lines.append(f"  rejected rows, {STATISTICS} and anomalies are in {result['path']}")
     return "\n".join(lines)

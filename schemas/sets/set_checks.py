@@ -5,6 +5,7 @@ and `num_examples_drift_comparator` against an earlier set, `skew_comparator` be
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics as Dataset
@@ -41,7 +42,8 @@ def of_limits(statistics: ColumnStatistics, schema: Schema) -> list[Anomaly]:
     """
     broken = anomalies.limits(statistics, schema)
     found = [
-        Anomaly(one["column"], _TYPES[one["limit"]], ERROR, one["limit"], one["wanted"], one["found"]) for one in broken
+        Anomaly(one["column"], _TYPES[one["limit"]], _severity(one), one["limit"], one["wanted"], one["found"])
+        for one in broken
     ]
     told = {one.column for one in found if one.type == "ENUM_TYPE_UNEXPECTED_STRING_VALUES"}
     for name, unseen in anomalies.unseen(statistics, schema).items():
@@ -76,6 +78,11 @@ def skew(splits: Mapping[str, Dataset], schema: Schema) -> list[Anomaly]:
         if splits[name].num_examples
         for anomaly in _compared(splits[names[0]], splits[name], schema, "skew_comparator", f"{names[0]} and {name}")
     ]
+
+
+def _severity(broken: Mapping[str, Any]) -> str:
+    """A column without any value is a warning under the `min_count: 1` that inference writes for all of them."""
+    return WARNING if broken["limit"] == "presence.min_count" and broken["wanted"] <= 1 else ERROR
 
 
 def _of_rows(rows: int, limits: schema_pb2.DatasetConstraints) -> Iterator[Anomaly]:

@@ -53,6 +53,11 @@ def test_limits_of_a_column(limit: str, wanted: tuple[str, str, float]) -> None:
     assert short(of_limits(seen(of, town=["a", "a", "b", None]), of)) == [wanted]
 
 
+def test_a_column_without_any_value_is_a_warning_where_inference_writes_the_limit() -> None:
+    of = schema(f"{TOWN} presence {{ min_count: 1 }}")
+    assert short(of_limits(seen(of, town=[None, None]), of)) == [("FEATURE_TYPE_LOW_NUMBER_PRESENT", "warning", 0)]
+
+
 def test_limits_of_the_number_of_rows() -> None:
     of = schema(TOWN, rest="dataset_constraints { min_examples_count: 3 }")
     assert short(of_limits(seen(of, town=["a"] * 2), of)) == [("DATASET_LOW_NUM_EXAMPLES", "error", 2)]
