@@ -14,8 +14,9 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.file_job import FileJobSettings, checked_options, new_directory, run_and_count
+from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
+from beam_jobs.batch.place import Place, place
 from beam_jobs.batch.shards import WriteShards
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
@@ -64,7 +65,7 @@ class BuildSettings(FileJobSettings, Protocol):
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
-    checked_options(settings, _VERB)
+    place(settings, _VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     labels.check_function(use_case)
@@ -74,16 +75,16 @@ def check(settings: BuildSettings) -> UseCase:
 
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
-    options = checked_options(settings, _VERB)
+    where = place(settings, _VERB)
     with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, options, output.path)
-            spooled, rows_read = run_and_count(first, output.work / SPOOLED)
+            first = analysis(settings, use_case, files, where, output.path)
+            spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case.transform)
         check_counts(spooled, rows_read, settings.data, output.path)
         with progress.step("transform, write shards and statistics"):
-            second = transformation(settings, use_case, spooled, options, output.path)
-            counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
+            second = transformation(settings, use_case, spooled, where.options, output.path)
+            counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path)
             return finish(output, use_case, settings.compression, counted)
 
@@ -94,14 +95,15 @@ def broken_limits(built: Artifact) -> list[dict[str, Any]]:
 
 
 def analysis(
-    settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path
+    settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile], where: Place, path: Path
 ) -> beam.Pipeline:
     """Return the first pass: keep the labelled rows in the spool, make the graph of the train split."""
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(options=where.options)
+    folder = None if settings.use_case_path is None else where.path(settings.use_case_path)
     rows = (
         pipeline
-        | "Read Raw Rows" >> ReadRawRows(files)
-        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+        | "Read Raw Rows" >> ReadRawRows(where.reachable(files))
+        | "Label Rows" >> LabelRows(settings.use_case, folder)
     )
     _ = (
         rows

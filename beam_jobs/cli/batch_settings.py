@@ -5,11 +5,11 @@ import dataclasses
 from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
+    BatchRunner,
     Broker,
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
-    Runner,
     Trust,
     UseCaseChoice,
 )
@@ -20,7 +20,7 @@ _DATA = "raw files (.csv, .csv.gz), patterns allowed"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, Runner):
+class BuildTrainingSet(UseCaseChoice, BatchRunner):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics and the rejected rows beside the shards.
@@ -80,7 +80,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
+class ScoreBatch(NamedUseCase, BatchRunner, Trust, Explained):
     """Score raw files with a released bundle."""
 
     data: tuple[str, ...] = option(_DATA, metavar="FILE")

@@ -75,6 +75,18 @@ class Runner(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchRunner(Runner):
+    """Where a Beam job over files runs."""
+
+    services_folder: str = option(
+        "of `services up --flink`: its cluster is meant where no other is named",
+        ".onegraph",
+        metavar="DIR",
+        group="where it runs",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Broker(Settings):
     """Which Kafka."""
 
