@@ -1,10 +1,11 @@
 """Raw rows to labelled batches: the first step of a build."""
 
 import collections
-import concurrent.futures
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from beam_jobs.batch.rejected_rows import with_originals
 from beam_jobs.batch.written_files import Position, at_bundle_end
+from beam_jobs.process.worker_pool import OpenTask, SharedTask
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
@@ -20,8 +22,6 @@ from models.use_case import UseCase, find
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import TRAINING
 from transforms.intake.split import assign_splits
-
-_BLOCKS_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,39 +70,51 @@ def split_slices(sizes: Sequence[int]) -> list[slice]:
 class LabelRows(beam.PTransform):
     """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
 
-    A row without a label is rejected. Blocks come out in the order of the file.
+    A row without a label is rejected. Blocks come out in the order of the file, whoever of the pool labels them.
     """
 
     use_case: str
     use_case_path: str | None
+    pool: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
-        return rows | "Decode Validate And Label" >> beam.ParDo(_LabelRows(self.use_case, self.use_case_path))
+        task = SharedTask(LabelTask(self.use_case, self.use_case_path), self.pool)
+        return rows | "Decode Validate And Label" >> beam.ParDo(InOrder(task))
 
 
-class _LabelRows(beam.DoFn):
-    def __init__(self, name: str, folder: str | None):
-        self._name = name
-        self._folder = folder
+@dataclasses.dataclass(frozen=True)
+class LabelTask:
+    """From `RawRows` to `LabelledRows`, as a process does it that has the files of the use case."""
+
+    name: str
+    folder: str | None
+
+    def prepare(self) -> Callable[[RawRows], LabelledRows]:
+        """Read the use case."""
+        use_case = find(self.name, self.folder)
+        decoder = RawRowsDecoder(use_case.schema.environment(TRAINING))
+        return functools.partial(labelled_rows, decoder=decoder, use_case=use_case)
+
+
+class InOrder(beam.DoFn):
+    """Has a task done with every element, a few at a time; results come in the order of the elements."""
+
+    def __init__(self, task: SharedTask):
+        self._task = task
 
     def setup(self) -> None:
-        self._use_case = find(self._name, self._folder)
-        self._decoder = RawRowsDecoder(self._use_case.schema.environment(TRAINING))
+        """Prepare what is done here."""
+        self._opened: OpenTask = self._task.open()
 
     def start_bundle(self) -> None:
-        # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
-        self._thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._ahead: collections.deque[concurrent.futures.Future[LabelledRows]] = collections.deque()
+        self._opened.begin()
 
-    def process(self, rows: RawRows) -> Iterator[LabelledRows]:
-        self._ahead.append(self._thread.submit(labelled_rows, rows, self._decoder, self._use_case))
-        if len(self._ahead) > _BLOCKS_AHEAD:
-            yield self._ahead.popleft().result()
+    def process(self, element: Any) -> Iterator[Any]:
+        yield from self._opened.take(element)
 
     def finish_bundle(self) -> Iterator:
-        while self._ahead:
-            yield from at_bundle_end(self._ahead.popleft().result())
-        self._thread.shutdown()
+        for result in self._opened.rest():
+            yield from at_bundle_end(result)
 
 
 def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> LabelledRows:

@@ -5,12 +5,14 @@ import logging
 import os
 import pathlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.cli import logs
+from beam_jobs.process.worker_pool import worker_pool
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.flink import cluster as flink_cluster
@@ -20,6 +22,9 @@ from beam_jobs.runners.runners import counters, in_this_process, is_flink, pipel
 from beam_jobs.services import local_flink
 from schemas.address import is_remote
 from schemas.errors import OnegraphError
+
+_WORTH_BYTES = 32 << 20  # of raw text: some seconds of work, as starting processes takes
+_EXPANDED = 5
 
 
 class PlaceSettings(Protocol):
@@ -41,6 +46,10 @@ class PlaceSettings(Protocol):
     def services_folder(self) -> str:
         """Whose Flink is meant where no other is named."""
 
+    @property
+    def workers(self) -> int | None:
+        """How many processes of this machine work, where the runner is here."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -50,6 +59,14 @@ class Place:
     options: PipelineOptions
     cluster: flink_cluster.Cluster | None
     here: bool
+    workers: int | None = 1
+
+    def pool(self, files: Sequence[RawFile], modules: Sequence[str]) -> AbstractContextManager[str | None]:
+        """Have the processes that do the work of a job on files within the block, with these modules imported.
+
+        Where nobody says how many: all cores, or this process alone if the files are too small for more to pay.
+        """
+        return worker_pool(self.workers or _workers(files), modules)
 
     def run(self, pipeline: beam.Pipeline) -> dict[str, int] | None:
         """Run a pipeline to its end; return our counters, None if they are not known. Raises why it failed."""
@@ -83,10 +100,18 @@ def place(settings: PlaceSettings, verb: str) -> Place:
     options = pipeline_options(settings.runner, settings.beam_args, job_name=name)
     dataflow.refuse_shared_folder(options, verb, settings.output)
     if not is_flink(settings.runner):
-        return Place(verb, options, None, in_this_process(settings.runner))
+        here = in_this_process(settings.runner)
+        return Place(verb, options, None, here, settings.workers if here else 1)
     folder = pathlib.Path(settings.services_folder) / "flink"
     cluster = flink_cluster.find(settings.beam_args, lambda: local_flink.cluster(folder))
     slots = 1 if cluster.rest is None else max(1, cluster.rest.overview()["slots-total"])
     ours = flink_cluster.batch_args(settings.beam_args, slots)
     flags = (*settings.beam_args, *cluster.beam_args, *ours)
     return Place(verb, pipeline_options(settings.runner, flags, job_name=name), cluster, here=False)
+
+
+def _workers(files: Sequence[RawFile]) -> int:
+    known = [(file.path, file.stamp.size) for file in files if file.stamp is not None]
+    size = sum(size * (1 if path.endswith(".csv") else _EXPANDED) for path, size in known)
+    worth = size >= _WORTH_BYTES or len(known) < len(files)
+    return len(os.sched_getaffinity(0)) if worth else 1

@@ -40,6 +40,8 @@ SPOOLED = "spooled.json"
 SHARDS = "shards.json"
 
 _VERB = "build_training_set"
+# What the processes of a pool have imported before they are forked.
+WORKER_MODULES = ("beam_jobs.batch.intake_steps", "beam_jobs.batch.transform_steps")
 _TRAIN = SPLITS.index("train")
 
 
@@ -76,14 +78,17 @@ def check(settings: BuildSettings) -> UseCase:
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
     where = place(settings, _VERB)
-    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
+    with (
+        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        where.pool(files, WORKER_MODULES) as pool,
+    ):
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, where, output.path)
+            first = analysis(settings, use_case, files, where, output.path, pool)
             spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case.transform)
         check_counts(spooled, rows_read, settings.data, output.path)
         with progress.step("transform, write shards and statistics"):
-            second = transformation(settings, use_case, spooled, where.options, output.path)
+            second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path)
             return finish(output, use_case, settings.compression, counted)
@@ -95,7 +100,12 @@ def broken_limits(built: Artifact) -> list[dict[str, Any]]:
 
 
 def analysis(
-    settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile], where: Place, path: Path
+    settings: BuildSettings,
+    use_case: UseCase,
+    files: Sequence[RawFile],
+    where: Place,
+    path: Path,
+    pool: str | None = None,
 ) -> beam.Pipeline:
     """Return the first pass: keep the labelled rows in the spool, make the graph of the train split."""
     pipeline = beam.Pipeline(options=where.options)
@@ -103,7 +113,7 @@ def analysis(
     rows = (
         pipeline
         | "Read Raw Rows" >> ReadRawRows(where.reachable(files))
-        | "Label Rows" >> LabelRows(settings.use_case, folder)
+        | "Label Rows" >> LabelRows(settings.use_case, folder, pool)
     )
     _ = (
         rows
@@ -125,7 +135,7 @@ def analysis(
 
 
 def transformation(
-    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path
+    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path, pool: str | None = None
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
@@ -133,7 +143,7 @@ def transformation(
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
-        | "Transform Rows" >> TransformRows(str(path / "graph"))
+        | "Transform Rows" >> TransformRows(str(path / "graph"), pool)
     )
     _ = (
         rows

@@ -22,7 +22,8 @@ from schemas.errors import OnegraphError, ServiceError
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5
 _LAST_WORD_S = 10.0
-_SAME_CAUSE = 3
+_SAME_CAUSE, _BUSY_TIMES = 3, 10
+_BUSY = "Heartbeat of TaskManager"
 _NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
@@ -93,8 +94,8 @@ class FlinkJob:
     def finish(self) -> str:
         """Return the state that a batch job ended in; end one that fails for the same cause again and again.
 
-        A cause that a worker names as an error of ours does not go away: it is raised at once. Others may, as a
-        TaskManager that is lost; at the third time they are raised. What interrupts the waiting ends the job.
+        A cause that a worker names as an error of ours does not go away: it is raised at once. Others are raised at the
+        third time, that a machine is too busy to answer at the tenth. What interrupts the waiting ends the job.
         """
         if self._rest is None or self.id is None:
             return self._watch_beam(threading.Event(), lambda: None)
@@ -124,10 +125,11 @@ class FlinkJob:
         if not causes:
             return
         errors = [failures.as_ours(cause) for cause in causes]
+        patience = _BUSY_TIMES if _BUSY in causes[0] else _SAME_CAUSE
         same = sum(_cause(error) == _cause(errors[0]) for error in errors)
         if type(errors[0]) is not OnegraphError:
             raise errors[0]
-        if same >= _SAME_CAUSE:
+        if same >= patience:
             raise OnegraphError(f"Flink started the job {same} times, and it failed for one cause: {errors[0]}")
 
     def counters(self) -> dict[str, int] | None:

@@ -1,10 +1,11 @@
 """A pool of Beam worker processes for Flink's EXTERNAL environment, listening on loopback only.
 
 `python -m beam_jobs.runners.flink.worker_processes PORT FOLDER [MODULE ...]` serves until SIGTERM; the folder tells
-pools apart in the process list, and in its `tmp/workers` every worker has a folder for temporary files, which TensorFlow
-leaves behind, and which is removed when the worker has ended. Unlike Beam's `worker_pool_main` it listens on one address, lets workers write to
-the pool's own log instead of a pipe that nothing reads, ends a worker whose pool has died, and keeps a `fork_server`
-which has imported the modules and forks the workers, so that they start in a fraction of a second.
+pools apart in the process list, and in its `tmp/workers` every worker has a folder for temporary files, such as
+TensorFlow leaves behind, which is removed when the worker has ended. Unlike Beam's `worker_pool_main` it listens on one
+address, lets workers write to the pool's own log instead of a pipe that nothing reads, ends a worker whose pool has
+died, and keeps a `fork_server` which has imported the modules and forks the workers, so that they start in a fraction
+of a second.
 """
 
 import json
@@ -82,7 +83,10 @@ class ForkServer:
         self._start()
 
     def fork(self, endpoint: str, worker_id: str, temp: pathlib.Path) -> Worker:
-        """Return a new worker whose temporary files are in `temp`, which is made; waits until the modules are imported. Raises `OSError` if there can be none."""
+        """Return a new worker whose temporary files are in `temp`, which is made.
+
+        Waits until the modules are imported. Raises `OSError` if there can be none.
+        """
         with self._lock:
             try:
                 return self._ask(endpoint, worker_id, temp)

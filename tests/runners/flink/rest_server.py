@@ -17,7 +17,7 @@ def listed(jid: str, name: str, state: str, at_work: bool = True, started: int =
 
 
 class RestServer(http.server.ThreadingHTTPServer):
-    """Has `jobs`, `failures` by job id, their `history` and all that was `asked`; a request ends a job as it would on Flink."""
+    """Has `jobs`, `failures` by job id, their `history`, all that was `asked`; a request ends a job as on Flink."""
 
     daemon_threads = True
 

@@ -70,7 +70,7 @@ BUFFERS = "java.io.IOException: Insufficient number of network buffers: required
 def test_a_batch_job_that_fails_three_times_for_one_cause_is_ended_and_says_why(server, result):
     job = FlinkJob("trips", result, server.client(), unsaid)
     server.history = [BUFFERS.format(482), BUFFERS.format(47), BUFFERS.format(3)]
-    with pytest.raises(OnegraphError, match="3 times, and it failed for one cause: .*required 512, but only 482"):
+    with pytest.raises(OnegraphError, match=r"3 times, and it failed for one cause: .*required 512, but only 482"):
         job.finish()
     assert server.jobs[0]["state"] == "CANCELED"
 
@@ -87,7 +87,7 @@ def test_a_batch_job_goes_on_after_other_failures(server, result):
 def test_a_batch_job_ends_at_once_for_an_error_of_ours(server, result):
     job = FlinkJob("trips", result, server.client(), unsaid)
     server.history = ["java.lang.RuntimeException: Traceback\nschemas.errors.InputError: a.csv: cannot be read"]
-    with pytest.raises(InputError, match="^a.csv: cannot be read$"):
+    with pytest.raises(InputError, match=r"^a\.csv: cannot be read$"):
         job.finish()
     assert server.jobs[0]["state"] == "CANCELED"
 
