@@ -7,11 +7,11 @@ from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
     USE_CASE_PATH,
+    BatchRunner,
     Broker,
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
-    Runner,
     SetGates,
     Trust,
     UseCaseChoice,
@@ -58,7 +58,7 @@ class Validate(RawData, SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, Runner, SetGates):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
@@ -125,7 +125,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, RawData, Runner, Trust, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
     """Score raw files with a released bundle."""
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")

@@ -71,7 +71,7 @@ def run(settings: Settings) -> dict[str, Any]:
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
+        import_quietly("beam_jobs.batch.place").place(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
