@@ -1,10 +1,14 @@
 """Statistics of a column as the proto of tensorflow_metadata, the way TensorFlow Data Validation fills it.
 
 Numbers have ten buckets of equal width and ten of equal counts; texts the 20 most frequent and the counts of the first
-1000 ranks. Every column says how many values its rows have.
+1000 ranks. Lists say how many values their rows have. Beside what TFDV writes, a custom statistic `values` has a finer
+histogram for charts and comparisons: the different numbers where they are few, else some fifty buckets of a width
+that is a power of two, on multiples of it, from the first to the last percentile, and one for each tail. So two
+histograms have edges in common, at which they can be compared exactly.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +24,9 @@ from schemas.statistics.valency import Valency
 _BUCKETS = 10
 _TOP_VALUES = 20
 _RANKS = 1000
+VALUES = "values"
+_FEW_VALUES = 40
+_FINE_BUCKETS = 64
 _TYPES = {
     Kind.FLOAT: statistics_pb2.FeatureNameStatistics.FLOAT,
     Kind.INT: statistics_pb2.FeatureNameStatistics.INT,
@@ -37,7 +44,7 @@ def describe(
 ) -> None:
     """Fill in a column's statistics over so many rows of that weight (None: rows have no weights).
 
-    A personal column shows counts, no values. `ranks` says whether the counts of ranks are told.
+    A personal column shows counts, no values. `ranks` says whether the counts of ranks and what charts need are told.
     """
     feature.type = _TYPES[column.kind]
     feature.path.step.append(column.name)
@@ -46,6 +53,8 @@ def describe(
         _common(feature.num_stats.common_stats, seen.valency, rows, weight)
         if seen.valency.values:
             _describe_numbers(feature.num_stats, seen, personal)
+            if ranks and not personal:
+                _fine(feature.custom_stats.add(name=VALUES).histogram, seen.quantiles)
         return
     _common(feature.string_stats.common_stats, seen.valency, rows, weight)
     _describe_texts(feature.string_stats, seen, personal, ranks)
@@ -98,6 +107,28 @@ def _histograms(protos: Sequence, quantiles: Quantiles, total: float) -> None:  
         for (start, end), count in zip(itertools.pairwise(edges.tolist()), counts.tolist(), strict=True):
             equal.buckets.add(low_value=start, high_value=end, sample_count=count)
     _quantiles(protos.add(), quantiles, total)  # type: ignore[attr-defined]
+
+
+def _fine(proto: statistics_pb2.Histogram, quantiles: Quantiles) -> None:
+    few = quantiles.few(_FEW_VALUES)
+    if few is not None:
+        for value, count in few:
+            proto.buckets.add(low_value=value, high_value=value, sample_count=count)
+        return
+    edges = _grid(quantiles)
+    counts = quantiles.histogram(edges).tolist()
+    for (start, end), count in zip(itertools.pairwise(edges.tolist()), counts, strict=True):
+        proto.buckets.add(low_value=start, high_value=end, sample_count=count)
+
+
+def _grid(quantiles: Quantiles) -> np.ndarray:
+    low, high = quantiles.at([0.01, 0.99]).tolist()
+    if low == high:
+        low, high = quantiles.minimum, quantiles.maximum
+    width = 2.0 ** math.ceil(math.log2((high - low) / _FINE_BUCKETS))
+    edges = width * np.arange(math.floor(low / width), math.floor(high / width) + 2)
+    tails = [quantiles.minimum] if quantiles.minimum < edges[0] else []
+    return np.array([*tails, *edges, *([quantiles.maximum] if quantiles.maximum > edges[-1] else [])])
 
 
 def _quantiles(proto: statistics_pb2.Histogram, quantiles: Quantiles, total: float) -> None:

@@ -74,8 +74,17 @@ class Quantiles:
         inside = np.clip((wanted - (ends[at] - self._counts[at])) / self._counts[at], 0.0, 1.0)
         return low[at] + inside * (high[at] - low[at])
 
+    def few(self, most: int) -> list[tuple[float, int]] | None:
+        """Return the different numbers and their counts, None if there are more than `most`."""
+        if len(self._keys) > most or self._dropped:
+            return None
+        return list(zip(_floats(self._keys).tolist(), self._counts.tolist(), strict=True))
+
     def histogram(self, edges: np.ndarray) -> np.ndarray:
-        """Return how many rows are from each edge to the next, float64 [edges - 1]; the last edge is within."""
+        """Return how many rows are from each edge to the next, float64 [edges - 1]; the last edge is within.
+
+        The edges must span all numbers.
+        """
         low, high = self._ranges()
         ends = np.cumsum(self._counts)
         begun = np.searchsorted(low, edges, side="left")  # ranges that begin below the edge
