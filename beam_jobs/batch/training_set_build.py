@@ -191,7 +191,7 @@ def transformation(
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS))
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices))
         | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
     )
     _ = (

@@ -156,6 +156,19 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Report(Settings):
+    """Make the page of a training set: statistics, splits, anomalies.
+
+    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
+    --against, between two sets.
+    """
+
+    path: str = argument("directory of the training set")
+    against: str | None = option("directory of another set, of an earlier day", None, metavar="DIR")
+    output: str | None = option("file of the page; beside the training set otherwise", None, metavar="FILE")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Inspect(Settings):
     """Show what is in a file or directory that onegraph wrote.
 

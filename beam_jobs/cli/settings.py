@@ -3,7 +3,16 @@
 Imports nothing heavy, so that `onegraph VERB --help` answers at once. `verbs.run_verb` runs the verb of some settings.
 """
 
-from beam_jobs.cli.batch_settings import BuildTrainingSet, CheckSkew, Evaluate, Inspect, ScoreBatch, Train, Validate
+from beam_jobs.cli.batch_settings import (
+    BuildTrainingSet,
+    CheckSkew,
+    Evaluate,
+    Inspect,
+    Report,
+    ScoreBatch,
+    Train,
+    Validate,
+)
 from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
@@ -40,6 +49,7 @@ __all__ = [
     "RegistryVerb",
     "Release",
     "ReplayRejected",
+    "Report",
     "Rollback",
     "ScoreBatch",
     "ScoreStream",
@@ -61,6 +71,7 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "train": Train,
         "evaluate": Evaluate,
         "inspect": Inspect,
+        "report": Report,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew},
