@@ -1,7 +1,8 @@
 """CSV records to columns: the same cells as JSON gives for the same record.
 
 Every column is read as text by Arrow and then cast as a whole; only a column in which something does not cast is
-looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them.
+looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them. The
+values of a column of several stand in one cell, with the column's separator between them.
 """
 
 import re
@@ -12,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from schemas.buffers import validity_of
 from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
 from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
-from transforms.decode.decoding import Decoded, Faults, Limits, to_float32
+from transforms.decode.decoding import Decoded, Faults, Limits, list_array, to_float32
 from transforms.decode.strict_json import parse_integer
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -65,6 +67,12 @@ class CsvDecoder:
         rows = np.delete(rows, misfits)
         arrays = []
         for column, text in zip(self.schema.columns, texts, strict=True):
+            if column.value_count is not None:
+                array, wrong = _cast_lists(column, text)
+                for index, reason, path in wrong:
+                    faults.add(int(rows[index]), reason, path)
+                arrays.append(array)
+                continue
             array, bad = _cast(column, text)
             for index, reason in bad:
                 faults.add(int(rows[index]), reason, pointer(column.name))
@@ -155,6 +163,21 @@ def _cast(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Rea
     if not finite.all():
         bad += [(int(index), Reason.NUM_NONFINITE) for index in np.flatnonzero(~finite)]
     return reals, bad
+
+
+def _cast_lists(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Reason, str]]]:
+    """Return the typed values between separators, and what is wrong with some: row, reason, path."""
+    parts = pc.split_pattern(text, column.reading.separator)
+    lengths = parts.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    values, bad = _cast(column, parts.flatten())
+    known = {at for at, _ in bad}
+    bad += [(at, Reason.TYPE) for at in np.flatnonzero(~validity_of(values)).tolist() if at not in known]
+    row_of, first = np.repeat(np.arange(len(lengths)), lengths), np.cumsum(lengths) - lengths
+    wrong = []
+    for at, reason in bad:
+        row = int(row_of[at])
+        wrong.append((row, reason, f"{pointer(column.name)}/{at - int(first[row])}"))
+    return list_array(lengths, values), sorted(wrong, key=lambda one: one[0])
 
 
 def _cells(kind: Kind, text: pa.Array, bad: list[tuple[int, Reason]]) -> Iterator[int | float | None]:

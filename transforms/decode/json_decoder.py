@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from schemas.column import Kind
+from schemas.column import Column, Kind
 from schemas.schema import Schema
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
 from transforms.decode.strict_json import Refused, StrictJson
@@ -22,9 +22,9 @@ from transforms.decode.strict_json import Refused, StrictJson
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
 _FINITE = msgspec.Meta(gt=-FLOAT32_OVERFLOW, lt=FLOAT32_OVERFLOW)
 _TYPES: Mapping[Kind, Any] = {
-    Kind.FLOAT: Annotated[float, _FINITE] | None | msgspec.UnsetType,
-    Kind.INT: Annotated[int, _INT64] | None | msgspec.UnsetType,
-    Kind.BYTES: str | None | msgspec.UnsetType,
+    Kind.FLOAT: Annotated[float, _FINITE],
+    Kind.INT: Annotated[int, _INT64],
+    Kind.BYTES: str,
 }
 _ANY_SCALAR = int | float | str | bool | None | msgspec.UnsetType
 _UNSET = msgspec.UNSET
@@ -115,6 +115,9 @@ class JsonDecoder:
             colons = value.count(b":") - (width - row.count(_UNSET))
             if colons:
                 colons -= sum([row[column].count(":") for column in self._text if row[column].__class__ is str])
+                for column in self._lists_of_text:
+                    if row[column].__class__ is list:
+                        colons -= "".join(row[column]).count(":")
             if colons or (b"\\" in value and _HARD_ESCAPE.search(value)):
                 rows[index] = None
         return rows
@@ -131,6 +134,9 @@ class JsonDecoder:
         more += sum([column.count(_UNSET) for column in columns])
         if more:
             texts = [[cell for cell in columns[index] if cell.__class__ is str] for index in self._text]
+            texts += [
+                ["".join(cell) for cell in columns[index] if cell.__class__ is list] for index in self._lists_of_text
+            ]
             more -= sum(["".join(cells).count(":") for cells in texts])
         return not more
 
@@ -152,7 +158,7 @@ class JsonDecoder:
             self._make_fast_path()
 
     def _make_fast_path(self) -> None:
-        types = [_TYPES[column.kind] for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
+        types = [_type(column) for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
         names = (*self.schema.names, *self._learned)
         fields = [(f"c{index}", kind, _UNSET) for index, kind in enumerate(types)]
         rename = {f"c{index}": name for index, name in enumerate(names)}
@@ -162,6 +168,8 @@ class JsonDecoder:
         complete = msgspec.defstruct("CompleteRecord", required, rename=rename, gc=False)
         self._decode_complete = msgspec.json.Decoder(complete).decode
         strings = [index for index, column in enumerate(self.schema.columns) if column.kind is Kind.BYTES]
+        self._lists_of_text = tuple(index for index in strings if self.schema.columns[index].value_count is not None)
+        strings = [index for index in strings if index not in self._lists_of_text]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
 
 
@@ -185,6 +193,11 @@ class _Unknown:
     def _count(self, name: str, times: int) -> None:
         if name in self.counts or len(self.counts) < self._limit:
             self.counts[name] = self.counts.get(name, 0) + times
+
+
+def _type(column: Column) -> Any:
+    one: Any = _TYPES[column.kind]
+    return (one if column.value_count is None else list.__class_getitem__(one)) | None | msgspec.UnsetType
 
 
 def _is_plain(name: str) -> bool:

@@ -71,7 +71,12 @@ class StrictJson:
             raise Refused(Reason.TYPE)
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
-        cells = [_cell(column, record.get(column.name)) for column in self._columns]
+        cells = [
+            _cell(column, record.get(column.name))
+            if column.value_count is None
+            else _list(column, record.get(column.name))
+            for column in self._columns
+        ]
         if has_constant:  # in a field that the schema does not name, whose name may be anything
             raise Refused(Reason.NUM_NONFINITE)
         unknown = ((name, value) for name, value in record.items() if name not in self._names)
@@ -162,6 +167,24 @@ def _cell(column: Column, found: Any) -> Any:
     if "\0" in found or not _is_utf8(found):
         raise Refused(Reason.ENCODING, pointer(column.name))
     return found
+
+
+def _list(column: Column, found: Any) -> list[Any] | None:
+    """Return the values of a column of several; an empty list is a missing value, null in a list is of a wrong type."""
+    if found is None or found == []:
+        return None
+    if type(found) is not list:
+        raise Refused(Reason.NUM_NONFINITE if found is _CONSTANT else Reason.TYPE, pointer(column.name))
+    values = []
+    for place, one in enumerate(found):
+        try:
+            value = _cell(column, one)
+        except Refused as refused:
+            raise Refused(refused.reason, f"{refused.path}/{place}") from None
+        if value is None:
+            raise Refused(Reason.TYPE, f"{pointer(column.name)}/{place}")
+        values.append(value)
+    return values
 
 
 def _is_utf8(text: str) -> bool:
