@@ -1,5 +1,6 @@
 """Files as events: the rows of a CSV file as typed JSON objects, the lines of a JSON lines file as they are."""
 
+import itertools
 import pathlib
 from collections.abc import Iterator
 
@@ -33,18 +34,30 @@ def events_of(file: pathlib.Path, schema: Schema) -> Iterator[tuple[int, bytes |
 
 
 def json_events(batch: pa.RecordBatch) -> list[bytes]:
-    """Return one JSON object per row, without its missing cells.
+    """Return one JSON object per row, without its missing cells; several values are an array.
 
     >>> json_events(pa.record_batch({"fare": pa.array([1.5, None], pa.float32()), "company": ["A", "B"]}))
     [b'{"fare":1.5,"company":"A"}', b'{"company":"B"}']
     """
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_list(column.type):
+            columns.append(_list_texts(name, column))
+            continue
         texts = pc.cast(column, pa.string()).to_pylist()  # of a float32 the shortest text that reads back equal
         encode = msgspec.json.encode if pa.types.is_string(column.type) else str.encode
         head = msgspec.json.encode(name) + b":"
         columns.append([None if text is None else head + encode(text) for text in texts])
     return [b"{" + b",".join(filter(None, row)) + b"}" for row in zip(*columns, strict=True)]
+
+
+def _list_texts(name: str, column: pa.ListArray) -> list[bytes | None]:
+    """Return the field of every row as JSON; None where a row has no values."""
+    head = msgspec.json.encode(name) + b":["
+    encode = msgspec.json.encode if pa.types.is_string(column.type.value_type) else str.encode
+    values = iter([encode(text) for text in pc.cast(column.flatten(), pa.string()).to_pylist()])
+    lengths = column.value_lengths().fill_null(0).to_pylist()
+    return [head + b",".join(itertools.islice(values, size)) + b"]" if size else None for size in lengths]
 
 
 def _typed_events(file: RawFile, schema: Schema) -> Iterator[tuple[int, bytes | None]]:
