@@ -37,13 +37,14 @@ _OF_FEATURE = frozenset(
         "float_domain.max",
         "float_domain.disallow_nan",
         "float_domain.disallow_inf",
+        "time_domain.string_format",
         "unique_constraints",
         "distribution_constraints.min_domain_mass",
     )
 )
 _OF_SCHEMA = frozenset(("feature", "string_domain", "default_environment", "annotation"))
 _OF_TEXT = frozenset(("domain", "string_domain", "unique_constraints", "distribution_constraints"))
-_OF_NUMBERS = frozenset(("int_domain", "float_domain"))
+_OF_NUMBERS = frozenset(("int_domain", "float_domain", "time_domain"))
 
 
 def check_usable(schema: Schema, where: str) -> None:

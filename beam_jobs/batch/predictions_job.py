@@ -80,7 +80,7 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
-    check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))
+    check_files(files, _schema(bundle))
     return opened
 
 
@@ -107,11 +107,15 @@ def pipeline(
     steps = beam.Pipeline(options=options)
     _ = (
         steps
-        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Read Raw Rows" >> ReadRawRows(files, _schema(bundle).names)
         | "Write Predictions" >> WritePredictions(scoring)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps
+
+
+def _schema(bundle: Path) -> Schema:
+    return Schema.load(bundle / "schema.pbtxt").environment(SERVING)
 
 
 def _explanation(settings: ScoreSettings) -> Explanation | None:

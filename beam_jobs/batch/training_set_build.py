@@ -100,7 +100,7 @@ def analysis(
     pipeline = beam.Pipeline(options=options)
     rows = (
         pipeline
-        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Read Raw Rows" >> ReadRawRows(files, use_case.schema.environment(TRAINING).names)
         | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
     )
     _ = (

@@ -3,6 +3,7 @@
 import dataclasses
 
 from beam_jobs.cli import paths
+from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
     Broker,
@@ -16,17 +17,14 @@ from beam_jobs.cli.shared_settings import (
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 
-_DATA = "raw files (.csv, .csv.gz), patterns allowed"
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, Runner):
+class BuildTrainingSet(UseCaseChoice, RawData, Runner):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics and the rejected rows beside the shards.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     output: str = option("directory of the new training set", metavar="DIR")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
@@ -80,10 +78,9 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
+class ScoreBatch(NamedUseCase, RawData, Runner, Trust, Explained):
     """Score raw files with a released bundle."""
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
     bundle: str | None = option("bundle id; the champion where not given", None, metavar="ID", group="scoring")
     output: str = option("directory of the new predictions", metavar="DIR")
@@ -97,13 +94,12 @@ class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, Broker, Trust):
+class CheckSkew(NamedUseCase, RawData, Broker, Trust):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
 
     def check(self) -> None:

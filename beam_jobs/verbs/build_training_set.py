@@ -71,7 +71,7 @@ def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
-    files = find_files(settings.data)
+    files = find_files(settings.data, settings.file_options)
     check_files(files, schema.environment(TRAINING))
     return schema, model, files
 

@@ -69,7 +69,7 @@ def describe(result: dict[str, Any]) -> str:
 
 def _found(settings: CheckSkew) -> tuple[list[RawFile], pathlib.Path]:
     """Return the files and the champion's directory."""
-    files = find_files(settings.data)
+    files = find_files(settings.data, settings.file_options)
     topics.describe(settings.connection, [])
     open_registry = import_quietly("beam_jobs.registries.opening").open_registry
     champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
@@ -84,6 +84,7 @@ def _batch(
 ) -> PathValues:
     run_verb(
         ScoreBatch(
+            **given.format_options(),
             use_case=given.use_case,
             data=tuple(file.path for file in files),
             registry=given.registry,

@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(trip_lines, 
         tmp_path / "none*.csv": "none*.csv: no such file; check the path or quote the pattern",
         empty: "empty.csv: empty; its first line must name the columns",
         short: "short.csv: its header lacks fare, which the schema names",
-        text: "trips.txt: not a raw file by its name; wanted .csv or .csv.gz",
+        text: "trips.txt: not a raw file by its name; wanted .csv, .jsonl, .parquet, .avro or .tfrecord",
         not_gzip: "not.csv.gz: not a gzip file, or altered; copy it again",
         cut: "cut.csv.gz: its gzip stream ends too early; copy the file again",
     }.items():

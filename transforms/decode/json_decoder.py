@@ -16,6 +16,7 @@ import numpy as np
 
 from schemas.column import Column, Kind
 from schemas.schema import Schema
+from transforms.decode.cells import read_value, read_values
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
 from transforms.decode.strict_json import Refused, StrictJson
 
@@ -52,6 +53,7 @@ class JsonDecoder:
         self.limits = limits or Limits()
         self._strict = StrictJson(schema, self.limits)
         self._plain_names = all(map(_is_plain, schema.names))
+        self._allowing = [(at, column) for at, column in enumerate(schema.columns) if not column.reading.plain]
         self._learned: tuple[str, ...] = ()
         if self._plain_names:
             self._make_fast_path()
@@ -61,6 +63,8 @@ class JsonDecoder:
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         rows, complete = self._fast_rows(values)
+        if self._allowing:
+            rows = [None if row is None else self._read_allowed(row) for row in rows]
         unknown = _Unknown(self.limits.max_unknown_fields)
         unknown.add_learned(self._learned, [row for row in rows if row is not None], len(self.schema.columns))
         faults, plain = Faults(), set[str]()
@@ -96,6 +100,18 @@ class JsonDecoder:
             pass
         return self._keep_proven(known, [self._fast_row(value) for value in values]), False
 
+    def _read_allowed(self, row: tuple[Any, ...]) -> list[Any] | None:
+        """Return a row with the cells of the columns that allow more than their type; None if one is not allowed."""
+        cells = list(row)
+        try:
+            for at, column in self._allowing:
+                if cells[at] is not _UNSET:
+                    read = read_value if column.value_count is None else read_values
+                    cells[at] = read(column, cells[at])
+        except Refused:  # the strict path says why
+            return None
+        return cells
+
     def _fast_row(self, value: bytes | None) -> Any:
         if value is None or len(value) > self.limits.max_bytes:
             return None
@@ -117,7 +133,7 @@ class JsonDecoder:
                 colons -= sum([row[column].count(":") for column in self._text if row[column].__class__ is str])
                 for column in self._lists_of_text:
                     if row[column].__class__ is list:
-                        colons -= "".join(row[column]).count(":")
+                        colons -= _joined(row[column]).count(":")
             if colons or (b"\\" in value and _HARD_ESCAPE.search(value)):
                 rows[index] = None
         return rows
@@ -135,7 +151,7 @@ class JsonDecoder:
         if more:
             texts = [[cell for cell in columns[index] if cell.__class__ is str] for index in self._text]
             texts += [
-                ["".join(cell) for cell in columns[index] if cell.__class__ is list] for index in self._lists_of_text
+                [_joined(cell) for cell in columns[index] if cell.__class__ is list] for index in self._lists_of_text
             ]
             more -= sum(["".join(cells).count(":") for cells in texts])
         return not more
@@ -167,9 +183,11 @@ class JsonDecoder:
         required = [(name, kind) for name, kind, _ in fields]
         complete = msgspec.defstruct("CompleteRecord", required, rename=rename, gc=False)
         self._decode_complete = msgspec.json.Decoder(complete).decode
-        strings = [index for index, column in enumerate(self.schema.columns) if column.kind is Kind.BYTES]
-        self._lists_of_text = tuple(index for index in strings if self.schema.columns[index].value_count is not None)
-        strings = [index for index in strings if index not in self._lists_of_text]
+        columns = list(enumerate(self.schema.columns))
+        texts = {at for at, column in columns if column.kind is Kind.BYTES or not column.reading.plain}
+        lists = {at for at, column in columns if column.value_count is not None}
+        self._lists_of_text = tuple(sorted(texts & lists))
+        strings = [at for at, column in columns if at in texts and (at not in lists or column.reading.missing)]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
 
 
@@ -195,9 +213,16 @@ class _Unknown:
             self.counts[name] = self.counts.get(name, 0) + times
 
 
+def _joined(values: list[Any]) -> str:
+    return "".join([value for value in values if value.__class__ is str])
+
+
 def _type(column: Column) -> Any:
-    one: Any = _TYPES[column.kind]
-    return (one if column.value_count is None else list.__class_getitem__(one)) | None | msgspec.UnsetType
+    one: Any = _TYPES[column.kind] if column.reading.plain else int | float | str | bool
+    if column.value_count is None:
+        return one | None | msgspec.UnsetType
+    several: Any = list.__class_getitem__(one)
+    return (several | str if column.reading.missing else several) | None | msgspec.UnsetType
 
 
 def _is_plain(name: str) -> bool:
