@@ -68,7 +68,8 @@ def _type(column: Column) -> str:
     count = column.value_count
     if count is None:
         return column.kind.name
-    return f"{column.kind.name}[{count.fixed or f'{count.least}-{count.most or ""}'}]"
+    several = str(count.fixed or f"{count.least}-{count.most or ''}")
+    return f"{column.kind.name}[{several}]"
 
 
 def _table(columns: list[dict[str, Any]]) -> list[str]:
