@@ -40,7 +40,7 @@ def test_no_two_formats_take_one_name() -> None:
 
 @pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
 def test_every_format_reads_what_its_own_decoder_takes(known: RawFormat, tmp_path: pathlib.Path) -> None:
-    wanted = [{"a": 1, "b": "x"}, {"a": None, "b": "y"}]
+    wanted: list[dict[str, object]] = [{"a": 1, "b": "x"}, {"a": None, "b": "y"}]
     (file,) = find_files([str(write(known.name, tmp_path / f"t{known.suffixes[0]}", wanted, SCHEMA))])
     layout = known.layout(file)
     decoder = pickle.loads(pickle.dumps(known.decoder(layout, SCHEMA, file.path)))

@@ -75,9 +75,9 @@ def arrow_column(column: Column, array: pa.Array, max_bytes: int) -> tuple[pa.Ar
     if pa.types.is_boolean(kind):
         return number_column(column, array.cast(pa.int8()).cast(_number_type(column)))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        numbers, (large, gone) = times_of(column, array)
+        numbers, gone = times_of(column, array)
         found, bad = number_column(column, numbers)
-        return found, bad + _marked(large, Reason.INT_RANGE) + _marked(gone, Reason.TIME_RANGE)
+        return found, bad + _marked(gone, Reason.TIME_RANGE)
     if pa.types.is_decimal(kind):
         return _decimals(column, array)
     if pa.types.is_floating(kind):

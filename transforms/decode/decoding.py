@@ -89,12 +89,16 @@ def to_float32(parsed: pa.Array) -> pa.Array:
 def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None.
 
+    Of a column of several values a cell is a list of them; an empty one is None.
+
     Columns of one kind are made as one array and cut: what an array costs at the size of a poll is its making.
     """
     rows = len(parsed[0]) if parsed else 0
     arrays: dict[int, pa.Array] = {}
     for kind in Kind:
-        indices = [index for index, column in enumerate(schema.columns) if column.kind is kind]
+        indices = [
+            index for index, column in enumerate(schema.columns) if column.kind is kind and column.value_count is None
+        ]
         if not indices:
             continue
         cells = list(itertools.chain.from_iterable(parsed[index] for index in indices))
@@ -103,7 +107,26 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
             arrays[index] = joined.slice(at * rows, rows)
             if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
                 arrays[index] = arrays[index].combine_chunks()
+    for index, column in enumerate(schema.columns):
+        if column.value_count is not None:
+            flat = list(itertools.chain.from_iterable(filter(None, parsed[index])))
+            values = to_float32(pa.array(flat, pa.float64())) if column.kind is Kind.FLOAT else flat
+            lengths = [len(cell) if cell else 0 for cell in parsed[index]]
+            arrays[index] = list_array(np.array(lengths, np.int64), pa.array(values, column.kind.value))
     return pa.RecordBatch.from_arrays([arrays[index] for index in range(len(parsed))], schema=schema.arrow_schema)
+
+
+def list_array(lengths: np.ndarray, values: pa.Array) -> pa.ListArray:
+    """Return lists of so many values each (int64 [rows]), null where a row has none.
+
+    >>> list_array(np.array([2, 0, 1]), pa.array([5, 6, 7])).to_pylist()
+    [[5, 6], None, [7]]
+    """
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    if isinstance(values, pa.ChunkedArray):  # more text than one array can hold
+        values = values.combine_chunks()
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(lengths == 0))
 
 
 def unknown_name(name: str) -> str:

@@ -25,7 +25,7 @@ _EPOCH_DAY = _EPOCH.toordinal()
 _STEP = {"s": datetime.timedelta(seconds=1), "ms": datetime.timedelta(milliseconds=1)}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAY_SECONDS = 86_400
-_INT64_MOST = 2**63 - 1
+_YEARS = (-62_135_596_800, 253_402_300_799)  # the seconds that the years 1 to 9999 have
 
 
 def time_of_text(text: str, time: TimeText, path: str) -> int:
@@ -60,56 +60,51 @@ def time_of_timestamp(column: Column, number: int, unit: str, local: bool) -> in
 
     `local` timestamps say no zone.
     """
-    if abs(number) > _INT64_MOST:
-        raise Refused(Reason.INT_RANGE, pointer(column.name))
-    array = pa.array([number], pa.timestamp(unit, None if local else "UTC"))
-    cells, bad = times_of(column, array)
-    if bad[0].any():
-        raise Refused(Reason.INT_RANGE, pointer(column.name))
-    if bad[1].any():
-        raise Refused(Reason.TIME_RANGE, pointer(column.name))
-    return cells[0].as_py()
-
-
-def times_of(column: Column, array: pa.Array) -> tuple[pa.Array, tuple[np.ndarray, np.ndarray]]:
-    """Return timestamps or dates of Arrow as the column's integers (int64), null where they are null.
-
-    Of every row (bool [rows]) whether it does not fit into 64 bits, and whether it is no one instant. The column has a
-    unit.
-    """
-    reading = column.reading
-    kind = array.type
-    if pa.types.is_date(kind):
-        if reading.unit == "day":
-            days = array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
-            return days, _none_wrong(array)
-        kind = pa.timestamp("s")
-        array = array.cast(pa.date32()).cast(kind)
-    per_second, zone, gone = _PER_SECOND[kind.unit], reading.zone, np.zeros(len(array), bool)
-    if kind.tz is None and zone != "UTC" and reading.unit != "day":
-        first = pc.assume_timezone(array, zone, ambiguous="earliest", nonexistent="earliest")
-        last = pc.assume_timezone(array, zone, ambiguous="latest", nonexistent="latest")
-        gone = np.asarray(pc.not_equal(first, last).fill_null(False))
-        array = first
-    if kind.tz is not None and zone != "UTC" and reading.unit == "day":
-        array = pc.local_timestamp(array.cast(pa.timestamp(kind.unit, zone)))
-    numbers = np.asarray(array.view(pa.int64()).fill_null(0))
-    wanted = 1 if reading.unit == "s" else 1_000
-    too_large = np.zeros(len(array), bool)
+    reading, path, per_second = column.reading, pointer(column.name), _PER_SECOND[unit]
+    if not _YEARS[0] * per_second <= number <= _YEARS[1] * per_second:
+        raise Refused(Reason.TIME_RANGE, path)
+    if reading.zone != "UTC" and local != (reading.unit == "day"):
+        cells, gone = times_of(column, pa.array([number], pa.timestamp(unit, None if local else "UTC")))
+        if gone.any():
+            raise Refused(Reason.TIME_RANGE, path)
+        return cells[0].as_py()
     if reading.unit == "day":
+        return number // (per_second * _DAY_SECONDS)
+    return number * _PER_SECOND[reading.unit or "s"] // per_second
+
+
+def times_of(column: Column, array: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return timestamps or dates of Arrow as the column's integers (int64), and which are no one instant (bool [rows]).
+
+    Nor is one outside the years 1 to 9999. Nulls stay null. The column has a unit.
+    """
+    reading, kind = column.reading, array.type
+    if pa.types.is_date(kind):
+        kind = pa.timestamp("s")
+        array = array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        numbers = np.asarray(array.fill_null(0)) * _DAY_SECONDS
+    else:
+        numbers = np.asarray(array.view(pa.int64()).fill_null(0))
+    per_second, missing = _PER_SECOND[kind.unit], np.asarray(array.is_null())
+    gone = (numbers < _YEARS[0] * per_second) | (numbers > _YEARS[1] * per_second)
+    numbers = np.where(gone, 0, numbers)
+    if reading.zone != "UTC" and (kind.tz is None) != (reading.unit == "day"):
+        times = pa.array(numbers, pa.timestamp(kind.unit, kind.tz and reading.zone), mask=missing | gone)
+        if kind.tz is not None:
+            times = pc.local_timestamp(times)
+        else:
+            first = pc.assume_timezone(times, reading.zone, ambiguous="earliest", nonexistent="earliest")
+            times = pc.assume_timezone(times, reading.zone, ambiguous="latest", nonexistent="latest")
+            gone |= np.asarray(pc.not_equal(first, times).fill_null(False))
+        numbers = np.asarray(times.view(pa.int64()).fill_null(0))
+    wanted = {"s": 1, "ms": 1_000}.get(reading.unit or "", 0)
+    if not wanted:
         numbers = numbers // (per_second * _DAY_SECONDS)
     elif wanted >= per_second:
-        by = wanted // per_second
-        too_large = np.abs(numbers.astype(np.float64)) * by >= _INT64_MOST
-        numbers = np.where(too_large, 0, numbers) * by
+        numbers = numbers * (wanted // per_second)
     else:
         numbers = numbers // (per_second // wanted)
-    missing = np.asarray(array.is_null()) if array.null_count else None
-    return pa.array(numbers, pa.int64(), mask=missing), (too_large, gone)
-
-
-def _none_wrong(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(len(array), bool), np.zeros(len(array), bool)
+    return pa.array(numbers, pa.int64(), mask=missing | gone), gone
 
 
 @functools.cache

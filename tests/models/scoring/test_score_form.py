@@ -16,7 +16,7 @@ from schemas.schema import Schema
 
 NAMES = ("50 %", 'a "b"', "é")
 CLASSES = ScoreForm("multiclass", NAMES)
-SCORES = np.float32([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])
+SCORES = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], np.float32)
 BATCH = pa.record_batch({"trip": pa.array([7, 8])})
 
 
@@ -46,7 +46,7 @@ def test_columns_say_the_same() -> None:
 
 def test_a_number_has_no_label() -> None:
     made = encoder(ScoreForm("regression"))
-    scores = np.float32([181_234.5, -3])
+    scores = np.array([181_234.5, -3], np.float32)
     lines = made.encode(BATCH, scores, np.zeros((2, 0)), ["t/0", "t/1"])
     assert list(json.loads(lines[0])) == ["id", "trip", "score", "bundle", "variant"]
     assert [json.loads(line)["score"] for line in lines] == scores.tolist()
@@ -67,7 +67,7 @@ def test_what_bundles_are_compared_by() -> None:
     assert CLASSES.said(SCORES).tolist() == ["50 %", "é"]
     assert ScoreForm("multiclass", NAMES[::-1]).said(SCORES).tolist() == ["é", "50 %"], "by name, not by number"
     assert ScoreForm("binary", threshold=0.5).said(SCORES[:, 0]).tolist() == [1, 0]
-    assert ScoreForm("regression").said(np.float32([1.5])).tolist() == [1.5]
+    assert ScoreForm("regression").said(np.array([1.5], np.float32)).tolist() == [1.5]
     assert CLASSES.leading(SCORES).tolist() == [0.5, np.float32(0.7)]
     assert CLASSES.none().shape == (0, 3)
 
