@@ -9,11 +9,13 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
 ROWS_STREAMED = 2_000
+_RATINGS = 30_000
 
 
 class RawFiles(NamedTuple):
@@ -47,11 +49,33 @@ def house_prices(data: pathlib.Path, folder: pathlib.Path) -> RawFiles:
 
 
 def credit_scoring(data: pathlib.Path, folder: pathlib.Path) -> RawFiles:
-    """JSON lines of the CSV's rows, all numbers."""
+    """Avro of the CSV's rows, all numbers."""
     text = gzip.decompress((data / "credit_scoring" / "CreditScoring.csv.gz").read_bytes()).decode()
-    rows = csv.DictReader(io.StringIO(text))
-    lines = [json.dumps({name: int(value) for name, value in row.items()}) for row in rows]
-    return _text_files(folder, "loans.jsonl", lines)
+    rows = [{name: int(value) for name, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
+    fields = [{"name": name, "type": "long"} for name in rows[0]]
+    schema = fastavro.parse_schema({"type": "record", "name": "loan", "fields": fields})
+    files = folder / "loans.avro", folder / "few.avro"
+    for file, part in zip(files, (rows, rows[:ROWS_STREAMED]), strict=True):
+        with file.open("wb") as out:
+            fastavro.writer(out, schema, part, codec="deflate")
+    return RawFiles([str(files[0])], [str(files[1])])
+
+
+def movielens(data: pathlib.Path, folder: pathlib.Path) -> RawFiles:
+    """JSON lines of the first 30,000 ratings, those of 211 users, joined with their movies; genres are lists."""
+
+    def table(name: str) -> csv.DictReader:
+        text = gzip.decompress((data / "movielens_small" / name).read_bytes()).decode()
+        return csv.DictReader(io.StringIO(text, newline=""))
+
+    movies = {row["movieId"]: row for row in table("movies.csv.gz")}
+    lines = []
+    for row in itertools.islice(table("ratings.csv.gz"), _RATINGS):
+        movie = movies[row["movieId"]]
+        genres = [] if movie["genres"].startswith("(") else movie["genres"].split("|")
+        numbers = {name: int(row[name]) for name in ("userId", "movieId", "timestamp")}
+        lines.append(json.dumps({**numbers, "title": movie["title"], "genres": genres, "rating": float(row["rating"])}))
+    return _text_files(folder, "ratings.jsonl", lines)
 
 
 def fraud(data: pathlib.Path, folder: pathlib.Path) -> RawFiles:
@@ -70,7 +94,7 @@ def fraud(data: pathlib.Path, folder: pathlib.Path) -> RawFiles:
 
 
 MAKERS: Mapping[str, Callable[[pathlib.Path, pathlib.Path], RawFiles]] = {
-    maker.__name__: maker for maker in (taxi, census, house_prices, credit_scoring, fraud)
+    maker.__name__: maker for maker in (taxi, census, house_prices, credit_scoring, movielens, fraud)
 }
 
 
