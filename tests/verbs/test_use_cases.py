@@ -14,7 +14,7 @@ from beam_jobs.cli.command_line import main
 from models.use_case_files import known_in
 from tests.support.public_data import MAKERS
 
-pytestmark = pytest.mark.needs_data
+pytestmark = [pytest.mark.needs_data, pytest.mark.timeout(900)]  # each is seven verbs, one of them a training
 
 # Metric, its floor or ceiling, and what was published.
 WANTED: dict[str, tuple[str, float]] = {
