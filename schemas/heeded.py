@@ -37,6 +37,7 @@ _OF_FEATURE = frozenset(
         "float_domain.max",
         "float_domain.disallow_nan",
         "float_domain.disallow_inf",
+        "time_domain.string_format",
         "unique_constraints",
         "distribution_constraints.min_domain_mass",
         *(
@@ -58,7 +59,7 @@ _OF_SCHEMA = frozenset(
     )
 )
 _OF_TEXT = frozenset(("domain", "string_domain", "unique_constraints", "distribution_constraints"))
-_OF_NUMBERS = frozenset(("int_domain", "float_domain"))
+_OF_NUMBERS = frozenset(("int_domain", "float_domain", "time_domain"))
 
 
 def check_usable(schema: Schema, where: str) -> None:

@@ -1,10 +1,11 @@
 """Raw rows to labelled batches: the first step of a build."""
 
 import collections
-import concurrent.futures
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from beam_jobs.batch.rejected_rows import with_originals
 from beam_jobs.batch.written_files import Position, at_bundle_end
+from beam_jobs.process.worker_pool import OpenTask, SharedTask
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
@@ -22,8 +24,6 @@ from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import TRAINING
 from transforms.intake.split import id_hashes
 from transforms.intake.split_rules import key_hashes
-
-_BLOCKS_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,42 +79,53 @@ class LabelRows(beam.PTransform):
     """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
 
     A row without a label is rejected. `given` has the split of files, by their number, that are one as a whole. Blocks
-    come out in the order of the file.
+    come out in the order of the file, whoever of the pool labels them.
     """
 
     use_case: str
     use_case_path: str | None
     given: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    pool: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
-        step = _LabelRows(self.use_case, self.use_case_path, self.given)
-        return rows | "Decode Validate And Label" >> beam.ParDo(step)
+        task = SharedTask(LabelTask(self.use_case, self.use_case_path, dict(self.given)), self.pool)
+        return rows | "Decode Validate And Label" >> beam.ParDo(InOrder(task))
 
 
-class _LabelRows(beam.DoFn):
-    def __init__(self, name: str, folder: str | None, given: Mapping[int, str]):
-        self._name = name
-        self._folder = folder
-        self._given = dict(given)
+@dataclasses.dataclass(frozen=True)
+class LabelTask:
+    """From `RawRows` to `LabelledRows`, as a process does it that has the files of the use case."""
+
+    name: str
+    folder: str | None
+    given: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    def prepare(self) -> Callable[[RawRows], LabelledRows]:
+        """Read the use case."""
+        use_case = find(self.name, self.folder)
+        decoder = RawRowsDecoder(use_case.schema.environment(TRAINING))
+        return functools.partial(labelled_rows, decoder=decoder, use_case=use_case, given=self.given)
+
+
+class InOrder(beam.DoFn):
+    """Has a task done with every element, a few at a time; results come in the order of the elements."""
+
+    def __init__(self, task: SharedTask):
+        self._task = task
 
     def setup(self) -> None:
-        self._use_case = find(self._name, self._folder)
-        self._decoder = RawRowsDecoder(self._use_case.schema.environment(TRAINING))
+        """Prepare what is done here."""
+        self._opened: OpenTask = self._task.open()
 
     def start_bundle(self) -> None:
-        # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
-        self._thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._ahead: collections.deque[concurrent.futures.Future[LabelledRows]] = collections.deque()
+        self._opened.begin()
 
-    def process(self, rows: RawRows) -> Iterator[LabelledRows]:
-        self._ahead.append(self._thread.submit(labelled_rows, rows, self._decoder, self._use_case, self._given))
-        if len(self._ahead) > _BLOCKS_AHEAD:
-            yield self._ahead.popleft().result()
+    def process(self, element: Any) -> Iterator[Any]:
+        yield from self._opened.take(element)
 
     def finish_bundle(self) -> Iterator:
-        while self._ahead:
-            yield from at_bundle_end(self._ahead.popleft().result())
-        self._thread.shutdown()
+        for result in self._opened.rest():
+            yield from at_bundle_end(result)
 
 
 def labelled_rows(
@@ -128,7 +139,7 @@ def labelled_rows(
     intake = decoder.take_in(rows)
     label = labels.make_labels(use_case, intake.batch)
     batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
-    wrong = labels.wrong(label)
+    wrong = labels.wrong(label, use_case.model)
     kinds = labels.kinds_of(label[wrong])
     first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
     unusable = [(Reason.LABEL, "", np.isnan(label)), *weights.unusable(batch, decoder.schema)]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from beam_jobs.cli.file_settings import FileOptions
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.raw_format import RawFile
 from models.splits import SplitRule
@@ -17,6 +18,10 @@ class SplitFiles(Protocol):
     @property
     def data(self) -> tuple[str, ...]:
         """Files whose rows are split by rule, or are train if there are files for both others."""
+
+    @property
+    def file_options(self) -> FileOptions:
+        """How the files are to be read."""
 
     @property
     def eval_data(self) -> tuple[str, ...]:
@@ -41,7 +46,7 @@ def check_given(settings: SplitFiles, split: SplitRule) -> None:
         return
     seen: set[str] = set()
     for patterns in (settings.eval_data, settings.test_data, settings.data):
-        files = find_files(patterns) if patterns else []
+        files = find_files(patterns, settings.file_options) if patterns else []
         places = {file.path if is_remote(file.path) else os.path.realpath(file.path): file.path for file in files}
         for place, path in places.items():
             if place in seen:
@@ -55,6 +60,6 @@ def split_files(settings: SplitFiles, files: Sequence[RawFile]) -> dict[int, str
     return {
         numbers[file.path]: name
         for name, patterns in (("eval", settings.eval_data), ("test", settings.test_data))
-        for file in (find_files(patterns) if patterns else [])
+        for file in (find_files(patterns, settings.file_options) if patterns else [])
         if file.path in numbers
     }

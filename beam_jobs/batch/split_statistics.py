@@ -19,14 +19,19 @@ BySplit = dict[str, ColumnStatistics]
 
 
 class CombineStatistics(beam.CombineFn):
-    """From `TransformedRows` to the statistics of each split; what crosses a stage is as large as one accumulator."""
+    """From `TransformedRows` to the statistics of each split, and of its slices by the values of `slices`.
 
-    def __init__(self, schema: Schema, splits: Sequence[str]):
+    What crosses a stage is as large as one accumulator, whatever the number of rows; merged in any order, the
+    statistics are the same.
+    """
+
+    def __init__(self, schema: Schema, splits: Sequence[str], slices: Sequence[str] = ()):
         self._schema = schema
         self._splits = tuple(splits)
+        self._slices = tuple(slices)
 
     def create_accumulator(self) -> BySplit:
-        return {name: ColumnStatistics(self._schema) for name in self._splits}
+        return {name: ColumnStatistics(self._schema, self._slices) for name in self._splits}
 
     def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
         for statistics, part in zip(accumulator.values(), rows.of_splits(), strict=True):

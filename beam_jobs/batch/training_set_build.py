@@ -15,8 +15,9 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.anomaly_files import ANOMALIES
-from beam_jobs.batch.file_job import FileJobSettings, checked_options, new_directory, run_and_count
+from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
+from beam_jobs.batch.place import Place, place
 from beam_jobs.batch.set_findings import CombineFindings, save_findings
 from beam_jobs.batch.set_gates import FINDINGS, check_gates, found_in
 from beam_jobs.batch.shards import WriteShards
@@ -44,6 +45,8 @@ SPOOLED = "spooled.json"
 SHARDS = "shards.json"
 
 _VERB = "build_training_set"
+# What the processes of a pool have imported before they are forked.
+WORKER_MODULES = ("beam_jobs.batch.intake_steps", "beam_jobs.batch.transform_steps")
 _TRAIN = SPLITS.index("train")
 
 
@@ -85,7 +88,7 @@ class BuildSettings(FileJobSettings, Protocol):
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
-    checked_options(settings, _VERB)
+    place(settings, _VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     labels.check_function(use_case)
@@ -95,20 +98,23 @@ def check(settings: BuildSettings) -> UseCase:
 
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
-    options = checked_options(settings, _VERB)
+    where = place(settings, _VERB)
     given = split_files(settings, files)
     gates, training = settings.gates, use_case.schema.environment(TRAINING)
-    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
+    with (
+        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        where.pool(files, WORKER_MODULES) as pool,
+    ):
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, options, output.path, given)
-            spooled, rows_read = run_and_count(first, output.work / SPOOLED)
-        check_labels(spooled, use_case.transform)
+            first = analysis(settings, use_case, files, where, output.path, pool, given)
+            spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
+        check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
-        check_counts(spooled, rows_read, settings.data, output.path)
+        check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
         with progress.step("transform, write shards and statistics"):
-            second = transformation(settings, use_case, spooled, options, output.path)
-            counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
-            check_counts(counted, rows_read, settings.data, output.path)
+            second = transformation(settings, use_case, spooled, where.options, output.path, pool)
+            counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
+            check_counts(counted, rows_read, settings.data, output.path, use_case.model)
             found = found_in(output, training, settings.previous)
             check_gates(output, gates, counted, found, training)
             return finish(output, use_case, settings.compression, counted, found, sorted(set(given.values())))
@@ -124,21 +130,23 @@ def analysis(
     settings: BuildSettings,
     use_case: UseCase,
     files: Sequence[RawFile],
-    options: Options,
+    where: Place,
     path: Path,
+    pool: str | None = None,
     given: Mapping[int, str] | None = None,
 ) -> beam.Pipeline:
     """Return the first pass: keep the labelled rows in the spool, make the graph of the train split.
 
     `given` has the split of files, by their number, that are one as a whole.
     """
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(options=where.options)
+    folder = None if settings.use_case_path is None else where.path(settings.use_case_path)
     given = given or {}
     schema, split = use_case.schema.environment(TRAINING), use_case.model.split
     rows = (
         pipeline
-        | "Read Raw Rows" >> ReadRawRows(files)
-        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path, given)
+        | "Read Raw Rows" >> ReadRawRows(where.reachable(files), schema.names)
+        | "Label Rows" >> LabelRows(settings.use_case, folder, given, pool)
     )
     _ = (
         rows
@@ -171,7 +179,7 @@ def analysis(
 
 
 def transformation(
-    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path
+    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path, pool: str | None = None
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
@@ -179,11 +187,11 @@ def transformation(
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
-        | "Transform Rows" >> TransformRows(str(path / "graph"))
+        | "Transform Rows" >> TransformRows(str(path / "graph"), pool)
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS))
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices))
         | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
     )
     _ = (
@@ -196,6 +204,7 @@ def transformation(
             slices=use_case.model.slices,
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
+            classes=len(use_case.model.classes),
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )

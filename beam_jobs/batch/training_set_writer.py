@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from beam_jobs.batch.anomaly_files import write_anomalies
@@ -12,6 +12,8 @@ from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
 from models import splits
+from models.spec import ModelSpec
+from models.tasks import BINARY, MULTICLASS
 from models.training import labels
 from models.training.training_set import FORMAT
 from models.training.weights import are_weighted
@@ -35,12 +37,13 @@ def together(spooled: Written, written: Written) -> Written:
         rows_read=spooled.rows_read,
         split_rows=written.split_rows,
         label_sums=written.label_sums,
+        class_rows=written.class_rows,
         rejected_counts=spooled.rejected_counts + written.rejected_counts,
         left_out=spooled.left_out,
     )
 
 
-def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: pathlib.Path) -> None:
+def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: pathlib.Path, spec: ModelSpec) -> None:
     """Raise if the rows of a pass do not add up, or nothing can be learnt from them.
 
     If rows were rejected, that may be why: they are kept beside the unfinished directory `output`, and counted.
@@ -58,22 +61,32 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: 
             if left_out:
                 why += f"; left out {left_out_text(counted.left_out)}"
             raise InputError(f"{where}: split {name} is empty, {why}")
+    for cause in _unlearnable(counted, spec):
+        why = f"; {keep_rejected(output, counted)}" if rejected else ""
+        raise InputError(f"{where}: {cause}{why}")
+
+
+def _unlearnable(counted: Written, spec: ModelSpec) -> Iterator[str]:
+    """Yield why nothing can be learnt from the labels, with what to do."""
+    rows = counted.split_rows
+    of_train = counted.class_rows.get(labels.TRAIN, [1] * len(spec.classes))  # the first pass does not count classes
+    if gone := labels.without_rows(of_train, spec):
+        yield f"split {labels.TRAIN} has {gone}; give more data, or take it out of MODEL's classes"
     for name, label_sum in counted.label_sums.items():
-        if label_sum in (0.0, rows[name]):
-            why = f"; {keep_rejected(output, counted)}" if rejected else ""
-            raise InputError(
-                f"{where}: split {name} has one class only, the label is {label_sum / rows[name]:.0f} in all "
-                f"{rows[name]} rows; give data with both, or check label() of the use case{why}"
+        if spec.task == BINARY and label_sum in (0.0, rows[name]):
+            yield (
+                f"split {name} has one class only, the label is {label_sum / rows[name]:.0f} in all {rows[name]} rows; "
+                "give data with both, or check label() of the use case"
             )
 
 
-def check_labels(spooled: Written, transform: pathlib.Path) -> None:
+def check_labels(spooled: Written, use_case: UseCase) -> None:
     """Raise if `label` gave values that the task does not allow."""
     if spooled.first_wrong_label is not None:
         (_, row), name = spooled.first_wrong_label
         raise InputError(
-            f"{transform}: label() gave {labels.in_words(spooled.wrong_labels)}, first at {name} row "
-            f"{row} (the row below the header is 0); it must give {labels.WANTED}"
+            f"{use_case.transform}: label() gave {labels.in_words(spooled.wrong_labels, use_case.model)}, first at "
+            f"{name} row {row} (the row below the header is 0); it must give {labels.wanted(use_case.model)}"
         )
 
 
@@ -123,6 +136,7 @@ def finish(
         "compression": compression,
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
+        **_about_task(use_case.model),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
@@ -135,7 +149,21 @@ def finish(
         "rows": {**numbers, "left_out": sum(causes.values())} if causes else numbers,
         **({"left_out": causes} if causes else {}),
         "split": {**splits.to_json(use_case.model.split), **({"given": list(given)} if given else {})},
-        "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
+        **_about_labels(written, use_case.model),
         "fingerprint": artifact.content_id(content),
     }
     return output.complete(written, {**facts, **counted})
+
+
+def _about_task(spec: ModelSpec) -> dict[str, Any]:
+    """Return what a manifest says of the labels; nothing of binary ones, as it ever was."""
+    facts: dict[str, Any] = {} if spec.task == BINARY else {"task": spec.task}
+    return facts | ({"classes": list(spec.classes)} if spec.classes else {})
+
+
+def _about_labels(written: Written, spec: ModelSpec) -> dict[str, Any]:
+    """Return what the labels of every split are like: their mean, or the rows of each class."""
+    if spec.task == MULTICLASS:
+        by_class = {name: dict(zip(spec.classes, rows, strict=True)) for name, rows in written.class_rows.items()}
+        return {"class_rows": by_class}
+    return {"label_mean": {name: total / written.split_rows[name] for name, total in written.label_sums.items()}}

@@ -3,14 +3,15 @@
 import dataclasses
 
 from beam_jobs.cli import paths
+from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
     USE_CASE_PATH,
+    BatchRunner,
     Broker,
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
-    Runner,
     SetGates,
     Trust,
     UseCaseChoice,
@@ -19,18 +20,15 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 
-_DATA = "raw files (.csv, .csv.gz), patterns allowed"
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Validate(SetGates):
+class Validate(RawData, SetGates):
     """Check raw files against a schema; build nothing.
 
     Rows are rejected as a build would reject them; what the rows are like as a set is compared with the schema's
     limits. A gate that says no is exit code 3.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     use_case: str | None = option("use case whose schema it is", None, metavar="NAME", group="use case")
     use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
     schema: str | None = option("or a schema file", None, metavar="FILE", group="use case")
@@ -60,14 +58,13 @@ class Validate(SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, Runner, SetGates):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
     3, and nothing is made.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     output: str = option("directory of the new training set", metavar="DIR")
     eval_data: tuple[str, ...] = option(
         "raw files that are the eval split; the others are of the rest",
@@ -128,10 +125,9 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
     """Score raw files with a released bundle."""
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
     bundle: str | None = option("bundle id; the champion where not given", None, metavar="ID", group="scoring")
     output: str = option("directory of the new predictions", metavar="DIR")
@@ -145,19 +141,31 @@ class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, Broker, Trust):
+class CheckSkew(NamedUseCase, RawData, Broker, Trust):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
 
     def check(self) -> None:
         """Refuse a registry that is not there."""
         super().check()
         paths.check_registry(self.registry)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report(Settings):
+    """Make the page of a training set: statistics, splits, anomalies.
+
+    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
+    --against, between two sets.
+    """
+
+    path: str = argument("directory of the training set")
+    against: str | None = option("directory of another set, of an earlier day", None, metavar="DIR")
+    output: str | None = option("file of the page; beside the training set otherwise", None, metavar="FILE")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -169,4 +177,7 @@ class Inspect(Settings):
     """
 
     path: str = argument("file or directory")
+    against: str | None = option(
+        "a second schema, or a directory with one: what differs, and whether it rejects more", None, metavar="PATH"
+    )
     limit: int = option("records or rows of a file to show", 3, minimum=1)

@@ -3,7 +3,16 @@
 Imports nothing heavy, so that `onegraph VERB --help` answers at once. `verbs.run_verb` runs the verb of some settings.
 """
 
-from beam_jobs.cli.batch_settings import BuildTrainingSet, CheckSkew, Evaluate, Inspect, ScoreBatch, Train, Validate
+from beam_jobs.cli.batch_settings import (
+    BuildTrainingSet,
+    CheckSkew,
+    Evaluate,
+    Inspect,
+    Report,
+    ScoreBatch,
+    Train,
+    Validate,
+)
 from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
@@ -19,6 +28,7 @@ from beam_jobs.cli.stream_settings import (
     Stop,
 )
 from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
+from beam_jobs.cli.use_case_settings import New
 
 __all__ = [
     "BREAKER",
@@ -35,9 +45,11 @@ __all__ = [
     "Doctor",
     "Evaluate",
     "Inspect",
+    "New",
     "RegistryVerb",
     "Release",
     "ReplayRejected",
+    "Report",
     "Rollback",
     "ScoreBatch",
     "ScoreStream",
@@ -53,11 +65,13 @@ __all__ = [
 
 GROUPS: dict[str, dict[str, type[Settings]]] = {
     "data and models": {
+        "new": New,
         "validate": Validate,
         "build_training_set": BuildTrainingSet,
         "train": Train,
         "evaluate": Evaluate,
         "inspect": Inspect,
+        "report": Report,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew},

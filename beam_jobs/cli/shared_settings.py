@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_jobs.cli.options import Settings, fields, option
 from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
-from beam_jobs.runners.names import beams_name
+from beam_jobs.runners.names import beams_name, in_this_process
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
 from schemas.sets.gates import FAIL_ON, Gates, most
@@ -107,6 +107,31 @@ class Runner(Settings):
         """Refuse a runner that there is not."""
         super().check()
         beams_name(self.runner)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchRunner(Runner):
+    """Where a Beam job over files runs."""
+
+    services_folder: str = option(
+        "of `services up --flink`: its cluster is meant where no other is named",
+        ".onegraph",
+        metavar="DIR",
+        group="where it runs",
+    )
+    workers: int | None = option(
+        "processes of this machine that work; all cores, or one where files are small, if not given",
+        None,
+        minimum=1,
+        metavar="N",
+        group="where it runs",
+    )
+
+    def check(self) -> None:
+        """Refuse workers where the runner has its own."""
+        super().check()
+        if self.workers is not None and not in_this_process(self.runner):
+            raise UsageError(f"--workers is of this machine; --runner {self.runner} has its own, see --parallelism")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ class RawRowsDecoder:
 
     def decoder(self, rows: RawRows) -> Decoder:
         """Return what decodes the values of a block."""
-        known = format_of(rows.file.path)
+        known = format_of(rows.file.path, rows.file.options)
         key = known, rows.layout
         if key not in self._decoders:
             self._decoders[key] = known.decoder(rows.layout, self.schema, where=rows.file.path)
@@ -34,5 +34,5 @@ def taken_in(files: Iterable[RawFile], schema: Schema) -> Iterator[tuple[RawRows
     """Yield every block of some files with what a schema takes of it."""
     decoder = RawRowsDecoder(schema)
     for file in files:
-        for rows in read_file(file):
+        for rows in read_file(file, schema.names):
             yield rows, decoder.take_in(rows)

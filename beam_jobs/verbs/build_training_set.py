@@ -4,6 +4,7 @@ Beam and TensorFlow are imported after all that can be refused without them: fil
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.batch.set_text import anomaly_lines, checked_lines, rejected_lines
@@ -25,6 +26,8 @@ from schemas.heeded import unheeded
 from schemas.schema import SERVING, TRAINING, Schema
 
 BUILD = "beam_jobs.batch.training_set_build"
+
+_SHOWN = 10
 
 _log = logging.getLogger(__name__)
 
@@ -56,11 +59,11 @@ def run(settings: Settings) -> dict[str, Any]:
     for field in unheeded(schema):
         _log.warning("schema of %s: not heeded: %s", settings.use_case, field)
     finished = building.build(settings, use_case, files)
-    names = ("use_case", "rows", "label_mean", "rejections", "feature_names", "fingerprint")
+    names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
     manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
     return {
         "path": str(finished.path),
-        **{name: manifest[name] for name in names},
+        **{name: manifest[name] for name in names if name in manifest},
         **building.told(finished),
     }
 
@@ -68,12 +71,12 @@ def run(settings: Settings) -> dict[str, Any]:
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
+        import_quietly("beam_jobs.batch.place").place(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
     check_given(settings, model.split)
-    files = find_files([*settings.data, *settings.eval_data, *settings.test_data])
+    files = find_files([*settings.data, *settings.eval_data, *settings.test_data], settings.file_options)
     check_files(files, schema.environment(TRAINING))
     return schema, model, files
 
@@ -88,5 +91,13 @@ def describe(result: dict[str, Any]) -> str:
     lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
     lines += rejected_lines(result["rejections"])
     lines += anomaly_lines(result["anomalies"])
-    lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
+    lines += [f"  label mean of {name}: {mean:,.4f}" for name, mean in result.get("label_mean", {}).items()]
+    lines += [f"  classes of {name}: {_classes(rows)}" for name, rows in result.get("class_rows", {}).items()]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
+
+
+def _classes(rows: Mapping[str, int]) -> str:
+    """Return the rows of each class, the most frequent first."""
+    ordered = sorted(rows.items(), key=lambda item: -item[1])
+    more = f", {len(ordered) - _SHOWN:,} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_SHOWN]) + more

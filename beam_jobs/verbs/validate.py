@@ -85,6 +85,6 @@ def _found(settings: Settings) -> tuple[Schema, list[RawFile]]:
         raise InputError(f"the schema has no column in environment {settings.environment}; see its default_environment")
     if settings.previous is not None:
         earlier_statistics(settings.previous)
-    files = find_files(settings.data)
+    files = find_files(settings.data, settings.file_options)
     check_files(files, schema)
     return schema, files

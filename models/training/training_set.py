@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.families.family import Split
+from models.tasks import BINARY
 from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -28,6 +29,8 @@ class TrainingSet:
         self.feature_names: tuple[str, ...] = tuple(opened.fact("feature_names", list, str))
         self.feature_kinds: tuple[str, ...] = tuple(opened.fact("feature_kinds", list, str))
         self.slices: tuple[str, ...] = tuple(opened.fact("slices", list, str))
+        self.task = str(self.manifest.get("task", BINARY))  # sets that do not say are of before there were others
+        self.classes: tuple[str, ...] = tuple(opened.fact("classes", list, str) if "classes" in self.manifest else ())
         self.weighted: bool = opened.manifest.get("weighted") is True
         for name in ("use_case", "fingerprint", "compression"):
             opened.fact(name, str)

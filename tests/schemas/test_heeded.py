@@ -56,6 +56,7 @@ def test_all_that_counts_is_not_named():
         " skew_comparator { jensen_shannon_divergence { threshold: 0.1 } } annotation { tag: 'id' comment: 'c' }",
         'name: "f" type: FLOAT float_domain { name: "n" min: 0 max: 1 disallow_nan: true disallow_inf: true }',
         'name: "i" type: INT int_domain { min: 0 max: 1 } in_environment: "TRAINING" lifecycle_stage: BETA',
+        'name: "d" type: INT time_domain { string_format: "%Y-%m-%d" } annotation { tag: "time:day" }',
         'name: "b" type: INT bool_domain { } not_in_environment: "OTHER" value_count { min: 1 max: 1 }',
         more='string_domain { name: "d" value: "a" } default_environment: "SERVING" ',
     )

@@ -24,6 +24,7 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet
 from beam_jobs.verbs import build_training_set
 from models.registry.registry import Registry
+from models.spec import ModelSpec
 from models.training.training_set import TrainingSet
 from models.use_case import find
 from schemas.artifacts import artifact, making
@@ -182,7 +183,7 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(trip_lines, 
         tmp_path / "none*.csv": "none*.csv: no such file; check the path or quote the pattern",
         empty: "empty.csv: empty; its first line must name the columns",
         short: "short.csv: its header lacks fare, which the schema names",
-        text: "trips.txt: not a raw file by its name; wanted .csv or .csv.gz",
+        text: "trips.txt: not a raw file by its name; wanted .csv, .jsonl, .parquet, .avro or .tfrecord",
         not_gzip: "not.csv.gz: not a gzip file, or altered; copy it again",
         cut: "cut.csv.gz: its gzip stream ends too early; copy the file again",
     }.items():
@@ -408,7 +409,7 @@ def _spooled(rows_read, rejected=0, **splits):
 )
 def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message, tmp_path):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out")
+        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out", ModelSpec())
 
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path):
