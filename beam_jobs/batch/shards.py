@@ -18,6 +18,7 @@ from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFil
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
+from transforms.graph import wide_outputs
 from transforms.graph.graph import FEATURES
 
 _WAITING_BLOCKS = 2
@@ -48,14 +49,14 @@ class _WriteShards(beam.DoFn):
         self._settings = settings
 
     def setup(self) -> None:
-        self._features = json.loads((pathlib.Path(self._path) / FEATURES).read_text())["features"]
+        self._described = json.loads((pathlib.Path(self._path) / FEATURES).read_text())
 
     def start_bundle(self) -> None:
         self._bundle: _Bundle | None = None
 
     def process(self, rows: TransformedRows) -> None:
         if self._bundle is None:
-            self._bundle = _Bundle(self._features, **self._settings)
+            self._bundle = _Bundle(self._described, **self._settings)
         self._bundle.add(rows)
 
     def finish_bundle(self) -> Iterator:
@@ -68,7 +69,7 @@ class _Bundle:
 
     def __init__(
         self,
-        features: Sequence[Mapping[str, str]],
+        described: Mapping[str, Any],
         folder: str,
         splits: Sequence[str],
         slices: Sequence[str],
@@ -77,9 +78,10 @@ class _Bundle:
         classes: int,
     ):
         self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
-        names, kinds = ([feature[part] for feature in features] for part in ("name", "kind"))
+        names, kinds = ([feature[part] for feature in described["features"]] for part in ("name", "kind"))
+        wide = wide_outputs.from_json(described.get("wide_outputs", []), len(names))
         self._slices = tuple(slices)
-        self._encode = ExampleEncoder(names, kinds, slices).encode
+        self._encode = ExampleEncoder(names, kinds, slices, wide).encode
         self._compression = compression
         self._splits = {name: _Split(name, classes) for name in splits}
         self._rejected: RejectedWriter | None = None
@@ -110,7 +112,8 @@ class _Bundle:
                 taken = {name: rows.batch.column(name).slice(part.start, count) for name in self._slices}
                 label = rows.label[part]
                 split.add_labels(label)
-                examples = self._encode(rows.features[part], label, taken)
+                ids = {name: lists.slice(part.start, count) for name, lists in rows.ids.items()}
+                examples = self._encode(rows.features[part], label, taken, ids)
                 if rows.weight is not None:
                     examples = with_weight(examples, rows.weight[part])
                 self._write(split, examples, rows.spooled.start)

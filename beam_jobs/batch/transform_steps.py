@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -18,11 +18,15 @@ from transforms.graph.graph import TransformGraph
 
 @dataclasses.dataclass(frozen=True)
 class TransformedRows:
-    """Rows of one block with their features (float32 [rows, features]), and those whose features no model can take."""
+    """Rows of one block with their features (float32 [rows, features]), and those whose features no model can take.
+
+    `ids` are the lists of ids, by output, that columns of the features count.
+    """
 
     spooled: SpooledRows
     batch: pa.RecordBatch
     features: np.ndarray
+    ids: Mapping[str, pa.ListArray]
     label: np.ndarray
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
@@ -60,10 +64,10 @@ class TransformTask:
 
 def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     """Transform one block; rejections are by the rows' numbers in the file's block, in ascending order."""
-    features = graph.apply(rows.batch)
+    features, ids = graph.apply_with_ids(rows.batch)
     infinite = infinite_rows(features, graph.feature_names)
     if not infinite:
-        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [], rows.weight)
+        return TransformedRows(rows, rows.batch, features, ids, rows.label, rows.sizes, [], rows.weight)
     kept = kept_rows(len(features), infinite)
     sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
@@ -72,4 +76,5 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
     weight = None if rows.weight is None else rows.weight[kept]
-    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected, weight)
+    ids = {name: lists.take(pa.array(kept)) for name, lists in ids.items()}
+    return TransformedRows(rows, batch, features[kept], ids, rows.label[kept], sizes, rejected, weight)

@@ -339,8 +339,27 @@ def test_examples_with_other_types_and_absent_features() -> None:
     assert decoded.batch.to_pylist() == wanted
     assert [(one.row, one.reason.value, one.path) for one in decoded.rejections] == [
         (0, "TYPE", "/n"),
-        (1, "TYPE", "/n"),
+        (1, "VALUE_COUNT", "/n"),
         (2, "TYPE", "/t"),
         (3, "ENCODING", "/t"),
         (4, "ENCODING", "/t"),
     ]
+
+
+def test_lists_allow_what_their_column_does() -> None:
+    schema = schema_of("INT", f"value_count {{ min: 1 }} {WHOLE}")
+    texts = ["1|2.0|3", "4", "-999", "", "1|-999", "1||2", "5|x", "9|1.5"]
+    bad = ["TYPE /x/1", "TYPE /x/1", "TYPE /x/1", "TYPE /x/1"]
+    wanted = [[1, 2, 3], [4], None, None, *bad]
+
+    def judged(decoded: Decoded) -> list[Any]:
+        cells: list[Any] = [f"{one.reason.value} {one.path}" for one in decoded.rejections]
+        return decoded.batch.column("x").to_pylist() + cells
+
+    assert judged(CsvDecoder(schema, ["x", "y"])([f"{text},".encode() for text in texts])) == wanted
+    values = [[1, 2.0, "3"], ["4"], "-999", [], [1, "-999"], [1, "", 2], [5, "x"], [9, 1.5]]
+    records = [json.dumps({"x": value}).encode() for value in values]
+    assert judged(JsonDecoder(schema)(records)) == wanted
+    assert [judged(JsonDecoder(schema)([one])) for one in records] == [[one] for one in wanted]
+    good = [*records[:4], b'{"x": ["1", 2], "y": "a:b"}', b'{"x": "-999"}']
+    assert judged(JsonDecoder(schema)(good * 2)) == [*wanted[:4], [1, 2], None] * 2
