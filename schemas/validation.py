@@ -179,6 +179,8 @@ def _list_faults(column: Column, array: pa.ListArray) -> list[tuple[int, Reason,
     found = [(row, reason, path) for reason, mask in of_rows if mask.any() for row in np.flatnonzero(mask).tolist()]
     values = array.flatten()
     of_values = _number_faults(column, values, Reason.RANGE)
+    if column.text_limits is not None:
+        of_values += column.text_limits.faults(values)
     if values.null_count:
         present = validity_of(values)
         of_values = [(Reason.TYPE, ~present), *((reason, mask & present) for reason, mask in of_values)]

@@ -25,17 +25,19 @@ class CombineStatistics(beam.CombineFn):
     statistics are the same.
     """
 
-    def __init__(self, schema: Schema, splits: Sequence[str], slices: Sequence[str] = ()):
+    def __init__(self, schema: Schema, splits: Sequence[str], slices: Sequence[str] = (), weighted: bool = False):
         self._schema = schema
+        self._weighted = weighted
         self._splits = tuple(splits)
         self._slices = tuple(slices)
 
     def create_accumulator(self) -> BySplit:
-        return {name: ColumnStatistics(self._schema, self._slices) for name in self._splits}
+        return {name: ColumnStatistics(self._schema, self._slices, self._weighted) for name in self._splits}
 
     def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
         for statistics, part in zip(accumulator.values(), rows.of_splits(), strict=True):
-            statistics.add(rows.batch.slice(part.start, part.stop - part.start))
+            weight = None if rows.weight is None else rows.weight[part]
+            statistics.add(rows.batch.slice(part.start, part.stop - part.start), weight)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[BySplit]) -> BySplit:
@@ -49,14 +51,14 @@ class CombineStatistics(beam.CombineFn):
         return accumulator
 
 
-def write_statistics(splits: BySplit, schema: Schema, folder: str) -> None:
+def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: bool = False) -> None:
     """Write `<split>.pb` and, for the anomalies, strings outside their domains and limits that the splits break."""
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     for name, statistics in splits.items():
         data = statistics.to_proto(name).SerializeToString(deterministic=True)
         (path / f"{name}.pb").write_bytes(data)
-    whole = ColumnStatistics(schema)
+    whole = ColumnStatistics(schema, weighted=weighted)
     for statistics in splits.values():
         whole.merge(statistics)
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}

@@ -28,11 +28,13 @@ from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_
 from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
+from beam_jobs.cli.file_settings import FileOptions
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
 from models.splits import SPLITS, ColumnSplit, TimeSplit
 from models.training import labels
+from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
 from schemas.schema import SERVING, TRAINING
@@ -60,6 +62,10 @@ class BuildSettings(FileJobSettings, Protocol):
     @property
     def use_case_path(self) -> str | None:
         """The folder with its files, if that is not ours."""
+
+    @property
+    def file_options(self) -> FileOptions:
+        """How the files are to be read."""
 
     @property
     def eval_data(self) -> tuple[str, ...]:
@@ -184,6 +190,7 @@ def transformation(
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
     schema = use_case.schema.environment(TRAINING)
+    weighted = are_weighted(use_case.model, schema)
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
@@ -191,8 +198,9 @@ def transformation(
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices))
-        | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
+        | "Combine Statistics"
+        >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices, weighted))
+        | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS), weighted)
     )
     _ = (
         rows

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from beam_jobs.inspection.anomalies import anomaly_lines
 from beam_jobs.inspection.finding import next_line, of_kind, read_json, text_of
 from beam_jobs.registries.written_generation import variants_text
 from beam_jobs.reports.terminal_text import shown
@@ -43,18 +44,21 @@ def pointer_text(found: Mapping[str, Any]) -> list[str]:
 def look_at_anomalies(path: pathlib.Path) -> dict[str, Any]:
     """Return what in the data of a training set differs from its schema."""
     found = read_json(path, dict, "the anomalies of a training set")
-    for name in ("rejected", "limits"):
+    for name in ("rejections", "limits"):
         for one in of_kind(found.get(name, []), list, path, f"{name!r} to be a list"):
             of_kind(one, dict, path, f"{name!r} to be a list of objects")
     for name, split in of_kind(found.get("unseen", {}), dict, path, "'unseen' to be an object").items():
         for column in of_kind(split, dict, path, f"the unseen strings of {name}").values():
             of_kind(column, dict, path, f"the unseen strings of {name} by column")
-    return {name: found.get(name, default) for name, default in (("rejected", []), ("unseen", {}), ("limits", []))}
+    listed = of_kind(found.get("anomalies", []), list, path, "'anomalies' to be a list")
+    anomaly_lines(listed, path)  # raises for one that is none
+    named = {name: found.get(name, default) for name, default in (("rejections", []), ("unseen", {}), ("limits", []))}
+    return {**named, "anomalies": listed}
 
 
 def anomalies_text(found: Mapping[str, Any]) -> list[str]:
     """Return anomalies for people, a table each."""
-    rejected = [[text_of(one.get(name)) for name in ("reason", "path", "rows")] for one in found["rejected"]]
+    rejected = [[text_of(one.get(name)) for name in ("reason", "field", "count")] for one in found["rejections"]]
     lines = _listed("rejected rows", ("reason", "field", "rows"), rejected, [1])
     unseen = [
         [
@@ -67,6 +71,7 @@ def anomalies_text(found: Mapping[str, Any]) -> list[str]:
         for split, columns in found["unseen"].items()
         for column, one in columns.items()
     ]
+    lines += anomaly_lines(found["anomalies"], found["path"])
     lines += _listed(
         "strings outside their domains", ("column", "split", "rows", "distinct", "strings"), unseen, [1, 4]
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.batch.set_text import anomaly_lines, checked_lines, rejected_lines
-from beam_jobs.batch.split_files import check_given, split_files
+from beam_jobs.batch.split_files import check_given
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.raw_files.blocks import check_files
@@ -77,7 +77,6 @@ def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     model = find_model(settings.use_case, settings.use_case_path)
     check_given(settings, model.split)
     files = find_files([*settings.data, *settings.eval_data, *settings.test_data], settings.file_options)
-    split_files(settings, files)
     check_files(files, schema.environment(TRAINING))
     return schema, model, files
 

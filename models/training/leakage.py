@@ -5,7 +5,8 @@ column it holds numbers, or hashes of texts, never a text.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -48,11 +49,12 @@ class LeakageSample:
         self._parts: list[_Rows] = []
         self._rows = 0
         self._most = np.uint64(2**64 - 1)
+        self._times = _time_columns(schema) if schema.event_time is not None else {}
         self._later: dict[str, int] = {}
 
     def add(self, batch: pa.RecordBatch, ids: np.ndarray, label: np.ndarray) -> None:
         """Take in rows of train: raw columns, hashes of ids (uint64 [rows]) and labels (float32 [rows])."""
-        for name, later in _later(batch, self._schema):
+        for name, later in _later(batch, self._schema, self._times):
             self._later[name] = self._later.get(name, 0) + later
         chosen = np.flatnonzero(ids <= self._most)
         if not len(chosen):
@@ -128,8 +130,12 @@ def _encoded(batch: pa.RecordBatch, column: SchemaColumn, schema: Schema) -> Col
 
 def _text_hashes(array: pa.Array) -> np.ndarray:
     """Return a hash (uint64) of every text."""
-    schema = Schema.from_text('feature { name: "x" type: BYTES annotation { tag: "id" } }')
-    return id_hashes(pa.RecordBatch.from_arrays([array], names=["x"]), schema)
+    return id_hashes(pa.RecordBatch.from_arrays([array], names=["x"]), _text_schema())
+
+
+@functools.cache
+def _text_schema() -> Schema:
+    return Schema.from_text('feature { name: "x" type: BYTES annotation { tag: "id" } }')
 
 
 def _equals(column: Column, label: np.ndarray) -> bool:
@@ -140,11 +146,8 @@ def _equals(column: Column, label: np.ndarray) -> bool:
     return len(np.unique(label)) > 1 and bool((values.astype(np.float32) == label).all())
 
 
-def _later(batch: pa.RecordBatch, schema: Schema) -> Iterator[tuple[str, int]]:
+def _later(batch: pa.RecordBatch, schema: Schema, columns: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """Yield the columns of times that serving has, other than the event's, and how many of them are later than it."""
-    if schema.event_time is None:
-        return
-    columns = _time_columns(schema)
     if not columns:
         return
     events, known = event_times(batch, schema)

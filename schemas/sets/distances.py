@@ -6,6 +6,7 @@ are cut where either has an edge.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -55,10 +56,15 @@ def _relative(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _text_shares(feature: Feature) -> dict[str | None, float]:
-    """Return the share of every text that the statistics show, and of all others together."""
-    present = feature.string_stats.common_stats.num_non_missing
-    shown = {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
-    total = max(feature.string_stats.common_stats.tot_num_values or present, sum(shown.values()))
+    """Return the share of every text that the statistics show, by weight if rows have one, and of all others."""
+    of_texts = feature.string_stats
+    common: Any = of_texts.common_stats
+    ranks, values = of_texts.rank_histogram, common.tot_num_values or common.num_non_missing
+    if of_texts.HasField("weighted_string_stats"):
+        ranks = of_texts.weighted_string_stats.rank_histogram
+        values = common.weighted_common_stats.tot_num_values or common.weighted_common_stats.num_non_missing
+    shown = {bucket.label: bucket.sample_count for bucket in ranks.buckets}
+    total = max(values, sum(shown.values()))
     if not shown or not total:
         return {}
     shares: dict[str | None, float] = {text: count / total for text, count in shown.items()}
@@ -68,7 +74,9 @@ def _text_shares(feature: Feature) -> dict[str | None, float]:
 
 def _histogram(feature: Feature) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return the lower ends, the upper ends and the shares of the equal-width buckets of numbers."""
-    for histogram in feature.num_stats.histograms:
+    of_numbers = feature.num_stats
+    weighted = of_numbers.weighted_numeric_stats.histograms
+    for histogram in weighted or of_numbers.histograms:
         if histogram.type == statistics_pb2.Histogram.STANDARD and histogram.buckets:
             low, high, count = _columns(histogram.buckets)
             return (low, high, count / count.sum()) if count.sum() > 0 else None

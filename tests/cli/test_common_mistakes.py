@@ -76,6 +76,8 @@ LIGHT = (
             r"--weight is 1.5, wanted above 0 and at most 1"),
     Mistake("release --candidate {candidate} --registry {new} --as challenger", 2, r"--as challenger wants --weight.*"),
     Mistake("release --candidate {candidate} --registry {new} --weight 0.1", 2, r"--weight is for a challenger, .*"),
+    Mistake("validate --data {good}", 2, r"--use-case and --schema: wanted one of them, got neither"),
+    Mistake("validate --data {good} --use-case taxi --max-rejected x", 2, r"--max-rejected is 'x', wanted rows, .*"),
     # the file of options
     Mistake("train --config nowhere.toml", 2, r"--config nowhere.toml: no such file or directory; see .*"),
     Mistake("tail t --config {tmp}/unknown.toml", 2, r".*unknown.toml: unknown option 'limitt', did you mean limit\?"),

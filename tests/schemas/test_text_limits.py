@@ -49,6 +49,13 @@ def test_length_is_in_characters() -> None:
     assert of["x"].roles == ()
 
 
+def test_every_value_of_a_list_keeps_the_limits() -> None:
+    of = schema('type: BYTES value_count { } annotation { tag: "max_length:2" }')
+    batch = pa.RecordBatch.from_pydict({"x": [["a", "bb"], ["a", "ccc"], None, []]}, of.arrow_schema)
+    (found,) = validate(batch, of).rejections
+    assert (found.row, found.reason.value, found.path) == (1, "LENGTH", "/x/1")
+
+
 def test_rows_are_made_up_that_keep_the_limits() -> None:
     of = schema('type: BYTES presence { min_fraction: 1 } annotation { tag: "min_length:3" }')
     assert probe_rows(of, 16).num_rows == 16
