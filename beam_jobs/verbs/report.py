@@ -63,10 +63,15 @@ def _output(settings: Report) -> pathlib.Path:
     return pathlib.Path(f"{path}.html")
 
 
+def _is_ours(path: pathlib.Path) -> bool:
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
+
+
 def _check_output(path: pathlib.Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: a directory, wanted the name of a page to write with --output")
     if not path.parent.is_dir():
         raise InputError(f"{path}: its folder is not there; make it, or name another place with --output")
-    if path.exists() and _GENERATOR not in path.open("rb").read(_HEAD):
+    if path.exists() and not _is_ours(path):
         raise InputError(f"{path}: is there and no page of onegraph report; name another place with --output")

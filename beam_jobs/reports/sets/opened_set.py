@@ -9,7 +9,7 @@ from typing import Any
 from beam_jobs.inspection import statistics
 from beam_jobs.reports.sets.shares import Statistics
 from schemas.artifacts import artifact
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import read_plain
 from schemas.schema import Schema
 
@@ -29,6 +29,10 @@ class OpenedSet:
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "OpenedSet":
         """Open a directory; raises `ArtifactError` for one that is not complete or has no statistics."""
+        if not pathlib.Path(path).is_dir():
+            raise InputError(f"{path}: no such directory, wanted a training set")
+        if not (pathlib.Path(path) / artifact.MANIFEST).is_file():
+            raise ArtifactError(f"{path}: no {artifact.MANIFEST} in it, wanted a training set")
         opened = artifact.open_artifact(path, str(artifact.kind_of(pathlib.Path(path))))
         folder = opened.path / "statistics"
         splits = statistics.look(folder)["splits"] if folder.is_dir() else {}
