@@ -6,13 +6,13 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from models.splits import EVAL, SPLITS, TEST, TRAIN, ColumnSplit, GroupSplit, SplitRule, TimeSplit
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
 TASKS = ("binary",)
 FAMILIES = ("xgboost",)
 """Names of families; what each of them can do is in `families/`."""
-SPLITS = ("train", "eval", "test")
 BEST_F1 = "best_f1"
 SHARES = (
     "auc",
@@ -27,8 +27,6 @@ SHARES = (
 )
 METRICS = (*SHARES, "log_loss", "rows")
 """Numbers that an evaluation gives, on which a gate can be; those of `SHARES` are from 0 to 1."""
-
-_TRAIN, _EVAL, _TEST = 0.70, 0.15, 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +70,9 @@ class ModelSpec:
     """The whole of a use case's `MODEL`. Wrong values raise `InputError` when it is made.
 
     `slices` are raw columns by whose values evaluation repeats its metrics; `threshold` is a number in (0, 1) or
-    `best_f1`, chosen on the eval split; `parameters` go to the family as they are.
+    `best_f1`, chosen on the eval split; `parameters` go to the family as they are. `split` says how rows are split
+    (`models.splits`); `down_sample` has, by label, the share of its rows that train keeps, each of which then weighs as
+    many as it stands for.
     """
 
     task: str = "binary"
@@ -81,9 +81,8 @@ class ModelSpec:
     rounds: int = 500
     early_stopping_rounds: int = 20
     seed: int = 0
-    split: Mapping[str, float] = dataclasses.field(
-        default_factory=lambda: {"train": _TRAIN, "eval": _EVAL, "test": _TEST}
-    )
+    split: SplitRule = dataclasses.field(default_factory=lambda: {"train": TRAIN, "eval": EVAL, "test": TEST})
+    down_sample: Mapping[int, float] = dataclasses.field(default_factory=dict)
     slices: tuple[str, ...] = ()
     threshold: float | str = BEST_F1
     gates: tuple[Gate, ...] = ()
@@ -100,6 +99,7 @@ class ModelSpec:
             if type(value) is not int or value < least:
                 raise InputError(f"model: {name} is {_shown(value)}, wanted a whole number of {least} or more")
         self._check_split()
+        self._check_down_sample()
         if not isinstance(self.parameters, Mapping):
             raise InputError(f"model: parameters is {_shown(self.parameters)}, wanted a dict, {{'max_depth': 6}}")
         for name, value in self.parameters.items():
@@ -121,14 +121,28 @@ class ModelSpec:
         if len(set(self.slices)) != len(self.slices):
             raise InputError("model: a slice is named twice; name it once")
         object.__setattr__(self, "parameters", types.MappingProxyType(dict(self.parameters)))
-        object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))
+        object.__setattr__(self, "down_sample", types.MappingProxyType(dict(self.down_sample)))
+        if isinstance(self.split, Mapping):
+            object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))
 
     def _check_split(self) -> None:
+        if isinstance(self.split, TimeSplit | GroupSplit | ColumnSplit):
+            return
         wanted = "wanted a dict with fractions of train, eval, test that sum to 1"
         if not isinstance(self.split, Mapping) or not all(map(_is_number, self.split.values())):
             raise InputError(f"model: split is {_shown(self.split)}, {wanted}")
         if set(self.split) != set(SPLITS) or abs(sum(self.split.values()) - 1) > 1e-9 or min(self.split.values()) <= 0:
             raise InputError(f"model: split is {_shown(dict(self.split))}, {wanted}")
+
+    def _check_down_sample(self) -> None:
+        wanted = "wanted a dict from label to the share of its rows that train keeps, as in {0: 0.1}"
+        if not isinstance(self.down_sample, Mapping):
+            raise InputError(f"model: down_sample is {_shown(self.down_sample)}, {wanted}")
+        for label, share in self.down_sample.items():
+            if type(label) is not int or label < 0 or not _is_number(share) or not 0 < share <= 1:
+                raise InputError(f"model: down_sample is {_shown(dict(self.down_sample))}, {wanted}")
+        if self.down_sample and self.task == "regression":
+            raise InputError("model: down_sample is for classes, the task is regression; leave it out")
 
 
 def _check_fields(cls: type, named: Iterable[str]) -> None:

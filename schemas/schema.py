@@ -19,6 +19,7 @@ from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
 from schemas.plain_files import read_plain
 from schemas.reading import is_reading, reading
+from schemas.text_limits import is_text_limit, text_limits
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
@@ -131,9 +132,10 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -
         maximum=maximum,
         boolean=feature.HasField("bool_domain") and kind is not Kind.BYTES,
         domain=domain if kind is Kind.BYTES else None,
-        roles=tuple(tag for tag in feature.annotation.tag if not is_reading(tag)),
+        roles=tuple(tag for tag in feature.annotation.tag if not is_reading(tag) and not is_text_limit(tag)),
         value_count=_value_count(feature, where),
         reading=reading(feature, proto.annotation.tag, where),
+        text_limits=text_limits(feature, domain if kind is Kind.BYTES else None, where),
     )
     unit = column.role("event_time")
     if kind is Kind.INT and unit in roles.MILLISECONDS:

@@ -17,6 +17,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
+from transforms.examples.weights import with_weight
 from transforms.graph.graph import FEATURES
 
 _WAITING_BLOCKS = 2
@@ -104,7 +105,10 @@ class _Bundle:
                 taken = {name: rows.batch.column(name).slice(part.start, count) for name in self._slices}
                 label = rows.label[part]
                 split.label_sum += float(label.sum(dtype=np.float64))
-                self._write(split, self._encode(rows.features[part], label, taken), rows.spooled.start)
+                examples = self._encode(rows.features[part], label, taken)
+                if rows.weight is not None:
+                    examples = with_weight(examples, rows.weight[part])
+                self._write(split, examples, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:

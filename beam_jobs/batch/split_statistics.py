@@ -5,9 +5,11 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch.transform_steps import TransformedRows
 from schemas.schema import Schema
+from schemas.sets import set_checks
 from schemas.statistics import anomalies
 from schemas.statistics.columns import ColumnStatistics
 
@@ -58,4 +60,10 @@ def write_statistics(splits: BySplit, schema: Schema, folder: str) -> None:
     for statistics in splits.values():
         whole.merge(statistics)
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
-    (path / SEEN).write_text(json.dumps({"unseen": unseen, "limits": anomalies.limits(whole, schema)}))
+    found = [*set_checks.of_limits(whole, schema), *set_checks.skew(_datasets(splits), schema)]
+    seen = {"unseen": unseen, "limits": anomalies.limits(whole, schema)}
+    (path / SEEN).write_text(json.dumps({**seen, "anomalies": [anomaly.to_json() for anomaly in found]}))
+
+
+def _datasets(splits: BySplit) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
+    return {name: statistics.to_proto(name).datasets[0] for name, statistics in splits.items()}

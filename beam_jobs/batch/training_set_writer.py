@@ -3,26 +3,29 @@
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.batch.anomaly_files import write_anomalies
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
+from models import splits
 from models.training import labels
 from models.training.training_set import FORMAT
+from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
+from schemas.sets.anomaly import Anomaly
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
 from transforms.graph.graph import FEATURES, graph_fingerprint
 
 STATISTICS = "statistics"
-ANOMALIES = "anomalies.json"
 
 
 def together(spooled: Written, written: Written) -> Written:
@@ -33,6 +36,7 @@ def together(spooled: Written, written: Written) -> Written:
         split_rows=written.split_rows,
         label_sums=written.label_sums,
         rejected_counts=spooled.rejected_counts + written.rejected_counts,
+        left_out=spooled.left_out,
     )
 
 
@@ -45,10 +49,14 @@ def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: 
     rows, rejected = counted.split_rows, counted.rejected_counts.total()
     if rejected == rows_read == counted.rows_read and rejected:
         raise InputError(f"{where}: {keep_rejected(output, counted)}")
-    check_rows_add_up(counted, rows_read, sum(rows.values()), f"kept are {rows}", data, "build again elsewhere")
+    left_out = sum(counted.left_out.values())
+    kept = f"kept are {rows}" + (f", left out {left_out}" if left_out else "")
+    check_rows_add_up(counted, rows_read, sum(rows.values()) + left_out, kept, data, "build again elsewhere")
     for name, count in rows.items():
         if not count:
             why = keep_rejected(output, counted) if rejected else f"{rows_read:,} rows read; give more data"
+            if left_out:
+                why += f"; left out {left_out_text(counted.left_out)}"
             raise InputError(f"{where}: split {name} is empty, {why}")
     for name, label_sum in counted.label_sums.items():
         if label_sum in (0.0, rows[name]):
@@ -69,8 +77,27 @@ def check_labels(spooled: Written, transform: pathlib.Path) -> None:
         )
 
 
-def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
-    """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows."""
+def left_out_text(left_out: Mapping[str, int]) -> str:
+    """Return for people how many rows are in no split, by cause.
+
+    >>> left_out_text({"no split": 0, "down-sampling": 1200})
+    '1,200 (down-sampling)'
+    """
+    return ", ".join(f"{rows:,} ({cause})" for cause, rows in left_out.items() if rows)
+
+
+def finish(
+    output: NewDirectory,
+    use_case: UseCase,
+    compression: str,
+    written: Written,
+    found: Sequence[Anomaly] = (),
+    given: Sequence[str] = (),
+) -> Artifact:
+    """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows.
+
+    `found` are the anomalies of the rows, `given` the splits that have files of their own.
+    """
     path = output.path
     for name, rows in written.split_rows.items():
         if rows != written.rows(name):
@@ -82,10 +109,10 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
     os.replace(output.work / STATISTICS, path / STATISTICS)
     seen = path / STATISTICS / SEEN
-    found = json.loads(seen.read_text())
+    told = json.loads(seen.read_text())
     seen.unlink()
-    described = anomalies.describe(written.rejected_counts, found["unseen"], found["limits"])
-    (path / ANOMALIES).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+    described = anomalies.describe(written.rejected_counts, told["unseen"], told["limits"])
+    write_anomalies(path, found, use_case.schema, described)
     (path / "schema.pbtxt").write_text(use_case.schema.text())
     facts: dict[str, Any] = {
         "use_case": use_case.name,
@@ -99,9 +126,15 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
+    if are_weighted(use_case.model, use_case.schema):
+        facts["weighted"] = True
+    numbers = {"read": written.rows_read, **written.split_rows, "rejected": written.rejected_counts.total()}
+    causes = {cause: count for cause, count in written.left_out.items() if count}
     counted = {
         "format": FORMAT,
-        "rows": {"read": written.rows_read, **written.split_rows, "rejected": written.rejected_counts.total()},
+        "rows": {**numbers, "left_out": sum(causes.values())} if causes else numbers,
+        **({"left_out": causes} if causes else {}),
+        "split": {**splits.to_json(use_case.model.split), **({"given": list(given)} if given else {})},
         "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
         "fingerprint": artifact.content_id(content),
     }

@@ -24,6 +24,7 @@ class TransformedRows:
     label: np.ndarray
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
+    weight: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -56,7 +57,7 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     features = graph.apply(rows.batch)
     infinite = infinite_rows(features, graph.feature_names)
     if not infinite:
-        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [])
+        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [], rows.weight)
     kept = kept_rows(len(features), infinite)
     sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
@@ -64,4 +65,5 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     ]
     rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
-    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected)
+    weight = None if rows.weight is None else rows.weight[kept]
+    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected, weight)

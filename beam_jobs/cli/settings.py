@@ -3,7 +3,16 @@
 Imports nothing heavy, so that `onegraph VERB --help` answers at once. `verbs.run_verb` runs the verb of some settings.
 """
 
-from beam_jobs.cli.batch_settings import BuildTrainingSet, CheckSkew, Evaluate, Inspect, Report, ScoreBatch, Train
+from beam_jobs.cli.batch_settings import (
+    BuildTrainingSet,
+    CheckSkew,
+    Evaluate,
+    Inspect,
+    Report,
+    ScoreBatch,
+    Train,
+    Validate,
+)
 from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
@@ -49,10 +58,12 @@ __all__ = [
     "Stop",
     "Tail",
     "Train",
+    "Validate",
 ]
 
 GROUPS: dict[str, dict[str, type[Settings]]] = {
     "data and models": {
+        "validate": Validate,
         "build_training_set": BuildTrainingSet,
         "train": Train,
         "evaluate": Evaluate,

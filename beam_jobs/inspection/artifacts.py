@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from beam_jobs.inspection import statistics
+from beam_jobs.inspection.anomalies import anomaly_lines
 from beam_jobs.inspection.finding import (
     counts_text,
     next_line,
@@ -168,6 +169,23 @@ def _bundle_text(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _validation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
+    opened.fact("rows", dict)
+    found = read_json(opened.path / "anomalies.json", dict, "the anomalies of a validation")
+    listed = of_kind(found.get("anomalies", []), list, opened.path, "'anomalies' to be a list")
+    facts = {**_facts(opened, "rows"), "rejections": rejections_of(opened.manifest, opened.path), "anomalies": listed}
+    return {**facts, _STATISTICS: _statistics(opened)}
+
+
+def _validation_text(found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  rows: {counts_text(found['rows'])}",
+        rejected_line(found["rejections"]),
+        *anomaly_lines(found["anomalies"], found["path"]),
+        *statistics.text(found[_STATISTICS]),
+    ]
+
+
 def _predictions(opened: artifact.Artifact, limit: int) -> dict[str, Any]:
     from beam_jobs.inspection import predictions  # Arrow's Parquet, which no other kind needs
 
@@ -185,5 +203,6 @@ _KINDS: dict[str, _Kind] = {
     ArtifactKind.CANDIDATE: _Kind(_candidate, _candidate_text),
     ArtifactKind.EVALUATION: _Kind(_evaluation, evaluation_text),
     ArtifactKind.BUNDLE: _Kind(lambda opened, _: describe_bundle(opened.path), _bundle_text),
+    ArtifactKind.VALIDATION: _Kind(_validation, _validation_text),
     ArtifactKind.PREDICTIONS: _Kind(_predictions, _predictions_text),
 }

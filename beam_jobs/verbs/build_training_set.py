@@ -6,6 +6,8 @@ Beam and TensorFlow are imported after all that can be refused without them: fil
 import logging
 from typing import Any
 
+from beam_jobs.batch.set_text import anomaly_lines, checked_lines, rejected_lines
+from beam_jobs.batch.split_files import check_given
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.raw_files.blocks import check_files
@@ -14,12 +16,12 @@ from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
 from models.spec import SPLITS, ModelSpec
+from models.splits import in_words
 from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
 from schemas.heeded import unheeded
-from schemas.rejection_counts import rejections_text
 from schemas.schema import SERVING, TRAINING, Schema
 
 BUILD = "beam_jobs.batch.training_set_build"
@@ -38,11 +40,10 @@ def plan(settings: Settings) -> list[str]:
     schema, model, files = _found(settings)
     import_quietly(BUILD).check(settings)
     columns = schema.environment(TRAINING).names
-    split = ", ".join(f"{name} {model.split[name]:.0%}" for name in SPLITS)
     return [
         f"use case {settings.use_case}: {len(columns)} columns would be read: {', '.join(columns)}",
         *files_text(files),
-        f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {split}",
+        f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {in_words(model.split)}",
         f"the training set would be written to {settings.output}, {settings.rows_per_shard:,} rows in a shard at most",
     ]
 
@@ -60,7 +61,7 @@ def run(settings: Settings) -> dict[str, Any]:
     return {
         "path": str(finished.path),
         **{name: manifest[name] for name in names},
-        "limits": building.broken_limits(finished),
+        **building.told(finished),
     }
 
 
@@ -71,20 +72,21 @@ def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
-    files = find_files(settings.data)
+    check_given(settings, model.split)
+    files = find_files([*settings.data, *settings.eval_data, *settings.test_data])
     check_files(files, schema.environment(TRAINING))
     return schema, model, files
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the summary for people."""
+    if "refused" in result:
+        return "\n".join(checked_lines(result))
     rows = result["rows"]
     split = ", ".join(f"{name} {rows[name]:,}" for name in SPLITS)
+    split += f", left out {rows['left_out']:,}" if "left_out" in rows else ""
     lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
-    if result["rejections"]:
-        lines.append(f"  rejected: {rejections_text(result['rejections'])}")
-    lines += [
-        f"  {one['limit']} of {one['column']}: {one['found']}, wanted {one['wanted']}" for one in result["limits"]
-    ]
+    lines += rejected_lines(result["rejections"])
+    lines += anomaly_lines(result["anomalies"])
     lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])

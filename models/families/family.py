@@ -21,12 +21,13 @@ class Split:
     """The rows of one split of a training set, as a family trains on them.
 
     Features float32 [rows, features], where NaN is a missing value; label float32 [rows]; and by name the slices,
-    strings [rows], null where missing.
+    strings [rows], null where missing; weight float32 [rows], None where every row weighs 1.
     """
 
     features: np.ndarray
     label: np.ndarray
     slices: Mapping[str, pa.DictionaryArray]
+    weight: np.ndarray | None = None
 
 
 class Model(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from models import splits
 from models.families.choice import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
@@ -102,8 +103,10 @@ def overridden(
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     """Return a spec as the JSON value that manifests carry."""
     fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    if fields.pop("down_sample"):  # a spec without is written as it always was
+        fields["down_sample"] = {str(label): share for label, share in spec.down_sample.items()}
     gates = [dataclasses.asdict(gate) for gate in spec.gates]
-    return {**fields, "parameters": dict(spec.parameters), "split": dict(spec.split), "gates": gates} | {
+    return {**fields, "parameters": dict(spec.parameters), "split": splits.to_json(spec.split), "gates": gates} | {
         "slices": list(spec.slices)
     }
 
@@ -112,6 +115,8 @@ def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
     """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
     try:
         gates = tuple(Gate(**gate) for gate in value["gates"])
-        return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+        down_sample = {int(label): share for label, share in value.get("down_sample", {}).items()}
+        made = {"gates": gates, "slices": tuple(value["slices"]), "down_sample": down_sample}
+        return ModelSpec(**{**value, **made, "split": splits.from_json(value["split"])})
     except (KeyError, TypeError, AttributeError, ValueError, InputError):
         raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None
