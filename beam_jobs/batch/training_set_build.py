@@ -32,6 +32,7 @@ from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
 from models.splits import SPLITS, ColumnSplit, TimeSplit
 from models.training import labels
+from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
 from schemas.schema import SERVING, TRAINING
@@ -183,7 +184,10 @@ def transformation(
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices))
+        | "Combine Statistics"
+        >> beam.CombineGlobally(
+            CombineStatistics(schema, SPLITS, use_case.model.slices, are_weighted(use_case.model, schema))
+        )
         | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
     )
     _ = (

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_jobs.inspection import statistics
+from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.shares import Statistics
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, InputError
@@ -45,6 +46,14 @@ class OpenedSet:
     def name(self) -> str:
         """The name of its directory."""
         return self.path.resolve().name
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """Severity and text of every anomaly; raises `ArtifactError` if they are written as none of ours."""
+        try:
+            return anomalies(self.anomalies)
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.path / 'anomalies.json'}: {error}") from None
 
     @property
     def rows(self) -> Mapping[str, int]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from beam_jobs.reports.report_page import render
 from beam_jobs.reports.sets import differences, drawing
-from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.differences import Difference
 from beam_jobs.reports.sets.opened_set import OpenedSet
 from beam_jobs.reports.sets.shares import NumberShares, Statistics, missing_share, text_shares
@@ -72,7 +71,7 @@ def page(opened: OpenedSet, against: OpenedSet | None = None) -> str:
         figures=_figures(opened),
         splits=[_split(opened, name) for name in opened.splits],
         earlier=[] if against is None else [_split(against, name) for name in against.splits],
-        anomalies=anomalies(opened.anomalies),
+        anomalies=opened.findings,
         rejections=_rejections(opened),
         leading=_leading(found, order),
         cards=cards,
