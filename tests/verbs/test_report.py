@@ -27,7 +27,7 @@ def test_against_another_set_as_json(trips, tmp_path, capsys):
     other = write_set(tmp_path / "before", {"train": rows_of(2000, 4)})
     page = tmp_path / "page.html"
     assert main(["report", str(trips), "--against", str(other), "--output", str(page), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"page": str(page), "columns": 10, "differing": []}
+    assert json.loads(capsys.readouterr().out) == {"page": str(page), "columns": 10, "compared": 2, "differing": []}
     assert "Nothing, by more than chance" in page.read_text()
 
 

@@ -103,9 +103,9 @@ def _columns(opened: OpenedSet, against: OpenedSet | None) -> dict[str, dict[str
     if against is None:
         return {name: opened.column(name) for name in opened.columns}
     names = dict.fromkeys([*opened.columns, *against.columns])
-    first, found = _compared_split(opened, against), {}
+    splits, found = _compared_splits(opened, against), {}
     for name in names:
-        sides = [one.column(name).get(first) for one in (opened, against)]
+        sides = [one.column(name).get(split) for one, split in zip((opened, against), splits, strict=True)]
         pairs = zip(_sides(opened, against), sides, strict=True)
         found[name] = {side: one for side, one in pairs if one is not None}
     return found
@@ -115,8 +115,10 @@ def _sides(opened: OpenedSet, against: OpenedSet) -> list[str]:
     return [opened.name, against.name] if opened.name != against.name else ["this set", "the other set"]
 
 
-def _compared_split(opened: OpenedSet, against: OpenedSet) -> str:
-    return next((name for name in opened.splits if name in against.splits), next(iter(opened.splits)))
+def _compared_splits(opened: OpenedSet, against: OpenedSet) -> tuple[str, str]:
+    """Return the first split that both have, else the first of each: rows that were validated have no train."""
+    both = next((name for name in opened.splits if name in against.splits), None)
+    return (both, both) if both is not None else (next(iter(opened.splits)), next(iter(against.splits)))
 
 
 def _figures(opened: OpenedSet) -> list[tuple[str, str]]:

@@ -98,6 +98,13 @@ def test_against_another_set_and_a_column_that_is_there_alone(opened, tmp_path):
     assert "Jane" not in page
 
 
+def test_a_training_set_against_rows_that_were_validated(opened, tmp_path):
+    other = OpenedSet.open(write_set(tmp_path / "new_rows", {"data": rows_of(3000, 5, shift=1.0)}))
+    found = set_page.compared(opened, other)
+    assert [one["column"] for one in found if one["more_than_chance"]] == ["fare"]
+    assert "only in" not in set_page.page(opened, other)
+
+
 def test_a_set_of_one_split_has_no_differences(tmp_path):
     opened = OpenedSet.open(write_set(tmp_path / "one", {"train": rows_of(300, 5)}))
     page = set_page.page(opened)
