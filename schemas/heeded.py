@@ -65,8 +65,6 @@ _OF_NUMBERS = frozenset(("int_domain", "float_domain", "time_domain"))
 def check_usable(schema: Schema, where: str) -> None:
     """Raise `InputError`, naming `where` and the feature, for what a use case cannot have (yet)."""
     for feature in filter(is_column, schema.proto.feature):
-        if not _has_one_value(feature):
-            raise InputError(f"{where}: {feature.name}: its value_count or shape allows several values, wanted one")
         domain = feature.bool_domain
         if domain.HasField("true_value") and domain.HasField("false_value") and domain.true_value == domain.false_value:
             raise InputError(f"{where}: {feature.name}: true_value and false_value of its bool_domain are the same")
@@ -93,14 +91,6 @@ def unheeded(schema: Schema) -> list[str]:
             found.setdefault(path, []).append(feature.name)
     of_features = [f"{path} of {', '.join(names)}" for path, names in sorted(found.items())]
     return of_features + sorted(_unlisted(schema.proto, _OF_SCHEMA))
-
-
-def _has_one_value(feature: schema_pb2.Feature) -> bool:
-    if feature.HasField("value_counts"):
-        return False
-    if feature.HasField("value_count") and feature.value_count.max != 1:
-        return False
-    return all(dim.size == 1 for dim in feature.shape.dim)
 
 
 def _passed_over(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Iterator[str]:

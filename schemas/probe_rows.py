@@ -1,5 +1,6 @@
 """Rows made from a schema alone, to try a use case's functions on before any data is read."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ _TEXTS = ("1", "2", "3", "4", "5")  # read as numbers too
 _RANGE = 100
 _MISSING = 0.2
 _SPARE = 4
+_MORE_VALUES = 4
 
 
 def probe_rows(schema: Schema, rows: int, missing: bool = True) -> pa.RecordBatch:
@@ -26,11 +28,29 @@ def probe_rows(schema: Schema, rows: int, missing: bool = True) -> pa.RecordBatc
     """
     random = np.random.default_rng(0)
     columns = [_values(column, rows * _SPARE, random, missing) for column in schema.columns]
-    arrays = [pa.array(values, column.kind.value) for values, column in zip(columns, schema.columns, strict=True)]
+    arrays = [pa.array(values, column.arrow_type) for values, column in zip(columns, schema.columns, strict=True)]
     return validate(pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema), schema).batch.slice(0, rows)
 
 
 def _values(column: Column, rows: int, random: np.random.Generator, missing: bool) -> list[Any]:
+    found = _present(column, rows, random) if column.value_count is None else _lists(column, rows, random)
+    if missing and not column.required:
+        found = [None if gone else value for value, gone in zip(found, random.random(rows) < _MISSING, strict=True)]
+    return found
+
+
+def _lists(column: Column, rows: int, random: np.random.Generator) -> list[Any]:
+    """Return lists of as many values as the column allows, a few where it allows any number."""
+    count = column.value_count
+    assert count is not None
+    least = max(count.least, 1)
+    most = min(least + _MORE_VALUES, least + _MORE_VALUES if count.most is None else count.most)
+    lengths = random.integers(least, most + 1, size=rows)
+    values = iter(_present(column, int(lengths.sum()), random))
+    return [list(itertools.islice(values, length)) for length in lengths.tolist()]
+
+
+def _present(column: Column, rows: int, random: np.random.Generator) -> list[Any]:
     if column.kind is Kind.BYTES:
         texts = sorted(column.domain or _texts(column))
         found: list[Any] = [texts[at] for at in random.integers(len(texts), size=rows)]
@@ -41,8 +61,6 @@ def _values(column: Column, rows: int, random: np.random.Generator, missing: boo
         found = [least + (most - least) * share for share in random.random(rows).tolist()]
         if column.kind is Kind.INT:
             found = [min(max(round(value), -(2**63)), 2**63 - 1) for value in found]
-    if missing and not column.required:
-        found = [None if gone else value for value, gone in zip(found, random.random(rows) < _MISSING, strict=True)]
     return found
 
 

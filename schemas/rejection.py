@@ -36,6 +36,7 @@ class Reason(enum.StrEnum):
     INT_RANGE = "INT_RANGE"
     NUM_NONFINITE = "NUM_NONFINITE"
     REQUIRED = "REQUIRED"
+    VALUE_COUNT = "VALUE_COUNT"
     RANGE = "RANGE"
     TIME_RANGE = "TIME_RANGE"
     DOMAIN = "DOMAIN"
@@ -54,8 +55,8 @@ class Rejection:
     """One rejected row.
 
     `row` counts from 0 in the input of the function that returned it; `path` is a JSON pointer to the field
-    (`/fare`), to the feature (`/features/fare_per_mile`) if that is what is wrong, empty if the whole record is
-    at fault.
+    (`/fare`; `/genres/1` is the second value of a list), to the feature (`/features/fare_per_mile`) if that is what is
+    wrong, empty if the whole record is at fault.
     """
 
     row: int

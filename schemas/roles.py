@@ -21,6 +21,8 @@ MILLISECONDS = {"s": 1000, "ms": 1}
 
 TAGS = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
 """Every role as it is written; any word may stand for `hash`."""
+_OF_LISTS = frozenset(("personal", "computed"))
+"""The roles that a column of several values may have."""
 _TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
@@ -45,6 +47,12 @@ def check(columns: Sequence[Column], where: str) -> None:
                     f"{annotation('event_time:s')} (what is for people goes into annotation {{ comment: ... }}){near}"
                 )
         heads = [tag.partition(":")[0] for tag in column.roles]
+        named = [tag for tag, head in zip(column.roles, heads, strict=True) if head not in _OF_LISTS]
+        if named and column.value_count is not None:
+            raise InputError(
+                f"{where}: {column.name}: tag {named[0]} of a column of several values, wanted a column of one; take "
+                "out the tag, or its value_count or shape"
+            )
         if len(set(heads)) != len(heads):
             raise InputError(f"{where}: {column.name}: tags {', '.join(column.roles)} name a role twice; keep one")
     time = event_time(columns, where)

@@ -32,20 +32,22 @@ _NUMBERS: dict[Kind, tuple[type, float, float]] = {
 class _Bounds:
     """What `_is_clean` compares with: required columns, and per kind the indices of columns and their limits.
 
-    `booleans` are float columns that hold 0 or 1; an integer's limits say that already. `texts` are those with limits.
+    `booleans` are float columns that hold 0 or 1; an integer's limits say that already. `texts` are those with limits,
+    `lists` the columns of several values, which are looked at by themselves.
     """
 
     required: tuple[int, ...]
     booleans: tuple[int, ...]
     of_kind: tuple[tuple[type, tuple[int, ...], np.ndarray, np.ndarray], ...]
     texts: tuple[tuple[int, TextLimits], ...]
+    lists: tuple[Column, ...]
 
 
 @functools.lru_cache(maxsize=64)
 def _bounds(schema: Schema) -> _Bounds:
     of_kind: list[tuple[type, tuple[int, ...], np.ndarray, np.ndarray]] = []
     for kind, (dtype, least, most) in _NUMBERS.items():
-        indices = tuple(index for index, column in enumerate(schema.columns) if column.kind is kind)
+        indices = tuple(index for index, column in enumerate(schema.columns) if _is_one(column, kind))
         columns = [schema.columns[index] for index in indices]
         lows = [least if column.minimum is None else max(column.minimum, least) for column in columns]
         highs = [most if column.maximum is None else min(column.maximum, most) for column in columns]
@@ -55,11 +57,22 @@ def _bounds(schema: Schema) -> _Bounds:
             low: np.ndarray = np.array(lows, dtype).reshape(-1, 1)
             high: np.ndarray = np.array(highs, dtype).reshape(-1, 1)
             of_kind.append((dtype, indices, low, high))
-    required = tuple(index for index, column in enumerate(schema.columns) if column.required)
-    floats = [index for index, column in enumerate(schema.columns) if column.kind is Kind.FLOAT]
+    lists = tuple(column for column in schema.columns if column.value_count is not None)
+    required = tuple(
+        index for index, column in enumerate(schema.columns) if column.required and column.value_count is None
+    )
+    floats = [index for index, column in enumerate(schema.columns) if _is_one(column, Kind.FLOAT)]
     booleans = tuple(index for index in floats if schema.columns[index].boolean)
-    texts = tuple((index, column.text_limits) for index, column in enumerate(schema.columns) if column.text_limits)
-    return _Bounds(required, booleans, tuple(of_kind), texts)
+    texts = tuple(
+        (index, column.text_limits)
+        for index, column in enumerate(schema.columns)
+        if column.text_limits and column.value_count is None
+    )
+    return _Bounds(required, booleans, tuple(of_kind), texts, lists)
+
+
+def _is_one(column: Column, kind: Kind) -> bool:
+    return column.kind is kind and column.value_count is None
 
 
 def _is_clean(arrays: Sequence[pa.Array], bounds: _Bounds) -> bool:
@@ -93,7 +106,7 @@ class Validated:
 
 
 def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
-    """Check presence, finiteness, ranges and limits of texts; the first fault in schema order is the row's reason.
+    """Check presence, number of values, finiteness, ranges, limits of texts; the first fault in schema order counts.
 
     If nothing is wrong, the same batch comes back. Raises `InputError` if the batch lacks a column.
 
@@ -103,26 +116,23 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
     ([0, 2], 'RANGE', '/hour')
     """
     arrays = [_column(batch, column) for column in schema.columns]
-    if _is_clean(arrays, _bounds(schema)):
+    bounds = _bounds(schema)
+    lists = {column.name: _list_faults(column, _column(batch, column)) for column in bounds.lists}
+    if _is_clean(arrays, bounds) and not any(lists.values()):
         return Validated(batch, np.arange(batch.num_rows, dtype=np.int64), [])
     time = schema.event_time[0] if schema.event_time else None
     found: dict[int, Rejection] = {}
     for column, array in zip(schema.columns, arrays, strict=True):
+        if column.value_count is not None:
+            for row, reason, path in lists[column.name]:
+                found.setdefault(row, Rejection(row, Stage.VALIDATE, reason, path))
+            continue
         out_of_range = Reason.TIME_RANGE if column.name == time else Reason.RANGE
         present = validity_of(array) if array.null_count else None
-        faults = []
+        faults: list[tuple[Reason, np.ndarray]] = []
         if column.required and present is not None:
             faults.append((Reason.REQUIRED, ~present))
-        if column.kind is not Kind.BYTES:
-            values = values_of(array, _NUMBERS[column.kind][0])
-            if column.kind is Kind.FLOAT:
-                faults.append((Reason.NUM_NONFINITE, ~np.isfinite(values)))
-            if column.minimum is not None:
-                faults.append((out_of_range, values < column.minimum))
-            if column.maximum is not None:
-                faults.append((out_of_range, values > column.maximum))
-            if column.boolean and column.kind is Kind.FLOAT:
-                faults.append((out_of_range, _between_0_and_1(array)))
+        faults += _number_faults(column, array, out_of_range)
         if column.text_limits is not None:
             faults += column.text_limits.faults(array)
         for reason, mask in faults:
@@ -138,6 +148,50 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
     return Validated(batch.filter(pa.array(keep)), np.flatnonzero(keep), [found[row] for row in sorted(found)])
 
 
+def _number_faults(column: Column, array: pa.Array, out_of_range: Reason) -> list[tuple[Reason, np.ndarray]]:
+    """Return what is wrong with which numbers (bool), those of nulls being anything; nothing of texts."""
+    if column.kind is Kind.BYTES:
+        return []
+    values = values_of(array, _NUMBERS[column.kind][0])
+    faults = []
+    if column.kind is Kind.FLOAT:
+        faults.append((Reason.NUM_NONFINITE, ~np.isfinite(values)))
+    if column.minimum is not None:
+        faults.append((out_of_range, values < column.minimum))
+    if column.maximum is not None:
+        faults.append((out_of_range, values > column.maximum))
+    if column.boolean and column.kind is Kind.FLOAT:
+        faults.append((out_of_range, _between_0_and_1(array)))
+    return faults
+
+
+def _list_faults(column: Column, array: pa.ListArray) -> list[tuple[int, Reason, str]]:
+    """Return what is wrong with a column of several values: row, reason and path, what counts first before the rest.
+
+    An empty list is a missing value.
+    """
+    count, path = column.value_count, pointer(column.name)
+    assert count is not None
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    of_rows = [(Reason.REQUIRED, lengths == 0)] if column.required else []
+    too_many = lengths > count.most if count.most is not None else np.zeros(len(lengths), np.bool_)
+    of_rows.append((Reason.VALUE_COUNT, ((lengths < count.least) & (lengths > 0)) | too_many))
+    found = [(row, reason, path) for reason, mask in of_rows if mask.any() for row in np.flatnonzero(mask).tolist()]
+    values = array.flatten()
+    of_values = _number_faults(column, values, Reason.RANGE)
+    if values.null_count:
+        present = validity_of(values)
+        of_values = [(Reason.TYPE, ~present), *((reason, mask & present) for reason, mask in of_values)]
+    if any(mask.any() for _, mask in of_values):
+        row_of = np.repeat(np.arange(len(lengths)), lengths)
+        first = np.cumsum(lengths) - lengths
+        for reason, mask in of_values:
+            for at in np.flatnonzero(mask).tolist():
+                row = int(row_of[at])
+                found.append((row, reason, f"{path}/{at - int(first[row])}"))
+    return found
+
+
 def unseen_values(batch: pa.RecordBatch, schema: Schema) -> dict[str, int]:
     """Count, by column, the strings that are not in the column's domain; columns without any are left out."""
     counts = {}
@@ -145,6 +199,8 @@ def unseen_values(batch: pa.RecordBatch, schema: Schema) -> dict[str, int]:
         if column.domain is None:
             continue
         array = _column(batch, column)
+        if column.value_count is not None:
+            array = array.flatten()
         expected = pc.is_in(array, options=_lookup(column.domain))
         unseen = len(array) - array.null_count - expected.true_count
         if unseen:

@@ -17,6 +17,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
+from transforms.graph import wide_outputs
 from transforms.graph.graph import FEATURES
 
 _WAITING_BLOCKS = 2
@@ -47,14 +48,14 @@ class _WriteShards(beam.DoFn):
         self._settings = settings
 
     def setup(self) -> None:
-        self._features = json.loads((pathlib.Path(self._path) / FEATURES).read_text())["features"]
+        self._described = json.loads((pathlib.Path(self._path) / FEATURES).read_text())
 
     def start_bundle(self) -> None:
         self._bundle: _Bundle | None = None
 
     def process(self, rows: TransformedRows) -> None:
         if self._bundle is None:
-            self._bundle = _Bundle(self._features, **self._settings)
+            self._bundle = _Bundle(self._described, **self._settings)
         self._bundle.add(rows)
 
     def finish_bundle(self) -> Iterator:
@@ -67,7 +68,7 @@ class _Bundle:
 
     def __init__(
         self,
-        features: Sequence[Mapping[str, str]],
+        described: Mapping[str, Any],
         folder: str,
         splits: Sequence[str],
         slices: Sequence[str],
@@ -76,9 +77,10 @@ class _Bundle:
         classes: int,
     ):
         self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
-        names, kinds = ([feature[part] for feature in features] for part in ("name", "kind"))
+        names, kinds = ([feature[part] for feature in described["features"]] for part in ("name", "kind"))
+        wide = wide_outputs.from_json(described.get("wide_outputs", []), len(names))
         self._slices = tuple(slices)
-        self._encode = ExampleEncoder(names, kinds, slices).encode
+        self._encode = ExampleEncoder(names, kinds, slices, wide).encode
         self._compression = compression
         self._splits = {name: _Split(name, classes) for name in splits}
         self._rejected: RejectedWriter | None = None
@@ -109,7 +111,8 @@ class _Bundle:
                 taken = {name: rows.batch.column(name).slice(part.start, count) for name in self._slices}
                 label = rows.label[part]
                 split.add_labels(label)
-                self._write(split, self._encode(rows.features[part], label, taken), rows.spooled.start)
+                ids = {name: lists.slice(part.start, count) for name, lists in rows.ids.items()}
+                self._write(split, self._encode(rows.features[part], label, taken, ids), rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:

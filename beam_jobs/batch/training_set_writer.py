@@ -90,7 +90,8 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
             raise OnegraphError(
                 f"{path}: split {name} has {rows} rows, its shards {written.rows(name)}; build again elsewhere"
             )
-    features = json.loads((path / "graph" / FEATURES).read_text())["features"]
+    graph = json.loads((path / "graph" / FEATURES).read_text())
+    features = graph.pop("features")
     suffix = f"tfrecord{SUFFIXES[compression]}"
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
     os.replace(output.work / STATISTICS, path / STATISTICS)
@@ -105,6 +106,7 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
         "shards": shards,
         "feature_names": [feature["name"] for feature in features],
         "feature_kinds": [feature["kind"] for feature in features],
+        **graph,
         "slices": list(use_case.model.slices),
         "compression": compression,
         "schema_fingerprint": use_case.schema.fingerprint,

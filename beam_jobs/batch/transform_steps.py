@@ -1,7 +1,7 @@
 """Spooled rows to features: the second pass of a build, up to what is written."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -16,11 +16,15 @@ from transforms.graph.graph import TransformGraph
 
 @dataclasses.dataclass(frozen=True)
 class TransformedRows:
-    """Rows of one block with their features (float32 [rows, features]), and those whose features no model can take."""
+    """Rows of one block with their features (float32 [rows, features]), and those whose features no model can take.
+
+    `ids` are the lists of ids, by output, that columns of the features count.
+    """
 
     spooled: SpooledRows
     batch: pa.RecordBatch
     features: np.ndarray
+    ids: Mapping[str, pa.ListArray]
     label: np.ndarray
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes]]
@@ -53,10 +57,10 @@ class _TransformRows(beam.DoFn):
 
 def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     """Transform one block; rejections are by the rows' numbers in the file's block, in ascending order."""
-    features = graph.apply(rows.batch)
+    features, ids = graph.apply_with_ids(rows.batch)
     infinite = infinite_rows(features, graph.feature_names)
     if not infinite:
-        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [])
+        return TransformedRows(rows, rows.batch, features, ids, rows.label, rows.sizes, [])
     kept = kept_rows(len(features), infinite)
     sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
@@ -64,4 +68,5 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     ]
     rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
-    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected)
+    ids = {name: lists.take(pa.array(kept)) for name, lists in ids.items()}
+    return TransformedRows(rows, batch, features[kept], ids, rows.label[kept], sizes, rejected)

@@ -78,12 +78,12 @@ def of_copy(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> PathV
 def of_examples(scorer: Scorer, rows: pa.RecordBatch) -> PathValues:
     """Return what training reads back from the rows' serialized examples, scored."""
     graph = scorer.graph
-    features = graph.apply(rows)
+    features, ids = graph.apply_with_ids(rows)
     kept = kept_rows(len(features), infinite_rows(features, graph.feature_names))
-    features = features[kept]
+    features, ids = features[kept], {name: lists.take(pa.array(kept)) for name, lists in ids.items()}
     label = np.zeros(len(features), np.float32)
-    examples = ExampleEncoder(graph.feature_names, graph.feature_kinds).encode(features, label)
-    decoded, _, _ = ExampleDecoder(graph.feature_names, graph.feature_kinds).decode(examples)
+    layout = graph.feature_names, graph.feature_kinds, (), graph.wide_outputs
+    decoded, _, _ = ExampleDecoder(*layout).decode(ExampleEncoder(*layout).encode(features, label, ids=ids))
     return PathValues(kept, np.column_stack([decoded, scorer.model.predict(decoded)]))
 
 

@@ -16,6 +16,7 @@ from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
 from schemas.schema import SERVING, Schema
 from transforms.examples.tfrecord import read_shard
+from transforms.graph import wide_outputs
 from transforms.graph.finite import infinite_rows
 
 
@@ -30,6 +31,11 @@ class TrainingSet:
         self.slices: tuple[str, ...] = tuple(opened.fact("slices", list, str))
         self.task = str(self.manifest.get("task", BINARY))  # sets that do not say are of before there were others
         self.classes: tuple[str, ...] = tuple(opened.fact("classes", list, str) if "classes" in self.manifest else ())
+        try:
+            described = self.manifest.get("wide_outputs", [])  # sets of before have none
+            self.wide_outputs = wide_outputs.from_json(described, len(self.feature_names))
+        except (ValueError, KeyError, TypeError):
+            raise ArtifactError(f"{self.path}: its manifest has wide_outputs that are none; copy it again") from None
         for name in ("use_case", "fingerprint", "compression"):
             opened.fact(name, str)
         opened.fact("rows", dict, int)
@@ -66,7 +72,7 @@ class TrainingSet:
         shards = self.manifest["shards"].get(split)
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
-        decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices)
+        decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs)
         blocks = []
         for shard in shards:
             path = self.path / shard["name"]

@@ -116,7 +116,7 @@ class TextStatistics:
 
 
 class ColumnStatistics:
-    """Statistics of every column of a schema over the raw batches added.
+    """Statistics of every column of a schema over the raw batches added; `rows_with` counts those that have a list.
 
     >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT }')
     >>> statistics = ColumnStatistics(schema)
@@ -127,6 +127,7 @@ class ColumnStatistics:
 
     def __init__(self, schema: Schema):
         self.rows = 0
+        self.rows_with = {column.name: 0 for column in schema.columns if column.value_count is not None}
         self._described: tuple[Column, ...] = schema.columns
         self.columns: dict[str, NumberStatistics | TextStatistics] = {
             column.name: TextStatistics() if column.kind is Kind.BYTES else NumberStatistics()
@@ -136,14 +137,20 @@ class ColumnStatistics:
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in a raw batch; columns that the schema does not name are left out."""
         self.rows += batch.num_rows
-        for name, statistics in self.columns.items():
-            statistics.add(batch.column(name))
+        for column in self._described:
+            array = batch.column(column.name)
+            if column.value_count is not None:
+                self.rows_with[column.name] += int(np.count_nonzero(array.value_lengths().fill_null(0)))
+                array = array.flatten()
+            self.columns[column.name].add(array)
 
     def merge(self, other: "ColumnStatistics") -> None:
         """Take in what another of the same schema has seen."""
         self.rows += other.rows
         for name, statistics in self.columns.items():
             statistics.merge(other.columns[name])  # type: ignore[arg-type]
+        for name, rows in other.rows_with.items():
+            self.rows_with[name] += rows
 
     def to_proto(self, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
         """Return the statistics as one dataset of that name. Personal columns keep their counts, not their values."""
@@ -154,23 +161,25 @@ class ColumnStatistics:
             feature.path.step.append(column.name)
             statistics = self.columns[column.name]
             personal = column.role("personal") is not None
+            rows_with = self.rows_with.get(column.name, statistics.present)
             if isinstance(statistics, NumberStatistics):
-                _common(feature.num_stats.common_stats, statistics.present, self.rows)
+                _common(feature.num_stats.common_stats, rows_with, statistics.present, self.rows)
                 if statistics.present:
                     _describe_numbers(feature.num_stats, statistics, personal)
             else:
-                _common(feature.string_stats.common_stats, statistics.present, self.rows)
+                _common(feature.string_stats.common_stats, rows_with, statistics.present, self.rows)
                 _describe_texts(feature.string_stats, statistics, personal)
         return listed
 
 
-def _common(proto: statistics_pb2.CommonStatistics, present: int, rows: int) -> None:
+def _common(proto: statistics_pb2.CommonStatistics, present: int, values: int, rows: int) -> None:
     proto.num_non_missing = present
     proto.num_missing = rows - present
-    proto.tot_num_values = present
+    proto.tot_num_values = values
     if present:
+        proto.avg_num_values = values / present
+    if present and values == present:
         proto.min_num_values = proto.max_num_values = 1
-        proto.avg_num_values = 1.0
 
 
 def _describe_numbers(proto: statistics_pb2.NumericStatistics, seen: NumberStatistics, personal: bool) -> None:

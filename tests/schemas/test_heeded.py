@@ -22,9 +22,6 @@ def test_one_value_is_taken(one_value):
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        (['name: "x" type: INT value_count { min: 1 max: 3 }'], "x: its value_count or shape allows several values"),
-        (['name: "x" type: INT value_count { min: 1 }'], "x: its value_count or shape allows several values"),
-        (['name: "x" type: INT shape { dim { size: 2 } }'], "x: its value_count or shape"),
         (
             ['name: "x" type: BYTES bool_domain { true_value: "1" false_value: "1" }'],
             "x: true_value and false_value of its bool_domain are the same",

@@ -127,6 +127,13 @@ FACTS: Mapping[str, Spoil] = {
     "threshold bool": threshold_of(True),
     "threshold above 1": threshold_of(2),
     "no threshold": threshold_of(GONE),
+    "another task": lambda path: {"task": "ranking"},
+    "classes of one score": lambda path: {
+        "task": "multiclass",
+        "classes": ["a", "b"],
+        "metrics": {"accuracy": 0.5, "log_loss": 0.5},
+    },
+    "numbers without metrics": lambda path: {"task": "regression"},
     "names a text": lambda path: {"feature_names": "fare"},
     "versions a list": lambda path: {"versions": []},
     "golden cut": golden_rows_cut,

@@ -36,7 +36,7 @@ def with_fact(path: pathlib.Path, kind: str, name: str, value: object) -> None:
 
 def read_trips(use_case: UseCase, rows: int | None = None) -> pa.RecordBatch:
     """Return the shipped trips as one raw batch."""
-    types = {column.name: column.kind.value for column in use_case.schema.columns}
+    types = {column.name: column.arrow_type for column in use_case.schema.columns}
     options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
     table = pyarrow.csv.read_csv(ROOT / "schemas" / "data" / "taxi.csv.gz", convert_options=options)
     table = table.select(use_case.schema.names)

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from schemas.column import Column
 from schemas.errors import InputError
 from schemas.nearest import nearest
-from schemas.rejection import Reason, pointer
+from schemas.rejection import pointer
 from schemas.schema import Schema
 from transforms.decode.arrow_columns import arrow_column, misfit
 from transforms.decode.decoding import Decoded, Faults, Limits, unknown_name
+from transforms.decode.text_columns import list_cells
 
 _SHOWN = 30
 
@@ -96,16 +97,11 @@ def list_column(column: Column, array: pa.Array, max_bytes: int, faults: Faults)
         return pa.nulls(len(array), column.arrow_type)
     if not pa.types.is_large_list(array.type):
         array = array.cast(pa.large_list(array.type.value_type))
-    lengths = np.asarray(pc.list_value_length(array).fill_null(0))
-    ends = np.cumsum(lengths)
-    values = array.flatten()
-    cells, bad = arrow_column(column, values, max_bytes)
-    bad = bad + [(int(at), Reason.TYPE) for at in np.flatnonzero(np.asarray(values.is_null()))]
-    for at, reason in sorted(bad, key=lambda one: one[0]):
-        row = int(np.searchsorted(ends, at, side="right"))
-        faults.add(row, reason, f"{pointer(column.name)}/{at - int(ends[row] - lengths[row])}")
-    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32), mask=np.append(lengths == 0, False))
-    return pa.ListArray.from_arrays(offsets, cells)
+    lengths = np.asarray(pc.list_value_length(array).fill_null(0)).astype(np.int64)
+    cells, wrong = list_cells(column, lengths, *arrow_column(column, array.flatten(), max_bytes))
+    for row, reason, path in wrong:
+        faults.add(row, reason, path)
+    return cells
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ Arrow array, a tf.Example. Arrays are read as wholes where they can be (`arrow_c
 import functools
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,33 @@ def read_text(column: Column, text: str, number: bool) -> Any:
     if not REAL.fullmatch(text):
         raise Refused(Reason.TYPE, path)
     return _number(column, float(text))
+
+
+def read_values(column: Column, found: Any) -> list[Any] | None:
+    """Return the cells of a value of a column of several; raises `Refused` with the place of the value at fault."""
+    return values_in(column, found, read_value)
+
+
+def values_in(column: Column, found: Any, read: Callable[[Column, Any], Any]) -> list[Any] | None:
+    """Return what `read` makes of every value of a list; None for an empty list and a text that stands for missing.
+
+    No value within a list may be missing.
+    """
+    path = pointer(column.name)
+    if found is None or found == [] or (type(found) is str and found in column.reading.missing):
+        return None
+    if not isinstance(found, list):
+        raise Refused(Reason.TYPE, path)
+    cells = []
+    for place, one in enumerate(found):
+        try:
+            cell = read(column, one)
+        except Refused as refused:
+            raise Refused(refused.reason, f"{path}/{place}") from None
+        if cell is None:
+            raise Refused(Reason.TYPE, f"{path}/{place}")
+        cells.append(cell)
+    return cells
 
 
 def parse_integer(text: str) -> int | None:

@@ -1,7 +1,8 @@
 """CSV records to columns: the same cells as JSON gives for the same record.
 
 Every column is read as text by Arrow and then cast as a whole; only a column in which something does not cast is
-looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them.
+looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them. The
+values of a column of several stand in one cell, with the column's separator between them.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from transforms.decode.csv_dialect import COMMON, CsvDialect
 from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
 from transforms.decode.decoding import Decoded, Faults, Limits
-from transforms.decode.text_columns import text_column
+from transforms.decode.text_columns import list_text_column, text_column
 
 
 class CsvDecoder:
@@ -62,6 +63,12 @@ class CsvDecoder:
         rows = np.delete(rows, misfits)
         arrays = []
         for column, text in zip(self.schema.columns, texts, strict=True):
+            if column.value_count is not None:
+                array, wrong = list_text_column(column, text)
+                for index, reason, path in wrong:
+                    faults.add(int(rows[index]), reason, path)
+                arrays.append(array)
+                continue
             array, bad = text_column(column, text)
             for index, reason in bad:
                 faults.add(int(rows[index]), reason, pointer(column.name))

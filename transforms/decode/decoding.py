@@ -89,16 +89,16 @@ def to_float32(parsed: pa.Array) -> pa.Array:
 def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     """Make a raw batch from one sequence of Python cells per column: float, int within int64, str, or None.
 
+    Of a column of several values a cell is a list of them; an empty one is None.
+
     Columns of one kind are made as one array and cut: what an array costs at the size of a poll is its making.
     """
     rows = len(parsed[0]) if parsed else 0
-    arrays: dict[int, pa.Array] = {
-        index: _lists(column.kind, parsed[index])
-        for index, column in enumerate(schema.columns)
-        if column.value_count is not None
-    }
+    arrays: dict[int, pa.Array] = {}
     for kind in Kind:
-        indices = [at for at, column in enumerate(schema.columns) if column.kind is kind and at not in arrays]
+        indices = [
+            index for index, column in enumerate(schema.columns) if column.kind is kind and column.value_count is None
+        ]
         if not indices:
             continue
         cells = list(itertools.chain.from_iterable(parsed[index] for index in indices))
@@ -107,16 +107,26 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
             arrays[index] = joined.slice(at * rows, rows)
             if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
                 arrays[index] = arrays[index].combine_chunks()
+    for index, column in enumerate(schema.columns):
+        if column.value_count is not None:
+            flat = list(itertools.chain.from_iterable(filter(None, parsed[index])))
+            values = to_float32(pa.array(flat, pa.float64())) if column.kind is Kind.FLOAT else flat
+            lengths = [len(cell) if cell else 0 for cell in parsed[index]]
+            arrays[index] = list_array(np.array(lengths, np.int64), pa.array(values, column.kind.value))
     return pa.RecordBatch.from_arrays([arrays[index] for index in range(len(parsed))], schema=schema.arrow_schema)
 
 
-def _lists(kind: Kind, cells: Sequence[Sequence | None]) -> pa.Array:
-    """Return lists of cells of a kind; null where there is none."""
-    values = list(itertools.chain.from_iterable(cell or () for cell in cells))
-    joined = to_float32(pa.array(values, pa.float64())) if kind is Kind.FLOAT else pa.array(values, kind.value)
-    ends = np.cumsum([0, *(len(cell or ()) for cell in cells)]).astype(np.int32)
-    missing = np.array([*(not cell for cell in cells), False], bool)
-    return pa.ListArray.from_arrays(pa.array(ends, mask=missing), joined)
+def list_array(lengths: np.ndarray, values: pa.Array) -> pa.ListArray:
+    """Return lists of so many values each (int64 [rows]), null where a row has none.
+
+    >>> list_array(np.array([2, 0, 1]), pa.array([5, 6, 7])).to_pylist()
+    [[5, 6], None, [7]]
+    """
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    if isinstance(values, pa.ChunkedArray):  # more text than one array can hold
+        values = values.combine_chunks()
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(lengths == 0))
 
 
 def unknown_name(name: str) -> str:

@@ -105,7 +105,7 @@ def _column(column: Column, array: pa.Array, max_bytes: int, faults: Faults) -> 
     array, several = one_value(array)
     cells, bad = arrow_column(column, array, max_bytes)
     for row in [*np.flatnonzero(several).tolist(), *(row for row, _ in bad)]:
-        faults.add(row, Reason.TYPE, pointer(column.name))
+        faults.add(row, Reason.VALUE_COUNT, pointer(column.name))  # whichever it is, every example is read alone
     return cells
 
 
@@ -113,7 +113,7 @@ def _cell(column: Column, values: list[Any]) -> Any:
     path = pointer(column.name)
     if column.value_count is None:
         if len(values) > 1:
-            raise Refused(Reason.TYPE, path)
+            raise Refused(Reason.VALUE_COUNT, path)
         return _value(column, values[0], path) if values else None
     return [_value(column, value, f"{path}/{at}") for at, value in enumerate(values)] or None
 

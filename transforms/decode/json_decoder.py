@@ -14,18 +14,18 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from schemas.column import Kind
+from schemas.column import Column, Kind
 from schemas.schema import Schema
-from transforms.decode.cells import read_value
+from transforms.decode.cells import read_value, read_values
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
 from transforms.decode.strict_json import Refused, StrictJson
 
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
 _FINITE = msgspec.Meta(gt=-FLOAT32_OVERFLOW, lt=FLOAT32_OVERFLOW)
 _TYPES: Mapping[Kind, Any] = {
-    Kind.FLOAT: Annotated[float, _FINITE] | None | msgspec.UnsetType,
-    Kind.INT: Annotated[int, _INT64] | None | msgspec.UnsetType,
-    Kind.BYTES: str | None | msgspec.UnsetType,
+    Kind.FLOAT: Annotated[float, _FINITE],
+    Kind.INT: Annotated[int, _INT64],
+    Kind.BYTES: str,
 }
 _ANY_SCALAR = int | float | str | bool | None | msgspec.UnsetType
 _UNSET = msgspec.UNSET
@@ -106,7 +106,8 @@ class JsonDecoder:
         try:
             for at, column in self._allowing:
                 if cells[at] is not _UNSET:
-                    cells[at] = read_value(column, cells[at])
+                    read = read_value if column.value_count is None else read_values
+                    cells[at] = read(column, cells[at])
         except Refused:  # the strict path says why
             return None
         return cells
@@ -130,6 +131,9 @@ class JsonDecoder:
             colons = value.count(b":") - (width - row.count(_UNSET))
             if colons:
                 colons -= sum([row[column].count(":") for column in self._text if row[column].__class__ is str])
+                for column in self._lists_of_text:
+                    if row[column].__class__ is list:
+                        colons -= _joined(row[column]).count(":")
             if colons or (b"\\" in value and _HARD_ESCAPE.search(value)):
                 rows[index] = None
         return rows
@@ -146,6 +150,9 @@ class JsonDecoder:
         more += sum([column.count(_UNSET) for column in columns])
         if more:
             texts = [[cell for cell in columns[index] if cell.__class__ is str] for index in self._text]
+            texts += [
+                [_joined(cell) for cell in columns[index] if cell.__class__ is list] for index in self._lists_of_text
+            ]
             more -= sum(["".join(cells).count(":") for cells in texts])
         return not more
 
@@ -167,8 +174,7 @@ class JsonDecoder:
             self._make_fast_path()
 
     def _make_fast_path(self) -> None:
-        types = [_TYPES[column.kind] if column.reading.plain else _ANY_SCALAR for column in self.schema.columns]
-        types += [_ANY_SCALAR] * len(self._learned)
+        types = [_type(column) for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
         names = (*self.schema.names, *self._learned)
         fields = [(f"c{index}", kind, _UNSET) for index, kind in enumerate(types)]
         rename = {f"c{index}": name for index, name in enumerate(names)}
@@ -177,8 +183,11 @@ class JsonDecoder:
         required = [(name, kind) for name, kind, _ in fields]
         complete = msgspec.defstruct("CompleteRecord", required, rename=rename, gc=False)
         self._decode_complete = msgspec.json.Decoder(complete).decode
-        columns = enumerate(self.schema.columns)
-        strings = [at for at, column in columns if column.kind is Kind.BYTES or not column.reading.plain]
+        columns = list(enumerate(self.schema.columns))
+        texts = {at for at, column in columns if column.kind is Kind.BYTES or not column.reading.plain}
+        lists = {at for at, column in columns if column.value_count is not None}
+        self._lists_of_text = tuple(sorted(texts & lists))
+        strings = [at for at, column in columns if at in texts and (at not in lists or column.reading.missing)]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
 
 
@@ -202,6 +211,18 @@ class _Unknown:
     def _count(self, name: str, times: int) -> None:
         if name in self.counts or len(self.counts) < self._limit:
             self.counts[name] = self.counts.get(name, 0) + times
+
+
+def _joined(values: list[Any]) -> str:
+    return "".join([value for value in values if value.__class__ is str])
+
+
+def _type(column: Column) -> Any:
+    one: Any = _TYPES[column.kind] if column.reading.plain else int | float | str | bool
+    if column.value_count is None:
+        return one | None | msgspec.UnsetType
+    several: Any = list.__class_getitem__(one)
+    return (several | str if column.reading.missing else several) | None | msgspec.UnsetType
 
 
 def _is_plain(name: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
-from transforms.decode.cells import missing_numbers, parse_integer, read_value
+from transforms.decode.cells import missing_numbers, parse_integer, read_value, values_in
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.decode.refused import Refused
 
@@ -63,10 +63,14 @@ class StrictJson:
             raise Refused(Reason.TYPE)
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
-        cells = [_cell(column, record.get(column.name)) for column in self._columns]
-        if constants > sum(
-            [record.get(name) is _NAN for name in self._nan_is_missing]
-        ):  # in a field that the schema does not name, whose name may be anything
+        cells = [
+            _cell(column, record.get(column.name))
+            if column.value_count is None
+            else _list(column, record.get(column.name))
+            for column in self._columns
+        ]
+        allowed = sum([record.get(name) is _NAN for name in self._nan_is_missing])
+        if constants > allowed:  # in a field that the schema does not name, whose name may be anything
             raise Refused(Reason.NUM_NONFINITE)
         unknown = ((name, value) for name, value in record.items() if name not in self._names)
         # A batch may have a lot of values of unknown fields: none is kept.
@@ -163,6 +167,13 @@ def _allowed(column: Column, found: Any) -> Any:
     if not isinstance(found, (str, float, int)):
         raise Refused(Reason.TYPE, pointer(column.name))
     return read_value(column, found)
+
+
+def _list(column: Column, found: Any) -> list[Any] | None:
+    """Return the values of a column of several; an empty list is a missing value, null in a list is of a wrong type."""
+    if isinstance(found, _Constant):
+        raise Refused(Reason.NUM_NONFINITE, pointer(column.name))
+    return values_in(column, found, _cell)
 
 
 def _is_utf8(text: str) -> bool:

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.buffers import validity_of
 from schemas.column import Column, Kind
-from schemas.rejection import Reason
+from schemas.rejection import Reason, pointer
 from transforms.decode.cells import missing_numbers, read_text
-from transforms.decode.decoding import to_float32
+from transforms.decode.decoding import list_array, to_float32
 from transforms.decode.refused import Refused
 
 Bad = list[tuple[int, Reason]]
@@ -26,9 +27,7 @@ def text_column(column: Column, text: pa.Array, number: bool = True) -> tuple[pa
 
     `number` says whether a text may be that of a number where the column does not say so itself, as in CSV.
     """
-    reading = column.reading
-    if reading.missing and pc.any(found := pc.is_in(text, pa.array(sorted(reading.missing), pa.string()))).as_py():
-        text = pc.if_else(found, pa.scalar(None, pa.string()), text)
+    reading, text = column.reading, _without_missing(column, text)
     if column.kind is Kind.BYTES:
         return text, []
     number = number or reading.number_text
@@ -41,6 +40,27 @@ def text_column(column: Column, text: pa.Array, number: bool = True) -> tuple[pa
     if parsed is None:
         return _distinct(column, text, lambda cell: read_text(column, cell, number))
     return number_column(column, parsed)
+
+
+def list_text_column(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Reason, str]]]:
+    """Return the typed values between separators, and what is wrong with some: row, reason, path."""
+    parts = pc.split_pattern(_without_missing(column, text), column.reading.separator)
+    lengths = parts.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return list_cells(column, lengths, *text_column(column, parts.flatten()))
+
+
+def list_cells(
+    column: Column, lengths: np.ndarray, values: pa.Array, bad: Bad
+) -> tuple[pa.Array, list[tuple[int, Reason, str]]]:
+    """Return lists of so many of the values each; a value that is wrong, or missing, is named by its place."""
+    known = {at for at, _ in bad}
+    bad = bad + [(at, Reason.TYPE) for at in np.flatnonzero(~validity_of(values)).tolist() if at not in known]
+    row_of, first = np.repeat(np.arange(len(lengths)), lengths), np.cumsum(lengths) - lengths
+    wrong = []
+    for at, reason in sorted(bad, key=lambda one: one[0]):
+        row = int(row_of[at])
+        wrong.append((row, reason, f"{pointer(column.name)}/{at - int(first[row])}"))
+    return list_array(lengths, values), wrong
 
 
 def number_column(column: Column, parsed: pa.Array) -> tuple[pa.Array, Bad]:
@@ -59,6 +79,13 @@ def number_column(column: Column, parsed: pa.Array) -> tuple[pa.Array, Bad]:
         missing = pc.is_in(parsed, pa.array(whole, parsed.type))
         parsed = pc.if_else(missing, pa.scalar(None, parsed.type), parsed)
     return parsed, bad
+
+
+def _without_missing(column: Column, text: pa.Array) -> pa.Array:
+    tokens = column.reading.missing
+    if not tokens or not pc.any(found := pc.is_in(text, pa.array(sorted(tokens), pa.string()))).as_py():
+        return text
+    return pc.if_else(found, pa.scalar(None, pa.string()), text)
 
 
 def _distinct(column: Column, text: pa.Array, read: Callable[[str], Any]) -> tuple[pa.Array, Bad]:

@@ -1,1 +1,1 @@
-"""Features as tf.train.Example in TFRecord shards, and back. Imports: schemas."""
+"""Features as tf.train.Example in TFRecord shards, and back. Imports: graph, schemas."""

@@ -1,8 +1,9 @@
 """Transformed rows as serialized `tf.train.Example`, and back.
 
-Features stand under their own names (one float or one integer each), the label under `label`, and the raw columns
-that evaluation slices by under `slice.<name>`, as strings; a row without a value for a slice has an empty list. Names
-that are ours, `example.` for those to come, are never a feature's: one of such a name stands under `feature.<name>`.
+Features stand under their own names: one float or one integer each, of a vector all its parts, and lists of ids as they
+are, of any length. The label is under `label`, and the raw columns that evaluation slices by are under `slice.<name>`,
+as strings; a row without a value for a slice has an empty list. Names that are ours, `example.` for those to come, are
+never a feature's: one of such a name stands under `feature.<name>`.
 """
 
 import dataclasses
@@ -15,13 +16,14 @@ from tfx_bsl.coders import example_coder
 
 from schemas.errors import ArtifactError
 from transforms.examples.names import LABEL, SLICE, stored_name
+from transforms.graph.wide_outputs import IDS, VECTOR, WideOutput, counted
 
 TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded slice
 
-_FLOAT_BYTES = 4
 _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may have
 _NEGATIVE_VARINT_BYTES = 10
 _FEATURES, _ENTRY, _KEY, _VALUE = b"\x0a", b"\x0a", b"\x0a", b"\x12"
+_ALL_BITS = 2**64 - 1
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
 
 
@@ -33,20 +35,36 @@ class ExampleEncoder:
     and cut into rows; integers are padded to a fixed width, and each slice is a `features` message of its own, which
     protobuf merges. Both are plain protobuf to every reader. 16 features: 1.2 us a row, 1.8 us with two slices;
     tfx_bsl's RecordBatchToExamplesEncoder takes 4.2 us without slices (and 449 bytes a row instead of 470).
+
+    `feature_names` and `feature_kinds` are those of the matrix's columns; `wide_outputs` says which of them are one
+    vector or one list.
     """
 
     feature_names: Sequence[str]
     feature_kinds: Sequence[str]
     slice_names: Sequence[str] = ()
+    wide_outputs: Sequence[WideOutput] = ()
 
     def encode(
-        self, features: np.ndarray, label: np.ndarray, slices: Mapping[str, pa.Array] | None = None
+        self,
+        features: np.ndarray,
+        label: np.ndarray,
+        slices: Mapping[str, pa.Array] | None = None,
+        ids: Mapping[str, pa.ListArray] | None = None,
     ) -> list[bytes]:
-        """Encode float32 features [rows, features], label [rows] and one string column per slice name."""
+        """Encode float32 features [rows, features], label [rows], one string column per slice name, and lists of ids.
+
+        `ids` has the lists of every output that is one; the columns that count them are left out.
+        """
         rows = len(features)
-        names = [*map(stored_name, self.feature_names), LABEL]
-        kinds = [*self.feature_kinds, "float"]
-        values = [*np.ascontiguousarray(features.T), label.astype(np.float32)]
+        columns = np.ascontiguousarray(features.T)
+        single = single_columns(len(self.feature_names), self.wide_outputs)
+        vectors = [output for output in self.wide_outputs if output.form == VECTOR]
+        names = [stored_name(self.feature_names[at]) for at in single] + [stored_name(one.name) for one in vectors]
+        names.append(LABEL)
+        kinds = [self.feature_kinds[at] for at in [*single, *(one.first for one in vectors)]] + ["float"]
+        values = [*(columns[at] for at in single), *(features[:, one.columns] for one in vectors)]
+        values.append(label.astype(np.float32))
         parts = []
         for name, kind, column in zip(names, kinds, values, strict=True):
             numbers = _float_bytes(column) if kind == "float" else _varint_bytes(column)
@@ -58,8 +76,9 @@ class ExampleEncoder:
         width = matrix.shape[1]
         data = matrix.tobytes()
         examples = [data[at : at + width] for at in range(0, rows * width, width)]
-        for name in self.slice_names:
-            tails = _slice_tails(name, (slices or {})[name])
+        more = [_slice_tails(name, (slices or {})[name]) for name in self.slice_names]
+        more += [_id_tails(one.name, (ids or {})[one.name]) for one in self.wide_outputs if one.form == IDS]
+        for tails in more:
             examples = [example + tail for example, tail in zip(examples, tails, strict=True)]
         return examples
 
@@ -67,12 +86,21 @@ class ExampleEncoder:
 class ExampleDecoder:
     """Parse examples that have these features; built once, used for many blocks."""
 
-    def __init__(self, feature_names: Sequence[str], feature_kinds: Sequence[str], slice_names: Sequence[str] = ()):
+    def __init__(
+        self,
+        feature_names: Sequence[str],
+        feature_kinds: Sequence[str],
+        slice_names: Sequence[str] = (),
+        wide_outputs: Sequence[WideOutput] = (),
+    ):
         self.feature_names = tuple(feature_names)
-        self._stored = tuple(map(stored_name, feature_names))
+        self._wide = tuple(wide_outputs)
+        self._single = {at: stored_name(feature_names[at]) for at in single_columns(len(feature_names), wide_outputs)}
         self.slice_names = tuple(slice_names)
+        stored = {name: feature_kinds[at] for at, name in self._single.items()}
+        stored |= {stored_name(output.name): feature_kinds[output.first] for output in wide_outputs}
         schema = schema_pb2.Schema()
-        for name, kind in zip([*self._stored, LABEL], [*feature_kinds, "float"], strict=True):
+        for name, kind in (stored | {LABEL: "float"}).items():
             schema.feature.add(name=name, type=schema_pb2.FLOAT if kind == "float" else schema_pb2.INT)
         for name in slice_names:
             schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
@@ -81,23 +109,40 @@ class ExampleDecoder:
     def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
         """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
 
-        Raises `ArtifactError` if an example lacks a feature or the label.
+        Raises `ArtifactError` if an example lacks a feature or the label, `InputError` for an id that is none.
         """
         batch = self._decoder.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
-        for index, name in enumerate(self._stored):
+        for index, name in self._single.items():
             features[:, index] = _one_per_row(batch, name)
+        for output in self._wide:
+            column = batch.column(batch.schema.names.index(stored_name(output.name)))
+            features[:, output.columns] = counted(column, output) if output.form == IDS else _vectors(column, output)
         slices = {name: _texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices
 
 
-def _float_bytes(column: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(column, "<f4").view(np.uint8).reshape(-1, _FLOAT_BYTES)
+def single_columns(columns: int, wide_outputs: Sequence[WideOutput]) -> list[int]:
+    """Return which of so many columns of the matrix are an output of their own.
+
+    >>> single_columns(5, [WideOutput("size", VECTOR, 1, 3)])
+    [0, 4]
+    """
+    wide = {at for output in wide_outputs for at in range(columns)[output.columns]}
+    return [at for at in range(columns) if at not in wide]
 
 
-def _varint_bytes(column: np.ndarray) -> np.ndarray:
-    """Return varints of one width, [rows, width]: seven bits a byte, the high bit set on all but the last."""
-    integers = column.astype(np.int64)
+def _float_bytes(values: np.ndarray) -> np.ndarray:
+    """Return the bytes of floats, of one or several a row: [rows, bytes]."""
+    return np.ascontiguousarray(values.reshape(len(values), _width(values)), "<f4").view(np.uint8)
+
+
+def _varint_bytes(values: np.ndarray) -> np.ndarray:
+    """Return varints of one width, [rows, bytes]: seven bits a byte, the high bit set on all but the last.
+
+    `values` has one or several a row.
+    """
+    integers = values.astype(np.int64).ravel()
     negative = len(integers) and integers.min() < 0
     width = _NEGATIVE_VARINT_BYTES if negative else _SHORT_VARINT_BYTES
     bits = integers.view(np.uint64)
@@ -105,7 +150,12 @@ def _varint_bytes(column: np.ndarray) -> np.ndarray:
     for byte in range(width):
         varints[:, byte] = (bits >> np.uint64(7 * byte)) & np.uint64(0x7F)
     varints[:, :-1] |= 0x80
-    return varints
+    return varints.reshape(len(values), _width(values) * width)
+
+
+def _width(values: np.ndarray) -> int:
+    """Return how many values a row has."""
+    return 1 if values.ndim == 1 else values.shape[1]
 
 
 def _varint(number: int) -> bytes:
@@ -140,6 +190,26 @@ def _slice_tails(name: str, column: pa.Array) -> list[bytes]:
     encoded = column.cast(pa.string()).dictionary_encode()
     tails = [tail(text) for text in encoded.dictionary.to_pylist()] + [tail(None)]
     return [tails[code] for code in encoded.indices.fill_null(len(tails) - 1).to_pylist()]
+
+
+def _id_tails(name: str, lists: pa.ListArray) -> list[bytes]:
+    key = _field(_KEY, stored_name(name).encode())
+    tails = []
+    for ids in lists.to_pylist():
+        packed = b"".join(_varint(one & _ALL_BITS) for one in ids or ())
+        values = _field(b"\x0a", packed) if packed else b""
+        tails.append(_field(_FEATURES, _field(_ENTRY, key + _field(_VALUE, _field(_INT64_LIST, values)))))
+    return tails
+
+
+def _vectors(column: pa.Array, output: WideOutput) -> np.ndarray:
+    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    if (lengths != output.width).any():
+        raise ArtifactError(
+            f"example: {output.name!r} has not {output.width} values in every row; was this file written by another "
+            "graph?"
+        )
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), output.width)
 
 
 def _one_per_row(batch: pa.RecordBatch, name: str) -> np.ndarray:

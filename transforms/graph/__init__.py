@@ -1,1 +1,1 @@
-"""The one graph: analyzed, saved, checked, loaded, applied. Imports: schemas."""
+"""The one graph: analyzed, saved, checked, loaded, applied. Imports: schemas, transforms."""

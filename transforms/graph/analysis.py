@@ -8,17 +8,17 @@ import shutil
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.beam.tft_beam_io import transform_fn_io
-from tensorflow_transform.tf_metadata import metadata_io
 from tfx_bsl.tfxio import tensor_adapter
 
 from schemas.column import Kind
 from schemas.schema import Schema
-from transforms.graph import operations
+from transforms.graph import operations, wide_outputs
 from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint
-from transforms.graph.preprocessing import OneNumberPerRow, PreprocessingFn
+from transforms.graph.preprocessing import FeatureOutputs, PreprocessingFn, several_values
 from transforms.graph.saved_model import canonicalize
 
 __all__ = ["AnalyzeGraph", "graph_fingerprint"]
@@ -28,10 +28,10 @@ __all__ = ["AnalyzeGraph", "graph_fingerprint"]
 class AnalyzeGraph(beam.PTransform):
     """From a bounded PCollection of raw batches to a PCollection of one path: the graph directory, written.
 
-    `schema` is that of the serving environment: every column of it becomes a `SparseTensor` input, [rows, 1] with no
-    entry where the value is missing. The preprocessing_fn returns one number per row and feature, shape [rows] or
-    [rows, 1]; anything else raises `InputError` when the pipeline is built. The same batches in the same order give
-    the same bytes. `temp` is a directory that the workers can reach.
+    `schema` is that of the serving environment: every column of it becomes a `SparseTensor` input, [rows, 1], [rows, n]
+    of a vector, [rows, longest] of a list, with no entry where a value is missing. The preprocessing_fn returns what
+    `FeatureOutputs` takes; anything else raises `InputError` when the pipeline is built. The same batches in the same
+    order give the same bytes. `temp` is a directory that the workers can reach.
     """
 
     preprocessing_fn: PreprocessingFn
@@ -45,7 +45,7 @@ class AnalyzeGraph(beam.PTransform):
         with tft_beam.Context(temp_dir=self.temp):
             lists = batches | "Turn Columns Into Lists" >> beam.Map(columns_as_lists, self.schema)
             graph = (lists, _adapter(self.schema)) | "Analyze" >> tft_beam.AnalyzeDataset(
-                OneNumberPerRow(self.preprocessing_fn)
+                FeatureOutputs(self.preprocessing_fn, several=several_values(self.schema))
             )
             return (
                 graph
@@ -55,13 +55,21 @@ class AnalyzeGraph(beam.PTransform):
 
 
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
-    """Return the schema's columns as lists of one value, or of none if it is missing: tf.Transform's input form."""
+    """Return the schema's columns as lists, of one value where a row has one: tf.Transform's input form.
+
+    A missing value is an empty list.
+    """
     arrays = []
     for column in schema.columns:
         array = batch.column(column.name)
         offsets = np.zeros(len(array) + 1, np.int32)
-        np.cumsum(array.is_valid().to_numpy(zero_copy_only=False), out=offsets[1:])
-        values = array.drop_null() if array.null_count else array
+        if column.value_count is not None:
+            lengths = array.value_lengths().fill_null(0)
+            values = array.flatten()
+        else:
+            lengths = array.is_valid()
+            values = array.drop_null() if array.null_count else array
+        np.cumsum(lengths.to_numpy(zero_copy_only=False), out=offsets[1:])
         arrays.append(pa.ListArray.from_arrays(pa.array(offsets), values.cast(_list_value(column.kind))))
     return pa.RecordBatch.from_arrays(arrays, schema=_list_schema(schema))
 
@@ -88,10 +96,12 @@ def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str
     source, target = pathlib.Path(unpublished), pathlib.Path(output)
     canonicalize(source / SAVED_MODEL, temp)
     operations.check_saved_model(source / SAVED_MODEL)
-    transformed = metadata_io.read_metadata(str(source / "transformed_metadata")).schema
-    kinds = {schema_pb2.FLOAT: "float", schema_pb2.INT: "int"}
-    features = [{"name": feature.name, "kind": kinds[feature.type]} for feature in transformed.feature]
-    described = {"features": sorted(features, key=lambda feature: feature["name"])}
+    made = tft.TFTransformOutput(unpublished)
+
+    def vocabulary(name: str) -> list[bytes] | None:
+        return made.vocabulary_by_name(name) if made.vocabulary_file_by_name(name) else None
+
+    described = wide_outputs.described(made.transformed_metadata.schema, vocabulary)
     (source / FEATURES).write_text(json.dumps(described, indent=1) + "\n")
     (source / RAW_SCHEMA).write_text(schema_text)
     target.parent.mkdir(parents=True, exist_ok=True)

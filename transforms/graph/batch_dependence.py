@@ -21,9 +21,9 @@ Features = Mapping[str, np.ndarray]
 
 
 def wrong_features(apply: Callable[[pa.RecordBatch], Features], rows: pa.RecordBatch) -> tuple[list[str], list[str]]:
-    """Return which features of `apply` (by name [rows]) have another number of rows, and which depend on the batch.
+    """Return which features of `apply` have another number of rows, and which depend on the batch.
 
-    Tried on some rows; raises what `apply` raises.
+    `apply` gives them by name, [rows] or [rows, n]. Tried on some rows; raises what `apply` raises.
     """
     size = rows.num_rows
     if size < 2:
@@ -36,12 +36,15 @@ def wrong_features(apply: Callable[[pa.RecordBatch], Features], rows: pa.RecordB
         in_parts = np.concatenate([part[name] for part in parts])
         if not len(values) == len(backwards[name]) == len(in_parts) == size:
             misshapen.append(name)
-        elif not all(
-            np.allclose(values, other, _RELATIVE, _ABSOLUTE, equal_nan=True)
-            for other in (backwards[name][::-1], in_parts)
-        ):
+        elif not all(_same(values, other) for other in (backwards[name][::-1], in_parts)):
             depending.append(name)
     return misshapen, depending
+
+
+def _same(values: np.ndarray, other: np.ndarray) -> bool:
+    if values.dtype == object:
+        return bool((values == other).all())
+    return np.allclose(values, other, _RELATIVE, _ABSOLUTE, equal_nan=True)
 
 
 def said(where: str, names: Sequence[str], operations: Sequence[str]) -> str:

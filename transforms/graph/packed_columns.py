@@ -1,7 +1,8 @@
 """How a raw batch crosses into TensorFlow: one matrix per type outside, a sparse column per field inside the graph.
 
 A tensor costs the same whatever its size, and so does an operation. So columns of one type travel as one matrix, and
-one `where` finds the values of all columns: 0.23 ms a call at 12 rows of 17 columns, 0.39 with one for each.
+one `where` finds the values of all columns: 0.23 ms a call at 12 rows of 17 columns, 0.39 with one for each. Columns of
+several values travel beside them, and only where a schema has some: `packed_lists`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from schemas.buffers import validity_of, values_of
 from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.schema import Schema
+from transforms.graph.packed_lists import PackedLists
 
 _KINDS = (Kind.FLOAT, Kind.INT, Kind.BYTES)
 
@@ -23,22 +25,33 @@ class PackedColumns:
 
     It has five arrays: numbers (float32), integers (int64), and codes (int32), each [columns, rows]; whether a number
     or integer is present (bool, [columns, rows]); and the strings, which codes count from 1, 0 being a missing one.
+    Those of `PackedLists` follow, if the schema has columns of several values.
     """
 
     def __init__(self, schema: Schema):
         self._columns = schema.columns
         self._expected = schema.arrow_schema
         self._indices = {
-            kind: [index for index, column in enumerate(schema.columns) if column.kind is kind] for kind in _KINDS
+            kind: [
+                index
+                for index, column in enumerate(schema.columns)
+                if column.kind is kind and column.value_count is None
+            ]
+            for kind in _KINDS
         }
+        several = [index for index, column in enumerate(schema.columns) if column.value_count is not None]
+        self._lists = PackedLists([schema.columns[index] for index in several]) if several else None
+        self._list_indices = several
         numbers, integers, texts = (len(self._indices[kind]) for kind in _KINDS)
-        self.signature = (
+        self.signature: tuple[tf.TensorSpec, ...] = (
             tf.TensorSpec([numbers, None], tf.float32),
             tf.TensorSpec([integers, None], tf.int64),
             tf.TensorSpec([texts, None], tf.int32),
             tf.TensorSpec([numbers + integers, None], tf.bool),
             tf.TensorSpec([None], tf.string),
         )
+        if self._lists is not None:
+            self.signature += self._lists.signature
 
     def pack(self, batch: pa.RecordBatch, padded: int) -> list[np.ndarray]:
         """Return the arrays of a raw batch, with rows that have no values up to `padded`; raises what `check` does."""
@@ -57,12 +70,21 @@ class PackedColumns:
             if arrays[index].null_count:
                 present[row, :rows] = validity_of(arrays[index])
         codes, strings = _encoded([arrays[index] for index in texts], padded)
-        return [numbers, integers, codes, present, strings]
+        packed: list[np.ndarray] = [numbers, integers, codes, present, strings]
+        if self._lists is not None:
+            packed += self._lists.pack([arrays[index] for index in self._list_indices])
+        return packed
 
     def unpack(
-        self, numbers: tf.Tensor, integers: tf.Tensor, codes: tf.Tensor, present: tf.Tensor, strings: tf.Tensor
+        self,
+        numbers: tf.Tensor,
+        integers: tf.Tensor,
+        codes: tf.Tensor,
+        present: tf.Tensor,
+        strings: tf.Tensor,
+        *lists: tf.Tensor,
     ) -> dict[str, tf.SparseTensor]:
-        """Return every column, by name, as a sparse tensor of shape [rows, 1]."""
+        """Return every column, by name, as a sparse tensor of shape [rows, 1]; of several values, [rows, longest]."""
         floats, ints, texts = (self._indices[kind] for kind in _KINDS)
         known = codes > 0
         everywhere = tf.concat([present, known], 0)
@@ -78,8 +100,9 @@ class PackedColumns:
         if texts:
             values += tf.split(tf.gather(strings, tf.boolean_mask(codes, known)), counts[ends[1] :], num=len(texts))
         shape = tf.stack([tf.shape(everywhere, tf.int64)[1], tf.constant(1, tf.int64)])
-        indices = tf.split(rows, counts, num=len(values))
-        return {
+        indices = tf.split(rows, counts, num=len(values)) if values else []
+        found_lists = self._lists.unpack(tf.shape(everywhere, tf.int64)[1], *lists) if self._lists is not None else {}
+        return found_lists | {
             self._columns[index].name: tf.SparseTensor(where, found, shape)
             for index, where, found in zip(floats + ints + texts, indices, values, strict=True)
         }
@@ -99,8 +122,8 @@ def _pick(batch: pa.RecordBatch, indices: Mapping[str, int], column: Column) -> 
     if column.name not in indices:
         raise InputError(f"raw batch: column {column.name!r} is missing, the graph takes it; got {', '.join(indices)}")
     array = batch.column(indices[column.name])
-    if array.type != column.kind.value:
-        raise InputError(f"raw batch: column {column.name!r} is {array.type}, the graph takes {column.kind.value}")
+    if array.type != column.arrow_type:
+        raise InputError(f"raw batch: column {column.name!r} is {array.type}, the graph takes {column.arrow_type}")
     return array
 
 

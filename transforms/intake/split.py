@@ -45,14 +45,13 @@ def id_hashes(batch: pa.RecordBatch, schema: Schema) -> np.ndarray:
     hashes = np.zeros(batch.num_rows, np.uint64)
     for column in columns:
         array = batch.column(column.name)
-        if column.kind is Kind.BYTES:
+        if column.value_count is not None:
+            mixed = _of_lists(array, column.kind)
+        elif column.kind is Kind.BYTES:
             array = array if named else pc.fill_null(array, "")
-            bits = _text_bits(array)
+            mixed = _mix(_text_bits(array))
         else:
-            unsigned = np.uint32 if column.kind is Kind.FLOAT else np.uint64
-            values = np.asarray(array.fill_null(0) if array.null_count else array)
-            bits = (values + values.dtype.type(0)).view(unsigned).astype(np.uint64)
-        mixed = _mix(bits)
+            mixed = _mix(_number_bits(array, column.kind))
         if array.null_count:
             mixed[np.asarray(array.is_null())] = _MISSING
         hashes = _mix(hashes * np.uint64(31) + mixed + _MISSING)
@@ -65,6 +64,24 @@ def _identity(schema: Schema) -> tuple[list[Column], bool]:
     named = schema.with_role("id")
     columns = named or schema.environment(SERVING).columns
     return sorted(columns, key=lambda column: column.name), bool(named)
+
+
+def _number_bits(array: pa.Array, kind: Kind) -> np.ndarray:
+    values = np.asarray(array.fill_null(0) if array.null_count else array)
+    return (values + values.dtype.type(0)).view(np.uint32 if kind is Kind.FLOAT else np.uint64).astype(np.uint64)
+
+
+def _of_lists(array: pa.ListArray, kind: Kind) -> np.ndarray:
+    """Return a hash (uint64) of every row's values in their order."""
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    values = array.flatten()
+    ends = np.cumsum(lengths)
+    places = (np.arange(len(values)) - np.repeat(ends - lengths, lengths)).astype(np.uint64)
+    mixed = _mix(_mix(_text_bits(values) if kind is Kind.BYTES else _number_bits(values, kind)) + places * _MISSING)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])  # modulo 2^64
+    hashes = _mix(sums[ends] - sums[ends - lengths] + lengths.astype(np.uint64))
+    hashes[lengths == 0] = _MISSING
+    return hashes
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ RANDOM = np.random.default_rng(5)
 ROWS = 300
 WEIGHT = RANDOM.integers(1, 4, ROWS).astype(np.float32)
 SCORES = RANDOM.random(ROWS).astype(np.float32)
-THREE = np.float32(RANDOM.dirichlet([1, 2, 3], ROWS))
+THREE = RANDOM.dirichlet([1, 2, 3], ROWS).astype(np.float32)
 LABELS = {
     "binary": (RANDOM.random(ROWS) < SCORES).astype(np.float32),
     "multiclass": RANDOM.integers(0, 3, ROWS).astype(np.float32),

@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from schemas.errors import InputError
 from schemas.schema import Schema
 from tests.support.file_limit import no_file_grows_over
-from transforms.graph.preprocessing import OneNumberPerRow, check_preprocessing
+from transforms.graph.preprocessing import FeatureOutputs, check_preprocessing
 from transforms.missing import fill
 
 SCHEMA = Schema.from_text("""
@@ -21,7 +21,7 @@ feature { name: "amount" type: FLOAT presence { min_fraction: 1 } float_domain {
 feature { name: "age" type: INT }
 feature { name: "defaulted" type: INT not_in_environment: "SERVING" }
 """)
-ONE = "wanted one number per row"
+ONE = "wanted one number per row, a vector of a fixed size, or lists of ids"
 ALIKE = "for what is over a whole column use tf.Transform's tft.mean, tft.min, tft.max, tft.sum, tft.scale_to_z_score"
 COMPUTES = "a graph computes from columns alone: no files, logs, network, Python or chance; take it out and build again"
 
@@ -113,13 +113,14 @@ def test_a_column_may_be_looked_for():
             lambda inputs: {1: amount(inputs)},
             ": output 1: a feature's name is text without control characters; rename it",
         ),
-        (lambda inputs: {"x": 1.0}, f": output 'x' is a value of type float, {ONE} as a tensor"),
-        (lambda inputs: {"x": np.zeros(48)}, f": output 'x' is a value of type ndarray, {ONE} as a tensor"),
+        (lambda inputs: {"x": 1.0}, f": output 'x' is a value of type float, {ONE}"),
+        (lambda inputs: {"x": np.zeros(48)}, f": output 'x' is a value of type ndarray, {ONE}"),
         (
             lambda inputs: {"x": inputs["amount"]},
             (
-                f": output 'x' is a value of type SparseTensor, {ONE}; give missing values a default with "
-                "transforms.missing.fill"
+                f": output 'x' is a value of type SparseTensor of float32 whose range is not known, {ONE}, as a "
+                "vocabulary, buckets or transforms.many_valued make them; give missing values of a column of one value "
+                "a default with transforms.missing.fill"
             ),
         ),
         (
@@ -127,17 +128,21 @@ def test_a_column_may_be_looked_for():
             ": output 'x' is string, wanted a number; apply a vocabulary to strings",
         ),
         (
-            lambda inputs: {"x": tf.stack([amount(inputs)] * 2, axis=1)},
+            lambda inputs: {"x": tf.sparse.to_dense(inputs["amount"])},
             (
-                ": output 'x' has shape (None, 2), wanted [rows] or [rows, 1]; return a vector's parts as features of "
-                "their own"
+                f": output 'x' has shape (None, None), {ONE}; say how many parts it has, as in "
+                "fill(column, 0.0, size=8), or return the ids that it is made of"
             ),
+        ),
+        (
+            lambda inputs: {"x": tf.zeros([tf.shape(amount(inputs))[0], 2, 3])},
+            f": output 'x' has shape (None, 2, 3), {ONE}: [rows] or [rows, n]",
         ),
         (
             lambda inputs: {"x": inputs["age"].values},
             (
                 f": output 'x' has another number of rows than its batch, {ONE}; take columns through "
-                "transforms.missing.fill, not by their .values"
+                "transforms.missing.fill or transforms.many_valued, not by their .values"
             ),
         ),
     ],
@@ -185,6 +190,6 @@ def test_chance_is_named_with_its_feature_and_line():
 
 def test_a_name_may_have_any_letter_but_no_control_character():
     with pytest.raises(InputError, match=r"output 'two\\nlines': a feature's name is text without control characters"):
-        OneNumberPerRow(lambda _: {"two\nlines": tf.zeros([4])})({})
+        FeatureOutputs(lambda _: {"two\nlines": tf.zeros([4])})({})
     with tf.Graph().as_default():
-        assert list(OneNumberPerRow(lambda _: {"prix\u00a0moyen": tf.zeros([4])})({})) == ["prix\u00a0moyen"]
+        assert list(FeatureOutputs(lambda _: {"prix\u00a0moyen": tf.zeros([4])})({})) == ["prix\u00a0moyen"]
