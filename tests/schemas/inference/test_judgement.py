@@ -77,7 +77,7 @@ SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in r
         ("contact_id", MAILS, BYTES, Use.ID, ("personal:hash",)),
         ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:drop",)),
         ("Street", ["Pave", "Grvl", "Pave", "Pave"], BYTES, Use.CATEGORY, ()),
-        ("capital", [*texts("{}", 200), *["0"] * 400, "100000000"], INT, Use.LONG_TAIL, ()),
+        ("capital", [*texts("{}", 200), *["0"] * 400, "100000001"], INT, Use.LONG_TAIL, ()),
     ],
 )
 def test_a_column_of_csv(name, cells, kind, use, tags):
@@ -150,6 +150,13 @@ def test_a_few_texts_among_numbers_stand_for_missing_values():
     finding = found("income", [*texts("{}", 300), "n.a.", "n.a."])
     assert (finding.kind, finding.missing, finding.tags) == (INT, 2, ("missing:n.a.",))
     assert finding.look_at == ("2 rows hold text among numbers: missing values, declared so",)
+
+
+def test_nines_far_from_all_else_stand_for_missing_values():
+    finding = found("income", [*texts("{}", 300), "99999999", "99999999"])
+    assert (finding.kind, finding.missing, finding.tags) == (INT, 2, ("missing:99999999",))
+    assert found("income", [*texts("{}", 300), "999", "999"]).missing == 0
+    assert found("income", [*texts("{}", 9998), "9999", "9999"]).missing == 0
 
 
 def test_namibia_is_no_missing_value():
