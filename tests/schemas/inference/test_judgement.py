@@ -136,9 +136,9 @@ def test_a_form_of_times_that_two_readings_fit_is_told():
         ("%Y-%m-%d", "2024-02-29", "day"),
         ("%d.%m.%Y", "29.02.2024", "day"),
         ("%Y-%m-%d %H:%M", "2024-02-29 23:59", "s"),
-        ("%Y-%m-%dT%H:%M:%SZ", "2024-02-29T23:59:59Z", "s"),
+        ("%Y-%m-%dT%H:%M:%S%z", "2024-02-29T23:59:59Z", "s"),
         ("%Y-%m-%dT%H:%M:%S%z", "2024-02-29T23:59:59+01:00", "s"),
-        ("%Y-%m-%dT%H:%M:%S.%fZ", "2024-02-29T23:59:59.125Z", "ms"),
+        ("%Y-%m-%dT%H:%M:%S.%f%z", "2024-02-29T23:59:59.125Z", "ms"),
     ],
 )
 def test_the_form_and_the_unit_of_times(form, cell, unit):
