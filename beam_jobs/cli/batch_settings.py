@@ -32,6 +32,7 @@ class Validate(RawData, SetGates):
     use_case: str | None = option("use case whose schema it is", None, metavar="NAME", group="use case")
     use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
     schema: str | None = option("or a schema file", None, metavar="FILE", group="use case")
+    infer: bool = option("or none: write the schema that the files suggest", False, group="use case")
     environment: str = option(
         "which columns the rows must have", "TRAINING", choices=("TRAINING", "SERVING"), group="use case"
     )
@@ -42,6 +43,10 @@ class Validate(RawData, SetGates):
     def check(self) -> None:
         """Refuse no schema or two, one that is not there, and an output that is taken."""
         super().check()
+        if self.infer:
+            if self.use_case is not None or self.schema is not None or self.output is not None:
+                raise UsageError("--infer goes without --use-case, --schema and --output; it prints a schema")
+            return
         if (self.use_case is None) == (self.schema is None):
             got = "neither" if self.schema is None else "both"
             raise UsageError(f"--use-case and --schema: wanted one of them, got {got}")
