@@ -16,7 +16,6 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
-from beam_jobs.batch.place import Place, place
 from beam_jobs.batch.shards import WriteShards
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
@@ -24,6 +23,8 @@ from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_cou
 from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
+from beam_jobs.file_runs.place import Place, place
+from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
@@ -78,16 +79,19 @@ def check(settings: BuildSettings) -> UseCase:
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
     where = place(settings, _VERB)
+    facts = run_facts(settings, files, settings.use_case)
     with (
-        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts) as output,
         where.pool(files, WORKER_MODULES) as pool,
     ):
-        with progress.step("read the raw rows and analyze the train split"):
+        with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
             first = analysis(settings, use_case, files, where, output.path, pool)
             spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case.transform)
         check_counts(spooled, rows_read, settings.data, output.path)
-        with progress.step("transform, write shards and statistics"):
+        with progress.step(
+            "transform, write shards and statistics", share=progress.share_of(sum(spooled.split_rows.values()))
+        ):
             second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path)

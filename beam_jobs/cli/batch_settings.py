@@ -35,7 +35,7 @@ class BuildTrainingSet(UseCaseChoice, BatchRunner):
         """Refuse a use case that is not there and an output that is taken."""
         super().check()
         self.check_use_case()
-        paths.check_output(self.output, ArtifactKind.TRAINING_SET)
+        paths.check_output(self.output, ArtifactKind.TRAINING_SET, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class ScoreBatch(NamedUseCase, BatchRunner, Trust, Explained):
         """Refuse a registry that is not there and an output that is taken."""
         super().check()
         paths.check_registry(self.registry)
-        paths.check_output(self.output, ArtifactKind.PREDICTIONS)
+        paths.check_output(self.output, ArtifactKind.PREDICTIONS, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

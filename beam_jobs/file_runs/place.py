@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.cli import logs
 from beam_jobs.process.worker_pool import worker_pool
+from beam_jobs.raw_files.plain_file import bytes_read
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.flink import cluster as flink_cluster
@@ -77,6 +78,12 @@ class Place:
         if state != "FINISHED":
             raise OnegraphError(f"Flink job {job.id or job.name} is {state}; run again")
         return job.counters()
+
+    def share_read(self, files: Sequence[RawFile]) -> Callable[[], float | None]:
+        """Return what says which share of the files' bytes has been read from now on; None where that is not known."""
+        total, before = sum(file.stamp.size for file in files if file.stamp is not None), bytes_read()
+        known = self.here and total and all(file.stamp is not None for file in files)
+        return lambda: (bytes_read() - before) / total if known else None
 
     def reachable(self, files: Sequence[RawFile]) -> list[RawFile]:
         """Return files as workers find them, who may stand in another folder."""
