@@ -16,12 +16,13 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
+from beam_jobs.batch.parquet_shards import WriteParquet
 from beam_jobs.batch.shards import WriteShards
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
-from beam_jobs.batch.written_files import WORK, SaveWritten, Written
+from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
 from beam_jobs.cli import progress
 from beam_jobs.file_runs.place import Place, place
 from beam_jobs.file_runs.run_facts import run_facts
@@ -39,6 +40,7 @@ from transforms.graph.saved_model import check_path
 
 SPOOLED = "spooled.json"
 SHARDS = "shards.json"
+PARQUET = "parquet.json"
 
 _VERB = "build_training_set"
 # What the processes of a pool have imported before they are forked.
@@ -64,6 +66,10 @@ class BuildSettings(FileJobSettings, Protocol):
     @property
     def rows_per_shard(self) -> int:
         """Rows in one shard at most."""
+
+    @property
+    def parquet(self) -> bool:
+        """Whether the rows are written as Parquet too."""
 
 
 def check(settings: BuildSettings) -> UseCase:
@@ -95,6 +101,8 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
             second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path)
+            if settings.parquet:
+                counted.files.update(load_written(output.work / PARQUET).files)
             return finish(output, use_case, settings.compression, counted)
 
 
@@ -167,6 +175,11 @@ def transformation(
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )
+    if settings.parquet:
+        beside = WriteParquet(
+            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard
+        )
+        _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(str(path / WORK / PARQUET))
     return pipeline
 
 

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs.batch import parquet_shards
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
@@ -72,14 +73,19 @@ def check_labels(spooled: Written, transform: pathlib.Path) -> None:
 def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
     """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows."""
     path = output.path
+    beside = [name for name in written.split_rows if parquet_shards.kind(name) in written.files]
     for name, rows in written.split_rows.items():
-        if rows != written.rows(name):
-            raise OnegraphError(
-                f"{path}: split {name} has {rows} rows, its shards {written.rows(name)}; build again elsewhere"
-            )
+        for kept in (name, parquet_shards.kind(name)) if name in beside else (name,):
+            if rows != written.rows(kept):
+                raise OnegraphError(
+                    f"{path}: split {name} has {rows} rows, its files {written.rows(kept)}; build again elsewhere"
+                )
     features = json.loads((path / "graph" / FEATURES).read_text())["features"]
     suffix = f"tfrecord{SUFFIXES[compression]}"
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
+    columns = {
+        name: name_all(path, name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
+    }
     os.replace(output.work / STATISTICS, path / STATISTICS)
     seen = path / STATISTICS / SEEN
     found = json.loads(seen.read_text())
@@ -105,4 +111,4 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
         "label_mean": {name: ones / written.split_rows[name] for name, ones in written.label_sums.items()},
         "fingerprint": artifact.content_id(content),
     }
-    return output.complete(written, {**facts, **counted})
+    return output.complete(written, {**facts, **counted, **({"parquet": columns} if columns else {})})

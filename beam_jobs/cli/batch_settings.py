@@ -30,6 +30,7 @@ class BuildTrainingSet(UseCaseChoice, BatchRunner):
     output: str = option("directory of the new training set", metavar="DIR")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
+    parquet: bool = option("write the same rows as Parquet too, beside the shards", False, group="writing")
 
     def check(self) -> None:
         """Refuse a use case that is not there and an output that is taken."""
