@@ -30,7 +30,7 @@ def test_two_workers_predict_the_same_bytes(registry, trip_files, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--workers", "0"], "--workers 0: wanted 1 or more"),
+        (["--workers", "0"], "--workers is 0, wanted 1 or more"),
         (["--runner", "flink", "--workers", "2"], "--workers is of this machine; --runner flink has its own"),
     ],
 )
