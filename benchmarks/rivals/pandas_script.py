@@ -3,8 +3,8 @@
     python -m benchmarks.rivals.pandas_script DATA.csv OUTPUT_DIRECTORY
 
 It has all rows in memory, splits them at random, and does the taxi features with scikit-learn's transformers fitted on
-train: `StandardScaler`, `KBinsDiscretizer` by quantiles, `OrdinalEncoder`. Shards are not compressed, as in
-all ways here. It does less than ours: no validation, no rejected rows, no statistics, and nothing that a stream could apply.
+train: `StandardScaler`, `KBinsDiscretizer` by quantiles, `OrdinalEncoder`. Shards are not compressed, as in all ways
+here. It does less than ours: no validation, no rejected rows, no statistics, and nothing that a stream could apply.
 Prints one JSON line: rows and seconds from the reading of the file to the last shard, without imports.
 """
 
