@@ -19,6 +19,7 @@ from beam_jobs.runners import dataflow
 from beam_jobs.runners.flink import cluster as flink_cluster
 from beam_jobs.runners.flink.job import submit
 from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.patches import dofn_specs
 from beam_jobs.runners.runners import counters, in_this_process, is_flink, pipeline_options
 from beam_jobs.services import local_flink
 from schemas.address import is_remote
@@ -103,6 +104,7 @@ def place(settings: PlaceSettings, verb: str) -> Place:
 
     Raises `UsageError` for options that there are not, `ServiceError` for a Flink that does not answer.
     """
+    dofn_specs.install()
     name = verb.replace("_", "-")
     options = pipeline_options(settings.runner, settings.beam_args, job_name=name)
     dataflow.refuse_shared_folder(options, verb, settings.output)

@@ -4,7 +4,8 @@
 
 One pipeline: `CsvTFXIO` in its default batches, `AnalyzeAndTransformDataset` with the same preprocessing_fn as ours
 and the label beside it, `RecordBatchToExamplesEncoder`, `WriteToTFRecord`, not compressed, as all ways here. Deep copy
-optimisation and everything else at its default. It does less than ours: no splits, no validation, no rejected rows, no statistics.
+optimisation and everything else at its default. It does less than ours: no splits, no validation, no rejected rows, no
+statistics.
 Prints one JSON line: rows and the seconds of the pipeline, from its making to its end, without imports.
 """
 
