@@ -10,11 +10,12 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.kept_rejections import rejected_text
-from beam_jobs.batch.place import place
 from beam_jobs.batch.predictions import FileScoring, WritePredictions
 from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
+from beam_jobs.file_runs.place import place
+from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
@@ -29,6 +30,7 @@ from schemas.schema import SERVING, Schema
 WRITTEN = "written.json"
 
 _VERB = "score_batch"
+_MODULES = ("beam_jobs.batch.predictions", "models.families.all")
 
 _log = logging.getLogger(__name__)
 
@@ -88,9 +90,10 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
 def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -> Artifact:
     """Score every row; a run that fails leaves nothing behind."""
     where = place(settings, _VERB)
-    with new_directory(settings.output, ArtifactKind.PREDICTIONS) as output:
-        with progress.step("score"):
-            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path)
+    facts = run_facts(settings, files, bundle=bundle.path.name)
+    with new_directory(settings.output, ArtifactKind.PREDICTIONS, facts) as output, where.pool(files, _MODULES) as pool:
+        with progress.step("score", share=where.share_read(files)):
+            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path, pool)
             written, rows_read = run_and_count(where, job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
@@ -100,7 +103,12 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
 
 
 def pipeline(
-    settings: ScoreSettings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path
+    settings: ScoreSettings,
+    bundle: Path,
+    files: Sequence[RawFile],
+    options: Options,
+    path: Path,
+    pool: str | None = None,
 ) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
@@ -110,7 +118,7 @@ def pipeline(
     _ = (
         steps
         | "Read Raw Rows" >> ReadRawRows(files, _schema(bundle).names)
-        | "Write Predictions" >> WritePredictions(scoring)
+        | "Write Predictions" >> WritePredictions(scoring, pool)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps

@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 from beam_jobs.batch.anomaly_files import ANOMALIES
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
-from beam_jobs.batch.place import Place, place
+from beam_jobs.batch.parquet_shards import WriteParquet
 from beam_jobs.batch.set_findings import CombineFindings, save_findings
 from beam_jobs.batch.set_gates import FINDINGS, check_gates, found_in
 from beam_jobs.batch.shards import WriteShards
@@ -26,9 +26,11 @@ from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
-from beam_jobs.batch.written_files import WORK, SaveWritten, Written
+from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
 from beam_jobs.cli import progress
 from beam_jobs.cli.file_settings import FileOptions
+from beam_jobs.file_runs.place import Place, place
+from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
@@ -45,6 +47,7 @@ from transforms.graph.saved_model import check_path
 
 SPOOLED = "spooled.json"
 SHARDS = "shards.json"
+PARQUET = "parquet.json"
 
 _VERB = "build_training_set"
 # What the processes of a pool have imported before they are forked.
@@ -91,6 +94,10 @@ class BuildSettings(FileJobSettings, Protocol):
     def rows_per_shard(self) -> int:
         """Rows in one shard at most."""
 
+    @property
+    def parquet(self) -> bool:
+        """Whether the rows are written as Parquet too."""
+
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
@@ -107,20 +114,25 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
     where = place(settings, _VERB)
     given = split_files(settings, files)
     gates, training = settings.gates, use_case.schema.environment(TRAINING)
+    facts = run_facts(settings, files, settings.use_case)
     with (
-        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts) as output,
         where.pool(files, WORKER_MODULES) as pool,
     ):
-        with progress.step("read the raw rows and analyze the train split"):
+        with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
             first = analysis(settings, use_case, files, where, output.path, pool, given)
             spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
         check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
-        with progress.step("transform, write shards and statistics"):
+        with progress.step(
+            "transform, write shards and statistics", share=progress.share_of(sum(spooled.split_rows.values()))
+        ):
             second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path, use_case.model)
+            if settings.parquet:
+                counted.files.update(load_written(output.work / PARQUET).files)
             found = found_in(output, training, settings.previous)
             check_gates(output, gates, counted, found, training)
             return finish(output, use_case, settings.compression, counted, found, sorted(set(given.values())))
@@ -216,6 +228,11 @@ def transformation(
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )
+    if settings.parquet:
+        beside = WriteParquet(
+            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard
+        )
+        _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(str(path / WORK / PARQUET))
     return pipeline
 
 

@@ -80,12 +80,13 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
     test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
+    parquet: bool = option("write the same rows as Parquet too, beside the shards", False, group="writing")
 
     def check(self) -> None:
         """Refuse a use case that is not there and an output that is taken."""
         super().check()
         self.check_use_case()
-        paths.check_output(self.output, ArtifactKind.TRAINING_SET)
+        paths.check_output(self.output, ArtifactKind.TRAINING_SET, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
         """Refuse a registry that is not there and an output that is taken."""
         super().check()
         paths.check_registry(self.registry)
-        paths.check_output(self.output, ArtifactKind.PREDICTIONS)
+        paths.check_output(self.output, ArtifactKind.PREDICTIONS, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

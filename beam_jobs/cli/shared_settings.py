@@ -127,6 +127,17 @@ class BatchRunner(Runner):
         group="where it runs",
     )
 
+    existing: str = option(
+        "what becomes of an output that is there already",
+        "refuse",
+        choices={
+            "refuse": "it stays, the command is refused",
+            "skip": "it is taken if it was made of the same input, code and options",
+            "rebuild": "a new one takes its place when that is complete",
+        },
+        group="writing",
+    )
+
     def check(self) -> None:
         """Refuse workers where the runner has its own."""
         super().check()

@@ -77,8 +77,7 @@ def run(settings: Settings) -> dict[str, Any]:
 def describe(result: dict[str, Any]) -> str:
     """Return what was found for people; a schema as its file has it."""
     if "schema" in result:
-        return str(result["schema"]).removesuffix("
-")
+        return str(result["schema"]).removesuffix("\n")
     lines = checked_lines(result)
     if result["path"]:
         lines.append(f"  rejected rows, {STATISTICS} and anomalies are in {result['path']}")
