@@ -5,7 +5,7 @@
 | `id` | names the record: echoed in predictions, decides the split |
 | `key` | whose record it is |
 | `event_time:s`, `event_time:ms` | when it happened, in seconds or milliseconds since 1970 (UTC); type INT |
-| `personal:<treatment>` | personal data: never shown |
+| `personal:<treatment>` | personal data: what becomes of it, in `schemas/personal/treatment.py` |
 | `computed:window` | computed by the job, not sent |
 """
 
@@ -20,8 +20,8 @@ SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in pers
 MILLISECONDS = {"s": 1000, "ms": 1}
 
 TAGS = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
-"""Every role as it is written; any word may stand for `hash`."""
-_TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
+"""Every role as it is written; another treatment may stand for `hash`."""
+_TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z].*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
 

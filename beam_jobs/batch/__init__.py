@@ -1,4 +1,4 @@
 """Files: raw rows to labelled batches to shards, or to predictions.
 
-Imports: cli, models, raw_files, registries, runners, runners.in_process, schemas, transforms.
+Imports: cli, models, process, raw_files, registries, runners, runners.in_process, schemas, transforms.
 """

@@ -12,11 +12,14 @@ import pyarrow as pa
 
 from beam_jobs.batch.rejected_rows import with_originals
 from beam_jobs.batch.written_files import Position, at_bundle_end
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from models.training import labels
 from models.use_case import UseCase, find
+from schemas.personal.keys import key_named
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import TRAINING
 from transforms.intake.split import assign_splits
@@ -30,8 +33,9 @@ class LabelledRows:
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
     the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block) and `values`
-    (binary, its bytes) have one entry per row; `rows_read` is what came in. `wrong_labels` counts labels that the task
-    does not allow by kind, `first_wrong` is the row in the file of the first of them.
+    (binary, its bytes; null where its schema treats what is personal, which then waits nowhere) have one entry per row;
+    `rows_read` is what came in. `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the
+    row in the file of the first of them.
     """
 
     file: RawFile
@@ -68,26 +72,32 @@ def split_slices(sizes: Sequence[int]) -> list[slice]:
 
 @dataclasses.dataclass
 class LabelRows(beam.PTransform):
-    """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
+    """From `RawRows` to `LabelledRows`: decode, validate, treat, assign splits, make the label.
 
-    A row without a label is rejected. Blocks come out in the order of the file.
+    `key_id` is of the key among `personal_keys` that this build hashes with. A row without a label is rejected. Blocks
+    come out in the order of the file.
     """
 
     use_case: str
     use_case_path: str | None
+    personal_keys: PersonalKeys = NO_KEYS
+    key_id: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
-        return rows | "Decode Validate And Label" >> beam.ParDo(_LabelRows(self.use_case, self.use_case_path))
+        return rows | "Decode Validate And Label" >> beam.ParDo(
+            _LabelRows(self.use_case, self.use_case_path, self.personal_keys, self.key_id)
+        )
 
 
 class _LabelRows(beam.DoFn):
-    def __init__(self, name: str, folder: str | None):
-        self._name = name
-        self._folder = folder
+    def __init__(self, name: str, folder: str | None, keys: PersonalKeys, key_id: str | None):
+        self._name, self._folder, self._keys, self._key_id = name, folder, keys, key_id
 
     def setup(self) -> None:
         self._use_case = find(self._name, self._folder)
-        self._decoder = RawRowsDecoder(self._use_case.schema.environment(TRAINING))
+        schema = self._use_case.schema.environment(TRAINING)
+        key = key_named(self._keys.read(), self._key_id, self._name) if self._key_id else None
+        self._decoder = RawRowsDecoder(schema, Treatments.of(schema, key))
 
     def start_bundle(self) -> None:
         # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
@@ -122,8 +132,9 @@ def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> 
         rejections = sorted([*rejections, *unlabelled], key=lambda rejection: rejection.row)
         batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
     fractions = use_case.model.split
-    split = assign_splits(batch, decoder.schema, fractions)
+    split = assign_splits(batch, decoder.treatments.schema, fractions)
     order = np.argsort(split, kind="stable")
+    kept = numbers[order].tolist()
     return LabelledRows(
         file=rows.file,
         first_row=rows.first_row,
@@ -131,7 +142,7 @@ def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> 
         batch=batch.take(pa.array(order)),
         label=label[order],
         numbers=numbers[order],
-        values=originals(rows, numbers[order].tolist()),
+        values=pa.nulls(len(kept), pa.binary()) if decoder.treatments.act else originals(rows, kept),
         sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
         rejected=with_originals(rows, rejections),
         wrong_labels=kinds,

@@ -13,6 +13,7 @@ import pyarrow.parquet
 
 from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawRows
 from beam_jobs.registries.opening import BundleReference
@@ -26,13 +27,17 @@ PREDICTIONS = "predictions"
 
 @dataclasses.dataclass(frozen=True)
 class FileScoring:
-    """How files are scored; plain values that travel to workers. `folder` takes files under temporary names."""
+    """How files are scored; plain values that travel to workers. `folder` takes files under temporary names.
+
+    `keys` says where the keys of hashed columns are.
+    """
 
     bundle: BundleReference
     folder: str
     format: str
     with_features: bool
     explanation: Explanation | None = None
+    keys: PersonalKeys = NO_KEYS
 
 
 class WritePredictions(beam.PTransform):
@@ -52,7 +57,8 @@ class _WritePredictions(beam.DoFn):
 
     def setup(self) -> None:
         self._scorer = Scorer.load(self._scoring.bundle.path())
-        self._decoder = RawRowsDecoder(self._scorer.schema)
+        treatments = self._scorer.treatments.keyed(self._scoring.keys.read(), f"bundle {self._scorer.bundle_id}")
+        self._decoder = RawRowsDecoder(treatments.raw, treatments)
 
     def start_bundle(self) -> None:
         self._files: _Files | None = None

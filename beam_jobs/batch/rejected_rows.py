@@ -13,7 +13,7 @@ from schemas.rejection import Rejection
 
 
 def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes | None) -> bytes:
-    r"""Return one line; the bytes are `value` if they are UTF-8, else `value_base64`.
+    r"""Return one line; the bytes are `value` if they are UTF-8, else `value_base64`, and null if they were not kept.
 
     >>> from schemas.rejection import Reason, Stage
     >>> rejected_line("a.csv", 8192, Rejection(3, Stage.VALIDATE, Reason.RANGE, "/fare"), b"-1,x")
@@ -47,7 +47,7 @@ class RejectedWriter:
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
         path.write_bytes(b"")
 
-    def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes]]) -> None:
+    def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes | None]]) -> None:
         """Append the rejected rows of one block."""
         if rejected:
             with self.path.open("ab") as lines:  # no file is open between blocks, should the job end there

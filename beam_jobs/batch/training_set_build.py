@@ -23,6 +23,7 @@ from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_cou
 from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
+from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
@@ -30,6 +31,8 @@ from models.spec import SPLITS
 from models.training import labels
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
+from schemas.personal.keys import PersonalKey
+from schemas.personal.treatments import Treatments, the_key
 from schemas.schema import SERVING, TRAINING
 from transforms.graph.analysis import AnalyzeGraph
 from transforms.graph.preprocessing import check_preprocessing
@@ -54,6 +57,10 @@ class BuildSettings(FileJobSettings, Protocol):
         """The folder with its files, if that is not ours."""
 
     @property
+    def personal_keys(self) -> PersonalKeys:
+        """Where the key is that personal columns are hashed with."""
+
+    @property
     def compression(self) -> str:
         """Of the shards: `gzip` or `none`."""
 
@@ -67,17 +74,19 @@ def check(settings: BuildSettings) -> UseCase:
     checked_options(settings, _VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
+    _key(settings, use_case)
     labels.check_function(use_case)
-    check_preprocessing(use_case.preprocessing_fn, use_case.schema, str(use_case.transform))
+    check_preprocessing(use_case.preprocessing_fn, use_case.treated_schema, str(use_case.transform))
     return use_case
 
 
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
     options = checked_options(settings, _VERB)
+    treatments = Treatments.of(use_case.schema, _key(settings, use_case))
     with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, options, output.path)
+            first = analysis(settings, use_case, files, options, output.path, treatments.key_id)
             spooled, rows_read = run_and_count(first, output.work / SPOOLED)
         check_labels(spooled, use_case.transform)
         check_counts(spooled, rows_read, settings.data, output.path)
@@ -85,7 +94,11 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
             second = transformation(settings, use_case, spooled, options, output.path)
             counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path)
-            return finish(output, use_case, settings.compression, counted)
+            return finish(output, use_case, treatments, settings.compression, counted)
+
+
+def _key(settings: BuildSettings, use_case: UseCase) -> PersonalKey | None:
+    return the_key(use_case.schema, settings.personal_keys.read(), f"use case {use_case.name}")
 
 
 def broken_limits(built: Artifact) -> list[dict[str, Any]]:
@@ -94,14 +107,22 @@ def broken_limits(built: Artifact) -> list[dict[str, Any]]:
 
 
 def analysis(
-    settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile], options: Options, path: Path
+    settings: BuildSettings,
+    use_case: UseCase,
+    files: Sequence[RawFile],
+    options: Options,
+    path: Path,
+    key_id: str | None = None,
 ) -> beam.Pipeline:
-    """Return the first pass: keep the labelled rows in the spool, make the graph of the train split."""
+    """Return the first pass: keep the labelled rows in the spool, make the graph of the train split.
+
+    `key_id` is of the key that personal columns are hashed with.
+    """
     pipeline = beam.Pipeline(options=options)
     rows = (
         pipeline
         | "Read Raw Rows" >> ReadRawRows(files)
-        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path)
+        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path, settings.personal_keys, key_id)
     )
     _ = (
         rows
@@ -114,7 +135,7 @@ def analysis(
         | "Analyze Graph"
         >> AnalyzeGraph(
             use_case.preprocessing_fn,
-            use_case.schema.environment(SERVING),
+            use_case.treated_schema.environment(SERVING),
             output=str(path / "graph"),
             temp=str(path / WORK / "analysis"),
         )
@@ -127,7 +148,7 @@ def transformation(
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
-    schema = use_case.schema.environment(TRAINING)
+    schema = use_case.treated_schema.environment(TRAINING)
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])

@@ -17,6 +17,7 @@ from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
+from schemas.personal.treatments import Treatments
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
 from transforms.graph.graph import FEATURES, graph_fingerprint
@@ -69,7 +70,9 @@ def check_labels(spooled: Written, transform: pathlib.Path) -> None:
         )
 
 
-def finish(output: NewDirectory, use_case: UseCase, compression: str, written: Written) -> Artifact:
+def finish(
+    output: NewDirectory, use_case: UseCase, treatments: Treatments, compression: str, written: Written
+) -> Artifact:
     """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows."""
     path = output.path
     for name, rows in written.split_rows.items():
@@ -96,6 +99,7 @@ def finish(output: NewDirectory, use_case: UseCase, compression: str, written: W
         "compression": compression,
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
+        **treatments.facts(),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}

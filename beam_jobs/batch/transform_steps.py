@@ -23,7 +23,7 @@ class TransformedRows:
     features: np.ndarray
     label: np.ndarray
     sizes: tuple[int, ...]
-    rejected: list[tuple[Rejection, bytes]]
+    rejected: list[tuple[Rejection, bytes | None]]
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""

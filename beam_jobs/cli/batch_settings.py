@@ -9,6 +9,7 @@ from beam_jobs.cli.shared_settings import (
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
+    Personal,
     Runner,
     Trust,
     UseCaseChoice,
@@ -20,7 +21,7 @@ _DATA = "raw files (.csv, .csv.gz), patterns allowed"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, Runner):
+class BuildTrainingSet(UseCaseChoice, Runner, Personal):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics and the rejected rows beside the shards.
@@ -80,7 +81,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
+class ScoreBatch(NamedUseCase, Runner, Trust, Personal, Explained):
     """Score raw files with a released bundle."""
 
     data: tuple[str, ...] = option(_DATA, metavar="FILE")
@@ -97,7 +98,7 @@ class ScoreBatch(NamedUseCase, Runner, Trust, Explained):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, Broker, Trust):
+class CheckSkew(NamedUseCase, Broker, Trust, Personal):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.
