@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
+from models.splits import check_columns
 from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
@@ -71,7 +72,9 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
     """Raise what `find` does, but for what only importing TensorFlow can tell."""
     schema = find_schema(name, folder)
     files = files_of(name, folder)
-    _check_slices(_spec(name, folder), schema, files.model)
+    spec = _spec(name, folder)
+    _check_slices(spec, schema, files.model)
+    check_columns(spec.split, schema, str(files.model))
     bound = names_in(files.transform)
     for wanted in ("preprocessing_fn", "label"):
         if bound is not None and wanted not in bound:
@@ -83,7 +86,11 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
 
     A schema that no use case can have raises `InputError` too (`schemas.heeded`).
     """
-    file = files_of(name, folder).schema
+    return load_schema(files_of(name, folder).schema)
+
+
+def load_schema(file: str | pathlib.Path) -> Schema:
+    """Load a schema file that a use case could have; raises `InputError` for another one."""
     schema = Schema.load(file)
     roles.check(schema.columns, str(file))
     treatments.check(schema, str(file))
@@ -93,8 +100,9 @@ def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
 
 def find_model(name: str, folder: str | pathlib.Path | None = None) -> ModelSpec:
     """Load only the model of a use case, without importing TensorFlow; raises as `find` does."""
-    spec = _spec(name, folder)
-    _check_slices(spec, find_schema(name, folder), files_of(name, folder).model)
+    spec, schema, file = _spec(name, folder), find_schema(name, folder), files_of(name, folder).model
+    _check_slices(spec, schema, file)
+    check_columns(spec.split, treatments.treated(schema), str(file))
     return spec
 
 

@@ -39,10 +39,7 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
 
     Raises `InputError` if a file is missing, saying which are there, or which use cases are.
     """
-    if not _NAME.fullmatch(name):
-        plain = re.sub(r"[^a-z0-9]+", "_", name.strip().removesuffix(".py").removesuffix(".pbtxt").lower()).strip("_")
-        meant = f", did you mean {plain}?" if _NAME.fullmatch(plain) else ""
-        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores{meant}")
+    _check_name(name)
     root = _ours() if folder is None else _checked(pathlib.Path(folder))
     files = _in(root, name)
     if folder is None:
@@ -64,6 +61,19 @@ def files_of(name: str, folder: str | pathlib.Path | None) -> Files:
         f"use case {name!r} is not among those in {root} ({listed(known)}): no file {files.schema}, nor the other two"
         f"{did_you_mean(name, known)}"
     )
+
+
+def new_files(name: str, folder: str | pathlib.Path) -> Files:
+    """Return where the files of a new use case go; raises `InputError` for a name that is none or that is taken."""
+    _check_name(name)
+    root = pathlib.Path(folder)
+    if root.exists() and not root.is_dir():
+        raise InputError(f"--use-case-path {root}: a file, wanted a folder, new or not")
+    files = _in(root, name)
+    there = [file for file in files if file.exists() or file.is_symlink()]
+    if there:
+        raise InputError(f"{' and '.join(map(str, there))}: already there; give another name, or another folder")
+    return files
 
 
 def known_in(root: pathlib.Path) -> list[str]:
@@ -112,6 +122,13 @@ def _bound(parts: Iterable[ast.AST]) -> Iterator[str | None]:
                 yield part.id if isinstance(part.ctx, ast.Store) else None
         elif not isinstance(part, ast.Lambda):
             yield from _bound(ast.iter_child_nodes(part))
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        plain = re.sub(r"[^a-z0-9]+", "_", name.strip().removesuffix(".py").removesuffix(".pbtxt").lower()).strip("_")
+        meant = f", did you mean {plain}?" if _NAME.fullmatch(plain) else ""
+        raise InputError(f"use case {name!r}: wanted a name of lower case letters, digits and underscores{meant}")
 
 
 def _ours() -> pathlib.Path:

@@ -6,6 +6,7 @@ import enum
 import pyarrow as pa
 
 from schemas.reading import PLAIN, Reading
+from schemas.text_limits import TextLimits
 
 
 class Kind(enum.Enum):
@@ -36,7 +37,8 @@ class ValueCount:
 class Column:
     """One raw column: one value per row, or several where `value_count` says how many; null is a missing one.
 
-    `minimum` and `maximum` are inclusive; a `boolean` number is 0 or 1; `domain` holds the expected strings, if any.
+    `minimum` and `maximum` are inclusive; a `boolean` number is 0 or 1; `domain` holds the expected strings, if any;
+    `text_limits` are those for which a row is rejected.
     Times of events always have limits: those of `roles.time_range`.
     """
 
@@ -50,6 +52,7 @@ class Column:
     roles: tuple[str, ...] = ()
     value_count: ValueCount | None = None
     reading: Reading = PLAIN
+    text_limits: TextLimits | None = None
 
     @property
     def arrow_type(self) -> pa.DataType:

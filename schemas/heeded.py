@@ -37,13 +37,29 @@ _OF_FEATURE = frozenset(
         "float_domain.max",
         "float_domain.disallow_nan",
         "float_domain.disallow_inf",
+        "time_domain.string_format",
         "unique_constraints",
         "distribution_constraints.min_domain_mass",
+        *(
+            f"{comparator}.{distance}"
+            for comparator in ("drift_comparator", "skew_comparator")
+            for distance in ("infinity_norm", "jensen_shannon_divergence")
+        ),
     )
 )
-_OF_SCHEMA = frozenset(("feature", "string_domain", "default_environment", "annotation"))
+_OF_SCHEMA = frozenset(
+    (
+        "feature",
+        "string_domain",
+        "default_environment",
+        "annotation",
+        "dataset_constraints.min_examples_count",
+        "dataset_constraints.max_examples_count",
+        "dataset_constraints.num_examples_drift_comparator",
+    )
+)
 _OF_TEXT = frozenset(("domain", "string_domain", "unique_constraints", "distribution_constraints"))
-_OF_NUMBERS = frozenset(("int_domain", "float_domain"))
+_OF_NUMBERS = frozenset(("int_domain", "float_domain", "time_domain"))
 
 
 def check_usable(schema: Schema, where: str) -> None:
@@ -54,6 +70,9 @@ def check_usable(schema: Schema, where: str) -> None:
         domain = feature.bool_domain
         if domain.HasField("true_value") and domain.HasField("false_value") and domain.true_value == domain.false_value:
             raise InputError(f"{where}: {feature.name}: true_value and false_value of its bool_domain are the same")
+    for column in schema.with_role("unique"):
+        if column.role("id") is None:
+            raise InputError(f"{where}: {column.name}: tag unique without tag id, which says what is unique")
     serving, training = schema.environment(SERVING), schema.environment(TRAINING)
     if not serving.columns:
         raise InputError(f"{where}: no feature is in environment {SERVING}; add it to default_environment")
@@ -67,9 +86,9 @@ def check_usable(schema: Schema, where: str) -> None:
 def unheeded(schema: Schema) -> list[str]:
     """Return the fields that are set and passed over, each with the features that set it.
 
-    >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT drift_comparator { } url_domain { } }')
+    >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT group_presence { } url_domain { } }')
     >>> unheeded(schema)
-    ['drift_comparator of fare', 'url_domain of fare']
+    ['group_presence of fare', 'url_domain of fare']
     """
     found: dict[str, list[str]] = {}
     for feature in filter(is_column, schema.proto.feature):
@@ -90,6 +109,10 @@ def _has_one_value(feature: schema_pb2.Feature) -> bool:
 def _passed_over(feature: schema_pb2.Feature, proto: schema_pb2.Schema) -> Iterator[str]:
     of_others = _OF_NUMBERS if feature.type == schema_pb2.BYTES else _OF_TEXT
     yield from _unlisted(feature, frozenset(path for path in _OF_FEATURE if path.partition(".")[0] not in of_others))
+    if feature.type != schema_pb2.BYTES:  # of numbers there is no share of one value
+        for comparator in ("drift_comparator", "skew_comparator"):
+            if getattr(feature, comparator).HasField("infinity_norm"):
+                yield f"{comparator}.infinity_norm"
     # As in TFDV, the environments of the schema count besides those that a feature names.
     if feature.in_environment and set(feature.in_environment) <= set(proto.default_environment):
         yield "in_environment (default_environment has it, only not_in_environment takes a feature out)"

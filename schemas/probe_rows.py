@@ -32,7 +32,7 @@ def probe_rows(schema: Schema, rows: int, missing: bool = True) -> pa.RecordBatc
 
 def _values(column: Column, rows: int, random: np.random.Generator, missing: bool) -> list[Any]:
     if column.kind is Kind.BYTES:
-        texts = sorted(column.domain or _TEXTS)
+        texts = sorted(column.domain or _texts(column))
         found: list[Any] = [texts[at] for at in random.integers(len(texts), size=rows)]
     elif column.boolean:
         found = random.integers(2, size=rows).tolist()
@@ -44,6 +44,12 @@ def _values(column: Column, rows: int, random: np.random.Generator, missing: boo
     if missing and not column.required:
         found = [None if gone else value for value, gone in zip(found, random.random(rows) < _MISSING, strict=True)]
     return found
+
+
+def _texts(column: Column) -> list[str]:
+    """Return texts that are numbers too, as long as the column wants them."""
+    shortest = column.text_limits.shortest if column.text_limits else None
+    return [text * (shortest or 1) for text in _TEXTS]
 
 
 def _ends(column: Column) -> tuple[float, float]:

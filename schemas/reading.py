@@ -13,6 +13,7 @@
 """
 
 import dataclasses
+import re
 import zoneinfo
 from collections.abc import Iterable, Sequence
 
@@ -41,7 +42,9 @@ class TimeText:
 class Reading:
     """What a column allows besides its own type.
 
-    `words` are the texts for 0 and 1 of a column that accepts booleans, None where the schema has none.
+    `words` are the texts for 0 and 1 of a column that accepts booleans, None where the schema has none. `unit` (`s`,
+    `ms`, `day`) and `zone` are those of a column of times, whether or not they may come as text: what a timestamp or a
+    date of Parquet or Avro becomes.
     """
 
     missing: frozenset[str] = frozenset()
@@ -51,6 +54,8 @@ class Reading:
     words: tuple[str | None, str | None] = (None, None)
     time: TimeText | None = None
     separator: str = SEPARATOR
+    unit: str | None = None
+    zone: str = "UTC"
 
     @property
     def plain(self) -> bool:
@@ -93,32 +98,65 @@ def reading(feature: schema_pb2.Feature, everywhere: Iterable[str], where: str) 
     if domain is not None and "boolean" in accepts:
         false = domain.false_value if domain.HasField("false_value") else None
         words = (false, domain.true_value if domain.HasField("true_value") else None)
+    if numbers := [word for word in words if word is not None and _says_another(word, words.index(word))]:
+        raise InputError(
+            f"{where}: bool_domain has {numbers[0]!r}, a number that is not the one it stands for; wanted a word"
+        )
+    time, unit, zone = _time(feature, tags, where)
     return Reading(
         missing=frozenset(_texts([*everywhere, *tags], "missing", where)),
         number_text="number_text" in accepts,
         whole_float="whole_float" in accepts,
         boolean="boolean" in accepts,
         words=words,
-        time=_time(feature, tags, where),
+        time=time,
         separator=_last(_texts(tags, "separator", where), SEPARATOR),
+        unit=unit,
+        zone=zone,
     )
 
 
-def _time(feature: schema_pb2.Feature, tags: Sequence[str], where: str) -> TimeText | None:
+def _says_another(word: str, number: int) -> bool:
+    """Whether a word for 0 or 1 reads as another number: in a CSV cell it would be the one, in JSON the other."""
+    try:
+        return float(word) != number
+    except ValueError:
+        return False
+
+
+def _time(feature: schema_pb2.Feature, tags: Sequence[str], where: str) -> tuple[TimeText | None, str | None, str]:
+    """Return how a time comes as text, if it may, and unit and zone of a column of times."""
     units = [_one_of(tag, UNITS, where) for tag in tags if tag.startswith("time:")]
     units += [tag.partition(":")[2] for tag in feature.annotation.tag if tag.startswith("event_time:")]
     zone = _last(_texts(tags, "zone", where), "UTC")
-    if zone not in zoneinfo.available_timezones():
+    if zone != "UTC" and zone not in zoneinfo.available_timezones():  # which opens every file of the zones' folder
         near = did_you_mean(zone, zoneinfo.available_timezones())
         raise InputError(f"{where}: zone {zone!r} is none that is known, wanted one as Europe/Paris{near}")
+    unit = units[0] if len(set(units)) == 1 and units[0] in UNITS else None
     if not feature.HasField("time_domain") or not feature.time_domain.string_format:
-        return None
+        return None, unit, zone
     if feature.type != schema_pb2.INT:
         raise InputError(f"{where}: a time_domain with a string_format, wanted type INT, which the text becomes")
-    if len(set(units)) != 1:
+    if unit is None:
         got = " and ".join(sorted(set(units))) or "none"
         raise InputError(f"{where}: time as text needs one unit, got {got}; add the tag time:s, time:ms or time:day")
-    return TimeText(feature.time_domain.string_format, units[0], zone)
+    form = feature.time_domain.string_format
+    _check_form(form, where)
+    return TimeText(form, unit, zone), unit, zone
+
+
+def _check_form(form: str, where: str) -> None:
+    """Refuse a form that does not say a day, or whose meaning is another on another machine."""
+    directives = re.findall("%(.?)", form.replace("%%", ""))
+    if local := [one for one in directives if one and one in "ZcxX"]:
+        raise InputError(
+            f"{where}: string_format {form!r}: %{local[0]} means something else on other machines; "
+            "write its parts, such as %Y-%m-%d %H:%M:%S%z"
+        )
+    if unknown := [one for one in directives if not one or one not in "aAbBdHIjmMpSfyYzUWuGV"]:
+        raise InputError(f"{where}: string_format {form!r}: %{unknown[0]} is not known, wanted one as %Y-%m-%d")
+    if not {"y", "Y", "G"} & set(directives):
+        raise InputError(f"{where}: string_format {form!r} says no year, wanted one as %Y-%m-%d")
 
 
 def _texts(tags: Iterable[str], head: str, where: str) -> list[str]:

@@ -3,7 +3,10 @@
 | tag | means |
 |---|---|
 | `id` | names the record: echoed in predictions, decides the split |
-| `key` | whose record it is |
+| `unique` | beside `id`: no two rows may have the same ids |
+| `key` | whose record it is; a split by group has all of a key in one split |
+| `split` | says in which split a row is, for a split by column |
+| `weight` | says how much a row weighs in training |
 | `event_time:s`, `event_time:ms` | when it happened, in seconds or milliseconds since 1970 (UTC); type INT |
 | `personal:<treatment>` | personal data: what becomes of it, in `schemas/personal/treatment.py` |
 | `computed:window` | computed by the job, not sent |
@@ -12,16 +15,19 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from schemas.column import Column
+from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
-SYNTAX = "id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window"
+SYNTAX = (
+    "id, unique, key, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), "
+    "computed:window"
+)
 MILLISECONDS = {"s": 1000, "ms": 1}
 
-TAGS = ("id", "key", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
+TAGS = ("id", "unique", "key", "split", "weight", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
 """Every role as it is written; another treatment may stand for `hash`."""
-_TAG = re.compile(r"id|key|event_time:(s|ms)|personal:[a-z].*|computed:window")
+_TAG = re.compile(r"id|unique|key|split|weight|event_time:(s|ms)|personal:[a-z].*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
 
@@ -47,6 +53,7 @@ def check(columns: Sequence[Column], where: str) -> None:
         heads = [tag.partition(":")[0] for tag in column.roles]
         if len(set(heads)) != len(heads):
             raise InputError(f"{where}: {column.name}: tags {', '.join(column.roles)} name a role twice; keep one")
+    _check_of_training(columns, where)
     time = event_time(columns, where)
     for column in columns:
         if time and column.name == time[0] and (column.minimum or 0) > (column.maximum or 0):
@@ -54,6 +61,18 @@ def check(columns: Sequence[Column], where: str) -> None:
                 f"{where}: {column.name}: its int_domain has no time of the years 1 to 9999; are its limits in "
                 "another unit than the tag's?"
             )
+
+
+def _check_of_training(columns: Sequence[Column], where: str) -> None:
+    """Raise `InputError` for roles that only one column may have, of another type, or without what they go with."""
+    for role in ("split", "weight"):
+        found = [column for column in columns if column.role(role) is not None]
+        if len(found) > 1:
+            raise InputError(f"{where}: {' and '.join(one.name for one in found)} both have the role {role}; keep one")
+        if found and role == "weight" and found[0].kind is Kind.BYTES:
+            raise InputError(f"{where}: {found[0].name}: a weight of type BYTES, wanted FLOAT or INT")
+        if found and role == "split" and found[0].kind is Kind.FLOAT:
+            raise InputError(f"{where}: {found[0].name}: a split of type FLOAT, wanted BYTES or INT")
 
 
 def event_time(columns: Iterable[Column], where: str = "schema") -> tuple[str, int] | None:

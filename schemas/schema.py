@@ -19,6 +19,8 @@ from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
 from schemas.plain_files import read_plain
 from schemas.reading import is_reading, reading
+from schemas.text_limits import is_text_limit, text_limits
+from schemas.unknown_fields import policy
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
@@ -31,6 +33,9 @@ _NO_COLUMN = frozenset(
 class Schema:
     """The columns of a use case, in the order of the file.
 
+    `unknown_fields` says what becomes of fields that it does not name; `named` are all features that the file names,
+    those too that are no column or not in this environment.
+
     >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }')
     >>> schema["fare"].required, schema.arrow_schema.field("fare").type
     (True, DataType(float))
@@ -38,6 +43,8 @@ class Schema:
 
     def __init__(self, proto: schema_pb2.Schema, where: str = "schema"):
         self.proto = proto
+        self.unknown_fields = policy(proto.annotation.tag, where)
+        self.named = frozenset(feature.name for feature in proto.feature)
         self.columns = tuple(_column(feature, proto, where) for feature in proto.feature if is_column(feature))
         self._by_name = {column.name: column for column in self.columns}
         if len(self._by_name) != len(self.columns):
@@ -77,7 +84,9 @@ class Schema:
         proto.CopyFrom(self.proto)
         del proto.feature[:]
         proto.feature.extend(one for one in self.proto.feature if is_column(one) and _exists(one, self.proto, name))
-        return Schema(proto)
+        schema = Schema(proto)
+        schema.named = self.named
+        return schema
 
     def with_role(self, role: str) -> tuple[Column, ...]:
         """Return the columns that carry a role, in order."""
@@ -131,9 +140,10 @@ def _column(feature: schema_pb2.Feature, proto: schema_pb2.Schema, where: str) -
         maximum=maximum,
         boolean=feature.HasField("bool_domain") and kind is not Kind.BYTES,
         domain=domain if kind is Kind.BYTES else None,
-        roles=tuple(tag for tag in feature.annotation.tag if not is_reading(tag)),
+        roles=tuple(tag for tag in feature.annotation.tag if not is_reading(tag) and not is_text_limit(tag)),
         value_count=_value_count(feature, where),
         reading=reading(feature, proto.annotation.tag, where),
+        text_limits=text_limits(feature, domain if kind is Kind.BYTES else None, where),
     )
     unit = column.role("event_time")
     if kind is Kind.INT and unit in roles.MILLISECONDS:

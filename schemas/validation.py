@@ -1,6 +1,7 @@
 """Validation of raw batches: which rows a use case can go on with, and why not the others.
 
-Strings outside their domain are no fault: the graph has a bucket for them. They are counted here as unseen.
+Strings outside their domain are no fault unless the schema closes it (`schemas.text_limits`): the graph has a bucket
+for them. They are counted here as unseen.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, Rejection, Stage, pointer
 from schemas.schema import Schema
+from schemas.text_limits import TextLimits
 
 _FLOAT32 = float(np.finfo(np.float32).max)
 # Per kind of number: its type, and the least and the largest value that a column can hold.
@@ -30,12 +32,13 @@ _NUMBERS: dict[Kind, tuple[type, float, float]] = {
 class _Bounds:
     """What `_is_clean` compares with: required columns, and per kind the indices of columns and their limits.
 
-    `booleans` are float columns that hold 0 or 1; an integer's limits say that already.
+    `booleans` are float columns that hold 0 or 1; an integer's limits say that already. `texts` are those with limits.
     """
 
     required: tuple[int, ...]
     booleans: tuple[int, ...]
     of_kind: tuple[tuple[type, tuple[int, ...], np.ndarray, np.ndarray], ...]
+    texts: tuple[tuple[int, TextLimits], ...]
 
 
 @functools.lru_cache(maxsize=64)
@@ -55,7 +58,8 @@ def _bounds(schema: Schema) -> _Bounds:
     required = tuple(index for index, column in enumerate(schema.columns) if column.required)
     floats = [index for index, column in enumerate(schema.columns) if column.kind is Kind.FLOAT]
     booleans = tuple(index for index in floats if schema.columns[index].boolean)
-    return _Bounds(required, booleans, tuple(of_kind))
+    texts = tuple((index, column.text_limits) for index, column in enumerate(schema.columns) if column.text_limits)
+    return _Bounds(required, booleans, tuple(of_kind), texts)
 
 
 def _is_clean(arrays: Sequence[pa.Array], bounds: _Bounds) -> bool:
@@ -63,6 +67,8 @@ def _is_clean(arrays: Sequence[pa.Array], bounds: _Bounds) -> bool:
     if any(arrays[index].null_count for index in bounds.required):
         return False
     if bounds.booleans and any(_between_0_and_1(arrays[index]).any() for index in bounds.booleans):
+        return False
+    if any(mask.any() for index, limits in bounds.texts for _, mask in limits.faults(arrays[index])):
         return False
     for dtype, indices, low, high in bounds.of_kind:
         values = np.stack([values_of(arrays[index], dtype) for index in indices])
@@ -87,7 +93,7 @@ class Validated:
 
 
 def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
-    """Check presence, finiteness and ranges; the first fault in schema order is the row's reason.
+    """Check presence, finiteness, ranges and limits of texts; the first fault in schema order is the row's reason.
 
     If nothing is wrong, the same batch comes back. Raises `InputError` if the batch lacks a column.
 
@@ -117,6 +123,8 @@ def validate(batch: pa.RecordBatch, schema: Schema) -> Validated:
                 faults.append((out_of_range, values > column.maximum))
             if column.boolean and column.kind is Kind.FLOAT:
                 faults.append((out_of_range, _between_0_and_1(array)))
+        if column.text_limits is not None:
+            faults += column.text_limits.faults(array)
         for reason, mask in faults:
             if present is not None and reason is not Reason.REQUIRED:
                 mask = mask & present

@@ -14,14 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.batch import kept_rejections
+from beam_jobs.batch.place import Place, PlaceSettings
 from beam_jobs.batch.written_files import REJECTED, WORK, Written, load_written, name_all
 from beam_jobs.raw_files.reading import ROWS_READ
-from beam_jobs.runners import dataflow
-from beam_jobs.runners.in_process.run import run_pipeline
-from beam_jobs.runners.runners import counters, pipeline_options
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.artifacts.making import making
@@ -31,31 +28,12 @@ from schemas.rejection_counts import rejections
 _log = logging.getLogger(__name__)
 
 
-class FileJobSettings(Protocol):
+class FileJobSettings(PlaceSettings, Protocol):
     """What the settings of such jobs have in common."""
 
     @property
     def data(self) -> tuple[str, ...]:
         """Raw files, patterns allowed."""
-
-    @property
-    def output(self) -> str:
-        """The directory to be made."""
-
-    @property
-    def runner(self) -> str:
-        """Where the pipelines run."""
-
-    @property
-    def beam_args(self) -> tuple[str, ...]:
-        """Beam's own options."""
-
-
-def checked_options(settings: FileJobSettings, verb: str) -> PipelineOptions:
-    """Return Beam's options of a job; refuse an output that the runner's workers cannot reach. Writes nothing."""
-    options = pipeline_options(settings.runner, settings.beam_args, job_name=verb.replace("_", "-"))
-    dataflow.refuse_shared_folder(options, verb, settings.output)
-    return options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +70,14 @@ def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
         _log.warning("%s: what an earlier job has kept cannot be removed: %s; remove it", kept, error.strerror)
 
 
-def run_and_count(pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:
-    """Run to the end; return what `SaveWritten` kept at `saved`, and how many rows the pipeline read from raw files."""
-    rows_read = counters(run_pipeline(pipeline)).get(ROWS_READ, 0)
-    return load_written(saved), rows_read
+def run_and_count(place: Place, pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:
+    """Run to the end; return what `SaveWritten` kept at `saved`, and how many rows the pipeline read from raw files.
+
+    A runner that does not tell its counters, as a job server that went away, leaves the steps' own count alone.
+    """
+    counted = place.run(pipeline)
+    written = load_written(saved)
+    return written, written.rows_read if counted is None else counted.get(ROWS_READ, 0)
 
 
 def check_rows_add_up(

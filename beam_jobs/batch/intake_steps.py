@@ -1,10 +1,11 @@
 """Raw rows to labelled batches: the first step of a build."""
 
 import collections
-import concurrent.futures
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -13,18 +14,19 @@ import pyarrow as pa
 from beam_jobs.batch.rejected_rows import with_originals
 from beam_jobs.batch.written_files import Position, at_bundle_end
 from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
+from beam_jobs.process.worker_pool import OpenTask, SharedTask
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
-from models.training import labels
+from models.splits import SPLITS
+from models.training import labels, split_rows, weights
 from models.use_case import UseCase, find
 from schemas.personal.keys import key_named
 from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import TRAINING
-from transforms.intake.split import assign_splits
-
-_BLOCKS_AHEAD = 2
+from transforms.intake.split import id_hashes
+from transforms.intake.split_rules import key_hashes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +34,12 @@ class LabelledRows:
     """Rows of one block that training can use, and those that it cannot with their bytes.
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
-    the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block) and `values`
-    (binary, its bytes; null where its schema treats what is personal, which then waits nowhere) have one entry per row;
-    `rows_read` is what came in. `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the
-    row in the file of the first of them.
+    the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block), `values`
+    (binary, its bytes; null where its schema treats what is personal, which then waits nowhere), `ids` (uint64, a hash
+    of who it is), `keys` (uint64, of whose it is) and `weight` (float32) have one entry per row; the last two are None
+    where the use case has none. `rows_read` is what came in, `left_out` counts by cause the rows that are in no split.
+    `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the row in the file of the first
+    of them.
     """
 
     file: RawFile
@@ -49,6 +53,10 @@ class LabelledRows:
     rejected: list[tuple[Rejection, bytes]]
     wrong_labels: collections.Counter[str]
     first_wrong: int | None
+    ids: np.ndarray
+    keys: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def start(self) -> Position:
@@ -74,66 +82,92 @@ def split_slices(sizes: Sequence[int]) -> list[slice]:
 class LabelRows(beam.PTransform):
     """From `RawRows` to `LabelledRows`: decode, validate, treat, assign splits, make the label.
 
-    `key_id` is of the key among `personal_keys` that this build hashes with. A row without a label is rejected. Blocks
-    come out in the order of the file.
+    A row without a label is rejected. `given` has the split of files, by their number, that are one as a whole.
+    `key_id` is of the key among `personal_keys` that this build hashes with. Blocks come out in the order of the file,
+    whoever of the pool labels them.
     """
 
     use_case: str
     use_case_path: str | None
+    given: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    pool: str | None = None
     personal_keys: PersonalKeys = NO_KEYS
     key_id: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
-        return rows | "Decode Validate And Label" >> beam.ParDo(
-            _LabelRows(self.use_case, self.use_case_path, self.personal_keys, self.key_id)
-        )
+        task = LabelTask(self.use_case, self.use_case_path, dict(self.given), self.personal_keys, self.key_id)
+        return rows | "Decode Validate And Label" >> beam.ParDo(InOrder(SharedTask(task, self.pool)))
 
 
-class _LabelRows(beam.DoFn):
-    def __init__(self, name: str, folder: str | None, keys: PersonalKeys, key_id: str | None):
-        self._name, self._folder, self._keys, self._key_id = name, folder, keys, key_id
+@dataclasses.dataclass(frozen=True)
+class LabelTask:
+    """From `RawRows` to `LabelledRows`, as a process does it that has the files of the use case."""
+
+    name: str
+    folder: str | None
+    given: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    personal_keys: PersonalKeys = NO_KEYS
+    key_id: str | None = None
+
+    def prepare(self) -> Callable[[RawRows], LabelledRows]:
+        """Read the use case."""
+        use_case = find(self.name, self.folder)
+        schema = use_case.schema.environment(TRAINING)
+        key = key_named(self.personal_keys.read(), self.key_id, self.name) if self.key_id else None
+        decoder = RawRowsDecoder(schema, Treatments.of(schema, key))
+        return functools.partial(labelled_rows, decoder=decoder, use_case=use_case, given=self.given)
+
+
+class InOrder(beam.DoFn):
+    """Has a task done with every element, a few at a time; results come in the order of the elements."""
+
+    def __init__(self, task: SharedTask):
+        self._task = task
 
     def setup(self) -> None:
-        self._use_case = find(self._name, self._folder)
-        schema = self._use_case.schema.environment(TRAINING)
-        key = key_named(self._keys.read(), self._key_id, self._name) if self._key_id else None
-        self._decoder = RawRowsDecoder(schema, Treatments.of(schema, key))
+        """Prepare what is done here."""
+        self._opened: OpenTask = self._task.open()
 
     def start_bundle(self) -> None:
-        # Decoding leaves the interpreter to others for most of its time: a block ahead while another goes on.
-        self._thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._ahead: collections.deque[concurrent.futures.Future[LabelledRows]] = collections.deque()
+        self._opened.begin()
 
-    def process(self, rows: RawRows) -> Iterator[LabelledRows]:
-        self._ahead.append(self._thread.submit(labelled_rows, rows, self._decoder, self._use_case))
-        if len(self._ahead) > _BLOCKS_AHEAD:
-            yield self._ahead.popleft().result()
+    def process(self, element: Any) -> Iterator[Any]:
+        yield from self._opened.take(element)
 
     def finish_bundle(self) -> Iterator:
-        while self._ahead:
-            yield from at_bundle_end(self._ahead.popleft().result())
-        self._thread.shutdown()
+        for result in self._opened.rest():
+            yield from at_bundle_end(result)
 
 
-def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> LabelledRows:
+def labelled_rows(
+    rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase, given: Mapping[int, str] | None = None
+) -> LabelledRows:
     """Take in one block, label its rows and put them in the order of their splits.
 
-    `decoder` is of the use case's schema for training. Rejections are by the rows' numbers in the block, ascending.
+    `decoder` is of the use case's schema for training; `given` as in `LabelRows`. Rejections are by the rows' numbers
+    in the block, ascending.
     """
     intake = decoder.take_in(rows)
     label = labels.make_labels(use_case, intake.batch)
-    batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
-    wrong = labels.wrong(label)
+    batch, numbers, rejections, schema = intake.batch, intake.rows, intake.rejections, decoder.treatments.schema
+    wrong = labels.wrong(label, use_case.model)
     kinds = labels.kinds_of(label[wrong])
     first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
-    known = ~np.isnan(label)
+    unusable = [(Reason.LABEL, "", np.isnan(label)), *weights.unusable(batch, schema)]
+    known = ~np.logical_or.reduce([mask for _, _, mask in unusable])
     if not known.all():
-        unlabelled = [Rejection(row, Stage.VALIDATE, Reason.LABEL) for row in numbers[~known].tolist()]
-        rejections = sorted([*rejections, *unlabelled], key=lambda rejection: rejection.row)
+        found: dict[int, Rejection] = {}
+        for reason, path, mask in unusable:
+            for row in numbers[mask].tolist():
+                found.setdefault(row, Rejection(row, Stage.VALIDATE, reason, path))
+        rejections = sorted([*rejections, *found.values()], key=lambda rejection: rejection.row)
         batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
-    fractions = use_case.model.split
-    split = assign_splits(batch, decoder.treatments.schema, fractions)
-    order = np.argsort(split, kind="stable")
+    ids = id_hashes(batch, schema)
+    placed = split_rows.place(use_case.model, given or {}, rows.file.number, batch, schema, ids, label)
+    split = placed.split
+    order = np.argsort(split, kind="stable")[int((split == split_rows.LEFT_OUT).sum()) :]
+    keys = key_hashes(batch, schema)
+    weight = weights.of_rows(batch, schema, placed.weight)
     kept = numbers[order].tolist()
     return LabelledRows(
         file=rows.file,
@@ -143,8 +177,12 @@ def labelled_rows(rows: RawRows, decoder: RawRowsDecoder, use_case: UseCase) -> 
         label=label[order],
         numbers=numbers[order],
         values=pa.nulls(len(kept), pa.binary()) if decoder.treatments.act else originals(rows, kept),
-        sizes=tuple(np.bincount(split, minlength=len(fractions)).tolist()),
+        sizes=tuple(np.bincount(split[order], minlength=len(SPLITS)).tolist()),
         rejected=with_originals(rows, rejections),
         wrong_labels=kinds,
         first_wrong=first_wrong,
+        ids=ids[order],
+        keys=None if keys is None else keys[order],
+        weight=None if weight is None else weight[order],
+        left_out=placed.left_out,
     )

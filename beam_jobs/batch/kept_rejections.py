@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 
+from beam_jobs.batch.anomaly_files import ANOMALIES, ANOMALIES_PROTO
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
 from schemas.rejection_counts import rejections, rejections_text
 
@@ -53,5 +54,6 @@ def forget(output: pathlib.Path) -> None:
     kept = kept_at(output)
     if kept.is_symlink() or not os.path.isfile(kept / COUNTS):
         return
-    if all(file.name == COUNTS or file.match(f"{REJECTED}-*.jsonl") for file in kept.iterdir()):
+    ours = (COUNTS, ANOMALIES, ANOMALIES_PROTO)
+    if all(file.name in ours or file.match(f"{REJECTED}-*.jsonl") for file in kept.iterdir()):
         shutil.rmtree(kept)

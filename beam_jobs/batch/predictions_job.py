@@ -8,8 +8,9 @@ from typing import Protocol
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.file_job import FileJobSettings, checked_options, new_directory, run_and_count
+from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.kept_rejections import rejected_text
+from beam_jobs.batch.place import place
 from beam_jobs.batch.predictions import FileScoring, WritePredictions
 from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
@@ -78,7 +79,7 @@ class ScoreSettings(FileJobSettings, Protocol):
 
 def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     """Return the bundle, verified; every file must have the columns that it takes. Writes nothing."""
-    checked_options(settings, _VERB)
+    place(settings, _VERB)
     _explanation(settings)
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     bundle = registry.bundle_path(settings.bundle) if settings.bundle else registry.champion()
@@ -86,16 +87,17 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
     settings.personal_keys.check(opened.manifest, f"bundle {bundle.name}")
-    check_files(files, Schema.load(bundle / "schema.pbtxt").environment(SERVING))
+    check_files(files, _schema(bundle))
     return opened
 
 
 def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -> Artifact:
     """Score every row; a run that fails leaves nothing behind."""
+    where = place(settings, _VERB)
     with new_directory(settings.output, ArtifactKind.PREDICTIONS) as output:
         with progress.step("score"):
-            job = pipeline(settings, bundle.path, files, checked_options(settings, _VERB), output.path)
-            written, rows_read = run_and_count(job, output.work / WRITTEN)
+            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path)
+            written, rows_read = run_and_count(where, job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
     if not finished.manifest["rows"]["scored"]:
@@ -115,11 +117,15 @@ def pipeline(
     steps = beam.Pipeline(options=options)
     _ = (
         steps
-        | "Read Raw Rows" >> ReadRawRows(files)
+        | "Read Raw Rows" >> ReadRawRows(files, _schema(bundle).names)
         | "Write Predictions" >> WritePredictions(scoring)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps
+
+
+def _schema(bundle: Path) -> Schema:
+    return Schema.load(bundle / "schema.pbtxt").environment(SERVING)
 
 
 def _explanation(settings: ScoreSettings) -> Explanation | None:

@@ -40,16 +40,25 @@ def with_originals(rows: RawRows, rejections: Sequence[Rejection]) -> list[tuple
 
 
 class RejectedWriter:
-    """Writes rejected rows to one local file and counts them by reason and path."""
+    """Writes rejected rows to one local file, if there is one, and counts them by reason and path."""
 
-    def __init__(self, path: pathlib.Path):
-        self.path = path
+    def __init__(self, path: pathlib.Path | None):
+        self._path = path
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
-        path.write_bytes(b"")
+        if path is not None:
+            path.write_bytes(b"")
+
+    @property
+    def path(self) -> pathlib.Path:
+        """The file; there must be one."""
+        if self._path is None:
+            raise ValueError("these rejected rows are counted only")
+        return self._path
 
     def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes | None]]) -> None:
         """Append the rejected rows of one block."""
         if rejected:
-            with self.path.open("ab") as lines:  # no file is open between blocks, should the job end there
-                lines.writelines(rejected_line(file, first_row, *pair) for pair in rejected)
+            if self._path is not None:
+                with self._path.open("ab") as lines:  # no file is open between blocks, should the job end there
+                    lines.writelines(rejected_line(file, first_row, *pair) for pair in rejected)
             self.counts.update((rejection.reason.value, rejection.path) for rejection, _ in rejected)

@@ -17,6 +17,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
+from transforms.examples.weights import with_weight
 from transforms.graph.graph import FEATURES
 
 _WAITING_BLOCKS = 2
@@ -24,7 +25,10 @@ _WAITING_BLOCKS = 2
 
 @dataclasses.dataclass
 class WriteShards(beam.PTransform):
-    """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names."""
+    """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names.
+
+    `classes` is how many classes the label numbers, 0 if it numbers none.
+    """
 
     graph: str
     folder: str
@@ -32,6 +36,7 @@ class WriteShards(beam.PTransform):
     slices: Sequence[str]
     compression: str
     rows_per_shard: int
+    classes: int = 0
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
@@ -69,13 +74,14 @@ class _Bundle:
         slices: Sequence[str],
         compression: str,
         rows_per_shard: int,
+        classes: int,
     ):
         self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
         names, kinds = ([feature[part] for feature in features] for part in ("name", "kind"))
         self._slices = tuple(slices)
         self._encode = ExampleEncoder(names, kinds, slices).encode
         self._compression = compression
-        self._splits = {name: _Split(name) for name in splits}
+        self._splits = {name: _Split(name, classes) for name in splits}
         self._rejected: RejectedWriter | None = None
         self._rejected_start: Position = (0, 0)
         self._rows_per_shard = rows_per_shard
@@ -103,8 +109,11 @@ class _Bundle:
             if count:
                 taken = {name: rows.batch.column(name).slice(part.start, count) for name in self._slices}
                 label = rows.label[part]
-                split.label_sum += float(label.sum(dtype=np.float64))
-                self._write(split, self._encode(rows.features[part], label, taken), rows.spooled.start)
+                split.add_labels(label)
+                examples = self._encode(rows.features[part], label, taken)
+                if rows.weight is not None:
+                    examples = with_weight(examples, rows.weight[part])
+                self._write(split, examples, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:
@@ -136,6 +145,7 @@ class _Bundle:
             files=files,
             split_rows=rows,
             label_sums={name: split.label_sum for name, split in self._splits.items()},
+            class_rows={name: split.class_rows.tolist() for name, split in self._splits.items()},
             rejected_counts=counts,
         )
 
@@ -143,14 +153,21 @@ class _Bundle:
 class _Split:
     """The open shard of one split and those before it."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, classes: int):
         self.name = name
+        self.class_rows = np.zeros(classes, np.int64)
         self.files: list[UnnamedFile] = []
         self.writer: ShardWriter | None = None
         self.path = pathlib.Path()
         self.start: Position = (0, 0)
         self.rows = 0
         self.label_sum = 0.0
+
+    def add_labels(self, label: np.ndarray) -> None:
+        """Count the labels (float32 [rows]) of a block."""
+        self.label_sum += float(label.sum(dtype=np.float64))
+        if len(self.class_rows):
+            self.class_rows += np.bincount(label.astype(np.int64), minlength=len(self.class_rows))
 
     def finish(self) -> None:
         """Close the open shard, if there is one."""

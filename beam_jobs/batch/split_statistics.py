@@ -5,9 +5,11 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch.transform_steps import TransformedRows
 from schemas.schema import Schema
+from schemas.sets import set_checks
 from schemas.statistics import anomalies
 from schemas.statistics.columns import ColumnStatistics
 
@@ -17,14 +19,19 @@ BySplit = dict[str, ColumnStatistics]
 
 
 class CombineStatistics(beam.CombineFn):
-    """From `TransformedRows` to the statistics of each split; what crosses a stage is as large as one accumulator."""
+    """From `TransformedRows` to the statistics of each split, and of its slices by the values of `slices`.
 
-    def __init__(self, schema: Schema, splits: Sequence[str]):
+    What crosses a stage is as large as one accumulator, whatever the number of rows; merged in any order, the
+    statistics are the same.
+    """
+
+    def __init__(self, schema: Schema, splits: Sequence[str], slices: Sequence[str] = ()):
         self._schema = schema
         self._splits = tuple(splits)
+        self._slices = tuple(slices)
 
     def create_accumulator(self) -> BySplit:
-        return {name: ColumnStatistics(self._schema) for name in self._splits}
+        return {name: ColumnStatistics(self._schema, self._slices) for name in self._splits}
 
     def add_input(self, accumulator: BySplit, rows: TransformedRows) -> BySplit:
         for statistics, part in zip(accumulator.values(), rows.of_splits(), strict=True):
@@ -53,4 +60,10 @@ def write_statistics(splits: BySplit, schema: Schema, folder: str) -> None:
     for statistics in splits.values():
         whole.merge(statistics)
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
-    (path / SEEN).write_text(json.dumps({"unseen": unseen, "limits": anomalies.limits(whole, schema)}))
+    found = [*set_checks.of_limits(whole, schema), *set_checks.skew(_datasets(splits), schema)]
+    seen = {"unseen": unseen, "limits": anomalies.limits(whole, schema)}
+    (path / SEEN).write_text(json.dumps({**seen, "anomalies": [anomaly.to_json() for anomaly in found]}))
+
+
+def _datasets(splits: BySplit) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
+    return {name: statistics.to_proto(name).datasets[0] for name, statistics in splits.items()}

@@ -22,7 +22,7 @@ from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Writt
 SPOOL = "spool"
 
 # Behind the raw columns, and known by their position: a raw column may have any name.
-_ADDED = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary()})
+_ADDED = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary(), "weight": pa.float32()})
 _FACTS = b"onegraph"
 
 
@@ -37,6 +37,7 @@ class SpooledRows:
     numbers: np.ndarray
     values: pa.Array
     sizes: tuple[int, ...]
+    weight: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -94,6 +95,7 @@ class _Spool:
         self._sizes = [0] * len(splits)
         self._label_sums = [0.0] * len(splits)
         self._rows_read = 0
+        self._left_out: collections.Counter[str] = collections.Counter()
         self._wrong_labels: collections.Counter[str] = collections.Counter()
         self._first_wrong: tuple[Position, str] | None = None
 
@@ -103,6 +105,7 @@ class _Spool:
         self._columns.write_batch(_columns(rows), custom_metadata={_FACTS: facts})
         self._rejected.write(rows.file.name, rows.first_row, rows.rejected)
         self._rows_read += rows.rows_read
+        self._left_out.update(rows.left_out)
         self._wrong_labels.update(rows.wrong_labels)
         if rows.first_wrong is not None:
             here = (rows.file.number, rows.first_wrong), rows.file.name
@@ -126,6 +129,7 @@ class _Spool:
             rejected_counts=counts,
             wrong_labels=dict(self._wrong_labels),
             first_wrong_label=self._first_wrong,
+            left_out=dict(self._left_out),
         )
 
 
@@ -134,7 +138,7 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
     with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
         for columns, metadata in stream.iter_batches_with_custom_metadata():
             facts = json.loads(metadata[_FACTS])
-            *raw, label, numbers, values = columns.columns
+            *raw, label, numbers, values, weight = columns.columns
             yield SpooledRows(
                 file=facts["file"],
                 start=tuple(facts["start"]),
@@ -143,9 +147,11 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
                 numbers=numbers.to_numpy(),
                 values=values,
                 sizes=tuple(facts["sizes"]),
+                weight=None if weight.null_count else weight.to_numpy(),
             )
 
 
 def _columns(rows: LabelledRows) -> pa.RecordBatch:
-    added = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values]
+    weight = pa.nulls(len(rows.label), pa.float32()) if rows.weight is None else pa.array(rows.weight, pa.float32())
+    added = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values, weight]
     return pa.RecordBatch.from_arrays([*rows.batch.columns, *added], schema=pa.schema([*rows.batch.schema, *_ADDED]))

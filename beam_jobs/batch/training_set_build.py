@@ -6,7 +6,7 @@ with an infinite feature, and writes examples and statistics of the others.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +14,17 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.file_job import FileJobSettings, checked_options, new_directory, run_and_count
+from beam_jobs.batch.anomaly_files import ANOMALIES
+from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
+from beam_jobs.batch.place import Place, place
+from beam_jobs.batch.set_findings import CombineFindings, save_findings
+from beam_jobs.batch.set_gates import FINDINGS, check_gates, found_in
 from beam_jobs.batch.shards import WriteShards
+from beam_jobs.batch.split_files import split_files
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
-from beam_jobs.batch.training_set_writer import ANOMALIES, STATISTICS, check_counts, check_labels, finish, together
+from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
 from beam_jobs.batch.written_files import WORK, SaveWritten, Written
 from beam_jobs.cli import progress
@@ -27,13 +32,14 @@ from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from models import use_case as use_cases
-from models.spec import SPLITS
+from models.splits import SPLITS, ColumnSplit, TimeSplit
 from models.training import labels
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
 from schemas.personal.keys import PersonalKey
 from schemas.personal.treatments import Treatments, the_key
 from schemas.schema import SERVING, TRAINING
+from schemas.sets.gates import Gates
 from transforms.graph.analysis import AnalyzeGraph
 from transforms.graph.preprocessing import check_preprocessing
 from transforms.graph.saved_model import check_path
@@ -42,6 +48,8 @@ SPOOLED = "spooled.json"
 SHARDS = "shards.json"
 
 _VERB = "build_training_set"
+# What the processes of a pool have imported before they are forked.
+WORKER_MODULES = ("beam_jobs.batch.intake_steps", "beam_jobs.batch.transform_steps")
 _TRAIN = SPLITS.index("train")
 
 
@@ -61,6 +69,22 @@ class BuildSettings(FileJobSettings, Protocol):
         """Where the key is that personal columns are hashed with."""
 
     @property
+    def eval_data(self) -> tuple[str, ...]:
+        """Raw files that are the eval split, patterns allowed."""
+
+    @property
+    def test_data(self) -> tuple[str, ...]:
+        """Raw files that are the test split, patterns allowed."""
+
+    @property
+    def gates(self) -> Gates:
+        """What the rows have to pass."""
+
+    @property
+    def previous(self) -> str | None:
+        """An earlier set to compare train with."""
+
+    @property
     def compression(self) -> str:
         """Of the shards: `gzip` or `none`."""
 
@@ -71,7 +95,7 @@ class BuildSettings(FileJobSettings, Protocol):
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
-    checked_options(settings, _VERB)
+    place(settings, _VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     _key(settings, use_case)
@@ -82,52 +106,81 @@ def check(settings: BuildSettings) -> UseCase:
 
 def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) -> Artifact:
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
-    options = checked_options(settings, _VERB)
+    where = place(settings, _VERB)
+    given = split_files(settings, files)
     treatments = Treatments.of(use_case.schema, _key(settings, use_case))
-    with new_directory(settings.output, ArtifactKind.TRAINING_SET) as output:
+    gates, training = settings.gates, use_case.treated_schema.environment(TRAINING)
+    with (
+        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        where.pool(files, WORKER_MODULES) as pool,
+    ):
         with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, options, output.path, treatments.key_id)
-            spooled, rows_read = run_and_count(first, output.work / SPOOLED)
-        check_labels(spooled, use_case.transform)
-        check_counts(spooled, rows_read, settings.data, output.path)
+            first = analysis(settings, use_case, files, where, output.path, pool, given, treatments.key_id)
+            spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
+        check_labels(spooled, use_case)
+        check_gates(output, gates, spooled, [], training)
+        check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
         with progress.step("transform, write shards and statistics"):
-            second = transformation(settings, use_case, spooled, options, output.path)
-            counted = together(spooled, run_and_count(second, output.work / SHARDS)[0])
-            check_counts(counted, rows_read, settings.data, output.path)
-            return finish(output, use_case, treatments, settings.compression, counted)
+            second = transformation(settings, use_case, spooled, where.options, output.path, pool)
+            counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
+            check_counts(counted, rows_read, settings.data, output.path, use_case.model)
+            found = found_in(output, training, settings.previous)
+            check_gates(output, gates, counted, found, training)
+            return finish(
+                output, use_case, settings.compression, counted, found, sorted(set(given.values())), treatments
+            )
 
 
 def _key(settings: BuildSettings, use_case: UseCase) -> PersonalKey | None:
     return the_key(use_case.schema, settings.personal_keys.read(), f"use case {use_case.name}")
 
 
-def broken_limits(built: Artifact) -> list[dict[str, Any]]:
-    """Return which limits on whole columns the data of a training set breaks."""
-    return json.loads((built.path / ANOMALIES).read_text())["limits"]
+def told(built: Artifact) -> dict[str, Any]:
+    """Return what the rows of a training set break: `limits` on whole columns, and all `anomalies`."""
+    described = json.loads((built.path / ANOMALIES).read_text())
+    return {name: described[name] for name in ("limits", "anomalies")}
 
 
 def analysis(
     settings: BuildSettings,
     use_case: UseCase,
     files: Sequence[RawFile],
-    options: Options,
+    where: Place,
     path: Path,
+    pool: str | None = None,
+    given: Mapping[int, str] | None = None,
     key_id: str | None = None,
 ) -> beam.Pipeline:
     """Return the first pass: keep the labelled rows in the spool, make the graph of the train split.
 
-    `key_id` is of the key that personal columns are hashed with.
+    `given` has the split of files, by their number, that are one as a whole; `key_id` is of the key that personal
+    columns are hashed with.
     """
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(options=where.options)
+    folder = None if settings.use_case_path is None else where.path(settings.use_case_path)
+    given = given or {}
+    schema, split = use_case.treated_schema.environment(TRAINING), use_case.model.split
+    names = use_case.schema.environment(TRAINING).names
     rows = (
         pipeline
-        | "Read Raw Rows" >> ReadRawRows(files)
-        | "Label Rows" >> LabelRows(settings.use_case, settings.use_case_path, settings.personal_keys, key_id)
+        | "Read Raw Rows" >> ReadRawRows(where.reachable(files), names)
+        | "Label Rows" >> LabelRows(settings.use_case, folder, given, pool, settings.personal_keys, key_id)
     )
     _ = (
         rows
         | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS)
         | "Save Spool Names" >> SaveWritten(str(path / WORK / SPOOLED))
+    )
+    _ = (
+        rows
+        | "Combine Findings" >> beam.CombineGlobally(CombineFindings(schema, use_case.model.task))
+        | "Save Findings"
+        >> beam.Map(
+            save_findings,
+            by_time=isinstance(split, TimeSplit),
+            in_time=bool(schema.event_time) and (bool(given) or isinstance(split, ColumnSplit)),
+            path=str(path / WORK / FINDINGS),
+        )
     )
     _ = (
         rows
@@ -144,7 +197,7 @@ def analysis(
 
 
 def transformation(
-    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path
+    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path, pool: str | None = None
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
@@ -152,11 +205,11 @@ def transformation(
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
-        | "Transform Rows" >> TransformRows(str(path / "graph"))
+        | "Transform Rows" >> TransformRows(str(path / "graph"), pool)
     )
     _ = (
         rows
-        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS))
+        | "Combine Statistics" >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices))
         | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS))
     )
     _ = (
@@ -169,6 +222,7 @@ def transformation(
             slices=use_case.model.slices,
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
+            classes=len(use_case.model.classes),
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )

@@ -1,14 +1,16 @@
 """Spooled rows to features: the second pass of a build, up to what is written."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from beam_jobs.batch.intake_steps import split_slices
+from beam_jobs.batch.intake_steps import InOrder, split_slices
 from beam_jobs.batch.spool import SpooledRows
+from beam_jobs.process.worker_pool import SharedTask
 from schemas.rejection import Rejection
 from transforms.graph.finite import infinite_rows, kept_rows
 from transforms.graph.graph import TransformGraph
@@ -24,6 +26,7 @@ class TransformedRows:
     label: np.ndarray
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes | None]]
+    weight: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -32,23 +35,27 @@ class TransformedRows:
 
 @dataclasses.dataclass
 class TransformRows(beam.PTransform):
-    """From `SpooledRows` to `TransformedRows` by the graph at `graph`; a row with an infinite feature is rejected."""
+    """From `SpooledRows` to `TransformedRows` by the graph at `graph`; a row with an infinite feature is rejected.
+
+    Blocks come out in the order that they came in, whoever of the pool transforms them.
+    """
+
+    graph: str
+    pool: str | None = None
+
+    def expand(self, rows: beam.PCollection[SpooledRows]) -> beam.PCollection[TransformedRows]:
+        return rows | "Apply Graph" >> beam.ParDo(InOrder(SharedTask(TransformTask(self.graph), self.pool)))
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformTask:
+    """From `SpooledRows` to `TransformedRows`, as a process does it that has loaded the graph."""
 
     graph: str
 
-    def expand(self, rows: beam.PCollection[SpooledRows]) -> beam.PCollection[TransformedRows]:
-        return rows | "Apply Graph" >> beam.ParDo(_TransformRows(self.graph))
-
-
-class _TransformRows(beam.DoFn):
-    def __init__(self, graph: str):
-        self._path = graph
-
-    def setup(self) -> None:
-        self._graph = TransformGraph.load(self._path)
-
-    def process(self, rows: SpooledRows) -> Iterator[TransformedRows]:
-        yield transformed(rows, self._graph)
+    def prepare(self) -> Callable[[SpooledRows], TransformedRows]:
+        """Load the graph."""
+        return functools.partial(transformed, graph=TransformGraph.load(self.graph))
 
 
 def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
@@ -56,7 +63,7 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     features = graph.apply(rows.batch)
     infinite = infinite_rows(features, graph.feature_names)
     if not infinite:
-        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [])
+        return TransformedRows(rows, rows.batch, features, rows.label, rows.sizes, [], rows.weight)
     kept = kept_rows(len(features), infinite)
     sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
@@ -64,4 +71,5 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     ]
     rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
-    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected)
+    weight = None if rows.weight is None else rows.weight[kept]
+    return TransformedRows(rows, batch, features[kept], rows.label[kept], sizes, rejected, weight)

@@ -37,7 +37,8 @@ class Written:
     """What one bundle wrote, or all together: files by kind, and counts for the manifest.
 
     `rejected_counts` is by reason and path; `split_rows` and `label_sums` are by split; `wrong_labels` is by kind,
-    `first_wrong_label` says where the first of them is (file, row) and in which file.
+    `first_wrong_label` says where the first of them is (file, row) and in which file; `class_rows` are the rows of each
+    class by split, if the label numbers classes; `left_out` counts by cause the rows that are in no split.
     """
 
     files: dict[str, list[UnnamedFile]]
@@ -47,6 +48,8 @@ class Written:
     rejected_counts: Counts = dataclasses.field(default_factory=collections.Counter)
     wrong_labels: dict[str, int] = dataclasses.field(default_factory=dict)
     first_wrong_label: tuple[Position, str] | None = None
+    class_rows: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def rows(self, kind: str) -> int:
         """Return the rows in the files of a kind."""
@@ -73,9 +76,11 @@ def load_written(path: str | pathlib.Path) -> Written:
     files: dict[str, list[UnnamedFile]] = {}
     split_rows: collections.Counter[str] = collections.Counter()
     label_sums: collections.Counter[str] = collections.Counter()
+    class_rows: dict[str, list[int]] = {}
     counts: Counts = collections.Counter()
     wrong_labels: collections.Counter[str] = collections.Counter()
     first_wrong: list[tuple[Position, str]] = []
+    left_out: collections.Counter[str] = collections.Counter()
     rows_read = 0
     for bundle in json.loads(pathlib.Path(path).read_text()):
         rows_read += bundle["rows_read"]
@@ -85,14 +90,27 @@ def load_written(path: str | pathlib.Path) -> Written:
         for split, rows in bundle["split_rows"].items():
             split_rows[split] += rows
             label_sums[split] += bundle["label_sums"][split]
+        for split, more in bundle.get("class_rows", {}).items():
+            class_rows[split] = [sum(pair) for pair in zip(class_rows.get(split, [0] * len(more)), more, strict=True)]
         counts.update({(reason, field): rows for reason, field, rows in bundle["rejected_counts"]})
         wrong_labels.update(bundle["wrong_labels"])
+        left_out.update(bundle["left_out"])
         if bundle["first_wrong_label"]:
             position, name = bundle["first_wrong_label"]
             first_wrong.append((tuple(position), name))
     ordered = {kind: sorted(unnamed, key=lambda file: file.start) for kind, unnamed in files.items()}
     first = min(first_wrong, default=None)
-    return Written(ordered, rows_read, dict(split_rows), dict(label_sums), counts, dict(wrong_labels), first)
+    return Written(
+        ordered,
+        rows_read,
+        dict(split_rows),
+        dict(label_sums),
+        counts,
+        dict(wrong_labels),
+        first,
+        class_rows,
+        dict(left_out),
+    )
 
 
 def name_all(path: pathlib.Path, name: str, suffix: str, files: Sequence[UnnamedFile]) -> list[dict[str, Any]]:

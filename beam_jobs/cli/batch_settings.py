@@ -3,32 +3,77 @@
 import dataclasses
 
 from beam_jobs.cli import paths
+from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
+    USE_CASE_PATH,
+    BatchRunner,
     Broker,
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
     Personal,
-    Runner,
+    SetGates,
     Trust,
     UseCaseChoice,
 )
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-
-_DATA = "raw files (.csv, .csv.gz), patterns allowed"
+from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, Runner, Personal):
-    """Turn raw files into a training set of TFRecord shards.
+class Validate(RawData, SetGates):
+    """Check raw files against a schema; build nothing.
 
-    It has its graph, statistics and the rejected rows beside the shards.
+    Rows are rejected as a build would reject them; what the rows are like as a set is compared with the schema's
+    limits. A gate that says no is exit code 3.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
+    use_case: str | None = option("use case whose schema it is", None, metavar="NAME", group="use case")
+    use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
+    schema: str | None = option("or a schema file", None, metavar="FILE", group="use case")
+    environment: str = option(
+        "which columns the rows must have", "TRAINING", choices=("TRAINING", "SERVING"), group="use case"
+    )
+    output: str | None = option(
+        "new directory for rejected rows, statistics and anomalies", None, metavar="DIR", group="writing"
+    )
+
+    def check(self) -> None:
+        """Refuse no schema or two, one that is not there, and an output that is taken."""
+        super().check()
+        if (self.use_case is None) == (self.schema is None):
+            got = "neither" if self.schema is None else "both"
+            raise UsageError(f"--use-case and --schema: wanted one of them, got {got}")
+        if self.schema is not None and self.use_case_path is not None:
+            raise UsageError("--use-case-path is for --use-case; leave it out with --schema")
+        from models.use_case import find_schema, load_schema  # brings NumPy and PyArrow
+
+        if self.schema is not None:
+            load_schema(self.schema)
+        else:
+            find_schema(self.use_case or "", self.use_case_path)
+        if self.output is not None:
+            paths.check_output(self.output, ArtifactKind.VALIDATION)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
+    """Turn raw files into a training set of TFRecord shards.
+
+    It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
+    3, and nothing is made.
+    """
+
     output: str = option("directory of the new training set", metavar="DIR")
+    eval_data: tuple[str, ...] = option(
+        "raw files that are the eval split; the others are of the rest",
+        (),
+        metavar="FILE",
+        group="split",
+    )
+    test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
 
@@ -81,10 +126,9 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, Runner, Trust, Personal, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Personal, Explained):
     """Score raw files with a released bundle."""
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
     bundle: str | None = option("bundle id; the champion where not given", None, metavar="ID", group="scoring")
     output: str = option("directory of the new predictions", metavar="DIR")
@@ -98,19 +142,31 @@ class ScoreBatch(NamedUseCase, Runner, Trust, Personal, Explained):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, Broker, Trust, Personal):
+class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.
     """
 
-    data: tuple[str, ...] = option(_DATA, metavar="FILE")
     registry: str = option("directory of the registry, or its address", metavar="DIR")
 
     def check(self) -> None:
         """Refuse a registry that is not there."""
         super().check()
         paths.check_registry(self.registry)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report(Settings):
+    """Make the page of a training set: statistics, splits, anomalies.
+
+    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
+    --against, between two sets.
+    """
+
+    path: str = argument("directory of the training set")
+    against: str | None = option("directory of another set, of an earlier day", None, metavar="DIR")
+    output: str | None = option("file of the page; beside the training set otherwise", None, metavar="FILE")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -122,4 +178,7 @@ class Inspect(Settings):
     """
 
     path: str = argument("file or directory")
+    against: str | None = option(
+        "a second schema, or a directory with one: what differs, and whether it rejects more", None, metavar="PATH"
+    )
     limit: int = option("records or rows of a file to show", 3, minimum=1)

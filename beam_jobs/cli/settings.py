@@ -3,7 +3,16 @@
 Imports nothing heavy, so that `onegraph VERB --help` answers at once. `verbs.run_verb` runs the verb of some settings.
 """
 
-from beam_jobs.cli.batch_settings import BuildTrainingSet, CheckSkew, Evaluate, Inspect, ScoreBatch, Train
+from beam_jobs.cli.batch_settings import (
+    BuildTrainingSet,
+    CheckSkew,
+    Evaluate,
+    Inspect,
+    Report,
+    ScoreBatch,
+    Train,
+    Validate,
+)
 from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
@@ -20,6 +29,7 @@ from beam_jobs.cli.stream_settings import (
     Stop,
 )
 from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
+from beam_jobs.cli.use_case_settings import New
 
 __all__ = [
     "BREAKER",
@@ -36,9 +46,11 @@ __all__ = [
     "Doctor",
     "Evaluate",
     "Inspect",
+    "New",
     "RegistryVerb",
     "Release",
     "ReplayRejected",
+    "Report",
     "Rollback",
     "ScoreBatch",
     "ScoreStream",
@@ -50,14 +62,18 @@ __all__ = [
     "Stop",
     "Tail",
     "Train",
+    "Validate",
 ]
 
 GROUPS: dict[str, dict[str, type[Settings]]] = {
     "data and models": {
+        "new": New,
+        "validate": Validate,
         "build_training_set": BuildTrainingSet,
         "train": Train,
         "evaluate": Evaluate,
         "inspect": Inspect,
+        "report": Report,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew, "simulate": Simulate},

@@ -11,12 +11,13 @@ from typing import Any
 from beam_jobs.cli.options import Settings, fields, option
 from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
 from beam_jobs.process.personal_keys import PersonalKeys
-from beam_jobs.runners.names import beams_name
+from beam_jobs.runners.names import beams_name, in_this_process
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
+from schemas.sets.gates import FAIL_ON, Gates, most
 
 KAFKA, CONNECTION = "Kafka", "Kafka over TLS and with logins"
-_USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own"
+USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own"
 _PORTS = 65_535
 _SERVER = re.compile(r"[^\s,:/]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 
@@ -26,7 +27,7 @@ class UseCaseChoice(Settings):
     """Which prediction problem, where nothing names it."""
 
     use_case: str = option("which use case, by the name of its three files", metavar="NAME", group="use case")
-    use_case_path: str | None = option(_USE_CASE_PATH, None, metavar="DIR", group="use case")
+    use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
 
     def check_use_case(self) -> None:
         """Refuse a use case that is not there, and what can be told of its files without TensorFlow."""
@@ -51,7 +52,7 @@ class NamedUseCase(Settings):
 class NamedUseCaseFiles(NamedUseCase):
     """One whose files are needed besides."""
 
-    use_case_path: str | None = option(_USE_CASE_PATH, None, metavar="DIR", group="use case")
+    use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
 
     def check_use_case(self, named: str, by: str) -> None:
         """Refuse what `check_named` does, and what can be told of the files without TensorFlow."""
@@ -59,6 +60,40 @@ class NamedUseCaseFiles(NamedUseCase):
 
         self.check_named(named, by)
         check_files(named, self.use_case_path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetGates(Settings):
+    """What a set of raw rows has to pass; a gate that says no is exit code 3."""
+
+    max_rejected: str | None = option(
+        "rows that may be rejected: a number, or a share as 1% or 0.01; any where not given",
+        None,
+        metavar="LIMIT",
+        group="gates",
+    )
+    min_rows: int | None = option("rows that must be left", None, minimum=1, group="gates")
+    fail_on: str = option("anomalies that stop it", "error", choices=FAIL_ON, group="gates")
+    previous: str | None = option(
+        "earlier training set, or output of validate, for the drift comparators of the schema",
+        None,
+        metavar="DIR",
+        group="gates",
+    )
+
+    def check(self) -> None:
+        """Refuse a limit that is none and an earlier set that is not there."""
+        super().check()
+        _ = self.gates
+        if self.previous is not None:
+            from schemas.sets.earlier_set import earlier_statistics  # brings protobuf
+
+            earlier_statistics(self.previous)
+
+    @property
+    def gates(self) -> Gates:
+        """The gates; raises `UsageError` for a limit that is none."""
+        return Gates(most(self.max_rejected) if self.max_rejected is not None else None, self.min_rows, self.fail_on)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +109,31 @@ class Runner(Settings):
         """Refuse a runner that there is not."""
         super().check()
         beams_name(self.runner)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchRunner(Runner):
+    """Where a Beam job over files runs."""
+
+    services_folder: str = option(
+        "of `services up --flink`: its cluster is meant where no other is named",
+        ".onegraph",
+        metavar="DIR",
+        group="where it runs",
+    )
+    workers: int | None = option(
+        "processes of this machine that work; all cores, or one where files are small, if not given",
+        None,
+        minimum=1,
+        metavar="N",
+        group="where it runs",
+    )
+
+    def check(self) -> None:
+        """Refuse workers where the runner has its own."""
+        super().check()
+        if self.workers is not None and not in_this_process(self.runner):
+            raise UsageError(f"--workers is of this machine; --runner {self.runner} has its own, see --parallelism")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,19 +3,22 @@
 import dataclasses
 
 from beam_jobs.cli import paths
+from beam_jobs.cli.file_settings import FileFormat, are_json_lines
 from beam_jobs.cli.options import argument, option
 from beam_jobs.cli.shared_settings import Broker
+from schemas.address import is_remote
 from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Send(Broker):
+class Send(FileFormat, Broker):
     """Send a file's rows to a topic as JSON events.
 
-    A schema gives the columns their types: that of a registry's champion, or of a use case.
+    A schema gives the columns their types: that of a registry's champion, or of a use case. JSON lines are sent as
+    they are.
     """
 
-    file: str = argument("CSV file (.csv, .csv.gz) or JSON lines (.jsonl)")
+    file: str = argument("file of rows (CSV, JSON lines, Parquet, Avro, TFRecord)")
     topic: str = argument("where to")
     registry: str | None = option("its champion has the schema of the columns", None, metavar="DIR", group="use case")
     use_case: str | None = option("or the use case that has it", None, metavar="NAME", group="use case")
@@ -31,7 +34,8 @@ class Send(Broker):
     def check(self) -> None:
         """Refuse a file that is not there, and columns that nothing says the types of."""
         super().check()
-        paths.check_file(self.file)
+        if not is_remote(self.file):
+            paths.check_file(self.file)
         if self.registry is not None:
             paths.check_registry(self.registry)
         elif self.use_case is not None:
@@ -44,7 +48,7 @@ class Send(Broker):
     @property
     def needs_schema(self) -> bool:
         """Whether cells or keys are to be typed; JSON lines are sent as they are."""
-        return self.key is not None or not self.file.lower().removesuffix(".gz").endswith(".jsonl")
+        return self.key is not None or not are_json_lines(self.file, self.file_options)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,12 @@ import pyarrow as pa
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import taken_in
+from models.splits import SPLITS
 from models.training.labels import make_labels
+from models.training.split_rows import assign
 from models.use_case import UseCase
 from schemas.schema import SERVING, TRAINING
-from transforms.intake.split import assign_splits
+from transforms.intake.split import id_hashes
 
 # Events that no producer should send; the job must set each of them aside alone.
 BROKEN = (
@@ -59,14 +61,14 @@ class Observed:
 
 
 def held_out(data: str, case: UseCase, split: str = "test") -> HeldOut:
-    """Return the rows of a split by the same stable hash that `build_training_set` uses."""
+    """Return the rows of a split by the same rule that `build_training_set` uses."""
     schema = case.schema.environment(TRAINING)
-    index = list(case.model.split).index(split)
     serving = list(case.schema.environment(SERVING).names)
     events: list[bytes] = []
     labels = []
     for _, intake in taken_in(find_files([data]), schema):
-        chosen = intake.batch.filter(pa.array(assign_splits(intake.batch, schema, case.model.split) == index))
+        found = assign(case.model.split, intake.batch, schema, id_hashes(intake.batch, schema))
+        chosen = intake.batch.filter(pa.array(found == SPLITS.index(split)))
         events += json_events(chosen.select(serving))
         labels.append(make_labels(case, chosen))
     return HeldOut(events, np.concatenate(labels))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from beam_jobs.inspection import statistics
+from beam_jobs.inspection.anomalies import anomaly_lines
 from beam_jobs.inspection.finding import (
     counts_text,
     next_line,
@@ -16,6 +17,7 @@ from beam_jobs.inspection.finding import (
     text_of,
 )
 from beam_jobs.registries.bundle_text import bundle_text
+from beam_jobs.reports.metrics_text import SLICE_METRICS, task_of
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import number, table
 from models.families.choice import describe_model
@@ -27,8 +29,12 @@ from schemas.errors import ArtifactError
 
 _STATISTICS = "statistics"
 _SLICES = 5
+_OF_CLASS = ("recall", "precision", "f1", "auc")
 _FINDINGS = ("metrics", "slices", "verdict")
-_METRICS = ("auc", "average_precision", "log_loss", "precision", "recall", "f1", "accuracy", "threshold")
+_METRICS = (
+    *("auc", "average_precision", "macro_auc", "macro_f1", "log_loss", "precision", "recall", "f1", "accuracy"),
+    *("rmse", "mae", "r2", "score_mean", "threshold"),
+)
 
 
 class _Kind(NamedTuple):
@@ -55,7 +61,10 @@ def _facts(opened: artifact.Artifact, *names: str) -> dict[str, Any]:
 
 
 def _training_set(opened: artifact.Artifact, _: int) -> dict[str, Any]:
-    names = ("use_case", "rows", "label_mean", "shards", "feature_names", "slices", "compression", "fingerprint")
+    names = (
+        *("use_case", "task", "classes", "rows", "label_mean", "class_rows", "shards", "feature_names", "slices"),
+        *("compression", "fingerprint"),
+    )
     found = {**_facts(opened, *names), "rejections": rejections_of(opened.manifest, opened.path)}
     for name in ("rows", "shards"):
         opened.fact(name, dict)
@@ -68,18 +77,28 @@ def _statistics(opened: artifact.Artifact) -> dict[str, Any]:
 
 
 def _training_set_text(found: Mapping[str, Any]) -> list[str]:
-    label_mean = of_kind(found.get("label_mean", {}), dict, found["path"], "label_mean to be an object")
     shards = {split: len(files) for split, files in found["shards"].items() if isinstance(files, list)}
     return [
         f"  use case {text_of(found.get('use_case', '-'))}, fingerprint {text_of(found.get('fingerprint', '-'))[:12]}",
         f"  rows: {counts_text(found['rows'])}",
         rejected_line(found["rejections"]),
-        f"  label mean: {counts_text(label_mean)}",
+        *_labels_text(found),
         f"  shards: {counts_text(shards)}, compression {text_of(found.get('compression', '-'))}",
         f"  features: {text_of(found.get('feature_names', []))}",
         f"  slices: {text_of(found.get('slices', []))}",
         *statistics.text(found[_STATISTICS]),
     ]
+
+
+def _labels_text(found: Mapping[str, Any]) -> list[str]:
+    """Return the mean label of every split, or how many rows it has of each class."""
+    label_mean = of_kind(found.get("label_mean", {}), dict, found["path"], "label_mean to be an object")
+    by_class = of_kind(found.get("class_rows", {}), dict, found["path"], "class_rows to be an object")
+    lines = [f"  label mean: {counts_text(label_mean)}"] if label_mean or not by_class else []
+    for split, rows in by_class.items():
+        counts = of_kind(rows, dict, found["path"], "class_rows to be counts by class")
+        lines.append(f"  classes of {shown(split)}: {counts_text(counts)}")
+    return lines
 
 
 def _candidate(opened: artifact.Artifact, _: int) -> dict[str, Any]:
@@ -124,7 +143,8 @@ def look_at_evaluation(folder: pathlib.Path) -> dict[str, Any]:
 def evaluation_text(found: Mapping[str, Any]) -> list[str]:
     """Return metrics, gates and slices for people."""
     metrics = found["metrics"]
-    rows = f"  {_count(metrics.get('rows'))} test rows, label mean {_short(metrics.get('label_mean'))}"
+    rows = f"  {_count(metrics.get('rows'))} test rows"
+    rows += f", label mean {_short(metrics['label_mean'])}" if "label_mean" in metrics else ""
     lines = [f"{rows}; {'passed' if found['passed'] else 'DID NOT PASS'} its gates"]
     lines += [
         f"  gate {'met' if gate.get('passed') else 'NOT MET'}: {_gate(gate)}"
@@ -132,11 +152,17 @@ def evaluation_text(found: Mapping[str, Any]) -> list[str]:
     ]
     shown_metrics = [[name.replace("_", " "), _short(metrics[name])] for name in _METRICS if name in metrics]
     lines += [f"  {line}" for line in table(["metric", "test"], shown_metrics)]
-    lines.append(f"  confusion: {text_of(metrics.get('confusion', {}))}")
+    if "confusion" in metrics and isinstance(metrics["confusion"], dict):
+        lines.append(f"  confusion: {text_of(metrics['confusion'])}")
+    lines += _classes_text(metrics, found)
+    heads, names = zip(*SLICE_METRICS[task_of(metrics)], strict=True)
     for name, values in found["slices"].items():
         lines += ["", f"by {shown(name)} (largest {min(len(values), _SLICES)} of {len(values)})"]
-        rows_of = [[_slice(one), _count(one.get("rows")), *map(_short, _of(one))] for one in values[:_SLICES]]
-        lines += [f"  {line}" for line in table(["value", "rows", "label mean", "AUC", "F1"], rows_of)]
+        rows_of = [
+            [_slice(one), _count(one.get("rows")), *(_short(one.get(metric)) for metric in names)]
+            for one in values[:_SLICES]
+        ]
+        lines += [f"  {line}" for line in table(["value", "rows", *heads], rows_of)]
     return lines
 
 
@@ -144,8 +170,15 @@ def _count(value: Any) -> str:
     return f"{value:,}" if type(value) is int else "-"
 
 
-def _of(one: Mapping[str, Any]) -> list[Any]:
-    return [one.get(name) for name in ("label_mean", "auc", "f1")]
+def _classes_text(metrics: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return the metrics of each class, if there are classes."""
+    classes = of_kind(metrics.get("classes", []), list, found.get("path", "evaluation"), "classes to be a list")
+    rows = []
+    for one in classes:
+        one = of_kind(one, dict, found.get("path", "evaluation"), "metrics per class")
+        cells = [_short(one.get(name)) for name in _OF_CLASS]
+        rows.append([text_of(one.get("class")), _count(one.get("rows")), *cells])
+    return [f"  {line}" for line in table(["class", "rows", *_OF_CLASS], rows)] if rows else []
 
 
 def _slice(one: Mapping[str, Any]) -> str:
@@ -168,6 +201,23 @@ def _bundle_text(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _validation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
+    opened.fact("rows", dict)
+    found = read_json(opened.path / "anomalies.json", dict, "the anomalies of a validation")
+    listed = of_kind(found.get("anomalies", []), list, opened.path, "'anomalies' to be a list")
+    facts = {**_facts(opened, "rows"), "rejections": rejections_of(opened.manifest, opened.path), "anomalies": listed}
+    return {**facts, _STATISTICS: _statistics(opened)}
+
+
+def _validation_text(found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  rows: {counts_text(found['rows'])}",
+        rejected_line(found["rejections"]),
+        *anomaly_lines(found["anomalies"], found["path"]),
+        *statistics.text(found[_STATISTICS]),
+    ]
+
+
 def _predictions(opened: artifact.Artifact, limit: int) -> dict[str, Any]:
     from beam_jobs.inspection import predictions  # Arrow's Parquet, which no other kind needs
 
@@ -185,5 +235,6 @@ _KINDS: dict[str, _Kind] = {
     ArtifactKind.CANDIDATE: _Kind(_candidate, _candidate_text),
     ArtifactKind.EVALUATION: _Kind(_evaluation, evaluation_text),
     ArtifactKind.BUNDLE: _Kind(lambda opened, _: describe_bundle(opened.path), _bundle_text),
+    ArtifactKind.VALIDATION: _Kind(_validation, _validation_text),
     ArtifactKind.PREDICTIONS: _Kind(_predictions, _predictions_text),
 }

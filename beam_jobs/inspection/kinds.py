@@ -114,6 +114,7 @@ _TEXTS: Mapping[str, Any] = {
     "raw_file": lambda found: _module("beam_jobs.inspection.small_files").raw_text(found),
     "statistics": lambda found: _module("beam_jobs.inspection.statistics").text(found["splits"]),
     "graph": lambda found: _module("beam_jobs.inspection.schemas").graph_text(found),
+    "schema_difference": lambda found: _module("beam_jobs.inspection.schema_differences").difference_text(found),
     "schema": lambda found: _module("beam_jobs.inspection.schemas").schema_text(found),
     "tfrecord": lambda found: _module("beam_jobs.inspection.examples").text(found),
     "evaluation": lambda found: _module("beam_jobs.inspection.artifacts").evaluation_text(found),

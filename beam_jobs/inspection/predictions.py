@@ -1,8 +1,10 @@
 """Predictions in files: the directory that `score_batch` wrote, or one of its files, Parquet or JSON lines."""
 
 import collections
+import functools
 import itertools
 import json
+import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,9 +27,16 @@ _BLOCK = 65_536
 class _Row(msgspec.Struct):
     """What is read of every prediction."""
 
-    score: float | None
     bundle: str
-    label: int | None = None
+    score: float | None = None
+    scores: dict[str, float | None] | None = None
+    label: int | str | None = None
+
+    @property
+    def leading(self) -> float:
+        """The score, of several classes the highest one; NaN if it has none."""
+        made = [self.score] if self.scores is None else self.scores.values()
+        return max((one for one in made if one is not None), default=math.nan)
 
 
 def look_at_directory(opened: artifact.Artifact, limit: int) -> dict[str, Any]:
@@ -56,7 +65,8 @@ def look_at_file(path: pathlib.Path, limit: int) -> dict[str, Any]:
 
 def is_predictions(path: pathlib.Path) -> bool:
     """Say whether a Parquet file has the columns of predictions."""
-    return {"id", "score", "bundle"} <= set(parquet_columns(path))
+    names = parquet_columns(path)
+    return {"id", "bundle"} <= set(names) and bool(_score_columns(names))
 
 
 def parquet_columns(path: pathlib.Path) -> list[str]:
@@ -78,9 +88,12 @@ def text(found: Mapping[str, Any]) -> list[str]:
     else:
         lines.append(f"  rows: {found['scored']:,}; by bundle {counts_text(found['bundles'])}")
     if found["score"] is not None:
-        lines.append("  score: " + ", ".join(f"{name} {value:.6g}" for name, value in found["score"].items()))
+        numbers = ", ".join(f"{name} {value:.6g}" for name, value in found["score"].items())
+        lines.append(f"  {_which(found)}: {numbers}")
     if found["labels"]:
-        shares = (f"{label} {count:,} ({count / found['scored']:.1%})" for label, count in found["labels"].items())
+        shares = (
+            f"{shown(label)} {count:,} ({count / found['scored']:.1%})" for label, count in found["labels"].items()
+        )
         lines.append(f"  label: {', '.join(shares)}")
     for number, prediction in enumerate(found["predictions"]):
         width = max(map(len, prediction), default=0)
@@ -89,6 +102,11 @@ def text(found: Mapping[str, Any]) -> list[str]:
             *(f"  {shown(name):<{width}}  {_cell(part)}" for name, part in prediction.items()),
         ]
     return lines
+
+
+def _which(found: Mapping[str, Any]) -> str:
+    several = any("scores" in one or any(name.startswith("scores.") for name in one) for one in found["predictions"])
+    return "highest score" if several else "score"
 
 
 def _cell(value: Any) -> str:
@@ -130,18 +148,29 @@ _Block = tuple[Iterator[dict[str, Any]], np.ndarray, _Counts, _Counts]  # as _pa
 def _parquet_blocks(path: pathlib.Path) -> Iterator[_Block]:
     """Yield, block by block, rows of a Parquet file, scores float32 [rows], and how often each label and bundle is."""
     if not is_predictions(path):
-        raise ArtifactError(f"{path}: no predictions in it; wanted the columns id, score and bundle")
+        raise ArtifactError(f"{path}: no predictions in it; wanted the columns id, score or scores.CLASS, and bundle")
     with pa.parquet.ParquetFile(path) as file:
-        names = [name for name in ("score", "label", "bundle") if name in file.schema_arrow.names]
+        scores = _score_columns(file.schema_arrow.names)
+        names = [*scores, *(name for name in ("label", "bundle") if name in file.schema_arrow.names)]
         first = map(_readable, (row for batch in file.iter_batches(batch_size=100) for row in batch.to_pylist()))
         for batch in file.iter_batches(batch_size=_BLOCK, columns=names):
             label = _counted(batch.column("label")) if "label" in names else _Counts()
             yield (
                 first,
-                np.asarray(batch.column("score").cast(pa.float32()).fill_null(np.nan)),
+                _highest([batch.column(name) for name in scores]),
                 label,
                 _counted(batch.column("bundle")),
             )
+
+
+def _score_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns of scores: the one of a row, or those of the classes."""
+    return ["score"] if "score" in names else [name for name in names if name.startswith("scores.")]
+
+
+def _highest(columns: Sequence[pa.Array]) -> np.ndarray:
+    values = [np.asarray(column.cast(pa.float32()).fill_null(np.nan)) for column in columns]
+    return functools.reduce(np.fmax, values)
 
 
 def _line_blocks(path: pathlib.Path) -> Iterator[_Block]:
@@ -156,9 +185,9 @@ def _line_blocks(path: pathlib.Path) -> Iterator[_Block]:
                     rows.append(decode(line))
                 except (msgspec.MsgspecError, UnicodeDecodeError):
                     raise ArtifactError(
-                        f"{path}: line {number} is no prediction; wanted JSON with score and bundle"
+                        f"{path}: line {number} is no prediction; wanted JSON with score or scores, and bundle"
                     ) from None
-            made = np.array([np.nan if row.score is None else row.score for row in rows], np.float32)
+            made = np.array([row.leading for row in rows], np.float32)
             labels = _Counts(str(row.label) for row in rows if row.label is not None)
             yield map(json.loads, lines), made, labels, _Counts(row.bundle for row in rows)
 

@@ -1,5 +1,9 @@
-"""Statistics of raw columns: one `<split>.pb` each, or a folder of them. Personal columns show counts and no values."""
+"""Statistics of raw columns: one `<split>.pb` each, or a folder of them. Personal columns show counts and no values.
 
+A file has a dataset of all rows and may have one per slice behind it. Statistics that other tools wrote are read too.
+"""
+
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +18,13 @@ from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import read_plain
 
 SUFFIX = ".pb"
+_VALUES = "values"  # the custom statistic of schemas.statistics.protos, whose import would need NumPy
 _LARGEST = 256 * 1024 * 1024
 _NUMBERS = ("INT", "FLOAT")
 _ORDER = ("train", "eval", "test")
 _NUMBER_HEAD = ("number", "count", "missing", "mean", "std", "min", "median", "max", "zeros")
+_LIST_HEAD = ("several values", "values", "average", "min", "max")
+_SLICES = 5
 _TEXT_HEAD = ("text", "count", "missing", "distinct", "length", "most frequent")
 
 
@@ -39,6 +46,14 @@ def text(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines += [f"  {line}" for line in table(_TEXT_HEAD, texts, texts=[5])] if texts else []
         personal = [shown(one["name"]) for one in split["features"] if one["personal"]]
         lines += [f"  personal, so without values: {', '.join(personal)}"] if personal else []
+        lists = [_list_row(one) for one in split["features"] if "lists" in one]
+        lines += [f"  {line}" for line in table(_LIST_HEAD, lists)] if lists else []
+        if "weight" in split:
+            lines.append(f"  weight of all rows: {number(split['weight'], digits=6)}")
+        if slices := split.get("slices"):
+            largest = sorted(slices, key=lambda one: -one["rows"])[:_SLICES]
+            named = ", ".join(f"{shown(one['name'])} {one['rows']:,}" for one in largest)
+            lines.append(f"  slices: {len(slices)}, the largest {named}")
     return lines[1:]
 
 
@@ -48,13 +63,20 @@ def _order(path: pathlib.Path) -> tuple[int, str]:
 
 def _personal(folder: pathlib.Path) -> frozenset[str]:
     """Return the personal columns by the schema that lies beside the folder of an artifact, if one does."""
-    from schemas.schema import Schema  # Arrow, which nothing else here needs
+    from schemas.personal.treatments import Treatments  # Arrow, which nothing else here needs
+    from schemas.schema import Schema
 
+    artifact = folder.resolve().parent
     try:
-        schema = Schema.load(folder.resolve().parent / "schema.pbtxt")
+        schema = Schema.load(artifact / "schema.pbtxt")
     except (ArtifactError, InputError, OSError):
         return frozenset()
-    return frozenset(column.name for column in schema.with_role("personal"))
+    try:
+        manifest = json.loads(read_plain(artifact / "manifest.json", _LARGEST))
+        left = Treatments.of_manifest(schema, manifest, str(artifact)).schema
+    except (ArtifactError, OSError, ValueError, AttributeError):
+        left = schema
+    return frozenset(column.name for column in left.with_role("personal"))
 
 
 def _split(path: pathlib.Path, hidden: frozenset[str]) -> dict[str, Any]:
@@ -64,8 +86,14 @@ def _split(path: pathlib.Path, hidden: frozenset[str]) -> dict[str, Any]:
         listed = statistics_pb2.DatasetFeatureStatisticsList()
     if not listed.datasets:
         raise ArtifactError(f"{path}: no statistics; wanted a DatasetFeatureStatisticsList of tensorflow_metadata")
-    dataset = listed.datasets[0]
-    return {"rows": dataset.num_examples, "features": [_feature(one, hidden) for one in dataset.features]}
+    dataset, *slices = listed.datasets
+    found: dict[str, Any] = {"rows": dataset.num_examples}
+    if dataset.weighted_num_examples:
+        found["weight"] = finite(dataset.weighted_num_examples)
+    found["features"] = [_feature(one, hidden) for one in dataset.features]
+    if slices:
+        found["slices"] = [{"name": one.name, "rows": one.num_examples} for one in slices]
+    return found
 
 
 def _feature(feature: statistics_pb2.FeatureNameStatistics, hidden: frozenset[str]) -> dict[str, Any]:
@@ -77,12 +105,41 @@ def _feature(feature: statistics_pb2.FeatureNameStatistics, hidden: frozenset[st
     stats = getattr(feature, which)
     common = stats.common_stats
     kept = stats.histograms if which == "num_stats" else stats.top_values
-    personal = name in hidden or (common.num_non_missing > 0 and not kept)  # a build keeps no values of these
+    personal = name in hidden or (common.tot_num_values > 0 and not kept)  # a build keeps no values of these
     found |= {"count": common.num_non_missing, "missing": common.num_missing, "personal": personal}
+    if common.max_num_values > 1:
+        found["lists"] = _lists(common)
+    if common.HasField("weighted_common_stats"):
+        found["weighted"] = _weighted(stats, personal)
     if which == "string_stats":
         found |= {"distinct": stats.unique, "average_length": finite(stats.avg_length)}
         return found if personal else {**found, **_values(stats)}
-    return found if personal or not common.num_non_missing else {**found, **_numbers(stats)}
+    if personal or not common.num_non_missing:
+        return found
+    return {**found, **_numbers(stats), **_fine(feature)}
+
+
+def _lists(common: statistics_pb2.CommonStatistics) -> dict[str, Any]:
+    """Return how many values the rows of a column have that may have several."""
+    found: dict[str, Any] = {"values": common.tot_num_values, "average": finite(common.avg_num_values)}
+    found |= {"min": common.min_num_values, "max": common.max_num_values}
+    if common.num_values_histogram.buckets:
+        found["lengths"] = _buckets(common.num_values_histogram)
+    return found
+
+
+def _weighted(stats: Any, personal: bool) -> dict[str, Any]:
+    common = stats.common_stats.weighted_common_stats
+    found: dict[str, Any] = {"count": finite(common.num_non_missing), "missing": finite(common.num_missing)}
+    if personal:
+        return found
+    if isinstance(stats, statistics_pb2.NumericStatistics) and stats.HasField("weighted_numeric_stats"):
+        numbers = stats.weighted_numeric_stats
+        names = {"mean": "mean", "std": "std_dev", "median": "median"}
+        found |= {name: finite(getattr(numbers, field)) for name, field in names.items()}
+    if isinstance(stats, statistics_pb2.StringStatistics) and stats.HasField("weighted_string_stats"):
+        found |= _top_values(stats.weighted_string_stats)
+    return found
 
 
 def _numbers(stats: statistics_pb2.NumericStatistics) -> dict[str, Any]:
@@ -91,27 +148,42 @@ def _numbers(stats: statistics_pb2.NumericStatistics) -> dict[str, Any]:
     found["zeros"] = stats.num_zeros
     for histogram in stats.histograms:
         kind = statistics_pb2.Histogram.HistogramType.Name(histogram.type).lower()
-        buckets = [
-            (finite(one.low_value), finite(one.high_value), finite(one.sample_count)) for one in histogram.buckets
-        ]
-        found["quantiles" if kind == "quantiles" else "histogram"] = [
-            {"from": low, "to": high, "count": count} for low, high, count in buckets
-        ]
+        found["quantiles" if kind == "quantiles" else "histogram"] = _buckets(histogram)
     return found
 
 
+def _fine(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, Any]:
+    histogram = next((one.histogram for one in feature.custom_stats if one.name == _VALUES), None)
+    return {} if histogram is None else {_VALUES: _buckets(histogram)}
+
+
+def _buckets(histogram: statistics_pb2.Histogram) -> list[dict[str, Any]]:
+    return [
+        {"from": finite(one.low_value), "to": finite(one.high_value), "count": finite(one.sample_count)}
+        for one in histogram.buckets
+    ]
+
+
 def _values(stats: statistics_pb2.StringStatistics) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "top_values": [{"value": one.value, "count": finite(one.frequency)} for one in stats.top_values]
-    }
+    found = _top_values(stats)
     if ranked := stats.rank_histogram.buckets:
         found["ranks"] = [{"value": one.label, "count": finite(one.sample_count)} for one in ranked]
     return found
 
 
+def _top_values(stats: Any) -> dict[str, Any]:
+    return {"top_values": [{"value": one.value, "count": finite(one.frequency)} for one in stats.top_values]}
+
+
 def _number_row(feature: Mapping[str, Any]) -> list[str]:
     cells = [number(feature.get(name), digits=4) for name in ("mean", "std", "min", "median", "max", "zeros")]
     return [shown(feature["name"]), _count(feature["count"]), _count(feature["missing"]), *cells]
+
+
+def _list_row(feature: Mapping[str, Any]) -> list[str]:
+    lists = feature["lists"]
+    average = number(lists["average"], digits=4)
+    return [shown(feature["name"]), _count(lists["values"]), average, _count(lists["min"]), _count(lists["max"])]
 
 
 def _text_row(feature: Mapping[str, Any]) -> list[str]:

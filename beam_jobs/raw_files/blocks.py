@@ -11,12 +11,15 @@ from schemas.schema import Schema
 def check_files(files: Sequence[RawFile], schema: Schema) -> None:
     """Raise `InputError` for a file whose layout does not fit the schema, and if no file has a row."""
     for file in files:
-        known = format_of(file.path)
+        known = format_of(file.path, file.options)
         known.decoder(known.layout(file), schema, where=file.path)
-    if not any(True for file in files for _ in read_file(file)):
+    if not any(True for file in files for _ in read_file(file, schema.names)):
         raise InputError(f"{' '.join(file.path for file in files)}: no rows below the header; give files with data")
 
 
-def read_file(file: RawFile) -> Iterator[RawRows]:
-    """Yield the rows of a file in blocks; raises `InputError` if it cannot be read to its end."""
-    return format_of(file.path).read(file)
+def read_file(file: RawFile, columns: Sequence[str] | None = None) -> Iterator[RawRows]:
+    """Yield the rows of a file in blocks; raises `InputError` if it cannot be read to its end.
+
+    Formats of columns read those named, or all.
+    """
+    return format_of(file.path, file.options).read(file, columns)

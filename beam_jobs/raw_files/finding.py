@@ -8,11 +8,13 @@ import logging
 import os
 from collections.abc import Sequence
 
+from beam_jobs.cli.file_settings import BY_NAME, FileOptions
 from beam_jobs.raw_files.formats import format_of
 from beam_jobs.raw_files.plain_file import Stamp, check_plain, first_line, unreadable
 from beam_jobs.raw_files.raw_format import RawFile
 from schemas.address import is_remote
 from schemas.errors import InputError
+from transforms.decode.csv_dialect import COMMON
 
 _log = logging.getLogger(__name__)
 
@@ -27,12 +29,13 @@ class _Found:
     stamp: Stamp | None
 
 
-def find_files(patterns: Sequence[str]) -> list[RawFile]:
+def find_files(patterns: Sequence[str], options: FileOptions = BY_NAME) -> list[RawFile]:
     """Return the files that are meant, in order of their absolute path; a file named twice comes once, with a warning.
 
     What exists as it is spelt is that file, whatever letters it has; all else is a pattern, which must match something.
     A file's name is its path below the folder that all of them share, so that no two have the same. Raises
-    `InputError` for a pattern that matches nothing, for what is no plain file or of no known format by its name.
+    `InputError` for a pattern that matches nothing, for what is no plain file or of no known format by its name, and
+    for a dialect of CSV where no file is CSV.
     """
     kept: dict[tuple[int, int] | str, _Found] = {}
     asked_for = [_found(path) for pattern in patterns for path in _matched(pattern)]
@@ -46,11 +49,12 @@ def find_files(patterns: Sequence[str]) -> list[RawFile]:
             )
             _log.warning("%s; it is read once", which)
     files = list(kept.values())
-    for found in files:
-        format_of(found.path)
+    formats = {format_of(found.path, options).name for found in files}
+    if options.dialect != COMMON and "csv" not in formats:
+        raise InputError(f"{' '.join(patterns)}: {', '.join(sorted(formats))}, no CSV; leave out the options of CSV")
     names = _names([found.place for found in files])
     return [
-        RawFile(found.path, name, number, found.stamp)
+        RawFile(found.path, name, number, found.stamp, options)
         for number, (found, name) in enumerate(zip(files, names, strict=True))
     ]
 

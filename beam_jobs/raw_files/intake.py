@@ -24,7 +24,7 @@ class RawRowsDecoder:
 
     def decoder(self, rows: RawRows) -> Decoder:
         """Return what decodes the values of a block."""
-        known = format_of(rows.file.path)
+        known = format_of(rows.file.path, rows.file.options)
         key = known, rows.layout
         if key not in self._decoders:
             self._decoders[key] = known.decoder(rows.layout, self.schema, where=rows.file.path)
@@ -41,5 +41,5 @@ def taken_in(
     """Yield every block of some files with what a schema takes of it; see `RawRowsDecoder`."""
     decoder = RawRowsDecoder(schema, treatments)
     for file in files:
-        for rows in read_file(file):
+        for rows in read_file(file, schema.names):
             yield rows, decoder.take_in(rows)

@@ -63,7 +63,16 @@ class WatchedFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
         self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._file.closed
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, `size` at most; none at the end, where the file is compared with what it was."""
@@ -74,6 +83,14 @@ class WatchedFile:
         if not data:
             self.check()
         return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go on reading from there; returns where that is."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return where the next bytes are read from."""
+        return self._file.tell()
 
     def check(self) -> None:
         """Raise `InputError` if somebody has written to the file since it was found."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from beam_jobs.cli.file_settings import BY_NAME, FileOptions
 from beam_jobs.raw_files.plain_file import Stamp
 from schemas.schema import Schema
 from transforms.decode.decoding import Decoder
@@ -15,13 +16,15 @@ from transforms.decode.decoding import Decoder
 class RawFile:
     """A file to read: where it is, its name in ids and reports, and its number in the order of all files.
 
-    `stamp` is what it was when it was found, if it is on a disk: it must not change until it is read.
+    `stamp` is what it was when it was found, if it is on a disk: it must not change until it is read. `options` say how
+    it is written.
     """
 
     path: str
     name: str
     number: int
     stamp: Stamp | None = None
+    options: FileOptions = BY_NAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +54,15 @@ class RawFormat(Protocol):
     """How the files of one format are read and their rows decoded; only a format looks into a block's `values`."""
 
     @property
+    def name(self) -> str:
+        """What `--data-format` calls it."""
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
-        """How the names of its files end, `.csv` or `.csv.gz`."""
+        """How the names of its files end, `.csv`; a compressed text has `.gz`, `.zst` or `.bz2` behind that."""
+
+    def written(self, options: FileOptions) -> "RawFormat":
+        """Return the format for files that are written as options say."""
 
     def layout(self, file: RawFile) -> Hashable:
         """Return what the decoder of a file's rows is made from.
@@ -60,10 +70,11 @@ class RawFormat(Protocol):
         Raises `InputError` for a file that cannot be read or does not say what its rows hold.
         """
 
-    def read(self, file: RawFile) -> Iterator[RawRows]:
+    def read(self, file: RawFile, columns: Sequence[str] | None = None) -> Iterator[RawRows]:
         """Yield the rows of a file in blocks, in memory that does not grow with the file.
 
-        Raises `InputError` if it cannot be read to its end.
+        A format that can leaves out all columns but those named. Raises `InputError`, with the row or the byte where
+        it is, if the file cannot be read to its end.
         """
 
     def decoder(self, layout: Any, schema: Schema, where: str) -> Decoder:

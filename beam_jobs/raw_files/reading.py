@@ -15,20 +15,29 @@ ROWS_READ = "rows_read"
 
 @dataclasses.dataclass
 class ReadRawRows(beam.PTransform):
-    """From files to a PCollection of `RawRows`, each file read by one worker from its start to its end."""
+    """From files to a PCollection of `RawRows`, each file read by one worker from its start to its end.
+
+    Formats of columns read those named, or all.
+    """
 
     files: Sequence[RawFile]
+    columns: Sequence[str] | None = None
 
     def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[RawRows]:
-        return root | "List Files" >> beam.Create(list(self.files)) | "Read Blocks" >> beam.ParDo(_ReadBlocks())
+        return (
+            root
+            | "List Files" >> beam.Create(list(self.files))
+            | "Read Blocks" >> beam.ParDo(_ReadBlocks(self.columns))
+        )
 
 
 class _ReadBlocks(beam.DoFn):
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str] | None) -> None:
+        self._columns = columns
         self._rows = Metrics.counter("onegraph", ROWS_READ)
 
     def process(self, file: RawFile) -> Iterator[RawRows]:
-        for block in read_file(file):
+        for block in read_file(file, self._columns):
             self._rows.inc(len(block))
             progress.advance(len(block))
             yield block

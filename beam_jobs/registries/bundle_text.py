@@ -1,27 +1,49 @@
 """What a bundle is and who signed it, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.artifacts.signature import Signer
 
 
 def bundle_text(bundle: dict[str, Any]) -> str:
     """Return what a bundle is; `bundle` is as `describe_bundle` returns it."""
-    metrics = bundle["metrics"]
     versions = ", ".join(f"{name} {version}" for name, version in bundle["versions"].items())
     return "\n".join(
         [
-            f"bundle {bundle['id']}: {bundle['use_case']}, {bundle['family']}",
-            (
-                f"  test split: AUC {metrics['auc']:.4f}, average precision {metrics['average_precision']:.4f}, "
-                f"log loss {metrics['log_loss']:.4f}, threshold {bundle['threshold']:.4f}"
-            ),
+            f"bundle {bundle['id']}: {bundle['use_case']}, {_model(bundle)}",
+            f"  test split: {_metrics(bundle)}",
             f"  features: {', '.join(bundle['feature_names'])}",
             f"  training set {bundle['training_set_fingerprint'][:12]}; {versions}",
             f"  {signed_text(bundle['signed_by'])}",
         ]
     )
+
+
+def _model(bundle: Mapping[str, Any]) -> str:
+    if bundle["task"] == MULTICLASS:
+        return f"{bundle['family']} of {len(bundle['classes'])} classes"
+    return bundle["family"] if bundle["task"] == BINARY else f"{bundle['family']}, {bundle['task']}"
+
+
+def _metrics(bundle: Mapping[str, Any]) -> str:
+    metrics = bundle["metrics"]
+    if bundle["task"] == REGRESSION:
+        return f"RMSE {metrics['rmse']:,.4f}, MAE {metrics['mae']:,.4f}, R2 {_short(metrics.get('r2'))}"
+    if bundle["task"] == MULTICLASS:
+        return (
+            f"accuracy {metrics['accuracy']:.4f}, macro AUC {_short(metrics.get('macro_auc'))}, "
+            f"log loss {metrics['log_loss']:.4f}"
+        )
+    return (
+        f"AUC {metrics['auc']:.4f}, average precision {metrics['average_precision']:.4f}, "
+        f"log loss {metrics['log_loss']:.4f}, threshold {bundle['threshold']:.4f}"
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "-"
 
 
 def signed_text(signed_by: Sequence[dict[str, str | None]] | None) -> str:

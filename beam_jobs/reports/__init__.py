@@ -1,1 +1,1 @@
-"""Pages: charts, tables, templates. Imports: nothing of ours."""
+"""Pages: charts, tables, templates. Imports: models."""

@@ -26,10 +26,17 @@ def write_page(
     tables: Sequence[Table],
 ) -> None:
     """Write the page. `charts` are trusted `<svg>` elements (from `charts`); everything else is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("beam_jobs.reports"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("report.html").render(
-        title=title, lead=lead, figures=figures, charts=charts, tables=tables
-    )
+    page = render("report.html", title=title, lead=lead, figures=figures, charts=charts, tables=tables)
     path.write_text(page, encoding="utf-8")
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page of one of the templates; whatever a template does not call safe is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("beam_jobs.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

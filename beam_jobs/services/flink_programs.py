@@ -26,7 +26,7 @@ PROGRAMS = {
 
 _JOB_MANAGER_HEAP_MB = 384
 _FRAMEWORK_HEAP_MB = 128  # these two as config.yaml has them
-_DIRECT_MB = 128
+_DIRECT_MB = 160
 # The job server sends every jar of its class path along with every job, so it gets none that it does not need.
 _CLUSTER_ONLY = ("flink-rpc-akka-loader", "flink-shaded-zookeeper", "grpc-xds", "grpc-netty-shaded", "async-profiler")
 _OPENED = (

@@ -1,4 +1,4 @@
-"""What each path made of the raw records: their features, in the scorer's order, and behind them the score."""
+"""What each path made of the raw records: their features, in the scorer's order, and behind them the scores."""
 
 import itertools
 import pathlib
@@ -12,32 +12,34 @@ import pyarrow.dataset
 
 from beam_jobs.skew.records import RawRecords
 from models.evaluation.skew import PathValues
+from models.scoring.score_form import SCORE, SCORES
 from models.scoring.scorer import Scorer
 from schemas.errors import ArtifactError
 from transforms.examples.examples import ExampleDecoder, ExampleEncoder
 from transforms.graph.finite import infinite_rows, kept_rows
 
-SCORE = "score"
 _BATCH_SIZES = (1, 2, 3, 7, 16, 33, 100, 1000, 4099)
 
 
-def columns_of(feature_names: Sequence[str]) -> list[str]:
-    """Return the names of what is compared: the features, then the score, called as no feature is.
+def columns_of(feature_names: Sequence[str], score_names: Sequence[str]) -> list[str]:
+    """Return the names of what is compared: the features, then the scores, called as no feature is.
 
-    >>> columns_of(["fare"]), columns_of(["fare", "score"])
+    >>> columns_of(["fare"], ["score"]), columns_of(["fare", "score"], ["score"])
     (['fare', 'score'], ['fare', 'score', '(score)'])
     """
-    name = SCORE
-    while name in feature_names:
-        name = f"({name})"
-    return [*feature_names, name]
+    names = list(feature_names)
+    for name in score_names:
+        while name in names:
+            name = f"({name})"
+        names.append(name)
+    return names
 
 
 def of_prediction_files(folder: pathlib.Path, scorer: Scorer, records: RawRecords) -> PathValues:
     """Return what `score_batch` wrote to a folder, as Parquet and with features."""
     table = pyarrow.dataset.dataset(sorted(map(str, folder.glob("predictions-*.parquet")))).to_table()
     values = [table.column(f"features.{name}").to_numpy() for name in scorer.feature_names]
-    values.append(table.column(SCORE).to_numpy())
+    values += [table.column(name).to_numpy() for name in scorer.form.names]
     rows = records.numbers(table.column("id").to_pylist())
     return PathValues(rows, np.stack(values, axis=1).astype(np.float32))
 
@@ -54,9 +56,10 @@ def of_predictions(
             raise ArtifactError(
                 f"{registry}: bundle {prediction['bundle']} replaced {scorer.bundle_id} meanwhile; run again"
             )
-    values = np.full((len(predictions), len(scorer.feature_names) + 1), np.nan, np.float32)
+    values = np.full((len(predictions), len(scorer.feature_names) + len(scorer.form.names)), np.nan, np.float32)
     for row, (_, prediction) in enumerate(predictions):
-        cells = [prediction["features"][name] for name in scorer.feature_names] + [prediction[SCORE]]
+        cells = [prediction["features"][name] for name in scorer.feature_names]
+        cells += [prediction[SCORES][name] for name in scorer.form.classes] or [prediction[SCORE]]
         values[row] = [np.nan if cell is None else cell for cell in cells]
     return PathValues(records.numbers([name for name, _ in predictions]), values)
 

@@ -4,8 +4,11 @@ Beam and TensorFlow are imported after all that can be refused without them: fil
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
+from beam_jobs.batch.set_text import anomaly_lines, checked_lines, rejected_lines
+from beam_jobs.batch.split_files import check_given, split_files
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.raw_files.blocks import check_files
@@ -14,15 +17,17 @@ from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
 from models.spec import SPLITS, ModelSpec
+from models.splits import in_words
 from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
 from schemas.heeded import unheeded
-from schemas.rejection_counts import rejections_text
 from schemas.schema import SERVING, TRAINING, Schema
 
 BUILD = "beam_jobs.batch.training_set_build"
+
+_SHOWN = 10
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +43,10 @@ def plan(settings: Settings) -> list[str]:
     schema, model, files = _found(settings)
     import_quietly(BUILD).check(settings)
     columns = schema.environment(TRAINING).names
-    split = ", ".join(f"{name} {model.split[name]:.0%}" for name in SPLITS)
     return [
         f"use case {settings.use_case}: {len(columns)} columns would be read: {', '.join(columns)}",
         *files_text(files),
-        f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {split}",
+        f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {in_words(model.split)}",
         f"the training set would be written to {settings.output}, {settings.rows_per_shard:,} rows in a shard at most",
     ]
 
@@ -55,36 +59,46 @@ def run(settings: Settings) -> dict[str, Any]:
     for field in unheeded(schema):
         _log.warning("schema of %s: not heeded: %s", settings.use_case, field)
     finished = building.build(settings, use_case, files)
-    names = ("use_case", "rows", "label_mean", "rejections", "feature_names", "fingerprint")
+    names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
     manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
     return {
         "path": str(finished.path),
-        **{name: manifest[name] for name in names},
-        "limits": building.broken_limits(finished),
+        **{name: manifest[name] for name in names if name in manifest},
+        **building.told(finished),
     }
 
 
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "build_training_set")
+        import_quietly("beam_jobs.batch.place").place(settings, "build_training_set")
     check_place(settings.output, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
-    files = find_files(settings.data)
+    check_given(settings, model.split)
+    files = find_files([*settings.data, *settings.eval_data, *settings.test_data], settings.file_options)
+    split_files(settings, files)
     check_files(files, schema.environment(TRAINING))
     return schema, model, files
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the summary for people."""
+    if "refused" in result:
+        return "\n".join(checked_lines(result))
     rows = result["rows"]
     split = ", ".join(f"{name} {rows[name]:,}" for name in SPLITS)
+    split += f", left out {rows['left_out']:,}" if "left_out" in rows else ""
     lines = [f"training set {result['path']}: {rows['read']:,} rows read = {split}, rejected {rows['rejected']:,}"]
-    if result["rejections"]:
-        lines.append(f"  rejected: {rejections_text(result['rejections'])}")
-    lines += [
-        f"  {one['limit']} of {one['column']}: {one['found']}, wanted {one['wanted']}" for one in result["limits"]
-    ]
-    lines += [f"  label mean of {name}: {result['label_mean'][name]:.4f}" for name in SPLITS]
+    lines += rejected_lines(result["rejections"])
+    lines += anomaly_lines(result["anomalies"])
+    lines += [f"  label mean of {name}: {mean:,.4f}" for name, mean in result.get("label_mean", {}).items()]
+    lines += [f"  classes of {name}: {_classes(rows)}" for name, rows in result.get("class_rows", {}).items()]
     return "\n".join([*lines, f"  features: {len(result['feature_names'])}, fingerprint {result['fingerprint']}"])
+
+
+def _classes(rows: Mapping[str, int]) -> str:
+    """Return the rows of each class, the most frequent first."""
+    ordered = sorted(rows.items(), key=lambda item: -item[1])
+    more = f", {len(ordered) - _SHOWN:,} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_SHOWN]) + more

@@ -55,7 +55,7 @@ def run(settings: CheckSkew) -> dict[str, Any]:
     compared, rejected = len(reference.rows), len(records.ids) - len(reference.rows)
     if not compared:
         raise InputError(f"{' '.join(settings.data)}: all of {rejected} rows are rejected; nothing to compare")
-    columns = paths.columns_of(scorer.feature_names)
+    columns = paths.columns_of(scorer.feature_names, scorer.form.names)
     skews = compare(columns, reference, others)
     result = findings.findings_of(scorer.bundle_id, columns, compared, rejected, skews)
     if difference := findings.first_difference(skews, records.ids):
@@ -70,7 +70,7 @@ def describe(result: dict[str, Any]) -> str:
 
 def _found(settings: CheckSkew) -> tuple[list[RawFile], pathlib.Path]:
     """Return the files and the champion's directory."""
-    files = find_files(settings.data)
+    files = find_files(settings.data, settings.file_options)
     topics.describe(settings.connection, [])
     open_registry = import_quietly("beam_jobs.registries.opening").open_registry
     champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
@@ -85,6 +85,7 @@ def _batch(
 ) -> PathValues:
     run_verb(
         ScoreBatch(
+            **given.format_options(),
             use_case=given.use_case,
             data=tuple(file.path for file in files),
             registry=given.registry,

@@ -9,8 +9,11 @@ from typing import Any
 
 from beam_jobs.cli.settings import Evaluate
 from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.reports.metrics_text import metrics_lines, short, slice_line
 from models.evaluation.place import check_trained_on, evaluation_path
 from models.scoring.manifest import model_facts
+from models.spec import BEST_F1, ModelSpec
+from models.tasks import BINARY
 from models.training.training import spec_from_json
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
@@ -43,7 +46,7 @@ def plan(settings: Evaluate) -> list[str]:
     candidate, training_set = _opened(settings)
     spec = spec_from_json(model_facts(candidate.manifest, settings.candidate), settings.candidate)
     rows, gates = training_set.manifest["rows"], [_gate_in_words(dataclasses.asdict(gate)) for gate in spec.gates]
-    read = f"{rows['test']:,} rows of {settings.training_set}; {rows['eval']:,} others choose the threshold"
+    read = f"{rows['test']:,} rows of {settings.training_set}; {_eval_rows(spec, rows['eval'])}"
     return [
         f"candidate {settings.candidate} of use case {candidate.manifest['use_case']} would be evaluated on {read}",
         f"slices: {', '.join(training_set.slices) or 'none'}; gates: {', '.join(gates) or 'none'}",
@@ -53,25 +56,11 @@ def plan(settings: Evaluate) -> list[str]:
 
 def describe(result: dict[str, Any]) -> str:
     """Return the metrics, slices and gates for people."""
-    metrics = result["metrics"]
-    confusion = metrics["confusion"]
-    lines = [
-        f"{result['evaluation']}: {metrics['rows']:,} test rows, {_share(metrics['label_mean'])} positive",
-        (
-            f"  AUC {_short(metrics['auc'])}  average precision {_short(metrics['average_precision'])}"
-            f"  log loss {_short(metrics['log_loss'])}  mean score {_short(metrics['score_mean'])}"
-        ),
-        (
-            f"  at threshold {_short(metrics['threshold'])}: precision {_short(metrics['precision'])}"
-            f"  recall {_short(metrics['recall'])}  F1 {_short(metrics['f1'])}  accuracy {_short(metrics['accuracy'])}"
-        ),
-        f"  {'':18}{'said yes':>10}{'said no':>10}",
-        f"  {'was yes':18}{confusion['true_positive']:>10,}{confusion['false_negative']:>10,}",
-        f"  {'was no':18}{confusion['false_positive']:>10,}{confusion['true_negative']:>10,}",
-    ]
+    first, *others = metrics_lines(result["metrics"])
+    lines = [f"{result['evaluation']}: {first}", *others]
     for name, values in result["slices"].items():
         lines.append(f"  by {name} (largest {min(len(values), _SHOWN)} of {len(values)})")
-        lines += [f"    {_slice(value)}" for value in values[:_SHOWN]]
+        lines += [f"    {slice_line(value)}" for value in values[:_SHOWN]]
     for gate in result["verdict"]["gates"]:
         lines.append(f"  gate {'met' if gate['passed'] else 'NOT MET'}: {_in_words(gate)}")
     return "\n".join(lines)
@@ -90,17 +79,14 @@ def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
     return candidate, training_set
 
 
-def _slice(value: dict[str, Any]) -> str:
-    name = "(missing)" if value["value"] is None else value["value"]
-    rows = "row" if value["rows"] == 1 else "rows"
-    return (
-        f"{name:32.32} {value['rows']:>7,} {rows:4}  positive {_share(value['label_mean'])}"
-        f"  AUC {_short(value['auc'])}  F1 {_short(value['f1'])}"
-    )
+def _eval_rows(spec: ModelSpec, rows: int) -> str:
+    if spec.task == BINARY and spec.threshold == BEST_F1:
+        return f"{rows:,} others choose the threshold"
+    return f"the {rows:,} of split eval are not looked at"
 
 
 def _in_words(gate: dict[str, Any]) -> str:
-    return f"{gate['metric']} is {_short(gate['value'])}, wanted {_wanted(gate)}"
+    return f"{gate['metric']} is {short(gate['value'])}, wanted {_wanted(gate)}"
 
 
 def _gate_in_words(gate: dict[str, Any]) -> str:
@@ -111,11 +97,3 @@ def _wanted(gate: dict[str, Any]) -> str:
     """Return the limit of a gate, of which the other one is missing or None."""
     at_least = gate.get("at_least")
     return f"at most {gate['at_most']}" if at_least is None else f"at least {at_least}"
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"

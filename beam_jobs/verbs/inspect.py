@@ -17,6 +17,10 @@ def check(settings: Inspect) -> None:
 def run(settings: Inspect) -> dict[str, Any]:
     """Return what is there; `kind` says what it is."""
     check(settings)
+    if settings.against is not None:
+        from beam_jobs.inspection.schema_differences import look_at_difference  # brings PyArrow
+
+        return look_at_difference(pathlib.Path(settings.path), pathlib.Path(settings.against))
     return kinds.look(pathlib.Path(settings.path), settings.limit)
 
 

@@ -46,9 +46,9 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def _found(settings: Settings) -> list[RawFile]:
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.file_job").checked_options(settings, "score_batch")
+        import_quietly("beam_jobs.batch.place").place(settings, "score_batch")
     check_place(settings.output, ArtifactKind.PREDICTIONS)
-    return find_files(settings.data)
+    return find_files(settings.data, settings.file_options)
 
 
 def describe(result: dict[str, Any]) -> str:

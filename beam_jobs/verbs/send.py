@@ -1,6 +1,5 @@
 """`onegraph send`: a file's rows as events, typed by the schema, at a rate."""
 
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +39,7 @@ def run(settings: Send) -> dict[str, Any]:
     row, counted from 0, as text.
     """
     schema, keys, _ = _checked(settings)
-    events: Any = events_of(pathlib.Path(settings.file), schema)
+    events: Any = events_of(settings.file, schema, settings.file_options)
     rows = with_keys(events, keys)
     total = 0
     producer = open_producer(settings.connection)
@@ -68,7 +67,7 @@ def _checked(settings: Send) -> tuple[Schema, ColumnKeys | None, Topic]:
     """Return the schema, what makes the keys, and the topic, once nothing is wrong that can be told."""
     schema = _schema(settings)
     keys = None if settings.key is None else ColumnKeys(settings.key, schema)
-    if next(events_of(pathlib.Path(settings.file), schema), None) is None:
+    if next(events_of(settings.file, schema, settings.file_options), None) is None:
         raise InputError(f"{settings.file}: no rows to send")
     return schema, keys, topics.required(settings.connection, [settings.topic])[settings.topic]
 

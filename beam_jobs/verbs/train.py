@@ -11,7 +11,7 @@ from beam_jobs.cli.settings import Train
 from beam_jobs.cli.verbs import import_quietly
 from models.families.choice import family_of
 from models.spec import ModelSpec
-from models.training.training import overridden, train_candidate
+from models.training.training import check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import find_model, find_schema
 from schemas.artifacts.artifact import ArtifactKind
@@ -52,7 +52,10 @@ def plan(settings: Train) -> list[str]:
     rounds = f"{spec.rounds:,} rounds at most, stopped after {spec.early_stopping_rounds} without a gain"
     return [
         f"training set {settings.training_set} of use case {manifest['use_case']} would be read: {read}",
-        f"model: {spec.family} of {len(training_set.feature_names)} features, {rounds}, seed {spec.seed}, {parameters}",
+        (
+            f"model: {spec.family} of {len(training_set.feature_names)} features, {spec.task}, {rounds}, "
+            f"seed {spec.seed}, {parameters}"
+        ),
         f"the candidate would be written to {settings.output}",
     ]
 
@@ -79,6 +82,7 @@ def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
             f"in {settings.use_case_path}" if settings.use_case_path else "here",
             "" if settings.use_case_path else ", or give --use-case-path if its files are in a folder of yours",
         )
+    check_task(model, training_set)
     spec = overridden(model, **changes)
     family_of(spec.family).check_parameters(spec, len(training_set.feature_names))
     return spec, training_set

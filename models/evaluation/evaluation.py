@@ -1,20 +1,25 @@
-"""Evaluation: how good a candidate is on rows it never saw, per slice, and whether its gates let it pass."""
+"""Evaluation: how good a candidate is on rows it never saw, per slice, and whether its gates let it pass.
+
+Every task has its own metrics, with the weight of rows where they have one.
+"""
 
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from models.evaluation import metrics
+from models.evaluation import class_metrics, metrics, number_metrics
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
 from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
+from models.tasks import BINARY, MULTICLASS, REGRESSION
 from models.training import labels
 from models.training.training import MODEL_FOLDER, spec_from_json
 from models.training.training_set import TrainingSet
@@ -40,7 +45,8 @@ def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet)
     """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
 
     Raises `ArtifactError` if the candidate is not whole or was trained on another training set, `InputError` for a
-    test split without both labels. A gate that says no is no error here: read `verdict.json`.
+    split without rows, or without both labels of a binary task. A gate that says no is no error here: read
+    `verdict.json`.
     """
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
@@ -68,33 +74,65 @@ def _evaluate_into(
 
 
 def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
-    """Choose the threshold on `eval_split`, measure everything on `test_split`."""
+    """Measure everything on `test_split`; a binary task's threshold may be chosen on `eval_split`."""
     for name, split in (("eval", eval_split), ("test", test_split)):
-        labels.check_values(split.label, name)
-        if not labels.has_both(split.label):
+        labels.check_values(split.label, spec, name)
+        if spec.task == BINARY and not labels.has_both(split.label):
             raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
+        if not len(split.label):
+            raise InputError(f"{name} split: no rows; use more data")
+    measure, curves = _measures(model, spec, eval_split)
+    label, scores, weight = test_split.label, model.predict(test_split.features), test_split.weight
+    overall = measure(label, scores, weight)
+    slices = {
+        name: _per_value(values, lambda rows: _of_rows(measure, label, scores, weight, rows))
+        for name, values in sorted(test_split.slices.items())
+    }
+    return Evaluation(overall, slices, curves(label, scores, weight), _verdict(spec, overall))
+
+
+_Measure = Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, Any]]  # of label, scores, weight
+_WHOLE_ONLY = ("classes", "confusion")  # of several classes: what the values of a slice do not repeat
+
+
+def _measures(model: Model, spec: ModelSpec, eval_split: Split) -> tuple[_Measure, _Measure]:
+    """Return what gives a task's metrics, and what gives its curves."""
+    if spec.task == REGRESSION:
+        return number_metrics.of_numbers, number_metrics.curves
+    if spec.task == MULTICLASS:
+        return functools.partial(_of_classes, spec.classes), class_metrics.curves
     if spec.threshold == BEST_F1:
-        threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features))
+        threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features), eval_split.weight)
     else:
         threshold = float(np.float32(spec.threshold))  # what scores, float32, are compared with
-    label, scores = test_split.label, model.predict(test_split.features)
-    overall = metrics.of_scores(label, scores, threshold)
-    slices = {name: _per_value(values, label, scores, threshold) for name, values in sorted(test_split.slices.items())}
-    return Evaluation(overall, slices, metrics.curves(label, scores), _verdict(spec, overall))
+    return functools.partial(_of_scores, threshold), metrics.curves
 
 
-def _per_value(
-    values: pa.DictionaryArray, label: np.ndarray, scores: np.ndarray, threshold: float
-) -> list[dict[str, Any]]:
+def _of_scores(threshold: float, label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None) -> dict[str, Any]:
+    return metrics.of_scores(label, scores, threshold, weight)
+
+
+def _of_classes(
+    names: Sequence[str], label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None
+) -> dict[str, Any]:
+    return class_metrics.of_classes(label, scores, names, weight)
+
+
+def _of_rows(
+    measure: _Measure, label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None, rows: np.ndarray
+) -> dict[str, Any]:
+    """Return the metrics of some rows (bool [rows])."""
+    found = measure(label[rows], scores[rows], None if weight is None else weight[rows])
+    return {name: value for name, value in found.items() if "classes" not in found or name not in _WHOLE_ONLY}
+
+
+def _per_value(values: pa.DictionaryArray, measured: Callable[[np.ndarray], dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the metrics per value of a slice, the most frequent values first; a missing value is None."""
     names = [None, *values.dictionary.to_pylist()]
     codes = values.indices.fill_null(-1).to_numpy() + 1
     counts = np.bincount(codes, minlength=len(names))
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], names[code] or "", code))
-    return [
-        {"value": names[code], **metrics.of_scores(label[codes == code], scores[codes == code], threshold)}
-        for code in order[:_VALUES_PER_SLICE]
-    ]
+    return [{"value": names[code], **measured(codes == code)} for code in order[:_VALUES_PER_SLICE]]
 
 
 def _verdict(spec: ModelSpec, overall: Mapping[str, Any]) -> dict[str, Any]:

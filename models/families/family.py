@@ -20,13 +20,14 @@ from models.spec import ModelSpec
 class Split:
     """The rows of one split of a training set, as a family trains on them.
 
-    Features float32 [rows, features], where NaN is a missing value; label float32 [rows]; and by name the slices,
-    strings [rows], null where missing.
+    Features float32 [rows, features], where NaN is a missing value; label float32 [rows]; by name the slices, strings
+    [rows], null where missing; and what each row counts for, float32 [rows], None where all count for 1.
     """
 
     features: np.ndarray
     label: np.ndarray
     slices: Mapping[str, pa.DictionaryArray]
+    weight: np.ndarray | None = None
 
 
 class Model(Protocol):
@@ -36,11 +37,22 @@ class Model(Protocol):
     def feature_names(self) -> tuple[str, ...]:
         """The features in the order of the columns, by the names that `Family.names_in_model` gives them."""
 
+    @property
+    def classes(self) -> int:
+        """How many classes it gives a score each; 0 if it gives one number per row."""
+
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the probability of label 1, float32 [rows], of features float32 [rows, features]."""
+        """Return the scores of features float32 [rows, features]: float32 [rows], or [rows, classes] of several.
+
+        They are the probability of label 1, that of every class, or the expected number.
+        """
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1]."""
+        """Return what every feature adds to a row, the bias last: float32 [rows, features + 1].
+
+        They add up to the log-odds of its score, or of a regression to the score; of several classes, float32 [rows,
+        classes, features + 1], to numbers of which the scores are the softmax.
+        """
 
 
 class Trained(Protocol):
@@ -74,8 +86,8 @@ class Family(Protocol):
     def train(self, spec: ModelSpec, feature_names: Sequence[str], train: Split, evaluation: Split, /) -> Trained:
         """Train on one split and stop by the other; raises what `check_parameters` raises.
 
-        The caller has looked at the labels: 0 and 1, both in either split. The same splits and spec give the same
-        model.
+        The caller has looked at the labels: both of a binary one in either split, every class in `train`. The same
+        splits and spec give the same model.
         """
 
     def load(self, folder: pathlib.Path, /) -> Model:

@@ -22,27 +22,54 @@ def check_model(data: bytes) -> None:
     learner = _named(ubjson.parse(data), "learner", dict)
     shape = _named(learner, "learner_model_param", dict)
     features, classes = _number(shape, "num_feature"), _number(shape, "num_class")
-    if classes > 1 or _number(shape, "num_target") != 1:
+    if _number(shape, "num_target") != 1:
         raise ValueError("it gives more than one number for a row")
+    _check_classes(learner, classes, shape.get("base_score"))
     names = learner.get("feature_names", [])
     if len(names) not in (0, features):
         raise ValueError(f"it has {len(names)} feature names and {features} features")
     booster = _named(learner, "gradient_booster", dict)
     model = _named(_named(booster, "gbtree", dict) if booster.get("name") == "dart" else booster, "model", dict)
+    groups = max(classes, 1)
     if booster.get("name") == "gblinear":
-        if len(_named(model, "weights")) != features + 1:
+        if len(_named(model, "weights")) != (features + 1) * groups:
             raise ValueError("it has another number of weights than of features")
         return
     trees = _named(model, "trees", list)
     if booster.get("name") == "dart" and len(_named(booster, "weight_drop")) != len(trees):
         raise ValueError("it has another number of weights than of trees")
-    if len(_named(model, "tree_info")) != len(trees) or np.any(np.asarray(model["tree_info"]) != 0):
-        raise ValueError("its trees are not of one group")
+    of_groups = np.asarray(_named(model, "tree_info"))
+    if of_groups.shape != (len(trees),) or np.any((of_groups < 0) | (of_groups >= groups)):
+        raise ValueError("its trees are not of one group" if groups == 1 else "a tree is of no class")
+    _check_rounds(model, len(trees), groups)
     for number, tree in enumerate(trees):
         try:
             _check_tree(tree, features)
         except ValueError as error:
             raise ValueError(f"tree {number}: {error}") from None
+
+
+def _check_classes(learner: Mapping[str, Any], classes: int, base_score: Any) -> None:
+    """Raise `ValueError` if what scores rows thinks of another number of classes than the trees."""
+    objective = _named(learner, "objective", dict)
+    of_objective = objective.get("softmax_multiclass_param")
+    if of_objective is not None or classes > 1:
+        if of_objective is None or _number(_named(objective, "softmax_multiclass_param", dict), "num_class") != classes:
+            raise ValueError("it gives more than one number for a row, and its objective has other classes")
+        if not isinstance(base_score, str) or base_score.count(",") not in (0, classes - 1):
+            raise ValueError("it has base scores of other classes")
+
+
+def _check_rounds(model: Mapping[str, Any], trees: int, groups: int) -> None:
+    """Raise `ValueError` if the rounds of several classes are not of as many trees each."""
+    if groups == 1:
+        return
+    ends = np.asarray(_named(model, "iteration_indptr"))
+    if ends.ndim != 1 or ends.dtype.kind not in "iu" or len(ends) < 1 or ends[0] != 0 or ends[-1] != trees:
+        raise ValueError("its rounds are not of its trees")
+    sizes: np.ndarray = np.diff(ends.astype(np.int64))
+    if np.any((sizes < groups) | (np.mod(sizes, groups) != 0)):
+        raise ValueError("its rounds are not of its trees")
 
 
 def _check_tree(tree: Any, features: int) -> None:

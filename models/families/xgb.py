@@ -1,6 +1,7 @@
-"""The family `xgboost`: train boosted trees for a binary label, load them, score a feature matrix."""
+"""The family `xgboost`: train boosted trees for a label of any task, load them, score a feature matrix."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from models.families.family import Split
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.spec import ModelSpec
+from models.tasks import BINARY, REGRESSION
 from schemas.errors import ArtifactError, InputError
 
 __all__ = [
@@ -49,34 +51,38 @@ class XGBoostModel:
         booster.set_param({"nthread": 1})
         self._booster = booster
         self.feature_names = tuple(booster.feature_names or ())
+        self.classes = _classes_of(booster)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the probability of label 1, float32 [rows], of features float32 [rows, features]; NaN is missing."""
+        """Return the scores of features float32 [rows, features], where NaN is missing: float32 [rows (, classes)]."""
         return self._booster.inplace_predict(features, validate_features=False)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1].
 
-        `features` are float32 [rows, features].
+        `features` are float32 [rows, features]. Of several classes, float32 [rows, classes, features + 1].
         """
         matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
-        return self._booster.predict(matrix, pred_contribs=True).reshape(len(features), features.shape[1] + 1)
+        shape = (self.classes,) if self.classes else ()
+        added = self._booster.predict(matrix, pred_contribs=True)
+        return added.reshape(len(features), *shape, features.shape[1] + 1)
 
 
 def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> TrainedBooster:
-    """Train until the weighted log loss on `eval_split` has not improved for `early_stopping_rounds`.
+    """Train until the last metric of the task on `eval_split` has not improved for `early_stopping_rounds`.
 
-    The rarer label weighs as much as the other one, in training and in the metric that stops it; afterwards the
-    weight is taken out of the base score again, so that scores are probabilities. The same data, parameters and
-    number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and for names of
-    features that XGBoost cannot tell apart.
+    It is the log loss, or the root of the mean squared error. Of a binary label the rarer one weighs as much as the
+    other one, in training and in the metric that stops it; afterwards the weight is taken out of the base score again,
+    so that scores are probabilities. A regression begins at the mean. Rows count for their weight. The same data,
+    parameters and number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and
+    for names of features that XGBoost cannot tell apart.
     """
     check_parameters(spec, len(feature_names))
-    weight = _weight_of_positives(train_split.label)
-    parameters = all_parameters(spec)
+    balance = _weight_of_positives(train_split) if spec.task == BINARY else None
+    parameters = all_parameters(spec, _mean(train_split) if spec.task == REGRESSION else 0.5)
     history: dict[str, dict[str, list[float]]] = {}
     try:
-        matrices = [_matrix(split, weight, feature_names) for split in (train_split, eval_split)]
+        matrices = [_matrix(split, balance, feature_names) for split in (train_split, eval_split)]
         booster = xgboost.train(
             parameters,
             matrices[0],
@@ -89,11 +95,11 @@ def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eva
     except ValueError as error:  # XGBoostError is one
         raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
     best = booster[: booster.best_iteration + 1]
-    best.set_param({"base_score": 1.0 / (1.0 + weight)})
+    if balance is not None:
+        best.set_param({"base_score": 1.0 / (1.0 + balance)})
+        parameters["weight_of_positives"] = balance
     best.set_attr(best_iteration=None, best_score=None)
-    return TrainedBooster(
-        best, booster.best_iteration + 1, history["eval"], {**parameters, "weight_of_positives": weight}
-    )
+    return TrainedBooster(best, booster.best_iteration + 1, history["eval"], parameters)
 
 
 def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -124,12 +130,27 @@ def _booster(path: pathlib.Path) -> xgboost.Booster:
         raise ArtifactError(f"{path}: not an XGBoost model: {reason(error)}") from None
 
 
-def _weight_of_positives(label: np.ndarray) -> float:
+def _classes_of(booster: xgboost.Booster) -> int:
+    """Return how many classes a booster scores, 0 if it gives one number."""
+    config = json.loads(booster.save_config())
+    return int(config["learner"]["learner_model_param"]["num_class"])
+
+
+def _weight_of_positives(split: Split) -> float:
+    total = float(len(split.label) if split.weight is None else split.weight.sum(dtype=np.float64))
+    label = split.label if split.weight is None else split.label * split.weight
     positives = float(label.sum(dtype=np.float64))
-    return (len(label) - positives) / positives
+    return (total - positives) / positives
 
 
-def _matrix(split: Split, weight: float, feature_names: Sequence[str]) -> xgboost.DMatrix:
-    weights = np.where(split.label == 1, np.float32(weight), np.float32(1))
+def _mean(split: Split) -> float:
+    return float(np.average(split.label.astype(np.float64), weights=split.weight))
+
+
+def _matrix(split: Split, balance: float | None, feature_names: Sequence[str]) -> xgboost.DMatrix:
+    weights = split.weight
+    if balance is not None:
+        by_label = np.where(split.label == 1, np.float32(balance), np.float32(1))
+        weights = by_label if weights is None else weights * by_label
     names = list(names_in_model(feature_names))
     return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=names)

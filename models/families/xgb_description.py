@@ -30,7 +30,7 @@ def describe(folder: pathlib.Path) -> dict[str, Any]:
         return {
             "family": "xgboost",
             "objective": str(learner["objective"]["name"]),
-            "trees": len(model["iteration_indptr"]) - 1,
+            "trees": len(model["trees"]),
             "features": int(learner["learner_model_param"]["num_feature"]),
             "share_of_gain": shares,
         }

@@ -3,18 +3,26 @@
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xgboost
 
 from models.spec import ModelSpec
+from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
 # The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
 _THREADS = 2
-_OURS = ("objective", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
+_OURS = ("objective", "num_class", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
+# The objective of a task, and its metrics on the eval split, the last of which stops the training.
+_OF_TASK: Mapping[str, tuple[str, list[str]]] = {
+    BINARY: ("binary:logistic", ["auc", "logloss"]),
+    MULTICLASS: ("multi:softprob", ["merror", "mlogloss"]),
+    REGRESSION: ("reg:squarederror", ["mae", "rmse"]),
+}
 _FIELDS = {
     **dict.fromkeys(("rounds", "num_round", "num_boost_round", "n_estimators"), "rounds"),
     "early_stopping_rounds": "early_stopping_rounds",
@@ -23,15 +31,20 @@ _SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 _ROWS = 64
 
 
-def all_parameters(spec: ModelSpec) -> dict[str, Any]:
-    """Return what XGBoost is called with: defaults, the model's own parameters, and those that are not its to set."""
+def all_parameters(spec: ModelSpec, base_score: float = 0.5) -> dict[str, Any]:
+    """Return what XGBoost is called with: defaults, the model's own parameters, and those that are not its to set.
+
+    `base_score` is what a row gets before any tree.
+    """
+    objective, metrics = _OF_TASK[spec.task]
     return {
-        "objective": "binary:logistic",
+        "objective": objective,
         "tree_method": "hist",
         "nthread": _THREADS,
         **spec.parameters,
-        "base_score": 0.5,
-        "eval_metric": ["auc", "logloss"],
+        **({"num_class": len(spec.classes)} if spec.classes else {}),
+        "base_score": base_score,
+        "eval_metric": metrics,
         "seed": spec.seed,
     }
 
@@ -52,8 +65,10 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
     booster = spec.parameters.get("booster", "gbtree")
     if booster != "gbtree":
         raise InputError(f"model: booster is {booster!r}, wanted gbtree, which can be cut to its best round")
-    values = np.arange(_ROWS * features, dtype=np.float32).reshape(_ROWS, features) % 7
-    rows = xgboost.DMatrix(values, label=np.arange(_ROWS) % 2)
+    classes = max(len(spec.classes), 2)
+    count = max(_ROWS, classes)
+    values = np.arange(count * features, dtype=np.float32).reshape(count, features) % 7
+    rows = xgboost.DMatrix(values, label=np.arange(count) % classes)
     parameters = {**all_parameters(spec), "verbosity": 1, "validate_parameters": True}
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -125,7 +125,7 @@ def _scored_by(
         if variant.owner is not None:
             raise
         variant.scorer.causes.tell("a shadow has no scores for a batch", error)
-        return ScoredRows(variant, rows[:0], Scored(features[:0], np.empty(0, np.float32)), [])
+        return ScoredRows(variant, rows[:0], Scored(features[:0], variant.scorer.form.none()), [])
     rejections = failed + [dataclasses.replace(one, row=int(rows[one.row])) for one in refused]
     return ScoredRows(variant, rows[kept], scored, rejections)
 

@@ -6,6 +6,8 @@ Its id is made from its content: the same candidate released twice is the same b
 import pathlib
 import shutil
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 import numpy
 import pyarrow
@@ -16,6 +18,7 @@ from models.registry.releasable import COPIED, EVALUATION, check_releasable
 from models.scoring import golden
 from models.scoring.manifest import model_facts
 from models.scoring.scorer import Scorer
+from models.tasks import BINARY, MULTICLASS
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder
@@ -78,7 +81,7 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
         **{name: manifest[name] for name in (FACT,) if name in manifest},
         "task": model["task"],
         "family": model["family"],
-        "threshold": evaluation.manifest["metrics"]["threshold"],
+        **_facts_of_task(model, evaluation.manifest["metrics"]),
         "metrics": evaluation.manifest["metrics"],
         "golden_rows": golden.ROWS,
         "versions": {
@@ -88,3 +91,10 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
             **family_of(model["family"]).versions(),
         },
     }
+
+
+def _facts_of_task(model: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes labels of scores: the threshold, or the names of the classes."""
+    if model["task"] == BINARY:
+        return {"threshold": metrics["threshold"]}
+    return {"classes": model["classes"]} if model["task"] == MULTICLASS else {}

@@ -217,6 +217,7 @@ class Registry:
 
     def _check(self, variants: Variants, new_use_case: str | None) -> None:
         use_cases = {} if new_use_case is None else {new_use_case: NEW}
+        tasks = set[str]()
         for bundle in variants.bundles:
             if bundle == NEW and new_use_case is not None:
                 continue
@@ -224,14 +225,20 @@ class Registry:
             check_manifest(opened.manifest, str(opened.path))
             opened.verify()
             use_cases[opened.manifest["use_case"]] = bundle
+            tasks.add(opened.manifest["task"])
         if len(use_cases) > 1:
             raise InputError(f"{self.path}: use cases {', '.join(sorted(use_cases))} cannot serve together")
+        if len(tasks) > 1:
+            raise InputError(f"{self.path}: bundles of tasks {', '.join(sorted(tasks))} cannot serve together")
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:
     """Return what a person asks of a bundle; of its signers those who are `trusted` have names."""
     manifest = artifact.open_artifact(path, ArtifactKind.BUNDLE).manifest
     check_manifest(manifest, str(path))
-    shown = ("use_case", "family", "threshold", "metrics", "feature_names", "training_set_fingerprint", "versions")
-    facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown}}
+    shown = (
+        *("use_case", "task", "family", "classes", "threshold", "metrics", "feature_names"),
+        *("training_set_fingerprint", "versions"),
+    )
+    facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown if name in manifest}}
     return {**facts, "signed_by": [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]}

@@ -1,8 +1,9 @@
 """Explanation: which raw columns made a score, on request, for some of the predictions.
 
-A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score. What the features
-of one raw column contribute is added up under its name; a feature of several columns has their names, joined. A name
-that could be taken for one of these, as in a column called `(bias)` or `a+b`, stands in quotes.
+A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score. Of a regression
+they add up to the score, of several classes to that of the likeliest one before softmax. What the features of one raw
+column contribute is added up under its name; a feature of several columns has their names, joined. A name that could be
+taken for one of these, as in a column called `(bias)` or `a+b`, stands in quotes.
 """
 
 import dataclasses
@@ -55,7 +56,7 @@ class Explanation:
         return cls(top, share, above)
 
     def chosen(self, ids: Sequence[str], scores: np.ndarray) -> np.ndarray:
-        """Return the rows that are explained (int64); `ids` are those of the predictions."""
+        """Return the rows that are explained (int64); `ids` are those of the predictions, `scores` float32 [rows]."""
         if self.share is None and self.above is None:
             return np.arange(len(ids))
         found = np.zeros(len(ids), np.bool_)
@@ -65,12 +66,14 @@ class Explanation:
             found |= np.array(_LINE.places(map(str.encode, ids)), np.int64) < round(self.share * MILLION)
         return np.flatnonzero(found)
 
-    def texts(self, scorer: Scorer, features: np.ndarray) -> list[str]:
+    def texts(self, scorer: Scorer, features: np.ndarray, scores: np.ndarray) -> list[str]:
         """Return a JSON object per row: the largest contributions, what the others add up to, the bias.
 
-        `features` are float32 [rows, features].
+        `features` are float32 [rows, features], `scores` the scorer's own of them.
         """
         contributions = scorer.model.contributions(features)
+        if contributions.ndim > 2:
+            contributions = contributions[np.arange(len(features)), scorer.form.label_numbers(scores)]
         names, sums = by_origin(contributions[:, :-1], scorer.graph.feature_columns)
         rows = []
         for values, bias in zip(sums, contributions[:, -1], strict=True):

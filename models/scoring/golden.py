@@ -80,7 +80,7 @@ def write_golden(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> 
         again = Scored(np.concatenate([p.features for p in parts]), np.concatenate([p.scores for p in parts]))
         _compare(scored, again, scorer.feature_names, f"{folder}: in batches of {size}", _ALONE)
     features = pa.FixedSizeListArray.from_arrays(pa.array(scored.features.ravel()), scored.features.shape[1])
-    columns = [*rows.columns, features, pa.array(scored.scores)]
+    columns = [*rows.columns, features, _as_column(scored.scores)]
     table = pa.RecordBatch.from_arrays(columns, [*rows.schema.names, _FEATURES, _SCORE])
     folder.mkdir(parents=True, exist_ok=True)
     with pa.OSFile(str(folder / FILE), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -95,7 +95,8 @@ def read_golden(folder: pathlib.Path) -> tuple[pa.RecordBatch, Scored]:
         # By number: a raw column may have any name.
         *raw, features, score = (column.chunk(0) for column in table.columns)
         wanted = features.flatten().to_numpy().reshape(len(features), -1)
-        scores = score.to_numpy()
+        several = pa.types.is_fixed_size_list(score.type)
+        scores = score.flatten().to_numpy().reshape(len(score), -1) if several else score.to_numpy()
         rows = pa.RecordBatch.from_arrays(raw, schema=pa.schema(list(table.schema)[:-2]))
     except (OSError, LookupError, ValueError, AttributeError, pa.ArrowException) as error:
         # Arrow says of a torn file an OSError without a number; with one, it is the machine's
@@ -134,10 +135,19 @@ def _compare(wanted: Scored, got: Scored, names: Sequence[str], where: str, cure
             f"{where}: feature {name!r} differs in {int(other.any(axis=1).sum())} of {len(other)} golden rows; {cure}"
         )
     differing = wanted.scores.view(np.int32) != got.scores.view(np.int32)
+    if differing.ndim > 1:
+        differing = differing.any(axis=1)
     if differing.any():
         raise ArtifactError(
             f"{where}: the score differs in {int(differing.sum())} of {len(differing)} golden rows; {cure}"
         )
+
+
+def _as_column(scores: np.ndarray) -> pa.Array:
+    """Return scores as a column: a list per row of several classes."""
+    if scores.ndim == 1:
+        return pa.array(scores)
+    return pa.FixedSizeListArray.from_arrays(pa.array(scores.ravel()), scores.shape[1])
 
 
 def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:

@@ -5,11 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.spec import FAMILIES
+from models.tasks import BINARY, MULTICLASS, REGRESSION, TASKS
 from schemas.errors import ArtifactError
 
 _KINDS = ("int", "float")
 _LONGEST = 40  # letters of a text that is shown
-_METRICS = ("auc", "average_precision", "log_loss")
+_METRICS: Mapping[str, tuple[str, ...]] = {
+    BINARY: ("auc", "average_precision", "log_loss"),
+    MULTICLASS: ("accuracy", "log_loss"),
+    REGRESSION: ("rmse", "mae"),
+}
 
 
 def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
@@ -19,7 +24,8 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
     Traceback (most recent call last):
     schemas.errors.ArtifactError: b/1: its manifest has 'threshold' a bool, wanted a number from 0 to 1; release again
     """
-    _check(manifest, _FACTS, f"{where}: its manifest", "release again")
+    _check(manifest, _FIRST_FACTS, f"{where}: its manifest", "release again")
+    _check(manifest, {**_FACTS_OF[manifest["task"]], **_FACTS}, f"{where}: its manifest", "release again")
     if len(manifest["feature_kinds"]) != len(manifest["feature_names"]):
         raise ArtifactError(
             f"{where}: its manifest has {len(manifest['feature_names'])} feature names and "
@@ -38,7 +44,7 @@ def model_facts(manifest: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """
     _check(manifest, {"model": (_is_object, "an object")}, f"{where}: its manifest", "train again")
     model: Mapping[str, Any] = manifest["model"]
-    _check(model, {"task": _TEXT, "family": _FAMILY}, f"{where}: its manifest's model", "train again")
+    _check(model, {"task": _TASK, "family": _FAMILY}, f"{where}: its manifest's model", "train again")
     return model
 
 
@@ -47,7 +53,7 @@ def _check(facts: Mapping[str, Any], wanted: Mapping[str, "_Fact"], said_by: str
         if name not in facts:
             raise ArtifactError(f"{said_by} has no {name!r}, wanted {kind}; {cure}")
         if not fits(facts[name]):
-            got = _said(facts[name], fits is _is_family)
+            got = _said(facts[name], fits in (_is_family, _is_task))
             raise ArtifactError(f"{said_by} has {name!r} {got}, wanted {kind}; {cure}")
 
 
@@ -69,6 +75,10 @@ def _is_object(value: Any) -> bool:
 
 def _is_family(value: Any) -> bool:
     return _is_text(value) and value in FAMILIES
+
+
+def _is_task(value: Any) -> bool:
+    return _is_text(value) and value in TASKS
 
 
 def _is_number(value: Any) -> bool:
@@ -95,8 +105,15 @@ def _are_kinds(value: Any) -> bool:
     return _are_texts(value) and set(value) <= set(_KINDS)
 
 
-def _are_metrics(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_number(value.get(name)) for name in _METRICS)
+def _are_classes(value: Any) -> bool:
+    return _are_names(value) and len(value) > 1
+
+
+def _metrics(names: tuple[str, ...]) -> "_Fact":
+    def are_metrics(value: Any) -> bool:
+        return isinstance(value, dict) and all(_is_number(value.get(name)) for name in names)
+
+    return are_metrics, f"{', '.join(names)} as numbers"
 
 
 def _are_versions(value: Any) -> bool:
@@ -106,17 +123,19 @@ def _are_versions(value: Any) -> bool:
 _Fact = tuple[Callable[[Any], bool], str]  # whether a value will do, and what is wanted
 _TEXT: _Fact = _is_text, "text"
 _FAMILY: _Fact = _is_family, f"one of {', '.join(FAMILIES)}"
+_TASK: _Fact = _is_task, f"one of {', '.join(TASKS)}"
+_FIRST_FACTS: Mapping[str, _Fact] = {"use_case": _TEXT, "task": _TASK, "family": _FAMILY}
+_FACTS_OF: Mapping[str, Mapping[str, _Fact]] = {
+    BINARY: {"threshold": (_is_share, "a number from 0 to 1"), "metrics": _metrics(_METRICS[BINARY])},
+    MULTICLASS: {"classes": (_are_classes, "a list of names"), "metrics": _metrics(_METRICS[MULTICLASS])},
+    REGRESSION: {"metrics": _metrics(_METRICS[REGRESSION])},
+}
 _FACTS: Mapping[str, _Fact] = {
-    "use_case": _TEXT,
-    "task": _TEXT,
-    "family": _FAMILY,
-    "threshold": (_is_share, "a number from 0 to 1"),
     "feature_names": (_are_names, "a list of names"),
     "feature_kinds": (_are_kinds, f"a list of {' and '.join(_KINDS)}"),
     "slices": (_are_texts, "a list of names"),
     "rounds": (_is_count, "a count"),
     "golden_rows": (_is_count, "a count"),
-    "metrics": (_are_metrics, f"{', '.join(_METRICS)} as numbers"),
     "schema_fingerprint": _TEXT,
     "graph_fingerprint": _TEXT,
     "training_set_fingerprint": _TEXT,

@@ -3,6 +3,7 @@
 Its names are ours; an id column of a use case that has one of them, `id` above all, stands in an object `ids`.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.scoring.explanation import Explanation
+from models.scoring.score_form import SCORE, SCORES
 from models.scoring.scorer import Scorer, halved
+from models.tasks import MULTICLASS, REGRESSION
 from models.variants.variants import CHAMPION
 from schemas.column import Kind
 from schemas.errors import OnegraphError
@@ -21,7 +24,7 @@ from schemas.rejection import Reason, Rejection, Stage
 
 # Names of predictions, those to come included. In any case of letters: many readers do not tell `ID` from `id`.
 _OURS = ("id", "ids", "score", "scores", "label", "bundle", "variant", "event_time", "features", "contributions")
-_IDS, _FEATURES = "ids.", "features."  # columns of files
+_IDS, _FEATURES, _SCORES = "ids.", "features.", f"{SCORES}."  # columns of files
 
 _quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=False)
 
@@ -31,15 +34,17 @@ class PredictionEncoder:
 
     Fields, in this order: `id` (where the record came from), the use case's own id columns but for hidden ones,
     in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
-    `label` (1 at and above the bundle's threshold), `bundle`, `variant`, `event_time` (UTC milliseconds, if the
-    schema has an event time), `features` on request, and `contributions` in the predictions that `explanation` chooses.
-    No clock reading.
+    `label` (1 at and above the bundle's threshold; a regression has none), `bundle`, `variant`, `event_time` (UTC
+    milliseconds, if the schema has an event time), `features` on request, and `contributions` in the predictions that
+    `explanation` chooses. Of several classes there is an object `scores` by their names, and `label` is the name of the
+    likeliest one. No clock reading.
     """
 
     def __init__(self, scorer: Scorer, with_features: bool = False, explanation: Explanation | None = None):
         self._scorer, self._explanation = scorer, explanation
         self._bundle_id = scorer.bundle_id
-        self._threshold = np.float32(scorer.threshold)
+        self._form = scorer.form
+        self._class_texts = np.array([_quoted(name) for name in scorer.form.classes], object)
         self._feature_names = scorer.feature_names if with_features else ()
         self._event_time = scorer.schema.event_time
         ids = scorer.schema.with_role("id")
@@ -58,7 +63,7 @@ class PredictionEncoder:
     ) -> list[bytes]:
         """Return one UTF-8 JSON object per row; `ids` are like `topic/partition/offset`. All have as many rows.
 
-        `scores` are float32 [rows], `features` float32 [rows, features].
+        `scores` are the scorer's, `features` float32 [rows, features].
 
         Raises for the whole batch what is wrong with one row, as `columns` does.
 
@@ -67,7 +72,8 @@ class PredictionEncoder:
         ['0.1']
         """
         _check_lengths(batch, scores, features, ids)
-        made = [scores, *features.T] if self._feature_names else [scores]
+        own = self._form.columns(scores)
+        made = [*own, *features.T] if self._feature_names else own
         numbers = [pa.array(np.ascontiguousarray(one, np.float32)) for one in made]
         floats = _in_columns([*self._written(batch, Kind.FLOAT), *numbers])
         integers = _in_columns([*self._written(batch, Kind.INT), *self._event_times(batch)])
@@ -75,7 +81,7 @@ class PredictionEncoder:
         rest: Mapping[Kind, Iterator] = {Kind.FLOAT: iter(floats), Kind.INT: iter(integers), Kind.BYTES: texts}
         columns: list[Iterable[str]] = [map(_quoted, ids.to_pylist() if isinstance(ids, pa.Array) else ids)]
         columns += [next(rest[column.kind]) for column in self._ids]
-        columns += [next(rest[Kind.FLOAT]), map(str, self._labels(scores).to_pylist())]
+        columns += [*itertools.islice(rest[Kind.FLOAT], len(own)), *self._label_texts(scores)]
         columns += [*rest[Kind.INT], *rest[Kind.FLOAT]]  # the event time, the features
         if self._explanation is not None:
             columns.append(self._contributions(scores, features, ids))
@@ -101,7 +107,9 @@ class PredictionEncoder:
         columns: dict[str, pa.Array] = {"id": pa.array(ids, pa.string())}
         for column in self._ids:
             columns[_IDS * (column in self._apart) + column.name] = batch.column(column.name)
-        columns |= {"score": pa.array(scores.astype(np.float32)), "label": self._labels(scores)}
+        for name, one in zip(self._form.names, self._form.columns(scores), strict=True):
+            columns[name] = pa.array(np.ascontiguousarray(one, np.float32))
+        columns |= self._labels(scores)
         columns["bundle"] = pa.array([self._bundle_id] * rows, pa.string())
         columns["variant"] = pa.array([variant] * rows, pa.string())
         if self._event_time is not None:
@@ -155,13 +163,20 @@ class PredictionEncoder:
             '"id":%s',
             *plain,
             *([f'"ids":{{{apart}}}'] if apart else []),
-            '"score":%s,"label":%s',
+            *self._score_fields(),
             f'"bundle":"{self._bundle_id}"',
             '"variant":' + _constant(variant),
         ]
         parts += ['"event_time":%s'] if self._event_time is not None else []
         parts += [f'"features":{{{features}}}'] if features else []
         return "{" + ",".join(parts) + ("%s" if self._explanation is not None else "") + "}"
+
+    def _score_fields(self) -> list[str]:
+        if self._form.task == REGRESSION:
+            return [f'"{SCORE}":%s']
+        if self._form.task == MULTICLASS:
+            return [f'"{SCORES}":{{{",".join(map(_field, self._form.classes))}}}', '"label":%s']
+        return [f'"{SCORE}":%s', '"label":%s']
 
     def _written(self, batch: pa.RecordBatch, kind: Kind) -> list[pa.Array]:
         return [batch.column(column.name) for column in self._ids if column.kind is kind]
@@ -181,12 +196,25 @@ class PredictionEncoder:
         explanation = self._explanation
         if explanation is None:
             return {}
-        rows = explanation.chosen(ids.to_pylist() if isinstance(ids, pa.Array) else ids, scores)
-        texts = explanation.texts(self._scorer, features[rows]) if len(rows) else []
+        named = ids.to_pylist() if isinstance(ids, pa.Array) else ids
+        rows = explanation.chosen(named, self._form.leading(scores))
+        texts = explanation.texts(self._scorer, features[rows], scores[rows]) if len(rows) else []
         return dict(zip(rows.tolist(), texts, strict=True))
 
-    def _labels(self, scores: np.ndarray) -> pa.Array:
-        return pa.array((scores >= self._threshold).astype(np.int8))
+    def _label_texts(self, scores: np.ndarray) -> list[Iterable[str]]:
+        """Return the labels as JSON, in a list that is empty if there are none."""
+        numbers = self._form.label_numbers(scores)
+        if numbers is None:
+            return []
+        return [self._class_texts[numbers] if len(self._class_texts) else map(str, numbers.tolist())]
+
+    def _labels(self, scores: np.ndarray) -> dict[str, pa.Array]:
+        numbers = self._form.label_numbers(scores)
+        if numbers is None:
+            return {}
+        if self._form.classes:
+            return {"label": pa.array(np.array(self._form.classes, object)[numbers], pa.string())}
+        return {"label": pa.array(numbers)}
 
 
 def is_ours(name: str) -> bool:
@@ -196,7 +224,7 @@ def is_ours(name: str) -> bool:
     (True, True, False)
     """
     lower = name.lower()
-    return lower in _OURS or lower.startswith((_IDS, _FEATURES))
+    return lower in _OURS or lower.startswith((_IDS, _FEATURES, _SCORES))
 
 
 def _check_lengths(

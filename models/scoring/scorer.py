@@ -14,6 +14,7 @@ from models.families.family import Model
 from models.scoring.causes import Causes
 from models.scoring.inputs import raw_batch
 from models.scoring.manifest import check_manifest
+from models.scoring.score_form import ScoreForm
 from schemas import roles
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -35,7 +36,7 @@ class RowsDiffer(OnegraphError):
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """Features float32 [rows, features] and scores float32 [rows] of a batch."""
+    """Features float32 [rows, features] and scores float32 [rows], or [rows, classes] of several, of a batch."""
 
     features: np.ndarray
     scores: np.ndarray
@@ -59,7 +60,8 @@ class Scorer:
         self.manifest = opened.manifest
         self.bundle_id = artifact.content_id(opened.manifest)
         self.use_case: str = opened.manifest["use_case"]
-        self.threshold: float = opened.manifest["threshold"]
+        self.form = ScoreForm.of(opened.manifest)
+        self.threshold = self.form.threshold
         self.treatments = treatments
         self.schema = treatments.schema
         self._keys = keys
@@ -176,8 +178,12 @@ class Scorer:
             lambda start, end: self._scores(features[start:end]),
             lambda error: self.causes.tell("a row has no score", error),
         )
+        if not len(rows):
+            scores = self.form.none()
         rejections = [Rejection(int(row), Stage.SCORE, Reason.SCORE_FAILED) for row in failed]
         finite = np.isfinite(scores)
+        if scores.ndim > 1:
+            finite = finite.all(axis=1)
         if not finite.all():
             rejections += [Rejection(int(row), Stage.SCORE, Reason.BAD_OUTPUT) for row in rows[~finite]]
             scores, rows = scores[finite], rows[finite]
@@ -189,8 +195,8 @@ class Scorer:
         return features
 
     def _scores(self, features: np.ndarray) -> np.ndarray:
-        scores = self.model.predict(features) if len(features) else np.empty(0, np.float32)
-        self._check_shape("scores", scores, (len(features),))
+        scores = self.model.predict(features) if len(features) else self.form.none()
+        self._check_shape("scores", scores, (len(features), *self.form.shape))
         return scores
 
     def _check_shape(self, what: str, made: np.ndarray, wanted: tuple[int, ...]) -> None:
@@ -263,8 +269,13 @@ def _loaded_model(path: pathlib.Path, manifest: Mapping[str, Any]) -> Model:
     """Return the model, which takes the features that the manifest names."""
     family = family_of(manifest["family"])
     model = family.load(path / "model")
-    wanted = manifest["feature_names"]
+    wanted, classes = manifest["feature_names"], len(manifest.get("classes", ()))
     _check_features(path / "model", model.feature_names, family.names_in_model(wanted), wanted)
+    if model.classes != classes:
+        raise ArtifactError(
+            f"{path / 'model'}: gives {model.classes or 1} scores for a row, wanted {classes or 1} of task "
+            f"{manifest['task']}, which the manifest names; train and release again"
+        )
     return model
 
 

@@ -1,6 +1,7 @@
 """Labels: what a use case's `label` may give, one number per row, and what is said if it gives something else.
 
-A binary label is 0 or 1; NaN says that a row has none. No value is quoted: values are counted by kind.
+A binary label is 0 or 1, a multiclass one the number of a class, that of a regression any finite number; NaN says that
+a row has none. No value is quoted: values are counted by kind.
 """
 
 import collections
@@ -8,11 +9,13 @@ import logging
 import pathlib
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from models.spec import ModelSpec
+from models.tasks import BINARY, MULTICLASS, REGRESSION
 from models.use_case import UseCase
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
@@ -22,12 +25,26 @@ from schemas.user_code import in_one_line, line_in
 
 _NUMBERS = "fiub"
 _NUMBER_OR_NONE = (int, float, np.number, np.bool_, type(None))
-WANTED = "0, 1 or, if a row has no label, NaN"
 _MISTAKES = (NameError, AttributeError, TypeError, ImportError, IndexError)
 _NO_COLUMN = re.compile(r'Field "(.*)" does not exist in schema')
 _ROWS = 16
+_SHOWN = 5
+TRAIN = "train"
 
 _log = logging.getLogger(__name__)
+
+
+def wanted(spec: ModelSpec) -> str:
+    """Return what `label` must give per row, for people.
+
+    >>> wanted(ModelSpec(task="multiclass", classes=("low", "high")))
+    'the number of a class, 0 to 1, or, if a row has no label, NaN'
+    """
+    if spec.task == REGRESSION:
+        return "a finite number or, if a row has no label, NaN"
+    if spec.task == MULTICLASS:
+        return f"the number of a class, 0 to {len(spec.classes) - 1}, or, if a row has no label, NaN"
+    return "0, 1 or, if a row has no label, NaN"
 
 
 def check_function(use_case: UseCase) -> None:
@@ -52,7 +69,7 @@ def check_function(use_case: UseCase) -> None:
         if isinstance(error, _MISTAKES):
             raise InputError(in_one_line(error, file, where, "label() ended in ")) from None
         return
-    _one_number_per_row(found, rows.num_rows, where)
+    _one_number_per_row(found, rows.num_rows, where, use_case.model)
 
 
 def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
@@ -67,8 +84,10 @@ def make_labels(use_case: UseCase, batch: pa.RecordBatch) -> np.ndarray:
         # Its text may quote a value of the data.
         line = traceback.extract_tb(error.__traceback__)[1:2]
         at = f" at line {line[0].lineno}" if line else ""
-        raise InputError(f"{where}: label() ended in {type(error).__name__}{at}; it must give {WANTED}") from None
-    return _one_number_per_row(found, batch.num_rows, where)
+        raise InputError(
+            f"{where}: label() ended in {type(error).__name__}{at}; it must give {wanted(use_case.model)}"
+        ) from None
+    return _one_number_per_row(found, batch.num_rows, where, use_case.model)
 
 
 def _missing_column(error: Exception, file: str, rows: pa.RecordBatch) -> str | None:
@@ -89,31 +108,36 @@ def _missing_column(error: Exception, file: str, rows: pa.RecordBatch) -> str | 
         return None
 
 
-def _one_number_per_row(found: object, rows: int, where: str) -> np.ndarray:
+def _one_number_per_row(found: object, rows: int, where: str, spec: ModelSpec) -> np.ndarray:
     """Return numbers as float32 [rows]: floats, integers or bools, from NumPy, Arrow or pandas, or in a list."""
-    wanted = f"wanted a float array with one number per row: {WANTED}"
+    asked = f"wanted a float array with one number per row: {wanted(spec)}"
     try:
         array = np.asarray(found)
     except Exception:
         array = np.asarray(None)
     if array.shape != (rows,):
         got = f"a value of type {type(found).__name__}" if array.ndim == 0 else f"shape {array.shape} for {rows} rows"
-        raise InputError(f"{where}: label() returned {'None' if found is None else got}, {wanted}")
+        raise InputError(f"{where}: label() returned {'None' if found is None else got}, {asked}")
     if array.dtype.kind not in _NUMBERS:
         others = {type(value).__name__ for value in array.tolist() if not isinstance(value, _NUMBER_OR_NONE)}
         if others or array.dtype.kind != "O":
             kinds = ", ".join(sorted(others)) if array.dtype.kind in "OUS" else array.dtype
-            raise InputError(f"{where}: label() returned values of type {kinds}, {wanted}")
-    return array.astype(np.float32)
+            raise InputError(f"{where}: label() returned values of type {kinds}, {asked}")
+    with np.errstate(over="ignore"):  # what is beyond float32 is infinite, and refused as that
+        return array.astype(np.float32)
 
 
-def wrong(label: np.ndarray) -> np.ndarray:
-    """Return which labels (float32 [rows]) are neither 0 nor 1 nor NaN: bool [rows].
+def wrong(label: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """Return which labels (float32 [rows]) the task does not allow: bool [rows]; NaN is no label, not a wrong one.
 
-    >>> wrong(np.array([0, 1, 2, 0.5, np.nan], np.float32)).tolist()
+    >>> wrong(np.array([0, 1, 2, 0.5, np.nan], np.float32), ModelSpec()).tolist()
     [False, False, True, True, False]
     """
-    return ~((label == 0) | (label == 1) | np.isnan(label))
+    if spec.task == REGRESSION:
+        return np.isinf(label)
+    most = 1 if spec.task == BINARY else len(spec.classes) - 1
+    fits = (label >= 0) & (label <= most) & (np.trunc(label) == label)
+    return ~(fits | np.isnan(label))
 
 
 def kinds_of(label: np.ndarray) -> collections.Counter[str]:
@@ -133,24 +157,50 @@ def kinds_of(label: np.ndarray) -> collections.Counter[str]:
     return collections.Counter({kind: int(mask.sum()) for kind, mask in masks.items() if mask.any()})
 
 
-def in_words(kinds: Mapping[str, int]) -> str:
+def in_words(kinds: Mapping[str, int], spec: ModelSpec) -> str:
     """Return counts of wrong labels for people.
 
-    >>> in_words({"whole numbers": 800, "fractions": 12})
+    >>> in_words({"whole numbers": 800, "fractions": 12}, ModelSpec())
     '812 values that are neither 0 nor 1 (800 whole numbers, 12 fractions)'
     """
     listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    return f"{sum(kinds.values()):,} values that are neither 0 nor 1 ({listed})"
+    are = {
+        BINARY: "neither 0 nor 1",
+        MULTICLASS: f"no number of the {len(spec.classes)} classes",
+        REGRESSION: "no finite number",
+    }
+    return f"{sum(kinds.values()):,} values that are {are[spec.task]} ({listed})"
 
 
-def check_values(label: np.ndarray, split: str) -> None:
-    """Raise `InputError`, naming the split, for a label (float32 [rows]) with values that are neither 0 nor 1.
+def class_rows(label: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """Return how many rows every class has (int64 [classes]) in a label that is right; none but of multiclass.
+
+    >>> class_rows(np.array([1, 1, 0], np.float32), ModelSpec(task="multiclass", classes=("a", "b", "c"))).tolist()
+    [1, 2, 0]
+    """
+    return np.bincount(label.astype(np.int64), minlength=len(spec.classes)) if spec.classes else np.zeros(0, np.int64)
+
+
+def without_rows(rows: Sequence[int], spec: ModelSpec) -> str:
+    """Return which classes have no rows, for people, "" if all have; `rows` are those of every class.
+
+    >>> without_rows([0, 7, 0], ModelSpec(task="multiclass", classes=("a", "b", "c")))
+    "no row of class 'a', 'c'"
+    """
+    empty = [repr(name) for name, count in zip(spec.classes, rows, strict=True) if not count]
+    more = f" and {len(empty) - _SHOWN:,} more" if len(empty) > _SHOWN else ""
+    return f"no row of class {', '.join(empty[:_SHOWN])}{more}" if empty else ""
+
+
+def check_values(label: np.ndarray, spec: ModelSpec, split: str) -> None:
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) with values that the task does not allow.
 
     Builds refuse them today; a training set of before may have them.
     """
-    bad = wrong(label) | np.isnan(label)
+    bad = wrong(label, spec) | np.isnan(label)
     if bad.any():
-        raise InputError(f"{split} split: its label has {in_words(kinds_of(label[bad]))}; mend label() and build again")
+        said = in_words(kinds_of(label[bad]), spec)
+        raise InputError(f"{split} split: its label has {said}; mend label() and build again")
 
 
 def has_both(label: np.ndarray) -> bool:
@@ -158,9 +208,23 @@ def has_both(label: np.ndarray) -> bool:
     return bool((label == 0).any() and (label == 1).any())
 
 
-def check_split(label: np.ndarray, split: str) -> None:
-    """Raise `InputError`, naming the split, for a label (float32 [rows]) to train on that is not of 0 and 1, both."""
-    check_values(label, split)
-    if not has_both(label):
-        only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
-        raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")
+def check_split(label: np.ndarray, spec: ModelSpec, split: str) -> None:
+    """Raise `InputError`, naming the split, for a label (float32 [rows]) that the task cannot be learnt or stopped by.
+
+    Both splits need both labels of a binary task. Of the others, train needs every class, or numbers that differ, and
+    either split a row.
+    """
+    check_values(label, spec, split)
+    if spec.task == BINARY:
+        if not has_both(label):
+            only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
+            raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")
+        return
+    if not len(label):
+        raise InputError(f"{split} split: no rows; use more data")
+    if split != TRAIN:
+        return
+    if spec.task == MULTICLASS and (gone := without_rows(class_rows(label, spec).tolist(), spec)):
+        raise InputError(f"{split} split: {gone}, wanted rows of each; use more data, or take it out of the classes")
+    if spec.task == REGRESSION and (label == label[0]).all():
+        raise InputError(f"{split} split: one label in all of {len(label)} rows; use more data or another label")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from models import splits
 from models.families.choice import family_of
 from models.spec import Gate, ModelSpec
 from models.training import labels
@@ -31,9 +32,10 @@ def train_candidate(
 
     The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
     reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
-    another use case's, or if its label has one class in a split; nothing is left then.
+    another use case's or task's, or if its label cannot be learnt, as one class alone; nothing is left then.
     """
     check_fits(name, training_set)
+    check_task(spec, training_set)
     with making(output, ArtifactKind.CANDIDATE) as path:
         return _train_into(path, name, spec, training_set)
 
@@ -43,7 +45,7 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
     _warn_of_missing(training_set, train_split.features)
     eval_split = training_set.load("eval")
     for name, split in (("train", train_split), ("eval", eval_split)):
-        labels.check_split(split.label, name)
+        labels.check_split(split.label, spec, name)
     family = family_of(spec.family)
     trained = family.train(spec, training_set.feature_names, train_split, eval_split)
     trained.save(path / MODEL_FOLDER)
@@ -88,6 +90,19 @@ def check_fits(name: str, training_set: TrainingSet) -> None:
         raise InputError(f"{training_set.path}: a training set of use case {found!r}, wanted {name!r}")
 
 
+def check_task(spec: ModelSpec, training_set: TrainingSet) -> None:
+    """Raise `InputError` if a training set's labels are those of another task than the spec's, or of other classes."""
+    for what, found, wanted in (
+        ("task", training_set.task, spec.task),
+        ("classes", ", ".join(training_set.classes), ", ".join(spec.classes)),
+    ):
+        if found != wanted:
+            raise InputError(
+                f"{training_set.path}: its labels are of {what} {found or 'none'}, the model is of {wanted or 'none'}; "
+                "build it again"
+            )
+
+
 def overridden(
     spec: ModelSpec,
     seed: int | None = None,
@@ -104,9 +119,12 @@ def overridden(
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     """Return a spec as the JSON value that manifests carry."""
     fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    if fields.pop("down_sample"):  # a spec without is written as it always was
+        fields["down_sample"] = {str(label): share for label, share in spec.down_sample.items()}
     gates = [dataclasses.asdict(gate) for gate in spec.gates]
-    return {**fields, "parameters": dict(spec.parameters), "split": dict(spec.split), "gates": gates} | {
-        "slices": list(spec.slices)
+    return {**fields, "parameters": dict(spec.parameters), "split": splits.to_json(spec.split), "gates": gates} | {
+        "slices": list(spec.slices),
+        "classes": list(spec.classes),
     }
 
 
@@ -114,6 +132,8 @@ def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
     """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
     try:
         gates = tuple(Gate(**gate) for gate in value["gates"])
-        return ModelSpec(**{**value, "gates": gates, "slices": tuple(value["slices"])})
+        down_sample = {int(label): share for label, share in value.get("down_sample", {}).items()}
+        made = {"gates": gates, "slices": tuple(value["slices"]), "down_sample": down_sample}
+        return ModelSpec(**{**value, **made, "split": splits.from_json(value["split"])})
     except (KeyError, TypeError, AttributeError, ValueError, InputError):
         raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None

@@ -3,12 +3,14 @@
 TensorFlow, which comes with the decoder of examples, is imported when a split is loaded.
 """
 
+import dataclasses
 import pathlib
 
 import numpy as np
 import pyarrow as pa
 
 from models.families.family import Split
+from models.tasks import BINARY
 from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -28,6 +30,9 @@ class TrainingSet:
         self.feature_names: tuple[str, ...] = tuple(opened.fact("feature_names", list, str))
         self.feature_kinds: tuple[str, ...] = tuple(opened.fact("feature_kinds", list, str))
         self.slices: tuple[str, ...] = tuple(opened.fact("slices", list, str))
+        self.task = str(self.manifest.get("task", BINARY))  # sets that do not say are of before there were others
+        self.classes: tuple[str, ...] = tuple(opened.fact("classes", list, str) if "classes" in self.manifest else ())
+        self.weighted: bool = opened.manifest.get("weighted") is True
         for name in ("use_case", "fingerprint", "compression"):
             opened.fact(name, str)
         opened.fact("rows", dict, int)
@@ -60,22 +65,30 @@ class TrainingSet:
     def load(self, split: str) -> Split:
         """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
         from transforms.examples.examples import ExampleDecoder
+        from transforms.examples.weights import WeightDecoder
 
         shards = self.manifest["shards"].get(split)
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
         decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices)
-        blocks = []
+        weight_decoder = WeightDecoder() if self.weighted else None
+        blocks, weights = [], []
         for shard in shards:
             path = self.path / shard["name"]
             if not path.is_file():
                 raise ArtifactError(f"{path}: missing, the manifest names it; copy the training set again")
-            found = [decoder.decode(records) for records in read_shard(path, self.manifest["compression"])]
+            found = []
+            for records in read_shard(path, self.manifest["compression"]):
+                found.append(decoder.decode(records))
+                if weight_decoder is not None:
+                    weights.append(weight_decoder.decode(records))
             rows = sum(len(label) for _, label, _ in found)
             if rows != shard["rows"]:
                 raise ArtifactError(f"{path}: {rows} rows, the manifest says {shard['rows']}; copy the file again")
             blocks += found
         joined = self._joined(blocks)
+        if weight_decoder is not None:
+            joined = dataclasses.replace(joined, weight=np.concatenate([np.empty(0, np.float32), *weights]))
         self._check_finite(split, joined.features)
         return joined
 

@@ -44,6 +44,7 @@ class ArtifactKind(enum.StrEnum):
     EVALUATION = "evaluation"
     BUNDLE = "bundle"
     PREDICTIONS = "predictions"
+    VALIDATION = "validation"
 
 
 def _always_wanted() -> None:

@@ -1,122 +1,34 @@
 """Statistics of raw batches per column: added batch by batch, merged, and written as tensorflow_metadata protos.
 
-What comes out reads like the output of TensorFlow Data Validation: means, deviations, zeros, equal-width and quantile
-histograms of numbers; number of distinct values, top values and rank histogram of strings.
+What comes out reads like the output of TensorFlow Data Validation, `protos.py` says how. It depends on the rows alone:
+not on their order, not on the batches that they came in, not on the order in which parts were merged.
 """
 
-import collections
-import dataclasses
-import itertools
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from schemas.column import Column, Kind
 from schemas.schema import Schema
-from schemas.statistics.quantiles import Quantiles
+from schemas.statistics import protos
+from schemas.statistics.detail import SLICE, WEIGHT_UNIT, Detail, whole_weights
+from schemas.statistics.numbers import NumberStatistics
+from schemas.statistics.texts import TextStatistics
 
-_BUCKETS = 10
-_TOP_VALUES = 20
-_RANKS = 1000
-MAX_DISTINCT = 20_000
-_TYPES = {
-    Kind.FLOAT: statistics_pb2.FeatureNameStatistics.FLOAT,
-    Kind.INT: statistics_pb2.FeatureNameStatistics.INT,
-    Kind.BYTES: statistics_pb2.FeatureNameStatistics.STRING,
-}
-
-
-@dataclasses.dataclass
-class NumberStatistics:
-    """What was seen of a numeric column. `squares` is the sum of squared distances from the mean."""
-
-    present: int = 0
-    zeros: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    minimum: float = math.inf
-    maximum: float = -math.inf
-    quantiles: Quantiles = dataclasses.field(default_factory=Quantiles)
-
-    def add(self, array: pa.Array) -> None:
-        """Take in one column of a batch."""
-        values = np.asarray(array.drop_null() if array.null_count else array, np.float64)
-        if not len(values):
-            return
-        mean = float(values.mean())
-        distances = values - mean
-        self._combine(len(values), mean, float(distances @ distances))
-        self.zeros += len(values) - int(np.count_nonzero(values))
-        self.minimum = min(self.minimum, float(values.min()))
-        self.maximum = max(self.maximum, float(values.max()))
-        self.quantiles.add(values)
-
-    def merge(self, other: "NumberStatistics") -> None:
-        """Take in what another has seen."""
-        if not other.present:
-            return
-        self._combine(other.present, other.mean, other.squares)
-        self.zeros += other.zeros
-        self.minimum = min(self.minimum, other.minimum)
-        self.maximum = max(self.maximum, other.maximum)
-        self.quantiles.merge(other.quantiles)
-
-    def _combine(self, count: int, mean: float, squares: float) -> None:
-        total = self.present + count
-        apart = mean - self.mean
-        self.mean += apart * count / total
-        self.squares += squares + apart * apart * self.present * count / total
-        self.present = total
-
-
-@dataclasses.dataclass
-class TextStatistics:
-    """What was seen of a string column.
-
-    With more than 20,000 distinct strings the rarest are forgotten (`forgot`): their counts, and the number of
-    distinct values, are then lower bounds.
-    """
-
-    present: int = 0
-    characters: int = 0
-    counts: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-    forgot: bool = False
-
-    def add(self, array: pa.Array) -> None:
-        """Take in one column of a batch."""
-        present = len(array) - array.null_count
-        if not present:
-            return
-        self.present += present
-        self.characters += pc.sum(pc.utf8_length(array)).as_py()
-        counted = pc.value_counts(array.drop_null())
-        values, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
-        self._count(dict(zip(values, counts, strict=True)))
-
-    def merge(self, other: "TextStatistics") -> None:
-        """Take in what another has seen."""
-        self.present += other.present
-        self.characters += other.characters
-        self.forgot |= other.forgot
-        self._count(other.counts)
-
-    def ranked(self) -> list[tuple[str, int]]:
-        """Return strings and counts, the most frequent first, equal counts by the string."""
-        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-
-    def _count(self, counts: Mapping[str, int]) -> None:
-        self.counts.update(counts)
-        if len(self.counts) > MAX_DISTINCT:
-            self.counts = collections.Counter(dict(self.ranked()[: MAX_DISTINCT // 2]))
-            self.forgot = True
+MAX_DISTINCT = Detail().texts
+MAX_SLICES = 100
+"""A column of more different values than this has no slices in the statistics."""
+_BLOCK_ROWS = 1 << 16
+_BLOCK_BYTES = 32 * 1024 * 1024
 
 
 class ColumnStatistics:
-    """Statistics of every column of a schema over the raw batches added.
+    """Statistics of every column of a schema over the raw batches added, and of each slice: the rows of one value.
+
+    `slices` are names of columns of the schema; `weighted` says that every batch comes with its rows' weights.
 
     >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT }')
     >>> statistics = ColumnStatistics(schema)
@@ -125,87 +37,151 @@ class ColumnStatistics:
     (3, 2.0)
     """
 
-    def __init__(self, schema: Schema):
-        self.rows = 0
+    def __init__(self, schema: Schema, slices: Sequence[str] = (), weighted: bool = False):
         self._described: tuple[Column, ...] = schema.columns
-        self.columns: dict[str, NumberStatistics | TextStatistics] = {
-            column.name: TextStatistics() if column.kind is Kind.BYTES else NumberStatistics()
-            for column in schema.columns
-        }
+        self._weighted = weighted
+        self._whole = _Part(self._described, Detail.of(len(self._described)), weighted)
+        scalar = {column.name for column in self._described if column.value_count is None}
+        self._slices: dict[str, dict[str, _Part] | None] = {name: {} for name in slices if name in scalar}
+        self._waiting: list[tuple[pa.RecordBatch, np.ndarray | None]] = []
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take in a raw batch; columns that the schema does not name are left out."""
-        self.rows += batch.num_rows
-        for name, statistics in self.columns.items():
-            statistics.add(batch.column(name))
+    def add(self, batch: pa.RecordBatch, weight: np.ndarray | None = None) -> None:
+        """Take in a raw batch, and its rows' weights (float32 [rows], 0 or more) where the statistics are weighted.
+
+        Columns that the schema does not name are left out.
+        """
+        self._waiting.append((batch.select([column.name for column in self._described]), weight))
+        if (
+            sum(waiting.num_rows for waiting, _ in self._waiting) >= _BLOCK_ROWS
+            or sum(waiting.nbytes for waiting, _ in self._waiting) >= _BLOCK_BYTES
+        ):
+            self._settle()
 
     def merge(self, other: "ColumnStatistics") -> None:
-        """Take in what another of the same schema has seen."""
-        self.rows += other.rows
-        for name, statistics in self.columns.items():
-            statistics.merge(other.columns[name])  # type: ignore[arg-type]
+        """Take in what another of the same schema and weights, and of these slices or more, has seen."""
+        self._settle()
+        other._settle()
+        self._whole.merge(other._whole)
+        for name, mine in self._slices.items():
+            parts = other._slices[name]
+            if parts is None or mine is None:
+                self._slices[name] = None
+                continue
+            for value, part in parts.items():
+                self._slice_of(mine, value).merge(part)
+            self._bound(name)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were added."""
+        self._settle()
+        return self._whole.rows
+
+    @property
+    def columns(self) -> Mapping[str, NumberStatistics | TextStatistics]:
+        """The statistics of every column."""
+        self._settle()
+        return self._whole.columns
+
+    @property
+    def slices(self) -> Mapping[str, Sequence[str]]:
+        """The values of every column of slices; none of a column that has too many."""
+        self._settle()
+        return {name: sorted(parts or ()) for name, parts in self._slices.items()}
 
     def to_proto(self, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-        """Return the statistics as one dataset of that name. Personal columns keep their counts, not their values."""
+        """Return the statistics as a dataset of that name, and one per slice behind it, called `column_value`.
+
+        Personal columns keep their counts, not their values.
+        """
+        self._settle()
         listed = statistics_pb2.DatasetFeatureStatisticsList()
-        dataset = listed.datasets.add(name=name, num_examples=self.rows)
-        for column in self._described:
-            feature = dataset.features.add(type=_TYPES[column.kind])
-            feature.path.step.append(column.name)
-            statistics = self.columns[column.name]
-            personal = column.role("personal") is not None
-            if isinstance(statistics, NumberStatistics):
-                _common(feature.num_stats.common_stats, statistics.present, self.rows)
-                if statistics.present:
-                    _describe_numbers(feature.num_stats, statistics, personal)
-            else:
-                _common(feature.string_stats.common_stats, statistics.present, self.rows)
-                _describe_texts(feature.string_stats, statistics, personal)
+        self._whole.describe(listed.datasets.add(name=name), self._described, ranks=True)
+        for column, parts in self._slices.items():
+            for value, part in sorted((parts or {}).items()):
+                part.describe(listed.datasets.add(name=f"{column}_{value}"), self._described, ranks=False)
         return listed
 
+    def __getstate__(self) -> dict[str, Any]:
+        self._settle()
+        return self.__dict__
 
-def _common(proto: statistics_pb2.CommonStatistics, present: int, rows: int) -> None:
-    proto.num_non_missing = present
-    proto.num_missing = rows - present
-    proto.tot_num_values = present
-    if present:
-        proto.min_num_values = proto.max_num_values = 1
-        proto.avg_num_values = 1.0
+    def _settle(self) -> None:
+        """Count the rows that wait: many together, since every column of a batch costs some calls."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        batch = pa.concat_batches([batch for batch, _ in waiting]) if waiting[1:] else waiting[0][0]
+        weights = None
+        if self._weighted:
+            weights = np.concatenate([_weights(batch, weight) for batch, weight in waiting])
+        self._whole.add(batch, weights)
+        for name, parts in self._slices.items():
+            if parts is not None:
+                self._add_slices(name, parts, batch, weights)
+
+    def _add_slices(
+        self, name: str, parts: dict[str, "_Part"], batch: pa.RecordBatch, weights: np.ndarray | None
+    ) -> None:
+        encoded = batch.column(name).cast(pa.string()).dictionary_encode()
+        codes = np.asarray(encoded.indices.fill_null(len(encoded.dictionary)))
+        if len(encoded.dictionary) > MAX_SLICES:
+            self._slices[name] = None
+            return
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))
+        for value, start, end in zip(encoded.dictionary.to_pylist(), [0, *ends.tolist()], ends.tolist(), strict=False):
+            rows = order[start:end]
+            own = None if weights is None else weights[rows]
+            self._slice_of(parts, value).add(batch.take(pa.array(rows)), own)
+        self._bound(name)
+
+    def _slice_of(self, parts: dict[str, "_Part"], value: str) -> "_Part":
+        if value not in parts:
+            parts[value] = _Part(self._described, SLICE, self._weighted)
+        return parts[value]
+
+    def _bound(self, name: str) -> None:
+        if len(self._slices[name] or ()) > MAX_SLICES:
+            self._slices[name] = None
 
 
-def _describe_numbers(proto: statistics_pb2.NumericStatistics, seen: NumberStatistics, personal: bool) -> None:
-    proto.mean = seen.mean
-    proto.std_dev = math.sqrt(seen.squares / seen.present)
-    proto.num_zeros = seen.zeros
-    if personal:
-        return
-    proto.min, proto.max = seen.minimum, seen.maximum
-    proto.median = float(seen.quantiles.at([0.5])[0])
-    values, weights = seen.quantiles.samples()
-    edges = np.linspace(seen.minimum, seen.maximum, _BUCKETS + 1)
-    equal = proto.histograms.add(type=statistics_pb2.Histogram.STANDARD)
-    if seen.minimum == seen.maximum:
-        equal.buckets.add(low_value=seen.minimum, high_value=seen.maximum, sample_count=seen.present)
-    else:
-        counts, _ = np.histogram(values, edges, weights=weights)
-        counts *= seen.present / weights.sum()
-        for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
-            equal.buckets.add(low_value=low, high_value=high, sample_count=count)
-    quantiles = proto.histograms.add(type=statistics_pb2.Histogram.QUANTILES)
-    ends = seen.quantiles.at(np.linspace(0.0, 1.0, _BUCKETS + 1)).tolist()
-    ends[0], ends[-1] = seen.minimum, seen.maximum
-    for low, high in itertools.pairwise(ends):
-        quantiles.buckets.add(low_value=low, high_value=high, sample_count=seen.present / _BUCKETS)
+class _Part:
+    """The columns of some rows: of all, or of a slice."""
+
+    def __init__(self, columns: Sequence[Column], detail: Detail, weighted: bool):
+        self.rows = 0
+        self._weight = 0 if weighted else None
+        self.columns: dict[str, NumberStatistics | TextStatistics] = {
+            column.name: (TextStatistics if column.kind is Kind.BYTES else NumberStatistics)(
+                detail, lists=column.value_count is not None, weighted=weighted
+            )
+            for column in columns
+        }
+
+    def add(self, batch: pa.RecordBatch, weights: np.ndarray | None) -> None:
+        self.rows += batch.num_rows
+        if self._weight is not None and weights is not None:
+            self._weight += int(whole_weights(weights).sum())
+        for name, statistics in self.columns.items():
+            statistics.add(batch.column(name), weights)
+
+    def merge(self, other: "_Part") -> None:
+        self.rows += other.rows
+        if self._weight is not None and other._weight is not None:
+            self._weight += other._weight
+        for name, statistics in self.columns.items():
+            statistics.merge(other.columns[name])  # type: ignore[arg-type]  # of the same kind
+
+    def describe(
+        self, dataset: statistics_pb2.DatasetFeatureStatistics, columns: Sequence[Column], ranks: bool
+    ) -> None:
+        weight = None if self._weight is None else self._weight * WEIGHT_UNIT
+        dataset.num_examples = self.rows
+        dataset.weighted_num_examples = weight or 0.0
+        for column in columns:
+            protos.describe(dataset.features.add(), column, self.columns[column.name], self.rows, weight, ranks)
 
 
-def _describe_texts(proto: statistics_pb2.StringStatistics, seen: TextStatistics, personal: bool) -> None:
-    proto.unique = len(seen.counts)
-    if seen.present:
-        proto.avg_length = seen.characters / seen.present
-    if personal:
-        return
-    ranked = seen.ranked()
-    for value, count in ranked[:_TOP_VALUES]:
-        proto.top_values.add(value=value, frequency=count)
-    for rank, (value, count) in enumerate(ranked[:_RANKS]):
-        proto.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, label=value, sample_count=count)
+def _weights(batch: pa.RecordBatch, weight: np.ndarray | None) -> np.ndarray:
+    return np.ones(batch.num_rows, np.float32) if weight is None else np.asarray(weight, np.float32)

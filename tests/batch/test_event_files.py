@@ -45,7 +45,8 @@ def test_many_lines_cross_the_reads(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.parquet", b"PAR1", r"t.parquet: wanted a .csv or .jsonl file, or one of them with .gz"),
+        ("t.parquet", b"PAR1", r"t.parquet: near row 0: not a Parquet file, or altered"),
+        ("t.txt", b"fare\n", r"t.txt: not a raw file by its name; wanted .csv"),
         ("t.jsonl.gz", gzip.compress(b"{}\n" * 99)[:-9], r"t.jsonl.gz: its gzip stream ends too early"),
         ("t.csv", b"fare\n1\n", r"t.csv: its header lacks company"),
     ],

@@ -4,7 +4,8 @@ import pathlib
 
 import pytest
 
-from beam_jobs.batch.file_job import check_rows_add_up, checked_options, new_directory
+from beam_jobs.batch.file_job import check_rows_add_up, new_directory
+from beam_jobs.batch.place import place
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.settings import ScoreBatch
 from schemas.artifacts import artifact
@@ -68,4 +69,4 @@ def test_rows_that_add_up_pass() -> None:
 def test_an_output_that_workers_cannot_reach_is_refused() -> None:
     settings = ScoreBatch(data=("a.csv",), registry="r", output="out", runner="dataflow")
     with pytest.raises(UsageError, match="score_batch: --output out must be a folder that all workers"):
-        checked_options(settings, "score_batch")
+        place(settings, "score_batch")

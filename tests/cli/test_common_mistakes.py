@@ -39,7 +39,7 @@ class Mistake(NamedTuple):
 LIGHT = (
     # the verb
     Mistake("trian", 2, r"'trian' is not a verb, did you mean train\?"),
-    Mistake("frobnicate", 2, r"'frobnicate' is not a verb; known: build_training_set, train, .*"),
+    Mistake("frobnicate", 2, r"'frobnicate' is not a verb; known: new, build_training_set, train, .*"),
     Mistake("--json train", 2, r"--json comes before the verb, wanted `onegraph VERB \[options\]`; see .*"),
     # options that are none
     Mistake(f"{STREAM} --max-batchs 10", 2, r"unknown option --max-batchs, did you mean --max-batch\?"),

@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.evaluation.class_metrics import of_classes
 from models.evaluation.metrics import of_scores
-from models.spec import METRICS, SHARES, Gate, ModelSpec
+from models.evaluation.number_metrics import of_numbers
+from models.spec import Gate, ModelSpec
+from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, REGRESSION, SHARES, TASKS
 from schemas.errors import InputError
 
 
@@ -14,7 +17,18 @@ from schemas.errors import InputError
     ("wrong", "message"),
     [
         ({"family": "forest"}, "family is 'forest', wanted one of xgboost"),
-        ({"task": "ranking"}, "task is 'ranking'"),
+        ({"task": "ranking"}, "task is 'ranking', wanted one of binary, multiclass, regression"),
+        ({"task": "multiclass"}, "task multiclass with 0 classes, wanted 2 to 1,000"),
+        ({"task": "multiclass", "classes": ("a",)}, "task multiclass with 1 classes"),
+        ({"task": "multiclass", "classes": ("a", "a")}, "a class is named twice"),
+        ({"task": "multiclass", "classes": "ab"}, "classes is 'ab', wanted a tuple"),
+        ({"task": "multiclass", "classes": (1, 2)}, "a class is called 1, wanted a tuple"),
+        ({"task": "multiclass", "classes": ("a", "")}, "a class is called '', wanted a tuple"),
+        ({"classes": ("a", "b")}, "classes of task binary, which has none"),
+        ({"task": "regression", "threshold": 0.5}, "threshold of task regression, which has none"),
+        ({"gates": (Gate("rmse", at_most=1),)}, "task binary: a gate's metric is 'rmse', wanted one of auc, "),
+        ({"gates": (Gate("label_mean", at_most=2),)}, "its limit is 2, wanted a number from 0 to 1"),
+        ({"task": "regression", "gates": (Gate("auc", at_least=0.5),)}, "gate's metric is 'auc', wanted one of rmse"),
         ({"family": "xgbost"}, "wanted one of xgboost, did you mean xgboost?"),
         ({"split": {"train": 0.9, "test": 0.1}}, "wanted a dict with fractions of train, eval, test"),
         ({"split": {"train": 0.9, "eval": 0.2, "test": 0.1}}, "that sum to 1"),
@@ -66,9 +80,25 @@ def test_gate_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_gates_are_on_what_an_evaluation_measures() -> None:
-    measured = of_scores(np.array([0, 1], np.float32), np.array([0.25, 0.75], np.float32), 0.5)
-    assert set(METRICS) == measured.keys() - {"confusion"}
-    assert all(0 <= measured[name] <= 1 for name in SHARES)
+    label, scores = np.array([0, 1], np.float32), np.array([0.25, 0.75], np.float32)
+    measured = {
+        BINARY: of_scores(label, scores, 0.5),
+        MULTICLASS: of_classes(label, np.stack([1 - scores, scores], axis=1), ["a", "b"]),
+        REGRESSION: of_numbers(label, scores),
+    }
+    assert set(METRICS_OF) == set(TASKS) == set(measured)
+    for task, found in measured.items():
+        assert set(METRICS_OF[task]) == found.keys() - {"confusion", "classes"}
+        assert all(0 <= found[name] <= 1 for name in SHARES if name in found)
+    assert all(0 <= measured[BINARY][name] <= 1 for name in MEANS)
+    assert set(METRICS) == {name for names in METRICS_OF.values() for name in names}
+
+
+def test_a_gate_of_numbers_may_be_below_zero() -> None:
+    gates = (Gate("r2", at_least=-1), Gate("label_mean", at_most=2e5), Gate("rmse", at_most=30_000))
+    assert ModelSpec(task="regression", gates=gates).gates == gates
+    with pytest.raises(InputError, match="its limit is -1, wanted a number of 0 or more"):
+        Gate("rmse", at_least=-1)
 
 
 def test_gate_needs_one_limit() -> None:

@@ -1,9 +1,11 @@
 """The table of raw formats: which format a file has, and what each must be able to do."""
 
 import pathlib
+import pickle
 
 import pytest
 
+from beam_jobs.cli.file_settings import DATA_FORMATS, FileOptions
 from beam_jobs.raw_files.blocks import read_file
 from beam_jobs.raw_files.csv_format import CsvFormat
 from beam_jobs.raw_files.finding import find_files
@@ -12,6 +14,7 @@ from beam_jobs.raw_files.intake import RawRowsDecoder, taken_in
 from beam_jobs.raw_files.raw_format import RawFile, RawFormat, RawRows
 from schemas.errors import InputError
 from schemas.schema import Schema
+from tests.support.raw_files import write
 
 SCHEMA = Schema.from_text('feature { name: "a" type: INT } feature { name: "b" type: BYTES }')
 
@@ -26,7 +29,7 @@ def files(tmp_path: pathlib.Path) -> list[RawFile]:
 
 def test_a_format_is_found_by_the_end_of_the_name() -> None:
     assert isinstance(format_of("gs://b/trips.csv.gz"), CsvFormat)
-    with pytest.raises(InputError, match=r"^trips.csv.txt: not a raw file by its name; wanted .csv or .csv.gz$"):
+    with pytest.raises(InputError, match=r"^trips.csv.txt: not a raw file by its name; wanted .csv, .jsonl, "):
         format_of("trips.csv.txt")
 
 
@@ -35,16 +38,24 @@ def test_no_two_formats_take_one_name() -> None:
     assert len(set(suffixes)) == len(suffixes)
 
 
-@pytest.mark.parametrize("known", FORMATS)
-def test_every_format_reads_what_its_own_decoder_takes(known: RawFormat, files: list[RawFile]) -> None:
-    for file in files:
-        layout = known.layout(file)
-        decoder = known.decoder(layout, SCHEMA, file.path)
-        for rows in known.read(file):
-            assert rows.layout == layout
-            assert hash(rows.layout) is not None
-            decoded = decoder(rows.values)
-            assert len(decoded.rows) + len(decoded.rejections) == len(rows)
+@pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
+def test_every_format_reads_what_its_own_decoder_takes(known: RawFormat, tmp_path: pathlib.Path) -> None:
+    wanted: list[dict[str, object]] = [{"a": 1, "b": "x"}, {"a": None, "b": "y"}]
+    (file,) = find_files([str(write(known.name, tmp_path / f"t{known.suffixes[0]}", wanted, SCHEMA))])
+    layout = known.layout(file)
+    decoder = pickle.loads(pickle.dumps(known.decoder(layout, SCHEMA, file.path)))
+    (rows,) = known.read(file)
+    assert rows.layout == layout
+    assert hash(rows.layout) is not None
+    decoded = decoder(pickle.loads(pickle.dumps(rows)).values)
+    assert decoded.batch.to_pylist() == wanted
+    assert (len(rows), decoded.rows.tolist(), decoded.rejections) == (2, [0, 1], [])
+    assert all(isinstance(value, bytes) for value in known.originals(rows, [1, 0]).to_pylist())
+
+
+def test_every_format_has_its_word_on_the_command_line() -> None:
+    assert tuple(known.name for known in FORMATS) == DATA_FORMATS
+    assert [format_of("part-0", FileOptions(name)).name for name in DATA_FORMATS] == list(DATA_FORMATS)
 
 
 def test_positions_say_file_and_row(files: list[RawFile]) -> None:

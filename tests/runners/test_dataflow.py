@@ -12,6 +12,7 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.batch import predictions_job, training_set_build
+from beam_jobs.batch.place import Place
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
@@ -74,7 +75,7 @@ def test_the_graph_of_score_batch():
 
 def test_the_graphs_of_build_training_set(taxi):
     settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
-    first = training_set_build.analysis(settings, taxi, FILES, options(), FOLDER)
+    first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=True), FOLDER)
     check_graph("build_training_set_analysis", first)
     spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
     second = training_set_build.transformation(settings, taxi, spooled, options(), FOLDER)

@@ -52,9 +52,11 @@ def test_a_feature_that_is_not_in_use_is_not_looked_at():
 def test_all_that_counts_is_not_named():
     schema = _schema(
         'name: "t" type: BYTES presence { min_fraction: 0.5 min_count: 1 } domain: "d" unique_constraints { max: 3 }'
-        " distribution_constraints { min_domain_mass: 0.9 } annotation { tag: 'id' comment: 'c' }",
+        " distribution_constraints { min_domain_mass: 0.9 } drift_comparator { infinity_norm { threshold: 0.1 } }"
+        " skew_comparator { jensen_shannon_divergence { threshold: 0.1 } } annotation { tag: 'id' comment: 'c' }",
         'name: "f" type: FLOAT float_domain { name: "n" min: 0 max: 1 disallow_nan: true disallow_inf: true }',
         'name: "i" type: INT int_domain { min: 0 max: 1 } in_environment: "TRAINING" lifecycle_stage: BETA',
+        'name: "d" type: INT time_domain { string_format: "%Y-%m-%d" } annotation { tag: "time:day" }',
         'name: "b" type: INT bool_domain { } not_in_environment: "OTHER" value_count { min: 1 max: 1 }',
         more='string_domain { name: "d" value: "a" } default_environment: "SERVING" ',
     )
@@ -64,7 +66,10 @@ def test_all_that_counts_is_not_named():
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('feature { name: "x" type: INT skew_comparator { } }', ["skew_comparator of x"]),
+        (
+            'feature { name: "x" type: INT skew_comparator { normalized_abs_difference { } } }',
+            ["skew_comparator.normalized_abs_difference of x"],
+        ),
         ('feature { name: "x" type: BYTES natural_language_domain { } }', ["natural_language_domain of x"]),
         (
             'feature { name: "x" type: INT int_domain { min: 1 is_categorical: true } }',
@@ -76,11 +81,14 @@ def test_all_that_counts_is_not_named():
         ('feature { name: "x" type: BYTES float_domain { min: 1 } }', ["float_domain of x"]),
         ('feature { name: "x" type: INT } sparse_feature { name: "s" }', ["sparse_feature"]),
         ('feature { name: "x" type: INT } weighted_feature { name: "w" }', ["weighted_feature"]),
-        ('feature { name: "x" type: INT } dataset_constraints { min_examples_count: 9 }', ["dataset_constraints"]),
+        (
+            'feature { name: "x" type: INT } dataset_constraints { num_examples_version_comparator { } }',
+            ["dataset_constraints.num_examples_version_comparator"],
+        ),
         ('tensor_representation_group { key: "" } feature { name: "x" type: INT }', ["tensor_representation_group"]),
         (
-            'feature { name: "x" type: INT drift_comparator { } } feature { name: "y" type: INT drift_comparator { } }',
-            ["drift_comparator of x, y"],
+            'feature { name: "x" type: INT drift_comparator { infinity_norm { } } }',
+            ["drift_comparator.infinity_norm of x"],
         ),
         (
             'default_environment: "TRAINING" feature { name: "x" type: INT in_environment: "TRAINING" }',

@@ -22,9 +22,16 @@ MODEL = ModelSpec(
 class UseCaseFolder:
     """The three files of a use case `own` and its rows, and verbs run on them."""
 
-    def __init__(self, folder: pathlib.Path, schema: str, transform: str, rows: Iterable[Sequence[object]]):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        schema: str,
+        transform: str,
+        rows: Iterable[Sequence[object]],
+        model: str = MODEL,
+    ):
         self.folder = folder
-        for name, text in {"schemas/own.pbtxt": schema, "transforms/own.py": transform, "models/own.py": MODEL}.items():
+        for name, text in {"schemas/own.pbtxt": schema, "transforms/own.py": transform, "models/own.py": model}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         self.lines = [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
@@ -33,9 +40,16 @@ class UseCaseFolder:
         self.training_set, self.candidate, self.registry = (folder / name for name in ("ts", "candidate", "registry"))
 
     @classmethod
-    def released(cls, folder: pathlib.Path, schema: str, transform: str, rows: Iterable[Sequence[object]]) -> Self:
+    def released(
+        cls,
+        folder: pathlib.Path,
+        schema: str,
+        transform: str,
+        rows: Iterable[Sequence[object]],
+        model: str = MODEL,
+    ) -> Self:
         """Return one that is built, trained, evaluated and released."""
-        case = cls(folder, schema, transform, rows)
+        case = cls(folder, schema, transform, rows, model)
         assert case.build() == 0
         case.release()
         return case

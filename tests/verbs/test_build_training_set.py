@@ -24,11 +24,11 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet
 from beam_jobs.verbs import build_training_set
 from models.registry.registry import Registry
+from models.spec import ModelSpec
 from models.training.training_set import TrainingSet
 from models.use_case import find
 from schemas.artifacts import artifact, making
 from schemas.errors import ArtifactError, OnegraphError
-from schemas.personal.treatments import Treatments
 from tests.support.file_limit import no_file_grows_over
 from tests.support.printed import for_people
 from transforms.decode.csv_decoder import CsvDecoder
@@ -47,11 +47,13 @@ def _build(capsys, data, output, *argv):
     return code, json.loads(out) if code == 0 else None, said.splitlines()[-1]
 
 
+SHARES = {"train": 0.7, "eval": 0.15, "test": 0.15}
 TIPS = {
     "schemas/tips.pbtxt": """
 feature { name: "trip" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
 feature { name: "fare" type: FLOAT presence { min_fraction: 1 } }
-feature { name: "town" type: BYTES presence { min_fraction: 0.9 } skew_comparator { infinity_norm { threshold: 0.1 } } }
+feature { name: "town" type: BYTES presence { min_fraction: 0.6 }
+  skew_comparator { normalized_abs_difference { threshold: 0.1 } } }
 feature { name: "old" type: INT presence { min_fraction: 1 } lifecycle_stage: DEPRECATED }
 feature { name: "tipped" type: INT presence { min_fraction: 1 } in_environment: "TRAINING" }
 """,
@@ -133,9 +135,9 @@ def test_examples_are_what_the_graph_makes_of_the_rows_of_their_split(built, tri
     training_set, use_case = TrainingSet.open(built), find("taxi")
     header = trip_lines[0].decode().split(",")
     batch = take_in(trip_lines[1:], CsvDecoder(use_case.schema, header), use_case.schema).batch
-    splits = assign_splits(batch, use_case.schema, use_case.model.split)
+    splits = assign_splits(batch, use_case.schema, SHARES)
     features = TransformGraph.load(built / "graph").apply(batch)
-    for index, name in enumerate(use_case.model.split):
+    for index, name in enumerate(SHARES):
         loaded = training_set.load(name)
         assert loaded.features.tobytes() == features[splits == index].tobytes()
         assert np.array_equal(loaded.label, use_case.label(batch)[splits == index])
@@ -181,7 +183,7 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_is_written(trip_lines, 
         tmp_path / "none*.csv": "none*.csv: no such file; check the path or quote the pattern",
         empty: "empty.csv: empty; its first line must name the columns",
         short: "short.csv: its header lacks fare, which the schema names",
-        text: "trips.txt: not a raw file by its name; wanted .csv or .csv.gz",
+        text: "trips.txt: not a raw file by its name; wanted .csv, .jsonl, .parquet, .avro or .tfrecord",
         not_gzip: "not.csv.gz: not a gzip file, or altered; copy it again",
         cut: "cut.csv.gz: its gzip stream ends too early; copy the file again",
     }.items():
@@ -344,7 +346,7 @@ def test_what_of_the_schema_counts_and_what_does_not(small, tmp_path, capsys, ca
     code, result, said = _build(capsys, [folder / "rows.csv"], tmp_path / "out", *named)
     assert code == 0, said
     assert [record.getMessage() for record in caplog.records if "not heeded" in record.getMessage()] == [
-        "schema of tips: not heeded: skew_comparator of town"
+        "schema of tips: not heeded: skew_comparator.normalized_abs_difference of town"
     ]
     assert result["limits"] == [
         {"column": "town", "limit": "presence.min_fraction", "wanted": 0.9, "found": pytest.approx(2 / 3, abs=1e-6)}
@@ -410,15 +412,13 @@ def _spooled(rows_read, rejected=0, **splits):
 )
 def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message, tmp_path):
     with pytest.raises(OnegraphError, match=message):
-        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out")
+        training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out", ModelSpec())
 
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path, taxi):
     counted = dataclasses.replace(_spooled(3, train=(3, 1)), files={"train": [UnnamedFile("x", (0, 0), 2)]})
     with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
-        training_set_writer.finish(
-            NewDirectory(tmp_path, "training_set"), taxi, Treatments.of(taxi.schema), "gzip", counted
-        )
+        training_set_writer.finish(NewDirectory(tmp_path, "training_set"), taxi, "gzip", counted)
     assert not list(tmp_path.iterdir())
 
 

@@ -100,3 +100,19 @@ def test_refusals(argument, code, message, tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_two_schemas_are_compared(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.pbtxt").write_text('feature { name: "x" type: INT } feature { name: "y" type: BYTES }')
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "schema.pbtxt").write_text('feature { name: "x" type: INT presence { min_fraction: 1 } }')
+    a, b = str(tmp_path / "a.pbtxt"), str(tmp_path / "b")
+    assert main(["inspect", a, "--against", b]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "x required no yes yes" in said
+    assert "y column BYTES, may be missing none -" in said
+    assert "2 differences; records that were taken may be rejected by 1 of them" in said
+    assert main(["inspect", a, "--against", a]) == 0
+    assert f"the same as {a}" in capsys.readouterr().out
+    assert main(["inspect", a, "--against", str(tmp_path)]) == 1
+    assert "no schema.pbtxt in it; give a schema file, a bundle or a training set" in capsys.readouterr().err

@@ -31,7 +31,7 @@ def test_train(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None
 @pytest.mark.timeout(300)
 def test_from_a_file_to_predictions(tmp_path: pathlib.Path) -> None:
     build = ["build_training_set", "--use-case", "taxi", "--data", str(TRIPS), "--output", "set"]
-    assert [line for line in said_by(build, tmp_path).splitlines() if "not heeded: drift_comparator" not in line] == []
+    assert said_by(build, tmp_path) == ""
     for argv in (
         ["train", "--training-set", "set", "--output", "candidate", "--rounds", "20"],
         ["evaluate", "--training-set", "set", "--candidate", "candidate"],

@@ -1,1 +1,1 @@
-"""Bytes to columns: CSV, JSON and Avro, strictly and alike. Imports: schemas."""
+"""Raw values to columns: CSV, JSON, Avro, Arrow, tf.Example, strictly and alike. Imports: examples, schemas."""

@@ -4,6 +4,7 @@ The function is put together once per schema: one small reader per field, which 
 may hold and what path to name if it does not.
 """
 
+import dataclasses
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +16,13 @@ from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
+from transforms.decode.avro_allowed import allowed_reader, converted, described, fits, wanted
 from transforms.decode.avro_values import Skips, long_at, plain, span_at, type_name
 from transforms.decode.avro_vectors import AvroVectors
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.decode.strict_json import Refused
 
 Read = Callable[[bytes, int], tuple[Any, int]]
-_FITTING = {
-    Kind.FLOAT: ("double", "float", "int", "long"),
-    Kind.INT: ("int", "long"),
-    Kind.BYTES: ("string", "bytes", "enum"),
-}
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -52,7 +49,7 @@ class WriterSchema:
             raise InputError(f"{where}: its top is {type_name(plain(parsed))}, want a record with the schema's columns")
         fields = {field["name"]: field["type"] for field in plain(parsed)["fields"]}
         _check_fit(fields, schema, named, where)
-        self.vectors = AvroVectors.of(fields, schema)
+        self.vectors = AvroVectors.of(fields, schema, limits.max_bytes)
         self.unknown = tuple(name for name in fields if name not in schema)
         self._width = len(schema.columns)
         indices = {name: index for index, name in enumerate(schema.names)}
@@ -86,16 +83,17 @@ def _check_fit(fields: Mapping[str, Any], schema: Schema, named: Mapping[str, An
                 misfits.append(f"{column.name} is not there, and must be")
             continue
         branches = _branches(fields[column.name], named)
-        if not any(_fits(column, branch) for branch in branches):
-            found = " or ".join(map(_described, branches))
-            misfits.append(f"{column.name} is {found}, want {' or '.join(_FITTING[column.kind])}")
-        unit = column.role("event_time")
-        for branch in branches:
-            stated = branch.get("logicalType", "") if isinstance(branch, dict) else ""
-            if unit and "timestamp-" in stated and (stated.split("-")[-1], unit) != ("millis", "ms"):
-                misfits.append(f"{column.name} is {stated}, want event time in {unit}")
+        if not any(_takes(column, branch, named) for branch in branches):
+            misfits.append(f"{column.name} is {' or '.join(map(described, branches))}, want {wanted(column)}")
     if misfits:
         raise InputError(f"{where}: does not fit the schema: {'; '.join(misfits)}; change the one or the other")
+
+
+def _takes(column: Column, branch: Any, named: Mapping[str, Any]) -> bool:
+    """Say whether a column takes a type: for a column of several values a list of types that it takes."""
+    if column.value_count is None:
+        return fits(column, branch)
+    return type_name(branch) == "array" and any(fits(column, item) for item in _branches(branch["items"], named))
 
 
 def _branches(avro_type: Any, named: Mapping[str, Any]) -> list[Any]:
@@ -104,23 +102,13 @@ def _branches(avro_type: Any, named: Mapping[str, Any]) -> list[Any]:
     return [named.get(branch, branch) if isinstance(branch, str) else plain(branch) for branch in found]
 
 
-def _fits(column: Column, branch: Any) -> bool:
-    is_decimal = isinstance(branch, dict) and branch.get("logicalType") in ("decimal", "big-decimal")
-    return type_name(branch) in _FITTING[column.kind] and not is_decimal
-
-
-def _described(branch: Any) -> str:
-    logical = branch.get("logicalType") if isinstance(branch, dict) else None
-    return f"{type_name(branch)} ({logical})" if logical else type_name(branch)
-
-
 def _skipped(skips: Skips, avro_type: Any) -> Read:
     skip = skips.make(avro_type)
     return lambda value, at: (None, skip(value, at, 1))
 
 
 def _column_reader(column: Column, avro_type: Any, named: Mapping[str, Any], skips: Skips) -> Read:
-    readers = [_branch_reader(column, branch) for branch in _branches(avro_type, named)]
+    readers = [_branch_reader(column, branch, named, skips) for branch in _branches(avro_type, named)]
     if not isinstance(plain(avro_type), list):
         return readers[0]
     if len(readers) == 2 and type_name(plain(avro_type)[0]) == "null":
@@ -156,13 +144,18 @@ def _union(readers: Sequence[Read]) -> Read:
     return read
 
 
-def _branch_reader(column: Column, branch: Any) -> Read:
+def _branch_reader(column: Column, branch: Any, named: Mapping[str, Any], skips: Skips) -> Read:
     """Return the reader of one type; that of a type that does not fit refuses the records that hold it."""
     path, name = pointer(column.name), type_name(branch)
     if name == "null":
         return lambda value, at: (None, at)
-    if not _fits(column, branch):
+    if not _takes(column, branch, named):
         return _refusing(Refused(Reason.TYPE, path))
+    if column.value_count is not None:
+        item = dataclasses.replace(column, value_count=None)
+        return _list(_column_reader(item, branch["items"], named, skips), path)
+    if not column.reading.plain or converted(column, branch):
+        return allowed_reader(column, branch)
     if name in ("double", "float"):
         return _real(struct.Struct("<d" if name == "double" else "<f"), path)
     if name in ("int", "long"):
@@ -171,6 +164,31 @@ def _branch_reader(column: Column, branch: Any) -> Read:
     if name == "enum":
         return _enum(branch["symbols"])
     return _text(path)
+
+
+def _list(read_item: Read, path: str) -> Read:
+    """Read blocks of items; a list without any is missing, and no item may be."""
+
+    def read(value: bytes, at: int) -> tuple[Any, int]:
+        cells: list[Any] = []
+        while True:
+            count, at = long_at(value, at)
+            if count == 0:
+                return cells or None, at
+            if count < 0:  # then the block says how many bytes it has
+                _, at = long_at(value, at)
+            for _ in range(abs(count)):
+                try:
+                    cell, at = read_item(value, at)
+                except Refused as refused:
+                    raise Refused(refused.reason, f"{path}/{len(cells)}" if refused.path else "") from None
+                if cell is None:
+                    raise Refused(Reason.TYPE, f"{path}/{len(cells)}")
+                cells.append(cell)
+                if len(cells) > len(value):  # items of no bytes: a count of them may be anything
+                    raise Refused(Reason.AVRO_FRAME)
+
+    return read
 
 
 def _refusing(refused: Refused) -> Read:

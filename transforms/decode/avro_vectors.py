@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.column import Kind
+from schemas.column import Column, Kind
 from schemas.schema import Schema
+from transforms.decode.arrow_columns import arrow_column
+from transforms.decode.avro_allowed import converted, fits, time_unit
 from transforms.decode.avro_values import plain, type_name
 from transforms.decode.decoding import FLOAT32_OVERFLOW, to_float32
 
@@ -24,26 +26,35 @@ _INTEGERS = {"int": 32, "long": 64}
 
 @dataclasses.dataclass(frozen=True)
 class _Field:
-    """`name` is the Avro type; `null` the branch of null in a union of two, None without a union."""
+    """`name` is the Avro type; `null` the branch of null in a union of two, None without a union.
+
+    `natural` is the Arrow type that the value has by its Avro type, where that is not simply the column's own.
+    """
 
     name: str
-    kind: Kind | None
+    column: Column | None
     index: int
     null: int | None
+    natural: pa.DataType | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of the column; None of a field that is stepped over."""
+        return None if self.column is None else self.column.kind
 
 
 class AvroVectors:
     """Reads rows of one writer's schema; make it with `of`, which is None for schemas with other types inside."""
 
-    def __init__(self, schema: Schema, fields: Sequence[_Field]):
-        self._schema, self._fields = schema, fields
+    def __init__(self, schema: Schema, fields: Sequence[_Field], max_bytes: int):
+        self._schema, self._fields, self._max_bytes = schema, fields, max_bytes
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any], schema: Schema) -> "AvroVectors | None":
+    def of(cls, fields: Mapping[str, Any], schema: Schema, max_bytes: int) -> "AvroVectors | None":
         """Plan for a record's fields, name -> parsed Avro type."""
-        indices = {column.name: (column.kind, index) for index, column in enumerate(schema.columns)}
+        indices = {column.name: (column, index) for index, column in enumerate(schema.columns)}
         planned = [_plan(avro_type, *indices.get(name, (None, -1))) for name, avro_type in fields.items()]
-        return cls(schema, [one for one in planned if one]) if all(planned) else None
+        return cls(schema, [one for one in planned if one], max_bytes) if all(planned) else None
 
     def read(self, values: Sequence[bytes], body: int) -> tuple[list[pa.Array] | None, np.ndarray]:
         """Return the columns and which rows are marked (bool); there are columns only where no row is."""
@@ -51,10 +62,13 @@ class AvroVectors:
             return self._read(_Rows(values, body))
 
     def _read(self, rows: "_Rows") -> tuple[list[pa.Array] | None, np.ndarray]:
-        columns: list[pa.Array] = [pa.nulls(len(rows.at), column.kind.value) for column in self._schema.columns]
+        columns: list[pa.Array] = [pa.nulls(len(rows.at), column.arrow_type) for column in self._schema.columns]
         for field in self._fields:
             present = rows.branches(field.null) if field.null is not None else np.ones(len(rows.at), bool)
-            cells = _read(rows, field, present)
+            cells = _read(rows, field, present) if field.natural is None else _natural(rows, field, present)
+            if field.column is not None and field.natural is not None:
+                cells, bad = arrow_column(field.column, cells, self._max_bytes)
+                rows.marked[[row for row, _ in bad]] = True
             if field.kind is not None and cells is not None:
                 columns[field.index] = cells
             if rows.marked.all():
@@ -118,7 +132,7 @@ class _Rows:
         self.at = np.minimum(self.at + by, self._last)
 
 
-def _plan(avro_type: Any, kind: Kind | None, index: int) -> _Field | None:
+def _plan(avro_type: Any, column: Column | None, index: int) -> _Field | None:
     avro_type, null = plain(avro_type), None
     if isinstance(avro_type, list):
         names = [type_name(plain(branch)) for branch in avro_type]
@@ -127,7 +141,41 @@ def _plan(avro_type: Any, kind: Kind | None, index: int) -> _Field | None:
         null = names.index("null")
         avro_type = plain(avro_type[1 - null])
     name = type_name(avro_type)
-    return _Field(name, kind, index, null) if name in (*_REALS, *_INTEGERS, "string", "bytes") else None
+    if column is not None and (column.value_count is not None or not fits(column, avro_type)):
+        return None
+    if column is not None and (not column.reading.plain or converted(column, avro_type)):
+        natural = _natural_type(column, avro_type)
+        return None if natural is None else _Field(name, column, index, null, natural)
+    return _Field(name, column, index, null) if name in (*_REALS, *_INTEGERS, "string", "bytes") else None
+
+
+def _natural_type(column: Column, avro_type: Any) -> pa.DataType | None:
+    name, time = type_name(avro_type), time_unit(column, avro_type)
+    if time is not None:
+        unit, local = time
+        return pa.date32() if unit == "day" else pa.timestamp(unit, None if local else "UTC")
+    if name in ("string", "bytes") and not converted(column, avro_type):
+        return pa.string()
+    if name in _REALS:
+        return pa.float64()
+    return pa.int64() if name in _INTEGERS else None
+
+
+def _natural(rows: _Rows, field: _Field, present: np.ndarray) -> pa.Array:
+    """Read values as Avro means them; null where they are missing or their row is marked."""
+    if field.name in _REALS:
+        cells: Any = rows.reals(present, _REALS[field.name]).astype(np.float64)
+    elif field.name in _INTEGERS:
+        cells = rows.integers(present)
+        if field.name == "int":
+            rows.marked |= present & (cells != cells.astype(np.int32))
+    else:
+        start, length = rows.spans(present)
+        return _text(rows, start, length, ~present)
+    missing = ~present | rows.marked
+    if field.natural == pa.date32():
+        return pa.array(np.where(missing, 0, cells).astype(np.int32), pa.date32(), mask=missing)
+    return pa.array(cells, mask=missing).view(field.natural)
 
 
 def _read(rows: _Rows, field: _Field, present: np.ndarray) -> pa.Array | None:

@@ -4,34 +4,23 @@ Every column is read as text by Arrow and then cast as a whole; only a column in
 looked at cell by cell. An empty cell without quotes is missing. Numbers stand alone, without spaces around them.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
-from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
+from transforms.decode.csv_dialect import COMMON, CsvDialect
 from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
-from transforms.decode.decoding import Decoded, Faults, Limits, to_float32
-from transforms.decode.strict_json import parse_integer
-
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
-_NONFINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-_USUAL_BYTES = {
-    Kind.INT: np.isin(np.arange(256), list(b"-0123456789")),
-    Kind.FLOAT: np.isin(np.arange(256), list(b"-.0123456789eE")),
-}
-_PARSED = {Kind.INT: pa.int64(), Kind.FLOAT: pa.float64()}
+from transforms.decode.decoding import Decoded, Faults, Limits
+from transforms.decode.text_columns import text_column
 
 
 class CsvDecoder:
-    """Decodes CSV records whose columns a header names; `where` is the file for messages.
+    """Decodes CSV records of a dialect whose columns a header names; `where` is the file for messages.
 
     Columns that the schema does not name are ignored and counted. Raises `InputError` for a header that lacks a
     column of the schema or has one twice.
@@ -42,15 +31,23 @@ class CsvDecoder:
     ({'fare': [2.5, None]}, ['CSV_SYNTAX', 'TYPE'])
     """
 
-    def __init__(self, schema: Schema, header: Sequence[str], where: str = "CSV", limits: Limits | None = None):
+    def __init__(
+        self,
+        schema: Schema,
+        header: Sequence[str],
+        where: str = "CSV",
+        limits: Limits | None = None,
+        dialect: CsvDialect = COMMON,
+    ):
         self.schema = schema
         self.header = tuple(header)
         self.limits = limits or Limits()
+        self.dialect = dialect
         check_header(self.header, self.schema.names, where)
         self._others = [name for name in self.header if name not in schema][: self.limits.max_unknown_fields]
 
     def __reduce__(self) -> tuple:
-        return _make_decoder, (self.schema.text(), self.header, self.limits)
+        return _make_decoder, (self.schema.text(), self.header, self.limits, self.dialect)
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         faults = Faults()
@@ -65,7 +62,7 @@ class CsvDecoder:
         rows = np.delete(rows, misfits)
         arrays = []
         for column, text in zip(self.schema.columns, texts, strict=True):
-            array, bad = _cast(column, text)
+            array, bad = text_column(column, text)
             for index, reason in bad:
                 faults.add(int(rows[index]), reason, pointer(column.name))
             arrays.append(array)
@@ -95,8 +92,9 @@ class CsvDecoder:
                 Reason.ENCODING,
                 lambda value: b"\0" in value or value.startswith(BYTE_ORDER_MARK) or not _is_utf8(value),
             )
-        if b'"' in joined or b"\r" in joined or joined.count(b"\n") >= max(1, len(texts)):
-            refuse(Reason.CSV_SYNTAX, lambda value: not is_well_formed(value))
+        quote = self.dialect.quote
+        if (quote and quote.encode() in joined) or b"\r" in joined or joined.count(b"\n") >= max(1, len(texts)):
+            refuse(Reason.CSV_SYNTAX, lambda value: not is_well_formed(value, self.dialect))
         if len(self.header) > 1 and b"" in values:
             refuse(Reason.CSV_SYNTAX, lambda value: not value)
 
@@ -118,6 +116,8 @@ class CsvDecoder:
             pa.BufferReader(data),
             pa.csv.ReadOptions(use_threads=False, column_names=numbers, block_size=len(data) + 1),
             pa.csv.ParseOptions(
+                delimiter=self.dialect.separator,
+                quote_char=self.dialect.quote or False,
                 newlines_in_values=data.count(b"\n") > len(lines) or b"\r" in data,
                 ignore_empty_lines=False,
                 invalid_row_handler=skip,
@@ -135,52 +135,6 @@ class CsvDecoder:
         return [_one_array(column) for column in table.columns], misfits
 
 
-def _cast(column: Column, text: pa.Array) -> tuple[pa.Array, list[tuple[int, Reason]]]:
-    """Return the typed cells and, by index, what is wrong with those that are not of the column's type."""
-    if column.kind is Kind.BYTES:
-        return text, []
-    try:
-        usual = _USUAL_BYTES[column.kind][_text_bytes(text)].all()
-        parsed = pc.cast(text, _PARSED[column.kind]) if usual else None
-    except pa.ArrowInvalid:
-        parsed = None
-    bad: list[tuple[int, Reason]] = []
-    if parsed is None:
-        cells = list(_cells(column.kind, text, bad))
-        parsed = pa.array(cells, _PARSED[column.kind])
-    if column.kind is Kind.INT:
-        return parsed, bad
-    reals = to_float32(parsed)
-    finite = np.isfinite(np.asarray(reals.fill_null(0.0)))
-    if not finite.all():
-        bad += [(int(index), Reason.NUM_NONFINITE) for index in np.flatnonzero(~finite)]
-    return reals, bad
-
-
-def _cells(kind: Kind, text: pa.Array, bad: list[tuple[int, Reason]]) -> Iterator[int | float | None]:
-    pattern = _INTEGER if kind is Kind.INT else _REAL
-    for index, cell in enumerate(text.to_pylist()):
-        value: int | float | None = None
-        if cell is not None:
-            if not pattern.fullmatch(cell):
-                bad.append((index, Reason.NUM_NONFINITE if _NONFINITE.fullmatch(cell) else Reason.TYPE))
-            elif kind is Kind.FLOAT:
-                value = float(cell)
-            else:
-                value = parse_integer(cell)
-                if value is None:
-                    bad.append((index, Reason.INT_RANGE))
-        yield value
-
-
-def _text_bytes(text: pa.Array) -> np.ndarray:
-    _, offsets, data = text.buffers()
-    if data is None:
-        return np.empty(0, np.uint8)
-    ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-
-
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
@@ -193,8 +147,8 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _make_decoder(schema: str, header: Sequence[str], limits: Limits) -> CsvDecoder:
-    return CsvDecoder(Schema.from_text(schema), header, limits=limits)
+def _make_decoder(schema: str, header: Sequence[str], limits: Limits, dialect: CsvDialect) -> CsvDecoder:
+    return CsvDecoder(Schema.from_text(schema), header, limits=limits, dialect=dialect)
 
 
 __all__ = ["CsvDecoder", "split_lines"]

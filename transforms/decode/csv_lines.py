@@ -4,27 +4,37 @@ A line break inside a quoted cell does not end a record. A stray quote does not 
 joined only when together they are a well-formed record, else the first of them stands alone, to be rejected alone.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
-# Cells as RFC 4180 has them: quoted with doubled quotes inside, or without any quote or line break.
-_CELL = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)'
-_RECORD = re.compile(_CELL + rb"(?:," + _CELL + rb")*+")
+from transforms.decode.csv_dialect import COMMON, CsvDialect
+
 _QUOTED_RECORD_BYTES = 1 << 16
 
 
-def is_well_formed(line: bytes) -> bool:
+@functools.cache
+def _record(dialect: CsvDialect) -> re.Pattern[bytes]:
+    """Cells as RFC 4180 has them: quoted with doubled quotes inside, or without any quote or line break."""
+    separator, quote = re.escape(dialect.separator.encode()), re.escape((dialect.quote or "").encode())
+    cell = rb"[^" + quote + separator + rb"\r\n]*+"
+    if quote:
+        cell = rb"(?:%b(?:[^%b]++|%b%b)*+%b|%b)" % (quote, quote, quote, quote, quote, cell)
+    return re.compile(cell + rb"(?:" + separator + cell + rb")*+")
+
+
+def is_well_formed(line: bytes, dialect: CsvDialect = COMMON) -> bool:
     """Return whether the bytes are one record, quotes and line breaks where they may be.
 
     >>> is_well_formed(b'1,"a,b",'), is_well_formed(b'1,a"b')
     (True, False)
     """
-    return _RECORD.fullmatch(line) is not None
+    return _record(dialect).fullmatch(line) is not None
 
 
-def split_lines(block: bytes, final: bool = False) -> tuple[list[bytes], bytes]:
+def split_lines(block: bytes, final: bool = False, dialect: CsvDialect = COMMON) -> tuple[list[bytes], bytes]:
     r"""Cut a block into complete records, without their line ends, and the rest that the next block goes on with.
 
     With `final` there is no next block: the rest is the last record, if it is not empty.
@@ -32,21 +42,22 @@ def split_lines(block: bytes, final: bool = False) -> tuple[list[bytes], bytes]:
     >>> split_lines(b'1,a\r\n2,"b\nc"\n3,"d\n')
     ([b'1,a', b'2,"b\nc"'], b'3,"d\n')
     """
-    if b'"' not in block:
+    quote = (dialect.quote or "").encode()
+    if not quote or quote not in block:
         lines = block.split(b"\n")
         rest = lines.pop()
     else:
-        lines, rest = _split_quoted(block, final)
+        lines, rest = _split_quoted(block, final, dialect)
     if final and rest:
         lines.append(rest)
         rest = b""
     return [line[:-1] if line.endswith(b"\r") else line for line in lines] if b"\r" in block else lines, rest
 
 
-def _split_quoted(block: bytes, final: bool) -> tuple[list[bytes], bytes]:
+def _split_quoted(block: bytes, final: bool, dialect: CsvDialect) -> tuple[list[bytes], bytes]:
     data = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
-    quotes = np.searchsorted(np.flatnonzero(data == ord('"')), ends)
+    quotes = np.searchsorted(np.flatnonzero(data == ord(dialect.quote or "\0")), ends)
     odd = np.flatnonzero(np.diff(quotes, prepend=0) & 1)
     starts = np.concatenate([[0], ends + 1])
     if not len(odd):
@@ -60,7 +71,7 @@ def _split_quoted(block: bytes, final: bool) -> tuple[list[bytes], bytes]:
         begin = int(starts[first])
         if last is None and not final and len(block) - begin < _QUOTED_RECORD_BYTES:
             return lines, block[begin:]
-        if last is not None and _joins(block[begin : int(ends[last])]):
+        if last is not None and _joins(block[begin : int(ends[last])], dialect):
             lines.append(block[begin : int(ends[last])])
             line, at = last + 1, at + 2
         else:
@@ -70,8 +81,8 @@ def _split_quoted(block: bytes, final: bool) -> tuple[list[bytes], bytes]:
     return lines, block[int(starts[-1]) :]
 
 
-def _joins(record: bytes) -> bool:
-    return len(record) < _QUOTED_RECORD_BYTES and is_well_formed(record.removesuffix(b"\r"))
+def _joins(record: bytes, dialect: CsvDialect) -> bool:
+    return len(record) < _QUOTED_RECORD_BYTES and is_well_formed(record.removesuffix(b"\r"), dialect)
 
 
 def _cut(block: bytes, starts: Sequence[int] | np.ndarray, ends: Sequence[int] | np.ndarray) -> list[bytes]:

@@ -92,9 +92,13 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     Columns of one kind are made as one array and cut: what an array costs at the size of a poll is its making.
     """
     rows = len(parsed[0]) if parsed else 0
-    arrays: dict[int, pa.Array] = {}
+    arrays: dict[int, pa.Array] = {
+        index: _lists(column.kind, parsed[index])
+        for index, column in enumerate(schema.columns)
+        if column.value_count is not None
+    }
     for kind in Kind:
-        indices = [index for index, column in enumerate(schema.columns) if column.kind is kind]
+        indices = [at for at, column in enumerate(schema.columns) if column.kind is kind and at not in arrays]
         if not indices:
             continue
         cells = list(itertools.chain.from_iterable(parsed[index] for index in indices))
@@ -104,6 +108,15 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
             if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
                 arrays[index] = arrays[index].combine_chunks()
     return pa.RecordBatch.from_arrays([arrays[index] for index in range(len(parsed))], schema=schema.arrow_schema)
+
+
+def _lists(kind: Kind, cells: Sequence[Sequence | None]) -> pa.Array:
+    """Return lists of cells of a kind; null where there is none."""
+    values = list(itertools.chain.from_iterable(cell or () for cell in cells))
+    joined = to_float32(pa.array(values, pa.float64())) if kind is Kind.FLOAT else pa.array(values, kind.value)
+    ends = np.cumsum([0, *(len(cell or ()) for cell in cells)]).astype(np.int32)
+    missing = np.array([*(not cell for cell in cells), False], bool)
+    return pa.ListArray.from_arrays(pa.array(ends, mask=missing), joined)
 
 
 def unknown_name(name: str) -> str:

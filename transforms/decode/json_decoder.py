@@ -16,6 +16,7 @@ import numpy as np
 
 from schemas.column import Kind
 from schemas.schema import Schema
+from transforms.decode.cells import read_value
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
 from transforms.decode.strict_json import Refused, StrictJson
 
@@ -52,6 +53,7 @@ class JsonDecoder:
         self.limits = limits or Limits()
         self._strict = StrictJson(schema, self.limits)
         self._plain_names = all(map(_is_plain, schema.names))
+        self._allowing = [(at, column) for at, column in enumerate(schema.columns) if not column.reading.plain]
         self._learned: tuple[str, ...] = ()
         if self._plain_names:
             self._make_fast_path()
@@ -61,6 +63,8 @@ class JsonDecoder:
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         rows, complete = self._fast_rows(values)
+        if self._allowing:
+            rows = [None if row is None else self._read_allowed(row) for row in rows]
         unknown = _Unknown(self.limits.max_unknown_fields)
         unknown.add_learned(self._learned, [row for row in rows if row is not None], len(self.schema.columns))
         faults, plain = Faults(), set[str]()
@@ -95,6 +99,17 @@ class JsonDecoder:
         except Exception:  # one value of the batch is not good: the loop finds out which
             pass
         return self._keep_proven(known, [self._fast_row(value) for value in values]), False
+
+    def _read_allowed(self, row: tuple[Any, ...]) -> list[Any] | None:
+        """Return a row with the cells of the columns that allow more than their type; None if one is not allowed."""
+        cells = list(row)
+        try:
+            for at, column in self._allowing:
+                if cells[at] is not _UNSET:
+                    cells[at] = read_value(column, cells[at])
+        except Refused:  # the strict path says why
+            return None
+        return cells
 
     def _fast_row(self, value: bytes | None) -> Any:
         if value is None or len(value) > self.limits.max_bytes:
@@ -152,7 +167,8 @@ class JsonDecoder:
             self._make_fast_path()
 
     def _make_fast_path(self) -> None:
-        types = [_TYPES[column.kind] for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
+        types = [_TYPES[column.kind] if column.reading.plain else _ANY_SCALAR for column in self.schema.columns]
+        types += [_ANY_SCALAR] * len(self._learned)
         names = (*self.schema.names, *self._learned)
         fields = [(f"c{index}", kind, _UNSET) for index, kind in enumerate(types)]
         rename = {f"c{index}": name for index, name in enumerate(names)}
@@ -161,7 +177,8 @@ class JsonDecoder:
         required = [(name, kind) for name, kind, _ in fields]
         complete = msgspec.defstruct("CompleteRecord", required, rename=rename, gc=False)
         self._decode_complete = msgspec.json.Decoder(complete).decode
-        strings = [index for index, column in enumerate(self.schema.columns) if column.kind is Kind.BYTES]
+        columns = enumerate(self.schema.columns)
+        strings = [at for at, column in columns if column.kind is Kind.BYTES or not column.reading.plain]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
 
 

@@ -12,25 +12,16 @@ import numpy as np
 from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
+from transforms.decode.cells import missing_numbers, parse_integer, read_value
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
+from transforms.decode.refused import Refused
 
-_INT64 = range(-(2**63), 2**63)
-_INT64_DIGITS = 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Always matches from a quote on, also if the string never ends, so that its cost is linear.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = np.zeros(256, np.int8)
 _BRACKETS[list(b"[{")] = 1
 _BRACKETS[list(b"]}")] = -1
-
-
-class Refused(Exception):
-    """Why the record is rejected."""
-
-    def __init__(self, reason: Reason, path: str = ""):
-        super().__init__(reason, path)
-        self.reason = reason
-        self.path = path
 
 
 class _Integer(str):
@@ -43,7 +34,7 @@ class _Constant:
     """What stands for NaN, Infinity and -Infinity, which are no JSON but which some writers give."""
 
 
-_CONSTANT = _Constant()
+_NAN, _INFINITY = _Constant(), _Constant()
 
 
 class _Object(dict):
@@ -60,26 +51,29 @@ class StrictJson:
         self._columns = schema.columns
         self._names = frozenset(schema.names)
         self._limits = limits
+        self._nan_is_missing = [column.name for column in schema.columns if missing_numbers(column)[1]]
 
     def read(self, value: bytes | None) -> tuple[list[Any], dict[str, bool]]:
         """Return the record's cells in schema order; of its unknown fields the names, and which have a plain value.
 
         Raises `Refused`.
         """
-        record, has_constant = self._parse(value)
+        record, constants = self._parse(value)
         if not isinstance(record, _Object):
             raise Refused(Reason.TYPE)
         if record.twice is not None:
             raise Refused(Reason.JSON_DUP_KEY, pointer(record.twice) if record.twice in self._names else "")
         cells = [_cell(column, record.get(column.name)) for column in self._columns]
-        if has_constant:  # in a field that the schema does not name, whose name may be anything
+        if constants > sum(
+            [record.get(name) is _NAN for name in self._nan_is_missing]
+        ):  # in a field that the schema does not name, whose name may be anything
             raise Refused(Reason.NUM_NONFINITE)
         unknown = ((name, value) for name, value in record.items() if name not in self._names)
         # A batch may have a lot of values of unknown fields: none is kept.
         return cells, {name: not isinstance(value, (list, dict)) for name, value in unknown}
 
-    def _parse(self, value: bytes | None) -> tuple[Any, bool]:
-        """Return the value, and whether `_CONSTANT` is anywhere in it."""
+    def _parse(self, value: bytes | None) -> tuple[Any, int]:
+        """Return the value, and how many constants that are no JSON are anywhere in it."""
         if value is None:
             raise Refused(Reason.TOMBSTONE)
         if len(value) > self._limits.max_bytes:
@@ -92,7 +86,7 @@ class StrictJson:
             raise Refused(Reason.ENCODING) from None
         if depth(value) > self._limits.max_depth:
             raise Refused(Reason.JSON_DEPTH)
-        nested_duplicate = has_constant = False
+        nested_duplicate, constants = False, 0
 
         def make_object(pairs: list[tuple[str, Any]]) -> _Object:
             nonlocal nested_duplicate
@@ -103,10 +97,10 @@ class StrictJson:
                 made.twice = _first_repeated([key for key, _ in pairs])
             return made
 
-        def constant(_: str) -> _Constant:
-            nonlocal has_constant
-            has_constant = True
-            return _CONSTANT
+        def constant(name: str) -> _Constant:
+            nonlocal constants
+            constants += 1
+            return _NAN if name == "NaN" else _INFINITY
 
         try:
             record = json.loads(text, object_pairs_hook=make_object, parse_constant=constant, parse_int=_Integer)
@@ -114,7 +108,7 @@ class StrictJson:
             raise Refused(Reason.JSON_SYNTAX) from None
         if nested_duplicate and getattr(record, "twice", None) is None:
             raise Refused(Reason.JSON_DUP_KEY)
-        return record, has_constant
+        return record, constants
 
 
 def depth(value: bytes) -> int:
@@ -129,20 +123,15 @@ def depth(value: bytes) -> int:
     return max(0, int(np.cumsum(_BRACKETS[outside], dtype=np.int64).max(initial=0)))
 
 
-def parse_integer(text: str) -> int | None:
-    """Return the value of an integer literal, None if it does not fit into 64 bits."""
-    digits = text.lstrip("+-0")
-    if len(digits) > _INT64_DIGITS:
-        return None
-    value = int(text)
-    return value if value in _INT64 else None
-
-
 def _cell(column: Column, found: Any) -> Any:
     if found is None:
         return None
-    if found is _CONSTANT:
+    if isinstance(found, _Constant):
+        if found is _NAN and missing_numbers(column)[1]:
+            return None
         raise Refused(Reason.NUM_NONFINITE, pointer(column.name))
+    if not column.reading.plain:
+        return _allowed(column, found)
     if column.kind is Kind.INT:
         if type(found) is not _Integer:
             raise Refused(Reason.TYPE, pointer(column.name))
@@ -162,6 +151,18 @@ def _cell(column: Column, found: Any) -> Any:
     if "\0" in found or not _is_utf8(found):
         raise Refused(Reason.ENCODING, pointer(column.name))
     return found
+
+
+def _allowed(column: Column, found: Any) -> Any:
+    """Return the cell of a value that need not be of the column's own type."""
+    if type(found) is _Integer:
+        number = parse_integer(found)
+        if number is None and column.kind is Kind.INT:
+            raise Refused(Reason.INT_RANGE, pointer(column.name))
+        found = float(found) if number is None else number
+    if not isinstance(found, (str, float, int)):
+        raise Refused(Reason.TYPE, pointer(column.name))
+    return read_value(column, found)
 
 
 def _is_utf8(text: str) -> bool:

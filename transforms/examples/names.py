@@ -1,7 +1,8 @@
-"""The names in an example: of features, of the label, of slices. Imports nothing heavy."""
+"""The names in an example: of features, of the label, of the weight, of slices. Imports nothing heavy."""
 
 LABEL = "label"
 SLICE = "slice."
+WEIGHT = "example.weight"
 FEATURE = "feature."
 _OURS = (SLICE, FEATURE, "example.")
 

@@ -93,7 +93,7 @@ def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iter
             raise ArtifactError(f"{path}: ends in the middle of a record; copy it again")
 
 
-def _masked(crc: int) -> int:
+def masked(crc: int) -> int:
     """Return the checksum as TFRecord stores it: rotated and shifted, so that checksums of checksums stay apart."""
     return (((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF
 
@@ -104,13 +104,13 @@ def _records(data: bytes, path: pathlib.Path) -> tuple[list[bytes], bytes]:
     at = 0
     while at + _HEAD.size <= len(data):
         length, head_crc = _HEAD.unpack_from(data, at)
-        if _masked(crc32c.crc32c(data[at : at + 8])) != head_crc:
+        if masked(crc32c.crc32c(data[at : at + 8])) != head_crc:
             raise ArtifactError(f"{path}: a record's length has another checksum; not a TFRecord file, or altered")
         end = at + _HEAD.size + length
         if end + _TAIL.size > len(data):
             break
         record = data[at + _HEAD.size : end]
-        if _masked(crc32c.crc32c(record)) != _TAIL.unpack_from(data, end)[0]:
+        if masked(crc32c.crc32c(record)) != _TAIL.unpack_from(data, end)[0]:
             raise ArtifactError(f"{path}: a record has another checksum; copy the file again")
         records.append(record)
         at = end + _TAIL.size

@@ -95,5 +95,6 @@ def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str
     (source / FEATURES).write_text(json.dumps(described, indent=1) + "\n")
     (source / RAW_SCHEMA).write_text(schema_text)
     target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)  # of this step's first try, on a runner that does it again
     shutil.move(source, target)
     return output

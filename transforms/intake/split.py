@@ -19,6 +19,7 @@ from schemas.schema import SERVING, Schema
 
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
+_OTHER = np.uint64(0xD1B54A32D192ED03)
 
 
 def assign_splits(batch: pa.RecordBatch, schema: Schema, fractions: Mapping[str, float]) -> np.ndarray:
@@ -31,9 +32,24 @@ def assign_splits(batch: pa.RecordBatch, schema: Schema, fractions: Mapping[str,
     """
     if not fractions or min(fractions.values()) < 0 or not np.isclose(sum(fractions.values()), 1.0):
         raise InputError(f"split: fractions {dict(fractions)} are not shares that sum to 1; correct the model's split")
-    position = id_hashes(batch, schema).astype(np.float64) / 2.0**64
+    return share_of(id_hashes(batch, schema), fractions)
+
+
+def share_of(hashes: np.ndarray, fractions: Mapping[str, float]) -> np.ndarray:
+    """Return in which of the fractions, laid end to end, hashes (uint64 [rows]) fall: int8 [rows]."""
+    position = hashes.astype(np.float64) / 2.0**64
     ends = np.cumsum(list(fractions.values()))[:-1]
     return np.searchsorted(ends, position, side="right").astype(np.int8)
+
+
+def sampled(hashes: np.ndarray, share: float) -> np.ndarray:
+    """Return which rows (bool) a stable sample of a share has, by their hashes (uint64), whatever split they are in.
+
+    >>> hashes = _mix(np.arange(10_000, dtype=np.uint64))
+    >>> int(sampled(hashes, 0.1).sum()), bool((sampled(hashes, 0.1) <= sampled(hashes, 0.2)).all())
+    (996, True)
+    """
+    return _mix(hashes + _OTHER).astype(np.float64) / 2.0**64 < share
 
 
 def id_hashes(batch: pa.RecordBatch, schema: Schema) -> np.ndarray:

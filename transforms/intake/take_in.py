@@ -11,6 +11,7 @@ from schemas.rejection import Rejection
 from schemas.schema import Schema
 from schemas.validation import validate
 from transforms.decode.decoding import Decoder
+from transforms.intake.unknown_fields import heeded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,8 @@ def take_in(
     ([2], [(0, 'RANGE'), (1, 'JSON_SYNTAX')])
     """
     decoded = decoder(values)
+    if decoded.unknown_fields:
+        decoded = heeded(decoded, values, decoder, schema)
     validated = validate(decoded.batch, schema)
     found = [dataclasses.replace(rejection, row=int(decoded.rows[rejection.row])) for rejection in validated.rejections]
     rejections = sorted([*decoded.rejections, *found], key=lambda rejection: rejection.row)

@@ -1,4 +1,4 @@
-"""Which Flink a job goes to, and the options that a streaming job has there unless people say otherwise."""
+"""Which Flink a job goes to, and the options that a job has there unless people say otherwise."""
 
 import dataclasses
 import pathlib
@@ -19,6 +19,8 @@ DEFAULTS = {
 }
 _WORKERS_PER_SUBTASK = 2  # one for the stage that names the reader's groups, one for the stage that reads
 _END_SOURCES_MS = 1
+# Beam's submission would call pip freeze and send its answer along
+_ALWAYS = ("--experiments=disable_logging_submission_environment",)
 _MASTERS_OF_BEAM = ("[auto]", "[local]")
 
 
@@ -58,8 +60,6 @@ def streaming_args(
     ('--max_bundle_time_mills=1', '--sdk_worker_parallelism=6', '--experiments=disable_logging_submission_environment')
     """
     given = given_options(beam_args)
-    # Beam's submission would call pip freeze and send its answer along
-    always = ("--experiments=disable_logging_submission_environment",)
     wanted = DEFAULTS | {"sdk_worker_parallelism": str(_WORKERS_PER_SUBTASK * _parallelism(given))}
     if until_caught_up:  # with checkpoints, Flink's sources stay for ever unless told
         wanted["shutdown_sources_after_idle_ms"] = str(_END_SOURCES_MS)
@@ -67,7 +67,19 @@ def streaming_args(
         if "savepoint_path" in given:
             raise UsageError("--from-savepoint and --savepoint_path say the same; give one of them")
         wanted["savepoint_path"] = _savepoint(savepoint)
-    return (*(f"--{name}={value}" for name, value in wanted.items() if name not in given), *always)
+    return (*(f"--{name}={value}" for name, value in wanted.items() if name not in given), *_ALWAYS)
+
+
+def batch_args(beam_args: Sequence[str], slots: int) -> tuple[str, ...]:
+    """Return Beam's options of a batch job that are not given: as many subtasks as slots, a Python worker for each.
+
+    >>> batch_args(["--parallelism=3"], slots=2)
+    ('--sdk_worker_parallelism=3', '--experiments=disable_logging_submission_environment')
+    """
+    given = given_options(beam_args)
+    wanted = {"parallelism": str(slots)}
+    wanted["sdk_worker_parallelism"] = str(_parallelism(wanted | given))
+    return (*(f"--{name}={value}" for name, value in wanted.items() if name not in given), *_ALWAYS)
 
 
 def given_options(beam_args: Sequence[str]) -> dict[str, str]:

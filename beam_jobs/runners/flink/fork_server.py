@@ -6,10 +6,10 @@ have begun before it: this process imports and does nothing else, no channel of 
 refuses to fork if Python knows of a second thread. Threads of OpenBLAS and jemalloc, which come with an import, know
 how to be forked.
 
-A request is one packet, `{"endpoint": ..., "id": ...}`, with the end of a pipe that becomes the worker's standard
-input: the worker ends when the pipe's other end is closed. The answer is `{"pid": ...}` with a handle on that process
-(a pidfd), or `{"error": ...}`. Workers do not depend on the fork server, only on their pipe; the fork server ends when
-the socket's other end is closed.
+A request is one packet, `{"endpoint": ..., "id": ..., "temp": FOLDER}`, with the end of a pipe that becomes the
+worker's standard input: the worker ends when the pipe's other end is closed. The answer is `{"pid": ...}` with a handle
+on that process (a pidfd), or `{"error": ...}`. Workers do not depend on the fork server, only on their pipe; the fork
+server ends when the socket's other end is closed.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -95,6 +96,7 @@ def _work(requests: socket.socket, request: Mapping[str, str], pipe: int) -> NoR
         os.close(pipe)
         with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
             name.write(_NAME)
+        tempfile.tempdir = request["temp"]
         worker.main(request["endpoint"], request["id"])
         code = 0
     except BaseException:

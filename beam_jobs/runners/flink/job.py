@@ -5,9 +5,10 @@ Flink runs it whether this process lives or not, so a signal ends only the watch
 
 import contextlib
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -21,6 +22,9 @@ from schemas.errors import OnegraphError, ServiceError
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5
 _LAST_WORD_S = 10.0
+_SAME_CAUSE, _BUSY_TIMES = 3, 10
+_BUSY = "Heartbeat of TaskManager"
+_NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
 class FlinkJob:
@@ -87,6 +91,47 @@ class FlinkJob:
             shown = state
         return "RUNNING"
 
+    def finish(self) -> str:
+        """Return the state that a batch job ended in; end one that fails for the same cause again and again.
+
+        A cause that a worker names as an error of ours does not go away: it is raised at once. Others are raised at the
+        third time, that a machine is too busy to answer at the tenth. What interrupts the waiting ends the job.
+        """
+        if self._rest is None or self.id is None:
+            return self._watch_beam(threading.Event(), lambda: None)
+        rest, shown = self._rest, ""
+        try:
+            while True:
+                time.sleep(_POLL_S)
+                listed = next((job for job in rest.jobs() if job["jid"] == self.id), None)
+                if listed is None:
+                    raise ServiceError(f"Flink at {rest.address} does not know job {self.id} any more; run it again")
+                state = _state(listed)
+                if state == "FAILED":
+                    raise failures.as_ours(failure(rest, self.id) or "no reason given")
+                if state in ENDED:
+                    return state
+                self._give_up_on(rest.failures(self.id))
+                if state != shown:
+                    self._say(f"job {self.id} ({self.name}) is {state}")
+                shown = state
+        except BaseException:
+            with contextlib.suppress(ServiceError):
+                rest.cancel(self.id)
+            raise
+
+    def _give_up_on(self, causes: Sequence[str]) -> None:
+        """Raise if the newest cause, which stands first, will not go away."""
+        if not causes:
+            return
+        errors = [failures.as_ours(cause) for cause in causes]
+        patience = _BUSY_TIMES if _BUSY in causes[0] else _SAME_CAUSE
+        same = sum(_cause(error) == _cause(errors[0]) for error in errors)
+        if type(errors[0]) is not OnegraphError:
+            raise errors[0]
+        if same >= patience:
+            raise OnegraphError(f"Flink started the job {same} times, and it failed for one cause: {errors[0]}")
+
     def counters(self) -> dict[str, int] | None:
         """Return our counters of a job that ended, None if the job server does not tell them."""
         self._follower.join(_LAST_WORD_S)
@@ -140,6 +185,11 @@ def submit(pipeline: beam.Pipeline, rest: FlinkRest | None, say: Callable[[str],
 def failure(rest: FlinkRest, job: str) -> str:
     """Return why a job failed last, as Flink has it with Beam's traces inside; empty if it never did."""
     return rest.exceptions(job).get("root-exception") or ""
+
+
+def _cause(error: OnegraphError) -> str:
+    """Return what an error says without its numbers, which are others each time."""
+    return _NUMBER.sub("0", str(error))
 
 
 def _state(job: dict[str, Any]) -> str:

@@ -105,6 +105,11 @@ class FlinkRest:
         """Return what made a job fail: `root-exception`, a Java stack trace or None, and more."""
         return self._call(f"/jobs/{job}/exceptions")
 
+    def failures(self, job: str) -> list[str]:
+        """Return why a job failed, each time that it was started again, the newest first: Java stack traces."""
+        history = self.exceptions(job).get("exceptionHistory") or {}
+        return [entry["stacktrace"] for entry in history.get("entries", [])]
+
     def checkpoints(self, job: str) -> dict[str, Any]:
         """Return the `counts` of a job's checkpoints and, under `latest`, the newest `completed` one and more."""
         return self._call(f"/jobs/{job}/checkpoints")

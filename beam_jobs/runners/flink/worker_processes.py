@@ -1,21 +1,26 @@
 """A pool of Beam worker processes for Flink's EXTERNAL environment, listening on loopback only.
 
-`python -m beam_jobs.runners.flink.worker_processes PORT FOLDER [MODULE ...]` serves until SIGTERM; the folder only
-tells pools apart in the process list. Unlike Beam's `worker_pool_main` it listens on one address, lets workers write to
-the pool's own log instead of a pipe that nothing reads, ends a worker whose pool has died, and keeps a `fork_server`
-which has imported the modules and forks the workers, so that they start in a fraction of a second.
+`python -m beam_jobs.runners.flink.worker_processes PORT FOLDER [MODULE ...]` serves until SIGTERM; the folder tells
+pools apart in the process list, and in its `tmp/workers` every worker has a folder for temporary files, such as
+TensorFlow leaves behind, which is removed when the worker has ended. Unlike Beam's `worker_pool_main` it listens on one
+address, lets workers write to the pool's own log instead of a pipe that nothing reads, ends a worker whose pool has
+died, and keeps a `fork_server` which has imported the modules and forks the workers, so that they start in a fraction
+of a second.
 """
 
 import json
 import logging
 import os
+import pathlib
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import traceback
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +42,10 @@ class Worker:
     `end` kills a process that takes more than `patience_s`.
     """
 
-    def __init__(self, pid: int, handle: int, pipe: int, patience_s: float = _PATIENCE_S):
-        self.pid, self._handle, self._pipe, self._patience_s = pid, handle, pipe, patience_s
+    def __init__(
+        self, pid: int, handle: int, pipe: int, patience_s: float = _PATIENCE_S, temp: pathlib.Path | None = None
+    ):
+        self.pid, self._handle, self._pipe, self._patience_s, self._temp = pid, handle, pipe, patience_s, temp
 
     def terminate(self) -> None:
         """Tell it to end."""
@@ -53,6 +60,8 @@ class Worker:
             self._ended()
         os.close(self._handle)
         os.close(self._pipe)
+        if self._temp is not None:
+            shutil.rmtree(self._temp, ignore_errors=True)
 
     def _signal(self, number: int) -> None:
         try:
@@ -73,16 +82,19 @@ class ForkServer:
         self._modules, self._lock = modules, threading.Lock()
         self._start()
 
-    def fork(self, endpoint: str, worker_id: str) -> Worker:
-        """Return a new worker; waits until the modules are imported. Raises `OSError` if there can be none."""
+    def fork(self, endpoint: str, worker_id: str, temp: pathlib.Path) -> Worker:
+        """Return a new worker whose temporary files are in `temp`, which is made.
+
+        Waits until the modules are imported. Raises `OSError` if there can be none.
+        """
         with self._lock:
             try:
-                return self._ask(endpoint, worker_id)
+                return self._ask(endpoint, worker_id, temp)
             except (ConnectionError, BrokenPipeError):
                 _log.warning("the fork server, process %d, has died: another one is started", self._process.pid)
                 self._end()
                 self._start()
-                return self._ask(endpoint, worker_id)
+                return self._ask(endpoint, worker_id, temp)
 
     def close(self) -> None:
         """End it. Workers live on."""
@@ -95,10 +107,11 @@ class ForkServer:
             command = [sys.executable, "-m", _FORK_SERVER, str(requests.fileno()), *self._modules]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[requests.fileno()])
 
-    def _ask(self, endpoint: str, worker_id: str) -> Worker:
+    def _ask(self, endpoint: str, worker_id: str, temp: pathlib.Path) -> Worker:
+        temp.mkdir(parents=True, exist_ok=True)
         workers_end, pipe = os.pipe()
         try:
-            request = json.dumps({"endpoint": endpoint, "id": worker_id}).encode()
+            request = json.dumps({"endpoint": endpoint, "id": worker_id, "temp": str(temp)}).encode()
             socket.send_fds(self._socket, [request], [workers_end])
             data, handles, _, _ = socket.recv_fds(self._socket, _ANSWER_BYTES, 1)
             if not data:
@@ -111,7 +124,7 @@ class ForkServer:
             raise
         finally:
             os.close(workers_end)
-        return Worker(answer["pid"], handles[0], pipe)
+        return Worker(answer["pid"], handles[0], pipe, temp=temp)
 
     def _end(self) -> None:
         self._socket.close()
@@ -120,9 +133,14 @@ class ForkServer:
 
 
 class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Starts and stops one process per worker that the runner asks for, each with these modules imported."""
+    """Starts and stops one process per worker that the runner asks for, each with these modules imported.
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    `temp` is the folder of their temporary files, which nothing else uses.
+    """
+
+    def __init__(self, modules: Sequence[str], temp: pathlib.Path) -> None:
+        shutil.rmtree(temp, ignore_errors=True)  # of a pool that was killed
+        self._temp = temp
         self._workers: dict[str, Worker] = {}
         self._lock = threading.Lock()
         self._fork_server = ForkServer(modules)
@@ -130,7 +148,8 @@ class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - Beam's name
         """Fork a worker for the runner; what fails is answered to it."""
         try:
-            worker = self._fork_server.fork(request.control_endpoint.url, request.worker_id)
+            temp = self._temp / uuid.uuid4().hex
+            worker = self._fork_server.fork(request.control_endpoint.url, request.worker_id, temp)
             with self._lock:
                 self._workers[request.worker_id] = worker
             _log.info("worker %s is process %d", request.worker_id, worker.pid)
@@ -157,12 +176,12 @@ class WorkerProcesses(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             worker.end()
 
 
-def main(port: int, modules: Sequence[str]) -> None:
+def main(port: int, folder: str, modules: Sequence[str]) -> None:
     """Serve on a port of loopback until SIGTERM or Ctrl-C; workers have these modules imported."""
     pings = [("grpc.http2.max_pings_without_data", 0), ("grpc.http2.max_ping_strikes", 0), ("grpc.so_reuseport", 0)]
     server = grpc.server(thread_pool_executor.shared_unbounded_instance(), options=pings)
     server.add_insecure_port(f"{HOST}:{port}")
-    workers = WorkerProcesses(modules)
+    workers = WorkerProcesses(modules, pathlib.Path(folder) / "tmp" / "workers")
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(workers, server)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -176,5 +195,5 @@ def main(port: int, modules: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    main(int(sys.argv[1]), sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
     os._exit(0)  # threads of the library's pool would hold the interpreter

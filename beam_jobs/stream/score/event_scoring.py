@@ -99,7 +99,7 @@ class EventScorer:
                     keys[row] = key
             rejections += [one for one in taken.rejections if lane.decides(int(owners[one.row]))]
             for part in lane.score(taken.batch, owners[taken.rows], self._watch.lap):
-                self._watch.scored(part.scored.scores, part.variant.role)
+                self._watch.scored(part.variant.scorer.form.leading(part.scored.scores), part.variant.role)
                 part, values = self._encoded(events, taken, part)
                 is_shadow = part.variant.role == SHADOW
                 (shadows if is_shadow else decided).add(taken.rows[part.rows].tolist(), values, part)
@@ -188,13 +188,15 @@ class EventScorer:
     def _compared(
         self, events: EventBatch, keys: Sequence[bytes | None], decided: Predicted, shadows: Predicted
     ) -> Outgoing:
-        """Say how each shadow's labels compare with those of who decided; return the shadows' predictions."""
-        labels = decided.labels(len(events))
+        """Say how each shadow compares with who decided, by `ScoreForm.said`; return the shadows' predictions."""
+        said = decided.said(len(events))
+        decided_on = np.array([one is not None for one in said.tolist()], np.bool_)
         for part in shadows.parts:
-            shadow = part.labels(len(events))
-            both = (labels >= 0) & (shadow >= 0)
-            same = int((labels[both] == shadow[both]).sum())
-            self._watch.compared(same, int(both.sum()) - same, int(((labels >= 0) & (shadow < 0)).sum()))
+            scored = np.zeros(len(events), np.bool_)
+            scored[part.rows] = True
+            both = int((decided_on & scored).sum())
+            same = int(((said[part.rows] == part.said()) & decided_on[part.rows]).sum())
+            self._watch.compared(same, both - same, int((decided_on & ~scored).sum()))
         rows, values = shadows.in_order()
         _, records, _ = _fitting(rows, _records(events, rows, values, None, keys), self._shadow_bytes)
         self._watch.predicted(len(records), SHADOW)

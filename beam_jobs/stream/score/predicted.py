@@ -16,11 +16,9 @@ class PredictedRows:
     rows: list[int]
     scored: ScoredRows
 
-    def labels(self, events: int) -> np.ndarray:
-        """Return the label of every event (int64 [events]), -1 for one that has none."""
-        labels = np.full(events, -1)
-        labels[self.rows] = self.scored.scored.scores >= np.float32(self.scored.variant.scorer.threshold)
-        return labels
+    def said(self) -> np.ndarray:
+        """Return what the scores say of these rows: labels, or scores of a regression (object [rows])."""
+        return self.scored.variant.scorer.form.said(self.scored.scored.scores)
 
 
 class Predicted:
@@ -43,12 +41,12 @@ class Predicted:
         order = sorted(range(len(rows)), key=rows.__getitem__)
         return [rows[at] for at in order], [self._values[at] for at in order]
 
-    def labels(self, events: int) -> np.ndarray:
-        """Return the label of every event (int64 [events]), -1 for one that has none."""
-        labels = np.full(events, -1)
+    def said(self, events: int) -> np.ndarray:
+        """Return what was said of every event (object [events]), None for one that has no scores."""
+        said = np.full(events, None, object)
         for part in self.parts:
-            labels = np.maximum(labels, part.labels(events))
-        return labels
+            said[part.rows] = part.said()
+        return said
 
 
 def check_complete(count: int, scored: Sequence[int], predictions: int, rejected: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from models.families.xgb import XGBoostModel
 from models.registry.registry import Registry
 from models.scoring.explanation import BIAS, OTHERS, Explanation
 from models.scoring.prediction import PredictionEncoder
+from models.scoring.score_form import ScoreForm
 from models.scoring.scorer import Scorer
 from schemas.errors import UsageError
 from tests.transforms.graph.test_origins import WANTED, graph, rows  # noqa: F401 - fixtures
@@ -97,18 +98,20 @@ def test_features_are_told_by_their_raw_columns(graph, rows):  # noqa: F811
     data = xgboost.DMatrix(features, label=label, feature_names=list(graph.feature_names))
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "base_score": 0.5}, data, 8)
     plain = booster.predict(data, pred_contribs=True)
-    scorer: Any = types.SimpleNamespace(model=XGBoostModel(booster), graph=graph)  # what of a scorer is looked at
+    scorer: Any = types.SimpleNamespace(
+        model=XGBoostModel(booster), graph=graph, form=ScoreForm()
+    )  # what of a scorer is looked at
     by_columns: dict[str, list[np.ndarray]] = {}
     for at, name in enumerate(graph.feature_names):
         by_columns.setdefault("+".join(WANTED[name]) or "(constant)", []).append(plain[:, at])
     assert len(by_columns["amount"]) == 3
-    for row, text in enumerate(Explanation(99).texts(scorer, features)):
+    for row, text in enumerate(Explanation(99).texts(scorer, features, features[:, 0])):
         told = json.loads(text)
         assert set(told) == {*by_columns, OTHERS, BIAS}
         assert told[BIAS] == pytest.approx(plain[row, -1])
         for name, parts in by_columns.items():
             assert np.float32(told[name]) == np.float32(sum(float(part[row]) for part in parts))
-    for row, text in enumerate(Explanation(1).texts(scorer, features)):
+    for row, text in enumerate(Explanation(1).texts(scorer, features, features[:, 0])):
         (name, *rest), whole = json.loads(text), plain[row].sum()
         assert rest == [OTHERS, BIAS]
         assert sum(json.loads(text).values()) == pytest.approx(whole, abs=1e-5)

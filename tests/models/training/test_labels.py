@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.spec import ModelSpec
 from models.training import labels
 from schemas.errors import InputError
 from schemas.schema import Schema
@@ -16,7 +17,9 @@ BATCH = pa.record_batch({"y": pa.array(["secret-1", "0", None])})
 
 
 def _use_case(label, schema=None):
-    return types.SimpleNamespace(transform=pathlib.Path("transforms/mine.py"), label=label, schema=schema)
+    return types.SimpleNamespace(
+        transform=pathlib.Path("transforms/mine.py"), label=label, schema=schema, model=ModelSpec()
+    )
 
 
 def _raises(error):
@@ -81,8 +84,8 @@ def test_anything_else_is_one_line_without_a_value(label, message):
 )
 def test_a_split_of_a_build_before_this_rule(values, message):
     with pytest.raises(InputError, match=f"train split: its label has {message}; mend"):
-        labels.check_split(np.array(values, np.float32), "train")
-    labels.check_split(np.array([0, 1], np.float32), "train")
+        labels.check_split(np.array(values, np.float32), ModelSpec(), "train")
+    labels.check_split(np.array([0, 1], np.float32), ModelSpec(), "train")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_a_split_of_a_build_before_this_rule(values, message):
 )
 def test_a_split_without_both_labels(values: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        labels.check_split(np.array(values, np.float32), "train")
+        labels.check_split(np.array(values, np.float32), ModelSpec(), "train")
 
 
 SCHEMA = Schema.from_text("""

@@ -17,7 +17,7 @@ def listed(jid: str, name: str, state: str, at_work: bool = True, started: int =
 
 
 class RestServer(http.server.ThreadingHTTPServer):
-    """Has `jobs`, `failures` by job id and all that was `asked`; a request ends a job as it would on Flink."""
+    """Has `jobs`, `failures` by job id, their `history`, all that was `asked`; a request ends a job as on Flink."""
 
     daemon_threads = True
 
@@ -25,6 +25,7 @@ class RestServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.jobs, self.failures, self.no_savepoint = jobs, failures, no_savepoint
         self.asked: list[str] = []
+        self.history: list[str] = []
         self.savepoint_folder: str | None = None
 
     def client(self) -> FlinkRest:
@@ -43,7 +44,8 @@ class RestServer(http.server.ThreadingHTTPServer):
                     job["state"] = "CANCELED"
                 return job
             case ["jobs", jid, "exceptions"]:
-                return {"root-exception": self.failures.get(jid)}
+                history = [{"stacktrace": cause} for cause in self.history]
+                return {"root-exception": self.failures.get(jid), "exceptionHistory": {"entries": history}}
             case ["jobs", _, "stop"]:
                 self.savepoint_folder = body.get("targetDirectory", "file:/savepoints")
                 return {"request-id": "1"}

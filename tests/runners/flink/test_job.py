@@ -12,7 +12,7 @@ import pytest
 from beam_jobs.runners.flink.job import FlinkJob
 from beam_jobs.stream.job import flink, running
 from beam_jobs.verbs import score_stream
-from schemas.errors import OnegraphError, ServiceError
+from schemas.errors import InputError, OnegraphError, ServiceError
 from tests.runners.flink.rest_server import RestServer, listed, rest_server
 
 
@@ -62,6 +62,34 @@ def test_a_job_has_ended_where_flink_says_so(server, result, state, raised):
     with pytest.raises(raised, match="OutOfMemoryError") if raised else contextlib.nullcontext():
         assert job.watch(threading.Event(), lambda: ends.append(state)) == state
     assert ends == [state]
+
+
+BUFFERS = "java.io.IOException: Insufficient number of network buffers: required 512, but only {} available"
+
+
+def test_a_batch_job_that_fails_three_times_for_one_cause_is_ended_and_says_why(server, result):
+    job = FlinkJob("trips", result, server.client(), unsaid)
+    server.history = [BUFFERS.format(482), BUFFERS.format(47), BUFFERS.format(3)]
+    with pytest.raises(OnegraphError, match=r"3 times, and it failed for one cause: .*required 512, but only 482"):
+        job.finish()
+    assert server.jobs[0]["state"] == "CANCELED"
+
+
+def test_a_batch_job_goes_on_after_other_failures(server, result):
+    job = FlinkJob("trips", result, server.client(), unsaid)
+    server.history = [BUFFERS.format(482), "java.lang.Exception: TaskManager lost", BUFFERS.format(3)]
+    ended = threading.Timer(1.0, lambda: server.jobs[0].update(state="FINISHED"))
+    ended.start()
+    assert job.finish() == "FINISHED"
+    assert "PATCH /jobs/1" not in server.asked
+
+
+def test_a_batch_job_ends_at_once_for_an_error_of_ours(server, result):
+    job = FlinkJob("trips", result, server.client(), unsaid)
+    server.history = ["java.lang.RuntimeException: Traceback\nschemas.errors.InputError: a.csv: cannot be read"]
+    with pytest.raises(InputError, match=r"^a\.csv: cannot be read$"):
+        job.finish()
+    assert server.jobs[0]["state"] == "CANCELED"
 
 
 def test_of_a_job_that_the_cluster_does_not_know_any_more_no_end_is_known(server, result):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.schema import Schema
 from schemas.statistics import anomalies
 from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics, NumberStatistics, TextStatistics
-from schemas.statistics.quantiles import Quantiles
+from schemas.statistics.quantiles import SIZE, Quantiles
 
 SCHEMA = Schema.from_text("""
 feature { name: "fare" type: FLOAT }
@@ -67,7 +67,11 @@ def test_strings_are_counted_most_frequent_first():
     company = features["company"].string_stats
     assert [(top.value, top.frequency) for top in company.top_values] == [("b", 3), ("a", 2), ("\u00e9", 1)]
     assert [bucket.sample_count for bucket in company.rank_histogram.buckets] == [3, 2, 1]
-    assert (company.unique, company.avg_length, company.common_stats.num_missing) == (3, 1.0, 1)
+    assert (company.unique, company.avg_length, company.common_stats.num_missing) == (
+        3,
+        pytest.approx(7 / 6),
+        1,
+    )  # bytes, as TFDV
 
 
 def test_personal_values_are_in_no_statistic_and_no_anomaly():
@@ -123,7 +127,7 @@ def test_merged_and_pickled_parts_equal_the_whole(parts):
         assert one.present == len(values)
         if values:
             assert one.mean == pytest.approx(stdlib.fmean(values), abs=1e-9)
-            assert one.squares == pytest.approx(len(values) * stdlib.pvariance(values), rel=1e-6, abs=1e-5)
+            assert one.std == pytest.approx(stdlib.pstdev(values), rel=1e-12, abs=1e-12)
             assert one.quantiles.at([0.5])[0] == sorted(values)[(len(values) + 1) // 2 - 1]
     companies = merged.columns["company"]
     assert isinstance(companies, TextStatistics)
@@ -142,7 +146,7 @@ def test_quantiles_stay_near_whatever_the_order_and_the_merging(order):
     halves[0].merge(halves[1])
     ranks = np.linspace(0.05, 0.95, 19)
     assert np.abs(halves[0].at(ranks) / 600_000 - ranks).max() < 0.002
-    assert sum(map(len, halves[0]._levels)) < 20 * 8192
+    assert len(halves[0]._keys) <= SIZE
 
 
 LIMITED = Schema.from_text("""

@@ -1,0 +1,232 @@
+"""What the page of a training set says: facts, splits, anomalies, rejected rows, what differs most, every column."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from beam_jobs.reports.report_page import render
+from beam_jobs.reports.sets import differences, drawing
+from beam_jobs.reports.sets.anomaly_lines import anomalies
+from beam_jobs.reports.sets.differences import Difference
+from beam_jobs.reports.sets.opened_set import OpenedSet
+from beam_jobs.reports.sets.shares import NumberShares, Statistics, missing_share, text_shares
+from beam_jobs.reports.sets.wording import count, formats, percent, text
+from beam_jobs.reports.text_table import number
+
+TEMPLATE = "training_set.html"
+_MOST_COLUMNS = 300
+_MOST_VALUES = 8
+_MOST_SLICES = 10
+_LEADING = 8
+_KINDS = {"INT": "whole number", "FLOAT": "number", "STRING": "text", "BYTES": "text"}
+_NUMBERS = ("mean", "std", "min", "median", "max")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """One line of a column's table: a name and a value per series."""
+
+    name: str
+    values: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """A column as the page shows it."""
+
+    name: str
+    kind: str
+    notes: Sequence[str]
+    difference: Difference
+    chart: str
+    bars: Sequence[tuple[str, Sequence[tuple[float, str]]]]
+    facts: Sequence[Fact]
+    same: str
+
+
+def page(opened: OpenedSet, against: OpenedSet | None = None) -> str:
+    """Return the page of a set as HTML: its splits side by side, or its first split against that of another set."""
+    columns = _columns(opened, against)
+    found = {name: differences.largest(series) for name, series in columns.items()}
+    series = list(opened.splits) if against is None else _sides(opened, against)
+    order = differences.ordered(found)
+    cards = [_card(name, columns[name], series, found[name], opened) for name in order[:_MOST_COLUMNS]]
+    return render(
+        TEMPLATE,
+        title=f"{opened.manifest.get('use_case', opened.name)}: {opened.name}",
+        opened=opened,
+        against=against,
+        series=series,
+        figures=_figures(opened),
+        splits=[_split(opened, name) for name in opened.splits],
+        earlier=[] if against is None else [_split(against, name) for name in against.splits],
+        anomalies=anomalies(opened.anomalies),
+        rejections=_rejections(opened),
+        leading=_leading(found, order),
+        cards=cards,
+        left_out=len(order) - len(cards),
+        slices=[_slices(opened, column, values) for column, values in opened.slices().items()],
+        percent=percent,
+        shown=text,
+    )
+
+
+def compared(opened: OpenedSet, against: OpenedSet | None = None) -> list[dict[str, Any]]:
+    """Return the columns that differ, what differs most first, as JSON values; no value of a field is among them."""
+    found = {name: differences.largest(series) for name, series in _columns(opened, against).items()}
+    return [
+        {
+            "column": name,
+            "difference": round(found[name].share, 6),
+            "between": list(found[name].between),
+            "more_than_chance": found[name].told,
+        }
+        for name in differences.ordered(found)
+        if found[name].share
+    ]
+
+
+def _columns(opened: OpenedSet, against: OpenedSet | None) -> dict[str, dict[str, Statistics]]:
+    """Return every column's statistics by series."""
+    if against is None:
+        return {name: opened.column(name) for name in opened.columns}
+    names = dict.fromkeys([*opened.columns, *against.columns])
+    first, found = _compared_split(opened, against), {}
+    for name in names:
+        sides = [one.column(name).get(first) for one in (opened, against)]
+        pairs = zip(_sides(opened, against), sides, strict=True)
+        found[name] = {side: one for side, one in pairs if one is not None}
+    return found
+
+
+def _sides(opened: OpenedSet, against: OpenedSet) -> list[str]:
+    return [opened.name, against.name] if opened.name != against.name else ["this set", "the other set"]
+
+
+def _compared_split(opened: OpenedSet, against: OpenedSet) -> str:
+    return next((name for name in opened.splits if name in against.splits), next(iter(opened.splits)))
+
+
+def _figures(opened: OpenedSet) -> list[tuple[str, str]]:
+    rows = opened.rows
+    read = rows.get("read", sum(split["rows"] for split in opened.splits.values()))
+    found = [("rows read", count(read))]
+    if "rejected" in rows:
+        found.append(("rejected", f"{count(rows['rejected'])} ({percent(rows['rejected'] / read if read else 0.0)})"))
+    found.append(("columns", count(len(opened.columns))))
+    features = opened.manifest.get("feature_names")
+    if isinstance(features, list):
+        found.append(("features", count(len(features))))
+    return found
+
+
+def _split(opened: OpenedSet, name: str) -> dict[str, Any]:
+    split, total = opened.splits[name], sum(one["rows"] for one in opened.splits.values())
+    mean = opened.label_means.get(name)
+    return {
+        "name": name,
+        "rows": count(split["rows"]),
+        "share": split["rows"] / total if total else 0.0,
+        "label": None if mean is None else number(mean, digits=4),
+        "weight": None if "weight" not in split else number(split["weight"], digits=6),
+    }
+
+
+def _rejections(opened: OpenedSet) -> list[tuple[str, str, str, float]]:
+    total = max((one.get("count", 0) for one in opened.rejections), default=1) or 1
+    return [
+        (text(str(one.get("reason", ""))), text(str(one.get("field", "")) or "whole row"), count(rows), rows / total)
+        for one in opened.rejections
+        for rows in (one.get("count", 0),)
+    ]
+
+
+def _leading(found: Mapping[str, Difference], order: Sequence[str]) -> list[tuple[str, Difference, float]]:
+    """Return what differs by more than chance, most first, with the length of its bar."""
+    told = [name for name in order if found[name].told][:_LEADING]
+    longest = found[told[0]].share if told else 1.0
+    return [(name, found[name], found[name].share / longest) for name in told]
+
+
+def _card(
+    name: str, by_series: Mapping[str, Statistics], series: Sequence[str], found: Difference, opened: OpenedSet
+) -> Card:
+    seen = [by_series.get(one) for one in series]
+    kinds = [_KINDS.get(one["type"], one["type"].lower()) for one in seen if one is not None]
+    personal = any(one["personal"] for one in seen if one is not None)
+    notes = ["personal: counts only"] if personal else []
+    notes += ["several values"] if any(one is not None and "lists" in one for one in seen) else []
+    notes += [f"only in {one}" for one in series if one in by_series and len(by_series) < len(series)]
+    write = formats(opened.schema, name)
+    numbers = [None if one is None else NumberShares.of(one) for one in seen]
+    chart, bars = "", []
+    if any(one is not None for one in numbers) and not personal:
+        chart = drawing.distribution(numbers, f"distribution of {name}", write)
+    elif not personal:
+        bars = _value_bars(seen)
+    facts, same = _facts(seen, write)
+    return Card(name, kinds[0] if kinds else "", notes, found, chart, bars, facts, same)
+
+
+def _value_bars(seen: Sequence[Statistics | None]) -> list[tuple[str, Sequence[tuple[float, str]]]]:
+    """Return the most frequent texts, each with the length of a bar and a share per series."""
+    shares = [{} if one is None else text_shares(one) for one in seen]
+    frequent = sorted(
+        {value for found in shares for value in found},
+        key=lambda value: (-max(found.get(value, 0.0) for found in shares), value),
+    )[:_MOST_VALUES]
+    top = max((found.get(value, 0.0) for value in frequent for found in shares), default=1.0) or 1.0
+    return [
+        (text(value), [(found.get(value, 0.0) / top, percent(found.get(value, 0.0))) for found in shares])
+        for value in frequent
+    ]
+
+
+def _facts(seen: Sequence[Statistics | None], write: Callable[[float | None], str]) -> tuple[list[Fact], str]:
+    """Return the lines in which series differ, and a sentence of those that are the same in all."""
+    lines = [Fact("missing", ["-" if one is None else percent(missing_share(one)) for one in seen])]
+    for name in _NUMBERS:
+        if any(one is not None and name in one for one in seen):
+            plain = name == "std"
+            lines.append(Fact(name, [(number if plain else write)((one or {}).get(name)) for one in seen]))
+    if any(one is not None and one.get("zeros") for one in seen):
+        lines.append(Fact("zeros", [_share_of(one, "zeros") for one in seen]))
+    if any(one is not None and "distinct" in one for one in seen):
+        lines.append(Fact("different texts", [count((one or {}).get("distinct")) for one in seen]))
+        lines.append(Fact("average bytes", [number((one or {}).get("average_length"), digits=3) for one in seen]))
+    if any(one is not None and "lists" in one for one in seen):
+        lengths = [(one or {}).get("lists", {}) for one in seen]
+        lines.append(Fact("values a row", [number(one.get("average"), digits=3) for one in lengths]))
+        lines.append(Fact("most a row", [count(one.get("max")) for one in lengths]))
+    if any(one is not None and one.get("weighted", {}).get("mean") is not None for one in seen):
+        lines.append(Fact("weighted mean", [write((one or {}).get("weighted", {}).get("mean")) for one in seen]))
+    differing = [one for one in lines if len(set(one.values)) > 1]
+    same = [f"{one.name} {one.values[0]}" for one in lines if len(set(one.values)) == 1]
+    return differing, ", ".join(same)
+
+
+def _share_of(one: Statistics | None, name: str) -> str:
+    if one is None or not one.get(name):
+        return "-" if one is None else percent(0.0)
+    return percent(one[name] / (one.get("lists", {}).get("values") or one["count"]))
+
+
+def _slices(opened: OpenedSet, column: str, values: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    totals = [split["rows"] for split in opened.splits.values()]
+    order = sorted(values, key=lambda value: (-sum(values[value].values()), value))
+    shares = {
+        value: [
+            values[value].get(split, 0) / total if total else 0.0
+            for split, total in zip(opened.splits, totals, strict=True)
+        ]
+        for value in order[:_MOST_SLICES]
+    }
+    top = max((share for found in shares.values() for share in found), default=1.0) or 1.0
+    bars = [(text(value), [(share / top, percent(share)) for share in found]) for value, found in shares.items()]
+    return {"column": column, "bars": bars, "more": len(order) - len(bars)}
+
+
+def write_page(path: pathlib.Path, opened: OpenedSet, against: OpenedSet | None = None) -> None:
+    """Write the page."""
+    path.write_text(page(opened, against), encoding="utf-8")

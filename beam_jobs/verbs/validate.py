@@ -1,0 +1,100 @@
+"""`onegraph validate`: raw files against a schema, before anything is built of them; exit 3 if a gate says no.
+
+Neither Beam nor TensorFlow is imported.
+"""
+
+from typing import Any
+
+from beam_jobs.batch.checked_files import (
+    NAME,
+    STATISTICS,
+    check_rows,
+    findings_folder,
+    passing_treatments,
+    write_findings,
+)
+from beam_jobs.batch.set_text import checked_lines
+from beam_jobs.cli import progress
+from beam_jobs.cli.settings import Validate as Settings
+from beam_jobs.raw_files.blocks import check_files
+from beam_jobs.raw_files.finding import find_files
+from beam_jobs.raw_files.listing import files_text
+from beam_jobs.raw_files.raw_format import RawFile
+from models.use_case import find_schema, load_schema
+from schemas.errors import GateRefusal, InputError
+from schemas.rejection_counts import rejections
+from schemas.schema import Schema
+from schemas.sets.anomaly import ordered
+from schemas.sets.earlier_set import earlier_statistics
+from schemas.sets.id_anomalies import id_anomalies
+from schemas.sets.set_checks import drift, of_limits
+
+
+def check(settings: Settings) -> None:
+    """Raise if schema, files, earlier set or output make no sense; every file must have the columns of the schema."""
+    _found(settings)
+
+
+def plan(settings: Settings) -> list[str]:
+    """Return what would be read, and what would be written where."""
+    schema, files = _found(settings)
+    where = settings.output or "nowhere, rejected rows are counted only; --output DIR keeps them"
+    return [
+        f"{len(schema.columns)} columns would be read: {', '.join(schema.names)}",
+        *files_text(files),
+        f"findings would be written to {where}",
+    ]
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Check every row, then the set; raises `GateRefusal` with the same result if a gate says no."""
+    schema, files = _found(settings)
+    with findings_folder(settings.output) as folder:
+        with progress.step("check the raw rows"):
+            treatments = passing_treatments(schema)
+            checked = check_rows(files, treatments, folder)
+        found = [*of_limits(checked.statistics, treatments.schema), *id_anomalies(checked.ids, treatments.schema)]
+        if settings.previous is not None:
+            now = checked.statistics.to_proto(NAME).datasets[0]
+            found += drift(
+                earlier_statistics(settings.previous), now, treatments.schema, f"against {settings.previous}"
+            )
+        if folder is not None:
+            write_findings(folder, checked, schema, found)
+    rows = {"read": checked.rows_read, "kept": checked.rows_kept, "rejected": checked.rows_rejected}
+    gates = settings.gates
+    refused = [*gates.of_rows(rows["read"], rows["rejected"], rows["kept"]), *gates.of_anomalies(ordered(found))]
+    result = {
+        "path": settings.output,
+        "rows": rows,
+        "rejections": rejections(checked.rejected_counts),
+        "anomalies": [anomaly.to_json() for anomaly in ordered(found)],
+        "refused": refused,
+    }
+    if refused:
+        raise GateRefusal("; ".join(refused), result)
+    return result
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return what was found for people."""
+    lines = checked_lines(result)
+    if result["path"]:
+        lines.append(f"  rejected rows, {STATISTICS} and anomalies are in {result['path']}")
+    return "\n".join(lines)
+
+
+def _found(settings: Settings) -> tuple[Schema, list[RawFile]]:
+    whole = (
+        load_schema(settings.schema)
+        if settings.schema is not None
+        else find_schema(settings.use_case or "", settings.use_case_path)
+    )
+    schema = whole.environment(settings.environment)
+    if not schema.columns:
+        raise InputError(f"the schema has no column in environment {settings.environment}; see its default_environment")
+    if settings.previous is not None:
+        earlier_statistics(settings.previous)
+    files = find_files(settings.data, settings.file_options)
+    check_files(files, schema)
+    return schema, files

@@ -1,0 +1,19 @@
+"""House prices: gradient boosted trees for a number, dollars."""
+
+from models.spec import Gate, ModelSpec
+
+MODEL = ModelSpec(
+    task="regression",
+    parameters={
+        "max_depth": 4,
+        "eta": 0.05,
+        "min_child_weight": 2,
+        "subsample": 0.7,
+        "colsample_bytree": 0.3,
+    },
+    rounds=1500,
+    early_stopping_rounds=50,
+    seed=2_011,
+    slices=("Neighborhood", "OverallQual"),
+    gates=(Gate("mae", at_most=20_000), Gate("r2", at_least=0.80)),
+)

@@ -1,0 +1,34 @@
+"""Tasks: what a model may predict, and what an evaluation measures of each.
+
+| task | a row's label | a row's score |
+|---|---|---|
+| `binary` | 0 or 1 | the chance of label 1, and by the threshold a label |
+| `multiclass` | the number of one of the spec's `classes`, from 0 | a chance for every class, and the likeliest one |
+| `regression` | any finite number | the number that is expected |
+"""
+
+from collections.abc import Mapping
+
+BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
+TASKS = (BINARY, MULTICLASS, REGRESSION)
+
+METRICS_OF: Mapping[str, tuple[str, ...]] = {
+    BINARY: (
+        *("auc", "average_precision", "f1", "precision", "recall", "accuracy"),
+        *("label_mean", "score_mean", "threshold", "log_loss", "rows"),
+    ),
+    MULTICLASS: ("accuracy", "macro_auc", "macro_f1", "log_loss", "rows"),
+    REGRESSION: ("rmse", "mae", "r2", "label_mean", "score_mean", "rows"),
+}
+"""Numbers that an evaluation gives, by task; a gate can be on each."""
+METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
+
+SHARES = (
+    *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "threshold"),
+    *("macro_auc", "macro_f1"),
+)
+"""Those that are from 0 to 1 in every task that has them."""
+MEANS = ("label_mean", "score_mean")
+"""From 0 to 1 of a binary label, any number of a regression."""
+SIGNED = (*MEANS, "r2")
+"""Those that may be negative."""

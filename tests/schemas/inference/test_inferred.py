@@ -1,0 +1,127 @@
+"""Which column is the label, the id, the time of the event; and the schema that says so."""
+
+import pytest
+
+from schemas import roles
+from schemas.errors import InputError
+from schemas.inference.finding import Use
+from schemas.inference.inferred import infer
+from schemas.inference.sample import Sample
+from schemas.inference.written import written
+from schemas.schema import SERVING, Schema
+
+
+def sample(**columns):
+    made = Sample("loans.csv")
+    made.add_texts(columns, len(next(iter(columns.values()))))
+    return made
+
+
+def numbers(count, first=0):
+    return [str(number) for number in range(first, first + count)]
+
+
+def schema_of(inferred):
+    schema = Schema.from_text(written(inferred, "loans"), "loans.pbtxt")
+    roles.check(schema.columns, "loans.pbtxt")
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "classes"),
+    [
+        (["0", "1", "1"], "binary", (0, 1)),
+        (["1", "2", "1"], "binary", (1, 2)),
+        (["yes", "no", "no"], "binary", (0, 1)),
+        (["paid", "late", "paid"], "binary", ("paid", "late")),
+        (["a", "b", "c"], "multiclass", ("a", "b", "c")),
+        (["3", "1", "2"], "multiclass", (1, 2, 3)),
+        (numbers(11), "regression", ()),
+        (["0.5", "1.5", "2.5"], "regression", ()),
+        (["0.0", "1.0", "1.0"], "binary", (0, 1)),
+        (["0.0", None, "1.0"], "binary", (0, 1)),
+    ],
+)
+def test_the_task_by_the_label(cells, task, classes):
+    target = infer(sample(x=["a"] * len(cells), y=cells), "y").target
+    assert (target.task, target.classes) == (task, classes)
+
+
+def test_a_class_of_very_few_rows_is_none():
+    target = infer(sample(y=["1"] * 3000 + ["2"] * 1500 + ["0"]), "y").target
+    assert (target.task, target.classes, target.left_out, target.as_it_is) == ("binary", (1, 2), 1, False)
+
+
+def test_a_given_task_is_kept():
+    assert infer(sample(y=["1", "2", "3"]), "y", "regression").target.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "said"),
+    [
+        (["1", "1"], None, "label column 'y' has the same value in all rows, nothing can be learnt; give another"),
+        ([None, None], None, "label column 'y' is empty, wanted one number or class per row; give another --label"),
+        (["a|b", "b", "a|c"], None, "label column 'y' is list of words, wanted one number or class"),
+        (["2024-01-01", "2024-01-02"], None, "label column 'y' is time, wanted one number or class"),
+        (["a", "b"], "regression", "label column 'y' is text, wanted numbers for --task regression"),
+        (["a", "b", "c"], "binary", "label column 'y' has 3 different values, wanted two for --task binary"),
+        (["0.5", "1.5", "2"], "multiclass", "label column 'y' has 3 different values, too many or no classes"),
+        ([f"w{n}" for n in range(101)], None, "label column 'y' has 101 different values, too many or no classes"),
+    ],
+)
+def test_what_cannot_be_a_label(cells, task, said):
+    with pytest.raises(InputError) as refused:
+        infer(sample(y=cells), "y", task)
+    assert said in str(refused.value)
+
+
+def test_a_label_that_is_not_there():
+    with pytest.raises(InputError, match=r"loans.csv: no column is called 'Y' \(it has x, y\), did you mean y\?"):
+        infer(sample(x=["1"], y=["2"]), "Y")
+
+
+def test_one_id_and_one_time_of_the_event():
+    inferred = infer(
+        sample(
+            row=numbers(30),
+            loan_id=numbers(30, 7),
+            due_date=["2024-05-01"] * 15 + ["2024-05-02"] * 15,
+            created_at=numbers(30, 1_700_000_000),
+            customer_id=["1", "2", "3"] * 10,
+        )
+    )
+    schema = schema_of(inferred)
+    assert [column.name for column in schema.with_role("id")] == ["row"]
+    assert [column.name for column in schema.with_role("key")] == ["customer_id"]
+    assert schema.event_time == ("created_at", 1000)
+    assert schema["due_date"].reading.time.unit == "day"
+    assert {finding.name: finding.use for finding in inferred.findings}["loan_id"] is Use.DISTINCT
+
+
+def test_the_schema_has_what_was_found():
+    inferred = infer(
+        sample(
+            **{
+                'a "b"': ["red", "blue", "red", None],
+                "x.y": ["1", "2", "NA", "4"],
+                "flag": ["Y", "N", "N", "Y"],
+                "genres": ["a|b", "a", "b", "c|a"],
+                "email": ["a@example.org", "b@example.org", "c@example.org", "d@example.org"],
+                "nothing": [None] * 4,
+                "y": ["0", "1", "0", "1"],
+            }
+        ),
+        "y",
+    )
+    text = written(inferred, "loans")
+    schema = schema_of(inferred)
+    assert schema.names == ('a "b"', "x.y", "flag", "genres", "email", "y")
+    assert schema['a "b"'].domain == {"red", "blue"}
+    assert not schema['a "b"'].required
+    assert schema["x.y"].reading.missing == {"NA"}
+    assert schema["flag"].reading.words == ("N", "Y")
+    assert schema["genres"].reading.separator == "|"
+    assert schema["email"].roles == ("personal:drop",)
+    assert "y" not in schema.environment(SERVING)
+    assert "example.org" not in text
+    assert max(map(len, text.splitlines())) <= 120
