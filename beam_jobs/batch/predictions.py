@@ -15,6 +15,7 @@ from beam_jobs.batch.intake_steps import InOrder
 from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.cli import progress
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.process.worker_pool import SharedTask
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawRows
@@ -29,13 +30,17 @@ PREDICTIONS = "predictions"
 
 @dataclasses.dataclass(frozen=True)
 class FileScoring:
-    """How files are scored; plain values that travel to workers. `folder` takes files under temporary names."""
+    """How files are scored; plain values that travel to workers. `folder` takes files under temporary names.
+
+    `keys` says where the keys of hashed columns are.
+    """
 
     bundle: BundleReference
     folder: str
     format: str
     with_features: bool
     explanation: Explanation | None = None
+    keys: PersonalKeys = NO_KEYS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +78,10 @@ class ScoreTask:
         """Load the bundle."""
         scorer = Scorer.load(self.scoring.bundle.path())
         encoder = PredictionEncoder(scorer, self.scoring.with_features, self.scoring.explanation)
+        treatments = scorer.treatments.keyed(self.scoring.keys.read(), f"bundle {scorer.bundle_id}")
         return functools.partial(
             scored_rows,
-            decoder=RawRowsDecoder(scorer.schema),
+            decoder=RawRowsDecoder(treatments.raw, treatments),
             scorer=scorer,
             encoder=encoder,
             as_lines=self.scoring.format == "jsonl",

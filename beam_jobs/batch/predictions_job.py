@@ -16,6 +16,7 @@ from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
 from beam_jobs.file_runs.place import place
 from beam_jobs.file_runs.run_facts import run_facts
+from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
@@ -51,6 +52,10 @@ class ScoreSettings(FileJobSettings, Protocol):
         """The bundle's id; the champion where there is none."""
 
     @property
+    def personal_keys(self) -> PersonalKeys:
+        """Where the key is that the bundle hashes personal columns with."""
+
+    @property
     def format(self) -> str:
         """Of the predictions: `parquet` or `jsonl`."""
 
@@ -83,6 +88,7 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
+    settings.personal_keys.check(opened.manifest, f"bundle {bundle.name}")
     check_files(files, _schema(bundle))
     return opened
 
@@ -113,7 +119,9 @@ def pipeline(
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
     scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
-    scoring = FileScoring(scored, work, settings.format, settings.with_features, _explanation(settings))
+    scoring = FileScoring(
+        scored, work, settings.format, settings.with_features, _explanation(settings), settings.personal_keys
+    )
     steps = beam.Pipeline(options=options)
     _ = (
         steps

@@ -23,6 +23,7 @@ from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
+from schemas.personal.treatments import Treatments
 from schemas.sets.anomaly import Anomaly
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
@@ -107,10 +108,12 @@ def finish(
     written: Written,
     found: Sequence[Anomaly] = (),
     given: Sequence[str] = (),
+    treatments: Treatments | None = None,
 ) -> Artifact:
     """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows.
 
-    `found` are the anomalies of the rows, `given` the splits that have files of their own.
+    `found` are the anomalies of the rows, `given` the splits that have files of their own, `treatments` what
+    became of personal columns.
     """
     path = output.path
     beside = [name for name in written.split_rows if parquet_shards.kind(name) in written.files]
@@ -145,6 +148,7 @@ def finish(
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
         **_about_task(use_case.model),
+        **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}

@@ -12,6 +12,7 @@ from beam_jobs.cli.shared_settings import (
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
+    Personal,
     SetGates,
     Trust,
     UseCaseChoice,
@@ -63,7 +64,7 @@ class Validate(RawData, SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
@@ -131,7 +132,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Personal, Explained):
     """Score raw files with a released bundle."""
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")
@@ -147,7 +148,7 @@ class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, RawData, Broker, Trust):
+class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.

@@ -5,7 +5,14 @@ Neither Beam nor TensorFlow is imported.
 
 from typing import Any
 
-from beam_jobs.batch.checked_files import NAME, STATISTICS, check_rows, findings_folder, write_findings
+from beam_jobs.batch.checked_files import (
+    NAME,
+    STATISTICS,
+    check_rows,
+    findings_folder,
+    passing_treatments,
+    write_findings,
+)
 from beam_jobs.batch.set_text import checked_lines
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
@@ -52,11 +59,14 @@ def run(settings: Settings) -> dict[str, Any]:
     schema, files = _found(settings)
     with findings_folder(settings.output) as folder:
         with progress.step("check the raw rows"):
-            checked = check_rows(files, schema, folder)
-        found = [*of_limits(checked.statistics, schema), *id_anomalies(checked.ids, schema)]
+            treatments = passing_treatments(schema)
+            checked = check_rows(files, treatments, folder)
+        found = [*of_limits(checked.statistics, treatments.schema), *id_anomalies(checked.ids, treatments.schema)]
         if settings.previous is not None:
             now = checked.statistics.to_proto(NAME).datasets[0]
-            found += drift(earlier_statistics(settings.previous), now, schema, f"against {settings.previous}")
+            found += drift(
+                earlier_statistics(settings.previous), now, treatments.schema, f"against {settings.previous}"
+            )
         if folder is not None:
             write_findings(folder, checked, schema, found)
     rows = {"read": checked.rows_read, "kept": checked.rows_kept, "rejected": checked.rows_rejected}

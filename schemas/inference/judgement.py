@@ -293,11 +293,11 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
     looks = personal.form([value for value in values if isinstance(value, str)])
     if looks or (names.is_personal(name) and _like_persons(finding)):
         why = f"{looks}, by their form" if looks else "by its name"
-        if _names_rows(finding, values):
-            marked = dataclasses.replace(finding, use=Use.ID, tags=("personal:hash", *finding.tags))
-            return marked.noting(f"personal data, {why}; its hash needs a key")
-        marked = dataclasses.replace(finding, use=Use.PERSONAL, tags=("personal:drop", *finding.tags))
-        return marked.noting(f"personal data, {why}; dropped")
+        marked = dataclasses.replace(finding, tags=("personal:drop", *finding.tags))
+        is_id = _names_rows(finding, values)
+        return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(
+            f"personal data, {why}: dropped"
+        )
     if finding.value_count is not None:
         return use(_use_of_lists(finding))
     if finding.unit is not None:

@@ -74,7 +74,7 @@ SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in r
         ("nothing", [None, None], BYTES, Use.EMPTY, ()),
         ("nothing", ["NA", None], BYTES, Use.EMPTY, ("missing:NA",)),
         ("contact", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
-        ("contact_id", MAILS, BYTES, Use.ID, ("personal:hash",)),
+        ("contact_id", MAILS, BYTES, Use.ID, ("personal:drop",)),
         ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:drop",)),
         ("Street", ["Pave", "Grvl", "Pave", "Pave"], BYTES, Use.CATEGORY, ()),
         ("capital", [*texts("{}", 200), *["0"] * 400, "100000001"], INT, Use.LONG_TAIL, ()),
