@@ -23,7 +23,7 @@ from models.splits import in_words
 from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.heeded import unheeded
+from schemas.review.heeded import unheeded
 from schemas.schema import SERVING, TRAINING, Schema
 
 BUILD = "beam_jobs.batch.training_set_build"

@@ -31,7 +31,7 @@ LOADED_FIRST = (
     "beam_jobs.verbs.check_skew",
     "beam_jobs.skew.paths",
     "beam_jobs.registries.opening",
-    "beam_jobs.batch.predictions_job",
+    "beam_jobs.batch.predictions.job",
     "beam_jobs.stream.job.running",
 )
 """What the verbs that the steps run, check_skew's own among them, import when they need it."""

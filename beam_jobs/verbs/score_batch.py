@@ -17,7 +17,7 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.rejection_counts import rejections_text
 
-SCORING = "beam_jobs.batch.predictions_job"
+SCORING = "beam_jobs.batch.predictions.job"
 
 
 def check(settings: Settings) -> None:

@@ -9,8 +9,8 @@ import pyarrow.parquet
 import pytest
 
 from beam_jobs.batch.file_job import new_directory
-from beam_jobs.batch.predictions import PREDICTIONS, FileScoring, WritePredictions
-from beam_jobs.batch.predictions_writer import check_counts, finish
+from beam_jobs.batch.predictions.steps import PREDICTIONS, FileScoring, WritePredictions
+from beam_jobs.batch.predictions.writer import check_counts, finish
 from beam_jobs.batch.written_files import REJECTED, SaveWritten, Written, load_written
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.reading import ReadRawRows

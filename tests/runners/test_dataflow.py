@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
-from beam_jobs.batch import predictions_job, training_set_build
+from beam_jobs.batch import training_set_build
+from beam_jobs.batch.predictions import job as predictions_job
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from beam_jobs.batch import predictions_job
+from beam_jobs.batch.predictions import job as predictions_job
 from beam_jobs.cli.command_line import main
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
-from beam_jobs.batch.predictions import PREDICTIONS
+from beam_jobs.batch.predictions.steps import PREDICTIONS
 from beam_jobs.batch.written_files import Written, name_all
 from schemas.artifacts.artifact import Artifact
 

@@ -10,8 +10,8 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.kept_rejections import rejected_text
-from beam_jobs.batch.predictions import FileScoring, WritePredictions
-from beam_jobs.batch.predictions_writer import check_counts, finish
+from beam_jobs.batch.predictions.steps import FileScoring, WritePredictions
+from beam_jobs.batch.predictions.writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
 from beam_jobs.file_runs.place import place
@@ -31,7 +31,7 @@ from schemas.schema import SERVING, Schema
 WRITTEN = "written.json"
 
 _VERB = "score_batch"
-_MODULES = ("beam_jobs.batch.predictions", "models.families.all")
+_MODULES = ("beam_jobs.batch.predictions.steps", "models.families.all")
 
 _log = logging.getLogger(__name__)
 
