@@ -14,8 +14,8 @@ from models.splits import check_columns
 from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
-from schemas.heeded import check_usable
 from schemas.nearest import did_you_mean, listed
+from schemas.review.heeded import check_usable
 from schemas.schema import SERVING, Schema
 
 
@@ -76,7 +76,7 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
 def find_schema(name: str, folder: str | pathlib.Path | None = None) -> Schema:
     """Load only the schema of a use case, without importing TensorFlow; raises as `find` does.
 
-    A schema that no use case can have raises `InputError` too (`schemas.heeded`).
+    A schema that no use case can have raises `InputError` too (`schemas.review.heeded`).
     """
     return load_schema(files_of(name, folder).schema)
 

@@ -7,11 +7,11 @@ from beam_jobs.first_draft.transform_file import transform_file
 from models.use_case_files import Files
 from schemas import roles
 from schemas.errors import InputError
-from schemas.heeded import check_usable
 from schemas.inference.finding import FEATURES
 from schemas.inference.inferred import Inferred
 from schemas.inference.target import Target
 from schemas.inference.written import written
+from schemas.review.heeded import check_usable
 from schemas.schema import Schema
 
 

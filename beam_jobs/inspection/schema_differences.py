@@ -7,8 +7,8 @@ from typing import Any
 
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import table
-from schemas.difference import differences
 from schemas.errors import InputError
+from schemas.review.difference import differences
 from schemas.schema import Schema
 
 _HEAD = ("column", "what", "before", "after", "rejects more")

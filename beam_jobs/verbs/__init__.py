@@ -2,5 +2,5 @@
 
 Imports: batch, cli, demo, first_draft, inspection, kafka, kafka.groups, kafka.kafka_python, kafka.libraries,
 kafka.topics, models, monitoring, process, raw_files, registries, reports, reports.sets, runners, runners.flink,
-schemas, services, skew, stream, stream.job, transforms.
+schemas, services, sets, skew, stream, stream.job, transforms.
 """

@@ -6,13 +6,13 @@ Neither Beam nor TensorFlow is imported.
 from typing import Any
 
 from beam_jobs.batch.checked_files import NAME, STATISTICS, check_rows, findings_folder, write_findings
-from beam_jobs.batch.set_text import checked_lines
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.sets.set_text import checked_lines
 from models.use_case import find_schema, load_schema
 from schemas.errors import GateRefusal, InputError
 from schemas.rejection_counts import rejections

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import InputError
-from schemas.heeded import check_usable, unheeded
+from schemas.review.heeded import check_usable, unheeded
 from schemas.schema import Schema
 
 

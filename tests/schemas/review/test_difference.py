@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.difference import differences
+from schemas.review.difference import differences
 from schemas.schema import Schema
 
 
