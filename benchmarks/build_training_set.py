@@ -1,12 +1,15 @@
-"""Raw CSV to a TFRecord training set: `onegraph build_training_set` against the stock tf.Transform way.
+"""Raw CSV to a TFRecord training set: `onegraph build_training_set` against three other ways.
 
-Run from the repository: `python -m benchmarks.build_training_set [--long]`. The shipped trips are repeated to
-1,000,000 rows. Every build is a process of its own. `seconds` is what its pipelines take, from their making to their
-end; `process_seconds` has the interpreter's start and the import of TensorFlow and Beam too, the same for both ways.
+Run from the repository: `python -m benchmarks.build_training_set [--rows 1000000] [--long]`. The shipped trips are
+repeated to so many rows. Every build is a process of its own; all write shards that are not compressed, since Beam's
+sink of the stock way lets nobody choose a level. `seconds` is what a build takes from its making to its end,
+`process_seconds` has the interpreter's start and the imports too.
 
-`rows_per_s_vs_stock_tft`: rows/s of ours over those of `benchmarks/rivals/stock_tft.py`, one after the other on the
-same 1,000,000 rows; `cpu_ratio` is the same by processor seconds of the pipelines, which another load on the machine
-moves less. `--long` adds ours on 4,000,000 rows, for `peak_memory_4m_over_1m_rows`.
+`rows_per_s_vs_*`: rows/s of ours in one process (`--workers 1`) over those of `benchmarks/rivals/stock_tft.py`,
+`pandas_script.py` and `arrow_loop.py`, one after the other on the same rows; `cpu_vs_*` is the same by processor
+seconds, which another load on the machine moves less. `two_workers_vs_one` is rows/s of two workers over those of one
+between two sizes, so that what does not grow with the rows, a start of processes above all, is left out. `--long` adds
+ours on ten times the rows: `seconds_per_row_10_vs_1`, and `peak_mib` of every process for 2 GiB a worker.
 """
 
 import gzip
@@ -24,7 +27,8 @@ from benchmarks.machine import machine
 
 ROOT = pathlib.Path(__file__).parent.parent
 TRIPS = ROOT / "schemas" / "data" / "taxi.csv.gz"
-MANY, MOST = 1_000_000, 4_000_000
+MANY = 1_000_000
+RIVALS = ("stock_tft", "pandas_script", "arrow_loop")
 CHILD = "--child"
 
 
@@ -34,47 +38,52 @@ def main() -> None:
         child(*sys.argv[2:])
         return
     long = "--long" in sys.argv[1:]
+    rows = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else MANY
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        ours, rival = build(folder, MANY), stock(folder, MANY)
-        figures: dict[str, Any] = {"ours_1m": ours, "stock_1m": rival}
+        ours = build(folder, rows)
+        figures: dict[str, Any] = {"ours": ours} | {name: rival(folder, rows, name) for name in RIVALS}
+        figures |= {"ours_tenth": build(folder, rows // 10), "two_workers": build(folder, rows, 2)}
+        figures["two_workers_tenth"] = build(folder, rows // 10, 2)
         if long:
-            figures["ours_4m"] = build(folder, MOST)
-    figures |= {
-        f"{kind}_ratio": round(rival[f"{kind}_seconds"] / ours[f"{kind}_seconds"], 2) for kind in ("cpu", "process")
-    }
-    ratios = {"rows_per_s_vs_stock_tft": round(rival["seconds"] / ours["seconds"], 2)}
+            figures["ours_ten_times"] = build(folder, 10 * rows)
+    ratios = {f"rows_per_s_vs_{name}": round(figures[name]["seconds"] / ours["seconds"], 2) for name in RIVALS}
+    ratios |= {f"cpu_vs_{name}": round(figures[name]["cpu_seconds"] / ours["cpu_seconds"], 2) for name in RIVALS}
+    grown = [figures[name]["seconds"] - figures[f"{name}_tenth"]["seconds"] for name in ("ours", "two_workers")]
+    ratios["two_workers_vs_one"] = round(grown[0] / grown[1], 2)
     if long:
-        ratios["peak_memory_4m_over_1m_rows"] = round(figures["ours_4m"]["peak_mib"] / ours["peak_mib"], 3)
+        ratios["seconds_per_row_10_vs_1"] = round(figures["ours_ten_times"]["seconds"] / ours["seconds"] / 10, 3)
     for label, figure in figures.items():
         print(f"{label:24} {figure}")
     result = {"benchmark": "build_training_set", "ratios": ratios, "figures": figures, "machine": machine()}
     print(json.dumps(result))
 
 
-def build(folder: pathlib.Path, rows: int) -> dict[str, Any]:
+def build(folder: pathlib.Path, rows: int, workers: int = 1) -> dict[str, Any]:
     """Time our job."""
-    data, output = repeated(folder, rows), folder / f"ours_{rows}"
-    arguments = [str(data), str(output)]
+    data, output = repeated(folder, rows), folder / f"ours_{rows}_{workers}"
+    arguments = [str(data), str(output), str(workers)]
     return timed(rows, ["-m", "benchmarks.build_training_set", CHILD, *arguments])
 
 
-def stock(folder: pathlib.Path, rows: int) -> dict[str, Any]:
-    """Time the stock way."""
-    output = folder / f"stock_{rows}"
+def rival(folder: pathlib.Path, rows: int, name: str) -> dict[str, Any]:
+    """Time another way."""
+    output = folder / f"{name}_{rows}"
     output.mkdir()
-    return timed(rows, ["-m", "benchmarks.rivals.stock_tft", str(repeated(folder, rows)), str(output)])
+    return timed(rows, ["-m", f"benchmarks.rivals.{name}", str(repeated(folder, rows)), str(output)])
 
 
-def child(data: str, output: str) -> None:
-    """Run our job in this process and print its seconds, as the stock way does."""
+def child(data: str, output: str, workers: str) -> None:
+    """Run our job in this process and print its seconds, as the other ways do."""
     from beam_jobs.cli.settings import BuildTrainingSet
     from beam_jobs.cli.verbs import import_quietly
     from beam_jobs.verbs import build_training_set
 
     import_quietly(build_training_set.BUILD)  # Beam and TensorFlow, which the stock way imports before its clock too
     started, cpu_started = time.perf_counter(), time.process_time()
-    build_training_set.run(BuildTrainingSet(use_case="taxi", data=(data,), output=output))
+    build_training_set.run(
+        BuildTrainingSet(use_case="taxi", data=(data,), output=output, workers=int(workers), compression="none")
+    )
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
 

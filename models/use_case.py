@@ -15,6 +15,7 @@ from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
+from schemas.personal import treatments
 from schemas.review.heeded import check_usable
 from schemas.schema import SERVING, Schema
 
@@ -22,6 +23,8 @@ from schemas.schema import SERVING, Schema
 @dataclasses.dataclass(frozen=True)
 class UseCase:
     """One prediction problem: its schema, its graph's function, its label, its windows and its model.
+
+    `schema` is that of raw records, `treated_schema` that of what the treatments of personal columns leave of them.
 
     `label` makes one number per row of a raw batch: float32 [rows]. `transform` is the file of the two functions.
     """
@@ -33,6 +36,11 @@ class UseCase:
     windows: tuple
     model: ModelSpec
     transform: pathlib.Path
+
+    @property
+    def treated_schema(self) -> Schema:
+        """The schema of the raw batches that `preprocessing_fn` and `label` see."""
+        return treatments.treated(self.schema)
 
 
 def find(name: str, folder: str | pathlib.Path | None = None) -> UseCase:
@@ -85,6 +93,7 @@ def load_schema(file: str | pathlib.Path) -> Schema:
     """Load a schema file that a use case could have; raises `InputError` for another one."""
     schema = Schema.load(file)
     roles.check(schema.columns, str(file))
+    treatments.check(schema, str(file))
     check_usable(schema, str(file))
     return schema
 
@@ -93,7 +102,7 @@ def find_model(name: str, folder: str | pathlib.Path | None = None) -> ModelSpec
     """Load only the model of a use case, without importing TensorFlow; raises as `find` does."""
     spec, schema, file = _spec(name, folder), find_schema(name, folder), files_of(name, folder).model
     _check_slices(spec, schema, file)
-    check_columns(spec.split, schema, str(file))
+    check_columns(spec.split, treatments.treated(schema), str(file))
     return spec
 
 
@@ -107,8 +116,11 @@ def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:
 
 def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
     """An evaluation names the values of a slice; what only training has may be the label, and no record shows it."""
+    raw, schema = schema, treatments.treated(schema)
     serving = schema.environment(SERVING)
     for name in spec.slices:
+        if name in raw and name not in schema:
+            raise InputError(f"{file}: slice {name!r} is dropped by its tag personal:drop; take it out of one of them")
         if name not in schema:
             raise InputError(
                 f"{file}: slice {name!r} is no column of the schema ({listed(schema.names)})"

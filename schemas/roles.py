@@ -8,7 +8,7 @@
 | `split` | says in which split a row is, for a split by column |
 | `weight` | says how much a row weighs in training |
 | `event_time:s`, `event_time:ms` | when it happened, in seconds or milliseconds since 1970 (UTC); type INT |
-| `personal:<treatment>` | personal data: never shown |
+| `personal:<treatment>` | personal data: what becomes of it, in `schemas/personal/treatment.py` |
 | `computed:window` | computed by the job, not sent |
 """
 
@@ -26,10 +26,10 @@ SYNTAX = (
 MILLISECONDS = {"s": 1000, "ms": 1}
 
 TAGS = ("id", "unique", "key", "split", "weight", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
-"""Every role as it is written; any word may stand for `hash`."""
+"""Every role as it is written; another treatment may stand for `hash`."""
 _OF_LISTS = frozenset(("personal", "computed"))
 """The roles that a column of several values may have."""
-_TAG = re.compile(r"id|unique|key|split|weight|event_time:(s|ms)|personal:[a-z][a-z0-9_]*|computed:window")
+_TAG = re.compile(r"id|unique|key|split|weight|event_time:(s|ms)|personal:[a-z].*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
 

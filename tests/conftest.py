@@ -1,7 +1,8 @@
 """What the tests share: a real broker, topics, the public data sets, Prism.
 
-Tests marked `needs_data`, `needs_prism`, `needs_flink` or `needs_time` are left out, and counted, unless `--data DIR`,
-`--prism BINARY`, `--flink` or `--long` is given. With the option they run, and fail if the thing is missing.
+Tests marked `needs_data`, `needs_prism`, `needs_chromium`, `needs_flink` or `needs_time` are left out, and counted,
+unless `--data DIR`, `--prism BINARY`, `--chromium PROGRAM`, `--flink` or `--long` is given. With the option they run,
+and fail if the thing is missing.
 """
 
 import os
@@ -40,11 +41,13 @@ from tests.support.artifact_fixtures import (  # noqa: F401 - fixtures
     trip_lines,
     trips,
 )
+from tests.support.chromium import Chromium, running
 from tests.support.secure_broker import SecureBroker
 
 _OPTIONAL = {
     "needs_data": ("--data", "tests on the public data sets"),
     "needs_prism": ("--prism", "tests on Prism"),
+    "needs_chromium": ("--chromium", "tests in a browser"),
     "needs_flink": ("--flink", "tests on a Flink cluster"),
     "needs_time": ("--long", "tests that take long"),
 }
@@ -58,6 +61,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", metavar="DIR", help="folder of the public data sets: adds the tests that need them")
     parser.addoption("--prism", metavar="BINARY", help="Prism's binary: adds the tests that need it")
+    parser.addoption("--chromium", metavar="PROGRAM", help="Chromium: adds the tests that look at pages in it")
     parser.addoption("--fuzz-bundles", type=int, default=100, metavar="N", help="hostile bundles that a follower meets")
     what = "start a Flink cluster of real processes and add the tests that need it"
     parser.addoption("--flink", action="store_const", const=True, help=what)
@@ -132,6 +136,16 @@ def prism_binary(request: pytest.FixtureRequest) -> pathlib.Path:
     if not os.access(binary, os.X_OK) or not binary.is_file():
         pytest.fail(f"--prism {binary}: no such program")
     return binary.resolve()
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A running browser; only for tests marked `needs_chromium`."""
+    program = request.config.getoption("--chromium")
+    if not os.access(program, os.X_OK):
+        pytest.fail(f"--chromium {program}: no such program")
+    with running(program, tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

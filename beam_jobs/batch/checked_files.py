@@ -7,6 +7,7 @@ files are.
 import contextlib
 import dataclasses
 import pathlib
+import secrets
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ from beam_jobs.sets.anomaly_files import write_anomalies
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
+from schemas.personal.keys import PersonalKey
+from schemas.personal.treatments import Treatments
 from schemas.rejection_counts import Counts, rejections
 from schemas.schema import Schema
 from schemas.sets.anomaly import Anomaly
@@ -50,6 +53,11 @@ class CheckedRows:
         return sum(self.rejected_counts.values())
 
 
+def passing_treatments(schema: Schema) -> Treatments:
+    """Return a schema's treatments, hashes by a key of this moment: of those no statistic has a value anyway."""
+    return Treatments.of(schema, PersonalKey.of(secrets.token_bytes(32).hex().encode(), "a random number"))
+
+
 @contextlib.contextmanager
 def findings_folder(output: str | None) -> Iterator[pathlib.Path | None]:
     """Make the directory for what was found, if one is wanted; if the block raises, nothing of it is left."""
@@ -60,12 +68,13 @@ def findings_folder(output: str | None) -> Iterator[pathlib.Path | None]:
         yield path
 
 
-def check_rows(files: Sequence[RawFile], schema: Schema, folder: pathlib.Path | None) -> CheckedRows:
+def check_rows(files: Sequence[RawFile], treatments: Treatments, folder: pathlib.Path | None) -> CheckedRows:
     """Take in every row; the rejected ones are written into `folder`, if there is one, and counted anyway."""
+    schema = treatments.schema
     statistics = ColumnStatistics(schema)
     writer = RejectedWriter(folder / REJECTED if folder else None)
     checked = CheckedRows(statistics, IdCounts(), writer.counts)
-    for rows, intake in taken_in(files, schema):
+    for rows, intake in taken_in(files, treatments.raw, treatments):
         writer.write(rows.file.name, rows.first_row, with_originals(rows, intake.rejections))
         statistics.add(intake.batch)
         checked.ids.add(id_hashes(intake.batch, schema), np.zeros(intake.batch.num_rows, np.uint8))

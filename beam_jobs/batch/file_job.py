@@ -16,13 +16,15 @@ from typing import Any, Protocol
 import apache_beam as beam
 
 from beam_jobs.batch import kept_rejections
-from beam_jobs.batch.place import Place, PlaceSettings
 from beam_jobs.batch.written_files import REJECTED, WORK, Written, load_written, name_all
+from beam_jobs.file_runs.existing import LOCK, RUN
+from beam_jobs.file_runs.place import Place, PlaceSettings
 from beam_jobs.raw_files.reading import ROWS_READ
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.artifacts.making import making
 from schemas.errors import OnegraphError
+from schemas.file_lock import locked
 from schemas.rejection_counts import rejections
 
 _log = logging.getLogger(__name__)
@@ -38,10 +40,11 @@ class FileJobSettings(PlaceSettings, Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class NewDirectory:
-    """The directory that a job makes: an artifact of a kind, not complete yet."""
+    """The directory that a job makes: an artifact of a kind, not complete yet. `run` is what it is made of."""
 
     path: pathlib.Path
     kind: str
+    run: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def work(self) -> pathlib.Path:
@@ -52,17 +55,21 @@ class NewDirectory:
         """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker."""
         name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
         shutil.rmtree(self.work)
-        manifest = {**facts, "rejections": rejections(written.rejected_counts)}
+        manifest = {**facts, "rejections": rejections(written.rejected_counts), RUN: dict(self.run)}
         return artifact.complete(self.path, self.kind, manifest)
 
 
 @contextlib.contextmanager
-def new_directory(output: str, kind: str) -> Iterator[NewDirectory]:
-    """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one."""
+def new_directory(output: str, kind: str, run: Mapping[str, str] | None = None) -> Iterator[NewDirectory]:
+    """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one.
+
+    `run` is what `run_facts` says of the job.
+    """
     with making(output, kind) as path:
-        made = NewDirectory(path.absolute(), kind)
+        made = NewDirectory(path.absolute(), kind, run or {})
         made.work.mkdir()
-        yield made
+        with locked(made.work / LOCK):
+            yield made
     try:
         kept_rejections.forget(made.path)
     except OSError as error:

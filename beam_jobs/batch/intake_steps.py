@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from beam_jobs.batch.rejected_rows import with_originals
 from beam_jobs.batch.written_files import Position, at_bundle_end
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.process.worker_pool import OpenTask, SharedTask
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
@@ -20,6 +21,8 @@ from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from models.splits import SPLITS
 from models.training import labels, split_rows, weights
 from models.use_case import UseCase, find
+from schemas.personal.keys import key_named
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import TRAINING
 from transforms.intake.split import id_hashes
@@ -32,10 +35,11 @@ class LabelledRows:
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
     the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block), `values`
-    (binary, its bytes), `ids` (uint64, a hash of who it is), `keys` (uint64, of whose it is) and `weight` (float32)
-    have one entry per row; the last two are None where the use case has none. `rows_read` is what came in, `left_out`
-    counts by cause the rows that are in no split. `wrong_labels` counts labels that the task does not allow by kind,
-    `first_wrong` is the row in the file of the first of them.
+    (binary, its bytes; null where its schema treats what is personal, which then waits nowhere), `ids` (uint64, a hash
+    of who it is), `keys` (uint64, of whose it is) and `weight` (float32) have one entry per row; the last two are None
+    where the use case has none. `rows_read` is what came in, `left_out` counts by cause the rows that are in no split.
+    `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the row in the file of the first
+    of them.
     """
 
     file: RawFile
@@ -76,20 +80,23 @@ def split_slices(sizes: Sequence[int]) -> list[slice]:
 
 @dataclasses.dataclass
 class LabelRows(beam.PTransform):
-    """From `RawRows` to `LabelledRows`: decode, validate, assign splits, make the label.
+    """From `RawRows` to `LabelledRows`: decode, validate, treat, assign splits, make the label.
 
-    A row without a label is rejected. `given` has the split of files, by their number, that are one as a whole. Blocks
-    come out in the order of the file, whoever of the pool labels them.
+    A row without a label is rejected. `given` has the split of files, by their number, that are one as a whole.
+    `key_id` is of the key among `personal_keys` that this build hashes with. Blocks come out in the order of the file,
+    whoever of the pool labels them.
     """
 
     use_case: str
     use_case_path: str | None
     given: Mapping[int, str] = dataclasses.field(default_factory=dict)
     pool: str | None = None
+    personal_keys: PersonalKeys = NO_KEYS
+    key_id: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[LabelledRows]:
-        task = SharedTask(LabelTask(self.use_case, self.use_case_path, dict(self.given)), self.pool)
-        return rows | "Decode Validate And Label" >> beam.ParDo(InOrder(task))
+        task = LabelTask(self.use_case, self.use_case_path, dict(self.given), self.personal_keys, self.key_id)
+        return rows | "Decode Validate And Label" >> beam.ParDo(InOrder(SharedTask(task, self.pool)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +106,15 @@ class LabelTask:
     name: str
     folder: str | None
     given: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    personal_keys: PersonalKeys = NO_KEYS
+    key_id: str | None = None
 
     def prepare(self) -> Callable[[RawRows], LabelledRows]:
         """Read the use case."""
         use_case = find(self.name, self.folder)
-        decoder = RawRowsDecoder(use_case.schema.environment(TRAINING))
+        schema = use_case.schema.environment(TRAINING)
+        key = key_named(self.personal_keys.read(), self.key_id, self.name) if self.key_id else None
+        decoder = RawRowsDecoder(schema, Treatments.of(schema, key))
         return functools.partial(labelled_rows, decoder=decoder, use_case=use_case, given=self.given)
 
 
@@ -138,11 +149,11 @@ def labelled_rows(
     """
     intake = decoder.take_in(rows)
     label = labels.make_labels(use_case, intake.batch)
-    batch, numbers, rejections = intake.batch, intake.rows, intake.rejections
+    batch, numbers, rejections, schema = intake.batch, intake.rows, intake.rejections, decoder.treatments.schema
     wrong = labels.wrong(label, use_case.model)
     kinds = labels.kinds_of(label[wrong])
     first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
-    unusable = [(Reason.LABEL, "", np.isnan(label)), *weights.unusable(batch, decoder.schema)]
+    unusable = [(Reason.LABEL, "", np.isnan(label)), *weights.unusable(batch, schema)]
     known = ~np.logical_or.reduce([mask for _, _, mask in unusable])
     if not known.all():
         found: dict[int, Rejection] = {}
@@ -151,12 +162,13 @@ def labelled_rows(
                 found.setdefault(row, Rejection(row, Stage.VALIDATE, reason, path))
         rejections = sorted([*rejections, *found.values()], key=lambda rejection: rejection.row)
         batch, label, numbers = batch.filter(pa.array(known)), label[known], numbers[known]
-    ids = id_hashes(batch, decoder.schema)
-    placed = split_rows.place(use_case.model, given or {}, rows.file.number, batch, decoder.schema, ids, label)
+    ids = id_hashes(batch, schema)
+    placed = split_rows.place(use_case.model, given or {}, rows.file.number, batch, schema, ids, label)
     split = placed.split
     order = np.argsort(split, kind="stable")[int((split == split_rows.LEFT_OUT).sum()) :]
-    keys = key_hashes(batch, decoder.schema)
-    weight = weights.of_rows(batch, decoder.schema, placed.weight)
+    keys = key_hashes(batch, schema)
+    weight = weights.of_rows(batch, schema, placed.weight)
+    kept = numbers[order].tolist()
     return LabelledRows(
         file=rows.file,
         first_row=rows.first_row,
@@ -164,7 +176,7 @@ def labelled_rows(
         batch=batch.take(pa.array(order)),
         label=label[order],
         numbers=numbers[order],
-        values=originals(rows, numbers[order].tolist()),
+        values=pa.nulls(len(kept), pa.binary()) if decoder.treatments.act else originals(rows, kept),
         sizes=tuple(np.bincount(split[order], minlength=len(SPLITS)).tolist()),
         rejected=with_originals(rows, rejections),
         wrong_labels=kinds,

@@ -10,11 +10,13 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.kept_rejections import rejected_text
-from beam_jobs.batch.place import place
 from beam_jobs.batch.predictions import FileScoring, WritePredictions
 from beam_jobs.batch.predictions_writer import check_counts, finish
 from beam_jobs.batch.written_files import WORK, SaveWritten
 from beam_jobs.cli import progress
+from beam_jobs.file_runs.place import place
+from beam_jobs.file_runs.run_facts import run_facts
+from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
@@ -29,6 +31,7 @@ from schemas.schema import SERVING, Schema
 WRITTEN = "written.json"
 
 _VERB = "score_batch"
+_MODULES = ("beam_jobs.batch.predictions", "models.families.all")
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,10 @@ class ScoreSettings(FileJobSettings, Protocol):
     @property
     def bundle(self) -> str | None:
         """The bundle's id; the champion where there is none."""
+
+    @property
+    def personal_keys(self) -> PersonalKeys:
+        """Where the key is that the bundle hashes personal columns with."""
 
     @property
     def format(self) -> str:
@@ -81,6 +88,7 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     settings.check_named(opened.manifest["use_case"], f"bundle {bundle.name}")
     opened.verify()
+    settings.personal_keys.check(opened.manifest, f"bundle {bundle.name}")
     check_files(files, _schema(bundle))
     return opened
 
@@ -88,9 +96,10 @@ def check(settings: ScoreSettings, files: Sequence[RawFile]) -> Artifact:
 def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -> Artifact:
     """Score every row; a run that fails leaves nothing behind."""
     where = place(settings, _VERB)
-    with new_directory(settings.output, ArtifactKind.PREDICTIONS) as output:
-        with progress.step("score"):
-            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path)
+    facts = run_facts(settings, files, bundle=bundle.path.name)
+    with new_directory(settings.output, ArtifactKind.PREDICTIONS, facts) as output, where.pool(files, _MODULES) as pool:
+        with progress.step("score", share=where.share_read(files)):
+            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path, pool)
             written, rows_read = run_and_count(where, job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
@@ -100,17 +109,24 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
 
 
 def pipeline(
-    settings: ScoreSettings, bundle: Path, files: Sequence[RawFile], options: Options, path: Path
+    settings: ScoreSettings,
+    bundle: Path,
+    files: Sequence[RawFile],
+    options: Options,
+    path: Path,
+    pool: str | None = None,
 ) -> beam.Pipeline:
     """Return the whole job, not yet running; `path` is where it writes."""
     work = str(path / WORK)
     scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
-    scoring = FileScoring(scored, work, settings.format, settings.with_features, _explanation(settings))
+    scoring = FileScoring(
+        scored, work, settings.format, settings.with_features, _explanation(settings), settings.personal_keys
+    )
     steps = beam.Pipeline(options=options)
     _ = (
         steps
         | "Read Raw Rows" >> ReadRawRows(files, _schema(bundle).names)
-        | "Write Predictions" >> WritePredictions(scoring)
+        | "Write Predictions" >> WritePredictions(scoring, pool)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps

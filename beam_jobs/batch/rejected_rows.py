@@ -13,7 +13,7 @@ from schemas.rejection import Rejection
 
 
 def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes | None) -> bytes:
-    r"""Return one line; the bytes are `value` if they are UTF-8, else `value_base64`.
+    r"""Return one line; the bytes are `value` if they are UTF-8, else `value_base64`, and null if they were not kept.
 
     >>> from schemas.rejection import Reason, Stage
     >>> rejected_line("a.csv", 8192, Rejection(3, Stage.VALIDATE, Reason.RANGE, "/fare"), b"-1,x")
@@ -55,7 +55,7 @@ class RejectedWriter:
             raise ValueError("these rejected rows are counted only")
         return self._path
 
-    def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes]]) -> None:
+    def write(self, file: str, first_row: int, rejected: Sequence[tuple[Rejection, bytes | None]]) -> None:
         """Append the rejected rows of one block."""
         if rejected:
             if self._path is not None:

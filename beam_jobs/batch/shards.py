@@ -15,6 +15,7 @@ import numpy as np
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.cli import progress
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
@@ -58,6 +59,7 @@ class _WriteShards(beam.DoFn):
         if self._bundle is None:
             self._bundle = _Bundle(self._described, **self._settings)
         self._bundle.add(rows)
+        progress.advance(len(rows.spooled.label), rejected=len(rows.rejected))
 
     def finish_bundle(self) -> Iterator:
         if self._bundle is not None:

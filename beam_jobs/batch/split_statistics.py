@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
-from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from beam_jobs.batch.transform_steps import TransformedRows
 from schemas.schema import Schema
@@ -27,9 +26,9 @@ class CombineStatistics(beam.CombineFn):
 
     def __init__(self, schema: Schema, splits: Sequence[str], slices: Sequence[str] = (), weighted: bool = False):
         self._schema = schema
-        self._weighted = weighted
         self._splits = tuple(splits)
         self._slices = tuple(slices)
+        self._weighted = weighted
 
     def create_accumulator(self) -> BySplit:
         return {name: ColumnStatistics(self._schema, self._slices, self._weighted) for name in self._splits}
@@ -55,17 +54,14 @@ def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: boo
     """Write `<split>.pb` and, for the anomalies, strings outside their domains and limits that the splits break."""
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
-    for name, statistics in splits.items():
-        data = statistics.to_proto(name).SerializeToString(deterministic=True)
-        (path / f"{name}.pb").write_bytes(data)
+    listed = {name: statistics.to_proto(name) for name, statistics in splits.items()}
+    for name, proto in listed.items():
+        (path / f"{name}.pb").write_bytes(proto.SerializeToString(deterministic=True))
     whole = ColumnStatistics(schema, weighted=weighted)
     for statistics in splits.values():
         whole.merge(statistics)
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
-    found = [*set_checks.of_limits(whole, schema), *set_checks.skew(_datasets(splits), schema)]
+    datasets = {name: proto.datasets[0] for name, proto in listed.items()}
+    found = [*set_checks.of_limits(whole, schema), *set_checks.skew(datasets, schema)]
     seen = {"unseen": unseen, "limits": anomalies.limits(whole, schema)}
     (path / SEEN).write_text(json.dumps({**seen, "anomalies": [anomaly.to_json() for anomaly in found]}))
-
-
-def _datasets(splits: BySplit) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
-    return {name: statistics.to_proto(name).datasets[0] for name, statistics in splits.items()}

@@ -18,6 +18,7 @@ import pyarrow as pa
 from beam_jobs.batch.intake_steps import LabelledRows, split_slices
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.cli import progress
 
 SPOOL = "spool"
 
@@ -77,6 +78,7 @@ class _WriteSpool(beam.DoFn):
         if self._spool is None:
             self._spool = _Spool(pathlib.Path(self._folder), self._splits, rows)
         self._spool.add(rows)
+        progress.advance(0, rejected=len(rows.rejected))
 
     def finish_bundle(self) -> Iterator:
         if self._spool is not None:

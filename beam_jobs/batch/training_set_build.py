@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions as Options
 
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
-from beam_jobs.batch.place import Place, place
+from beam_jobs.batch.parquet_shards import WriteParquet
 from beam_jobs.batch.set_findings import CombineFindings, save_findings
 from beam_jobs.batch.set_gates import FINDINGS, check_gates, found_in
 from beam_jobs.batch.shards import WriteShards
@@ -24,9 +24,12 @@ from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
-from beam_jobs.batch.written_files import WORK, SaveWritten, Written
+from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
 from beam_jobs.cli import progress
 from beam_jobs.cli.file_settings import FileOptions
+from beam_jobs.file_runs.place import Place, place
+from beam_jobs.file_runs.run_facts import run_facts
+from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from beam_jobs.sets.anomaly_files import ANOMALIES
@@ -37,6 +40,8 @@ from models.training import labels
 from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
+from schemas.personal.keys import PersonalKey
+from schemas.personal.treatments import Treatments, the_key
 from schemas.schema import SERVING, TRAINING
 from schemas.sets.gates import Gates
 from transforms.graph.analysis import AnalyzeGraph
@@ -45,6 +50,7 @@ from transforms.graph.saved_model import check_path
 
 SPOOLED = "spooled.json"
 SHARDS = "shards.json"
+PARQUET = "parquet.json"
 
 _VERB = "build_training_set"
 # What the processes of a pool have imported before they are forked.
@@ -66,6 +72,10 @@ class BuildSettings(FileJobSettings, Protocol):
     @property
     def file_options(self) -> FileOptions:
         """How the files are to be read."""
+
+    @property
+    def personal_keys(self) -> PersonalKeys:
+        """Where the key is that personal columns are hashed with."""
 
     @property
     def eval_data(self) -> tuple[str, ...]:
@@ -91,14 +101,19 @@ class BuildSettings(FileJobSettings, Protocol):
     def rows_per_shard(self) -> int:
         """Rows in one shard at most."""
 
+    @property
+    def parquet(self) -> bool:
+        """Whether the rows are written as Parquet too."""
+
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
     place(settings, _VERB)
     check_path(Path(settings.output).absolute())
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
+    _key(settings, use_case)
     labels.check_function(use_case)
-    check_preprocessing(use_case.preprocessing_fn, use_case.schema, str(use_case.transform))
+    check_preprocessing(use_case.preprocessing_fn, use_case.treated_schema, str(use_case.transform))
     return use_case
 
 
@@ -106,24 +121,36 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
     """Run both passes; a build that fails leaves nothing behind, but its rejected rows if they are why."""
     where = place(settings, _VERB)
     given = split_files(settings, files)
-    gates, training = settings.gates, use_case.schema.environment(TRAINING)
+    treatments = Treatments.of(use_case.schema, _key(settings, use_case))
+    gates, training = settings.gates, use_case.treated_schema.environment(TRAINING)
+    facts = run_facts(settings, files, settings.use_case)
     with (
-        new_directory(settings.output, ArtifactKind.TRAINING_SET) as output,
+        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts) as output,
         where.pool(files, WORKER_MODULES) as pool,
     ):
-        with progress.step("read the raw rows and analyze the train split"):
-            first = analysis(settings, use_case, files, where, output.path, pool, given)
+        with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
+            first = analysis(settings, use_case, files, where, output.path, pool, given, treatments.key_id)
             spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
         check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
-        with progress.step("transform, write shards and statistics"):
+        with progress.step(
+            "transform, write shards and statistics", share=progress.share_of(sum(spooled.split_rows.values()))
+        ):
             second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
             check_counts(counted, rows_read, settings.data, output.path, use_case.model)
+            if settings.parquet:
+                counted.files.update(load_written(output.work / PARQUET).files)
             found = found_in(output, training, settings.previous)
             check_gates(output, gates, counted, found, training)
-            return finish(output, use_case, settings.compression, counted, found, sorted(set(given.values())))
+            return finish(
+                output, use_case, settings.compression, counted, found, sorted(set(given.values())), treatments
+            )
+
+
+def _key(settings: BuildSettings, use_case: UseCase) -> PersonalKey | None:
+    return the_key(use_case.schema, settings.personal_keys.read(), f"use case {use_case.name}")
 
 
 def told(built: Artifact) -> dict[str, Any]:
@@ -140,19 +167,22 @@ def analysis(
     path: Path,
     pool: str | None = None,
     given: Mapping[int, str] | None = None,
+    key_id: str | None = None,
 ) -> beam.Pipeline:
     """Return the first pass: keep the labelled rows in the spool, make the graph of the train split.
 
-    `given` has the split of files, by their number, that are one as a whole.
+    `given` has the split of files, by their number, that are one as a whole; `key_id` is of the key that personal
+    columns are hashed with.
     """
     pipeline = beam.Pipeline(options=where.options)
     folder = None if settings.use_case_path is None else where.path(settings.use_case_path)
     given = given or {}
-    schema, split = use_case.schema.environment(TRAINING), use_case.model.split
+    schema, split = use_case.treated_schema.environment(TRAINING), use_case.model.split
+    names = use_case.schema.environment(TRAINING).names
     rows = (
         pipeline
-        | "Read Raw Rows" >> ReadRawRows(where.reachable(files), schema.names)
-        | "Label Rows" >> LabelRows(settings.use_case, folder, given, pool)
+        | "Read Raw Rows" >> ReadRawRows(where.reachable(files), names)
+        | "Label Rows" >> LabelRows(settings.use_case, folder, given, pool, settings.personal_keys, key_id)
     )
     _ = (
         rows
@@ -176,7 +206,7 @@ def analysis(
         | "Analyze Graph"
         >> AnalyzeGraph(
             use_case.preprocessing_fn,
-            use_case.schema.environment(SERVING),
+            use_case.treated_schema.environment(SERVING),
             output=str(path / "graph"),
             temp=str(path / WORK / "analysis"),
         )
@@ -189,7 +219,7 @@ def transformation(
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
-    schema = use_case.schema.environment(TRAINING)
+    schema = use_case.treated_schema.environment(TRAINING)
     weighted = are_weighted(use_case.model, schema)
     rows = (
         pipeline
@@ -216,6 +246,11 @@ def transformation(
         )
         | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
     )
+    if settings.parquet:
+        beside = WriteParquet(
+            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard
+        )
+        _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(str(path / WORK / PARQUET))
     return pipeline
 
 

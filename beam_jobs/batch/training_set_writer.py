@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from beam_jobs.batch import parquet_shards
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
@@ -22,6 +23,7 @@ from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
+from schemas.personal.treatments import Treatments
 from schemas.sets.anomaly import Anomaly
 from schemas.statistics import anomalies
 from transforms.examples.tfrecord import SUFFIXES
@@ -106,21 +108,28 @@ def finish(
     written: Written,
     found: Sequence[Anomaly] = (),
     given: Sequence[str] = (),
+    treatments: Treatments | None = None,
 ) -> Artifact:
     """Move the files of a build to their names and complete the artifact; raises if a shard lacks rows.
 
-    `found` are the anomalies of the rows, `given` the splits that have files of their own.
+    `found` are the anomalies of the rows, `given` the splits that have files of their own, `treatments` what
+    became of personal columns.
     """
     path = output.path
+    beside = [name for name in written.split_rows if parquet_shards.kind(name) in written.files]
     for name, rows in written.split_rows.items():
-        if rows != written.rows(name):
-            raise OnegraphError(
-                f"{path}: split {name} has {rows} rows, its shards {written.rows(name)}; build again elsewhere"
-            )
+        for kept in (name, parquet_shards.kind(name)) if name in beside else (name,):
+            if rows != written.rows(kept):
+                raise OnegraphError(
+                    f"{path}: split {name} has {rows} rows, its files {written.rows(kept)}; build again elsewhere"
+                )
     graph = json.loads((path / "graph" / FEATURES).read_text())
     features = graph.pop("features")
     suffix = f"tfrecord{SUFFIXES[compression]}"
     shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
+    columns = {
+        name: name_all(path, name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
+    }
     os.replace(output.work / STATISTICS, path / STATISTICS)
     seen = path / STATISTICS / SEEN
     told = json.loads(seen.read_text())
@@ -139,6 +148,7 @@ def finish(
         "schema_fingerprint": use_case.schema.fingerprint,
         "graph_fingerprint": graph_fingerprint(path / "graph"),
         **_about_task(use_case.model),
+        **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
@@ -154,7 +164,7 @@ def finish(
         **_about_labels(written, use_case.model),
         "fingerprint": artifact.content_id(content),
     }
-    return output.complete(written, {**facts, **counted})
+    return output.complete(written, {**facts, **counted, **({"parquet": columns} if columns else {})})
 
 
 def _about_task(spec: ModelSpec) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class TransformedRows:
     ids: Mapping[str, pa.ListArray]
     label: np.ndarray
     sizes: tuple[int, ...]
-    rejected: list[tuple[Rejection, bytes]]
+    rejected: list[tuple[Rejection, bytes | None]]
     weight: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:

@@ -16,8 +16,10 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from beam_jobs.file_runs import existing
+
 REJECTED = "rejected"
-WORK = "unfinished"
+WORK = existing.WORK
 
 Position = tuple[int, int]
 Counts = collections.Counter[tuple[str, str]]

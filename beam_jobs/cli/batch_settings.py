@@ -12,6 +12,7 @@ from beam_jobs.cli.shared_settings import (
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
+    Personal,
     SetGates,
     Trust,
     UseCaseChoice,
@@ -32,6 +33,7 @@ class Validate(RawData, SetGates):
     use_case: str | None = option("use case whose schema it is", None, metavar="NAME", group="use case")
     use_case_path: str | None = option(USE_CASE_PATH, None, metavar="DIR", group="use case")
     schema: str | None = option("or a schema file", None, metavar="FILE", group="use case")
+    infer: bool = option("or none: write the schema that the files suggest", False, group="use case")
     environment: str = option(
         "which columns the rows must have", "TRAINING", choices=("TRAINING", "SERVING"), group="use case"
     )
@@ -42,6 +44,10 @@ class Validate(RawData, SetGates):
     def check(self) -> None:
         """Refuse no schema or two, one that is not there, and an output that is taken."""
         super().check()
+        if self.infer:
+            if self.use_case is not None or self.schema is not None or self.output is not None:
+                raise UsageError("--infer goes without --use-case, --schema and --output; it prints a schema")
+            return
         if (self.use_case is None) == (self.schema is None):
             got = "neither" if self.schema is None else "both"
             raise UsageError(f"--use-case and --schema: wanted one of them, got {got}")
@@ -58,7 +64,7 @@ class Validate(RawData, SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
@@ -75,12 +81,13 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates):
     test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
+    parquet: bool = option("write the same rows as Parquet too, beside the shards", False, group="writing")
 
     def check(self) -> None:
         """Refuse a use case that is not there and an output that is taken."""
         super().check()
         self.check_use_case()
-        paths.check_output(self.output, ArtifactKind.TRAINING_SET)
+        paths.check_output(self.output, ArtifactKind.TRAINING_SET, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,7 +132,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Personal, Explained):
     """Score raw files with a released bundle."""
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")
@@ -137,11 +144,11 @@ class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Explained):
         """Refuse a registry that is not there and an output that is taken."""
         super().check()
         paths.check_registry(self.registry)
-        paths.check_output(self.output, ArtifactKind.PREDICTIONS)
+        paths.check_output(self.output, ArtifactKind.PREDICTIONS, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckSkew(NamedUseCase, RawData, Broker, Trust):
+class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
     """Prove that batch and stream agree on raw rows, bit by bit.
 
     The rows go through batch, stream and the reloaded graph. Any bit that differs is exit code 3.

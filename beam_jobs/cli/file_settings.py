@@ -8,6 +8,7 @@ from transforms.decode.csv_dialect import COMMON, HEADERS, CsvDialect
 
 DATA_FORMATS = ("csv", "jsonl", "parquet", "avro", "tfrecord")
 RAW_FILES = "raw files (CSV, JSON lines, Parquet, Avro, TFRecord), patterns allowed"
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "blank": " "}
 _GROUP = "how the files are written"
 
 
@@ -64,7 +65,7 @@ class FileFormat(Settings):
     csv_columns: str | None = option(
         "names of the columns of CSV files without a header", None, metavar="NAME,NAME", group=_GROUP
     )
-    csv_separator: str = option("between the cells; tab for a tabulator", ",", metavar="CHARACTER", group=_GROUP)
+    csv_separator: str = option("between the cells; or the word tab, or blank", ",", metavar="CHARACTER", group=_GROUP)
     csv_quote: str = option("around cells; none where there are no quotes", '"', metavar="CHARACTER", group=_GROUP)
     csv_comment: str | None = option("lines that begin with it are no rows", None, metavar="CHARACTER", group=_GROUP)
 
@@ -80,7 +81,7 @@ class FileFormat(Settings):
         return FileOptions(
             self.data_format,
             CsvDialect(
-                separator="\t" if self.csv_separator in ("tab", "\\t") else self.csv_separator,
+                separator=_SEPARATORS.get(self.csv_separator, self.csv_separator),
                 quote=None if self.csv_quote == "none" else self.csv_quote,
                 comment=self.csv_comment,
                 header=self.csv_header,

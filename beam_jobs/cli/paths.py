@@ -20,9 +20,12 @@ def check_file(path: str) -> None:
         raise InputError(f"{path}: no such file")
 
 
-def check_output(path: str, kind: str) -> None:
-    """Raise `ArtifactError` if a new artifact of a kind cannot be made there: taken, or nothing may be written."""
-    if not is_remote(path):
+def check_output(path: str, kind: str, existing: str = "refuse") -> None:
+    """Raise `ArtifactError` if a new artifact of a kind cannot be made there: taken, or nothing may be written.
+
+    What is there already is the verb's to look at if it is not simply refused.
+    """
+    if not is_remote(path) and (existing == "refuse" or not os.path.lexists(path)):
         check_place(path, kind)
 
 

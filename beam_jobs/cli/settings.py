@@ -17,6 +17,7 @@ from beam_jobs.cli.options import Settings
 from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
 from beam_jobs.cli.shared_settings import Broker
+from beam_jobs.cli.simulation_settings import Simulate
 from beam_jobs.cli.stream_settings import (
     BREAKER,
     STARTS,
@@ -55,6 +56,7 @@ __all__ = [
     "ScoreStream",
     "Send",
     "Services",
+    "Simulate",
     "SkipTo",
     "Status",
     "Stop",
@@ -74,7 +76,7 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "report": Report,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
-    "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew},
+    "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew, "simulate": Simulate},
     "stream": {
         "score_stream": ScoreStream,
         "status": Status,

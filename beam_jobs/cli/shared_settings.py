@@ -4,11 +4,13 @@ Imports nothing heavy; see `settings.py`.
 """
 
 import dataclasses
+import os
 import re
 from typing import Any
 
 from beam_jobs.cli.options import Settings, fields, option
 from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connection
+from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.runners.names import beams_name, in_this_process
 from models.isolation.trial import GIB, TrialLimits
 from schemas.errors import UsageError
@@ -127,6 +129,17 @@ class BatchRunner(Runner):
         group="where it runs",
     )
 
+    existing: str = option(
+        "what becomes of an output that is there already",
+        "refuse",
+        choices={
+            "refuse": "it stays, the command is refused",
+            "skip": "it is taken if it was made of the same input, code and options",
+            "rebuild": "a new one takes its place when that is complete",
+        },
+        group="writing",
+    )
+
     def check(self) -> None:
         """Refuse workers where the runner has its own."""
         super().check()
@@ -236,6 +249,31 @@ class Trust(Settings):
             from schemas.artifacts.signature import TrustedKeys
 
             TrustedKeys.of(self.trusted_keys)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Personal(Settings):
+    """What hashed personal columns are hashed with. A key is named here, and read where it is used."""
+
+    personal_key_file: tuple[str, ...] = option(
+        "file with a key of personal:hash columns; several while keys are changed",
+        (),
+        metavar="FILE",
+        group="personal data",
+    )
+    personal_key_env: tuple[str, ...] = option(
+        "or name of an environment variable that holds one", (), metavar="NAME", group="personal data"
+    )
+
+    def check(self) -> None:
+        """Refuse a key that cannot be read here."""
+        super().check()
+        self.personal_keys.read()
+
+    @property
+    def personal_keys(self) -> PersonalKeys:
+        """Where the keys are."""
+        return PersonalKeys(tuple(map(os.path.abspath, self.personal_key_file)), self.personal_key_env)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import dataclasses
 
 from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
-from beam_jobs.cli.shared_settings import Broker, Explained, Runner, Trial, Trust
+from beam_jobs.cli.shared_settings import Broker, Explained, Personal, Runner, Trial, Trust
 from beam_jobs.cli.times import milliseconds
 from beam_jobs.runners import names
 from schemas.errors import UsageError
@@ -20,7 +20,7 @@ _TROUBLE, _MONITORING, _FLINK = "when things break", "monitoring", "Flink"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreStream(Runner, Broker, Trust, Trial, Explained):
+class ScoreStream(Runner, Broker, Trust, Trial, Personal, Explained):
     """Score Kafka events as they arrive with the live bundle."""
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")

@@ -7,6 +7,7 @@ from beam_jobs.reports.text_table import table
 from schemas.inference.finding import NO_COLUMNS, Finding, Use
 from schemas.inference.inferred import Inferred
 
+_FEW_ROWS = 20
 _HEAD = ("column", "type", "missing", "different", "taken for", "and")
 _NO_FEATURE = frozenset((Use.DISTINCT, Use.CONSTANT, Use.KEY, Use.PERSONAL, Use.ID))
 
@@ -43,6 +44,8 @@ def decisions_text(found: Mapping[str, Any]) -> list[str]:
     size = f"the first {found['rows']:,} rows" if found["more_rows"] else f"{found['rows']:,} rows"
     lines = [f"judged from {size} of {found['data']}", *table(_HEAD, rows, texts=[1, 4, 5])]
     look_at = [f"  {one['name']}: {note}" for one in found["columns"] for note in one["look_at"]]
+    if found["rows"] < _FEW_ROWS:
+        look_at.insert(0, f"  {found['rows']} rows: too few to judge by, and to split in three; give more")
     if found["unread_rows"]:
         look_at.insert(0, f"  {found['unread_rows']:,} rows could not be read; a build keeps such with the reason")
     if look_at:

@@ -7,7 +7,9 @@ from schemas.inference.target import Target
 
 _SLICES = 3
 _SLICE_VALUES = range(2, 21)
-_PARAMETERS = '{"max_depth": 5, "eta": 0.05, "min_child_weight": 3, "subsample": 0.9, "colsample_bytree": 0.8}'
+_MANY_ROWS = 10_000
+_SMALL = '{"max_depth": 3, "eta": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bytree": 0.5}'
+_LARGE = '{"max_depth": 5, "eta": 0.1, "min_child_weight": 3, "subsample": 0.9, "colsample_bytree": 0.8}'
 _GATES = {
     "binary": 'Gate("auc", at_least=0.8)',
     "multiclass": 'Gate("accuracy", at_least=0.8)',
@@ -27,7 +29,11 @@ def model_file(inferred: Inferred, target: Target, name: str) -> str:
     ]
     if target.task == "multiclass":
         lines += _argument("classes", [class_name(one) for one in target.classes])
-    lines += [f"    parameters={_PARAMETERS},", "    rounds=1000,", "    early_stopping_rounds=50,"]
+    lines += [
+        f"    parameters={_SMALL if inferred.rows < _MANY_ROWS else _LARGE},",
+        "    rounds=1000,",
+        "    early_stopping_rounds=50,",
+    ]
     if slices := slices_of(inferred):
         lines += _argument("slices", slices)
     lines += [f"    # gates=({_GATES[target.task]},) would say what a model must reach to be released", ")", ""]

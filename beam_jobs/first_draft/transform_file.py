@@ -1,7 +1,7 @@
 """`transforms/NAME.py` of a first version: features by what each column is good for, and the label."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from beam_jobs.first_draft.code import sequence, text
 from schemas.inference.finding import Finding, Use
@@ -17,6 +17,7 @@ class Group:
     uses: tuple[Use, ...]
     body: tuple[str, ...]
     helpers: tuple[str, ...] = ()
+    """What the body calls: functions that are written out below, imported ones by the first name, and tft."""
 
 
 GROUPS = (
@@ -24,7 +25,7 @@ GROUPS = (
         "_NUMBERS",
         (Use.NUMBER,),
         ("features[name] = tft.scale_to_z_score(_number(inputs[name]))",),
-        ("_number",),
+        ("_number", "tft"),
     ),
     Group(
         "_LONG_TAILS",
@@ -33,10 +34,10 @@ GROUPS = (
             "# a few values are very far off, so that where a value stands among the others tells more than its size",
             "features[name] = _quantile(_number(inputs[name]))",
         ),
-        ("_number", "_quantile"),
+        ("_number", "_quantile", "tft"),
     ),
     Group("_YES_NO", (Use.YES_NO,), ("features[name] = _number(inputs[name])",), ("_number",)),
-    Group("_CATEGORIES", (Use.CATEGORY,), ('features[name] = _word_id(fill(inputs[name], ""))',), ("_word_id",)),
+    Group("_CATEGORIES", (Use.CATEGORY,), ('features[name] = _word_id(fill(inputs[name], ""))',), ("_word_id", "tft")),
     Group(
         "_CODES",
         (Use.CODE,),
@@ -44,8 +45,27 @@ GROUPS = (
             "# names written in digits: their size means nothing",
             'features[name] = _word_id(fill(tf.sparse.map_values(tf.strings.as_string, inputs[name]), ""))',
         ),
-        ("_word_id",),
+        ("_word_id", "tft"),
     ),
+    Group("_TEXTS", (Use.TEXT,), ("features[name] = word_ids(words(inputs[name]), name, _WORDS)",), ("words",)),
+    Group(
+        "_LISTS",
+        (Use.LIST, Use.CODES),
+        ("features[name] = word_ids(inputs[name], name, _WORDS)",),
+        ("word_ids",),
+    ),
+    Group(
+        "_LISTS_OF_NUMBERS",
+        (Use.NUMBERS,),
+        (
+            'features[f"{name}/count"] = count(inputs[name])',
+            'features[f"{name}/mean"] = mean(inputs[name], float("nan"))',
+            'features[f"{name}/smallest"] = smallest(inputs[name], float("nan"))',
+            'features[f"{name}/largest"] = largest(inputs[name], float("nan"))',
+        ),
+        ("count",),
+    ),
+    Group("_VECTORS", (Use.VECTOR,), ("features[name] = fill(inputs[name], 0)",)),
 )
 
 HELPERS = {
@@ -63,34 +83,48 @@ def _word_id(words: tf.Tensor) -> tf.Tensor:
     return tft.compute_and_apply_vocabulary(words, top_k=_VOCABULARY_SIZE, num_oov_buckets=1)
 """,
 }
-_CONSTANTS = {"_quantile": "_BUCKETS = 100", "_word_id": "_VOCABULARY_SIZE = 1000"}
+_CONSTANTS = {
+    "_quantile": ("_BUCKETS = 100",),
+    "_word_id": ("_VOCABULARY_SIZE = 1000",),
+    "words": ("_WORDS = 100",),
+    "word_ids": ("_WORDS = 100",),
+}
+_IMPORTED = {
+    "words": ("word_ids", "words"),
+    "word_ids": ("word_ids",),
+    "count": ("count", "largest", "mean", "smallest"),
+}
 
 
 def transform_file(inferred: Inferred, target: Target, name: str) -> str:
     """Return the text of the file."""
     groups = [(group, found) for group in GROUPS if (found := inferred.of_use(*group.uses))]
     times = list(inferred.of_use(Use.TIME))
-    helpers = [helper for helper in HELPERS if any(helper in group.helpers for group, _ in groups)]
-    if times and any(not _is_event(time) for time in times) and "_number" not in helpers:
-        helpers.insert(0, "_number")
+    wanted = {helper for group, _ in groups for helper in group.helpers}
+    if any(not _is_event(time) for time in times):
+        wanted |= {"_number", "tft"}
+    helpers = [helper for helper in HELPERS if helper in wanted]
+    sizes = dict.fromkeys(line for helper, lines in _CONSTANTS.items() if helper in wanted for line in lines)
     constants = [
         *(line for group, found in groups for line in sequence(group.constant, [one.name for one in found])),
         *_times_constant(times),
-        *(_CONSTANTS[helper] for helper in helpers if helper in _CONSTANTS),
+        *sizes,
     ]
     finding = next(one for one in inferred.findings if one.use is Use.LABEL)
     title = f'"""{name}: features and label. A first version by `onegraph new`, from here on yours to change."""'
-    top = [title, _imports(target, bool(times)), "\n".join(constants), "\n".join(_classes(target))]
+    top = [title, _imports(target, bool(times), wanted), "\n".join(constants), "\n".join(_classes(target))]
     functions = [_preprocessing([group for group, _ in groups], times), _label(target, finding)]
     functions += [HELPERS[helper].strip("\n") for helper in helpers]
     return "\n\n".join(part for part in top if part) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
 
 
-def _imports(target: Target, times: bool) -> str:
+def _imports(target: Target, times: bool, wanted: Set[str]) -> str:
     arrow = ["import pyarrow as pa"] + ([] if target.as_it_is else ["import pyarrow.compute as pc"])
-    lines = ["from collections.abc import Mapping", "", *arrow, "import tensorflow as tf"]
-    lines += ["import tensorflow_transform as tft", ""]
+    tft = ["import tensorflow_transform as tft"] if "tft" in wanted else []
+    lines = ["from collections.abc import Mapping", "", *arrow, "import tensorflow as tf", *tft, ""]
     lines += ["from transforms.calendar import calendar"] if times else []
+    many = sorted({name for helper, names in _IMPORTED.items() if helper in wanted for name in names})
+    lines += [f"from transforms.many_valued import {', '.join(many)}"] if many else []
     return "\n".join([*lines, "from transforms.missing import fill"])
 
 

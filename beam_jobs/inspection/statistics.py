@@ -3,6 +3,7 @@
 A file has a dataset of all rows and may have one per slice behind it. Statistics that other tools wrote are read too.
 """
 
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -62,13 +63,20 @@ def _order(path: pathlib.Path) -> tuple[int, str]:
 
 def _personal(folder: pathlib.Path) -> frozenset[str]:
     """Return the personal columns by the schema that lies beside the folder of an artifact, if one does."""
-    from schemas.schema import Schema  # Arrow, which nothing else here needs
+    from schemas.personal.treatments import Treatments  # Arrow, which nothing else here needs
+    from schemas.schema import Schema
 
+    artifact = folder.resolve().parent
     try:
-        schema = Schema.load(folder.resolve().parent / "schema.pbtxt")
+        schema = Schema.load(artifact / "schema.pbtxt")
     except (ArtifactError, InputError, OSError):
         return frozenset()
-    return frozenset(column.name for column in schema.with_role("personal"))
+    try:
+        manifest = json.loads(read_plain(artifact / "manifest.json", _LARGEST))
+        left = Treatments.of_manifest(schema, manifest, str(artifact)).schema
+    except (ArtifactError, OSError, ValueError, AttributeError):
+        left = schema
+    return frozenset(column.name for column in left.with_role("personal"))
 
 
 def _split(path: pathlib.Path, hidden: frozenset[str]) -> dict[str, Any]:

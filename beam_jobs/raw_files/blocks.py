@@ -14,7 +14,8 @@ def check_files(files: Sequence[RawFile], schema: Schema) -> None:
         known = format_of(file.path, file.options)
         known.decoder(known.layout(file), schema, where=file.path)
     if not any(True for file in files for _ in read_file(file, schema.names)):
-        raise InputError(f"{' '.join(file.path for file in files)}: no rows below the header; give files with data")
+        below = " below the header" if all(format_of(file.path, file.options).name == "csv" for file in files) else ""
+        raise InputError(f"{' '.join(file.path for file in files)}: no rows{below}; give files with data")
 
 
 def read_file(file: RawFile, columns: Sequence[str] | None = None) -> Iterator[RawRows]:

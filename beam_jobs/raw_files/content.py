@@ -25,10 +25,8 @@ def read_content(path: str, size: int, was: Stamp | None = None) -> Iterator[byt
         if kind is None:
             while data := file.read(size):
                 yield data
-        elif kind == "gzip":
-            yield from _gzip(file, size, path)
         else:
-            yield from _by_arrow(file, size, path, kind)
+            yield from _decompressed(file, size, path, kind)
 
 
 def read_text(path: str, size: int, was: Stamp | None = None) -> Iterator[bytes]:
@@ -42,14 +40,22 @@ def read_text(path: str, size: int, was: Stamp | None = None) -> Iterator[bytes]
         yield data
 
 
-def _gzip(file: WatchedFile, size: int, path: str) -> Iterator[bytes]:
-    try:
-        yield from _inflated(file, size)
-    except (zlib.error, EOFError) as error:
-        file.check()  # then this is why
-        if isinstance(error, EOFError):
-            raise _cut(path, "gzip") from None
-        raise _altered(path, "gzip") from None
+def _decompressed(file: WatchedFile, size: int, path: str, kind: str) -> Iterator[bytes]:
+    """Yield the content, and say of what is wrong behind how much of it that is."""
+    parts, behind = _inflated(file, size) if kind == "gzip" else _by_arrow(file, size, kind), 0
+    while True:
+        try:
+            part = next(parts, None)
+        except (zlib.error, EOFError, OSError) as error:
+            file.check()  # then this is why
+            whole = f" ({behind:,} bytes of its content are whole)" if behind else ""
+            if isinstance(error, EOFError) or "Truncated" in str(error):
+                raise InputError(f"{path}: its {kind} stream ends too early; copy the file again{whole}") from None
+            raise InputError(f"{path}: not a {kind} file, or altered; copy it again{whole}") from None
+        if part is None:
+            return
+        yield part
+        behind += len(part)
 
 
 def _inflated(file: WatchedFile, size: int) -> Iterator[bytes]:
@@ -69,22 +75,7 @@ def _inflated(file: WatchedFile, size: int) -> Iterator[bytes]:
         raise EOFError
 
 
-def _by_arrow(file: WatchedFile, size: int, path: str, kind: str) -> Iterator[bytes]:
+def _by_arrow(file: WatchedFile, size: int, kind: str) -> Iterator[bytes]:
     stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), kind)
-    while True:
-        try:
-            data = stream.read(size)
-        except OSError as error:
-            file.check()  # then this is why
-            raise (_cut if "runcated" in str(error) else _altered)(path, kind) from None
-        if not data:
-            return
+    while data := stream.read(size):
         yield data
-
-
-def _cut(path: str, kind: str) -> InputError:
-    return InputError(f"{path}: its {kind} stream ends too early; copy the file again")
-
-
-def _altered(path: str, kind: str) -> InputError:
-    return InputError(f"{path}: not a {kind} file, or altered; copy it again")

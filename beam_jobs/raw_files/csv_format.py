@@ -91,16 +91,27 @@ class CsvFormat:
 
     def _records(self, file: RawFile, size: int) -> Iterator[list[bytes]]:
         """Yield complete records, quotes regarded, as they become complete."""
-        rest, read = b"", 0
-        comment = (self.dialect.comment or "").encode()
+        begun: list[bytes] = []  # of a record that goes on, put together once its line ends
+        waiting, read = 0, 0
         for data in read_text(file.path, size, file.stamp):
-            lines, rest = split_lines(rest + data if rest else data, dialect=self.dialect)
             read += len(data)
-            if len(rest) > _LINE_BYTES:
+            if b"\n" in data:
+                lines, rest = split_lines(b"".join([*begun, data]), dialect=self.dialect)
+                yield self._no_comments(lines)
+                begun, waiting = [rest], len(rest)
+            else:
+                begun.append(data)
+                waiting += len(data)
+            if waiting > _LINE_BYTES:
                 raise InputError(
-                    f"{file.path}: a line of more than {_LINE_BYTES >> 20} MiB at byte {read - len(rest):,}; is this a "
+                    f"{file.path}: a line of more than {_LINE_BYTES >> 20} MiB at byte {read - waiting:,}; is this a "
                     "text file?"
                 )
-            yield [line for line in lines if not line.startswith(comment)] if comment else lines
-        lines, _ = split_lines(rest, final=True, dialect=self.dialect)
-        yield [line for line in lines if not line.startswith(comment)] if comment else lines
+        lines, _ = split_lines(b"".join(begun), final=True, dialect=self.dialect)
+        yield self._no_comments(lines)
+
+    def _no_comments(self, lines: list[bytes]) -> list[bytes]:
+        if self.dialect.comment is None:
+            return lines
+        mark = self.dialect.comment.encode()
+        return [line for line in lines if not line.startswith(mark)]

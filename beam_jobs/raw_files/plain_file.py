@@ -18,6 +18,19 @@ _KINDS = {
 }
 
 
+@dataclasses.dataclass
+class _Tally:
+    bytes_read: int = 0
+
+
+_TALLY = _Tally()
+
+
+def bytes_read() -> int:
+    """Return how many bytes this process has read of raw files; what several threads read at once may count less."""
+    return _TALLY.bytes_read
+
+
 @dataclasses.dataclass(frozen=True)
 class Stamp:
     """What of a file changes when somebody writes to it: its bytes, and when it was last written."""
@@ -82,6 +95,7 @@ class WatchedFile:
             raise unreadable(self._path, error) from None
         if not data:
             self.check()
+        _TALLY.bytes_read += len(data)
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:

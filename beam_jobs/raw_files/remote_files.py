@@ -20,3 +20,16 @@ def matched_remote(pattern: str) -> list[str]:
         return [found.path for result in FileSystems.match([pattern]) for found in result.metadata_list]
     except (BeamIOError, ValueError) as error:
         raise OSError(*error.args) from None
+
+
+def version(path: str) -> str:
+    """Return what a filesystem says of a file's content: size and time, and a checksum where it keeps one.
+
+    Raises `OSError`.
+    """
+    try:
+        filesystem = FileSystems.get_filesystem(path)
+        size, updated = filesystem.size(path), filesystem.last_updated(path)
+        return f"{size} {updated} {filesystem.checksum(path)}"
+    except (BeamIOError, ValueError, NotImplementedError) as error:
+        raise OSError(*error.args) from None

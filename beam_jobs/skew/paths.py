@@ -65,7 +65,7 @@ def of_predictions(
 
 
 def of_copy(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> PathValues:
-    """Return what a copy of the bundle makes of the rows, loaded from `folder` and called with many batch sizes."""
+    """Return what a copy of the bundle makes of treated rows, loaded from `folder` and called with many batch sizes."""
     reloaded = Scorer.load(shutil.copytree(scorer.path, folder))
     numbers, parts = [], []
     for start, size in _cuts(rows.num_rows):
@@ -76,7 +76,7 @@ def of_copy(scorer: Scorer, rows: pa.RecordBatch, folder: pathlib.Path) -> PathV
 
 
 def of_examples(scorer: Scorer, rows: pa.RecordBatch) -> PathValues:
-    """Return what training reads back from the rows' serialized examples, scored."""
+    """Return what training reads back from the serialized examples of treated rows, scored."""
     graph = scorer.graph
     features, ids = graph.apply_with_ids(rows)
     kept = kept_rows(len(features), infinite_rows(features, graph.feature_names))

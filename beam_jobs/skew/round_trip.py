@@ -39,10 +39,13 @@ def round_trip(
         finally:
             producer.close()
         score(names)
-        return [
-            (str(record.key, "utf-8"), json.loads(record.value))
-            for record in read_topic(servers, names.predictions)
-            if record.key is not None and record.value is not None
-        ]
+        sent = {
+            f"{names.source}/{event.partition}/{event.offset}": str(event.key, "utf-8")
+            for event in read_topic(servers, names.source)
+            if event.key is not None
+        }
+        found = (record.value for record in read_topic(servers, names.predictions))
+        predictions = (json.loads(value) for value in found if value is not None)
+        return [(sent[one["id"]], one) for one in predictions]  # a prediction may have another key
     finally:
         topics.delete(servers, names)

@@ -1,6 +1,6 @@
 """One module per verb of the command line; each only wires.
 
-Imports: batch, cli, demo, first_draft, inspection, kafka, kafka.groups, kafka.kafka_python, kafka.libraries,
-kafka.topics, models, monitoring, process, raw_files, registries, reports, reports.sets, runners, runners.flink,
-schemas, services, sets, skew, stream, stream.job, transforms.
+Imports: batch, cli, demo, file_runs, first_draft, inspection, kafka, kafka.groups, kafka.kafka_python,
+kafka.libraries, kafka.topics, models, monitoring, process, raw_files, registries, reports, reports.sets, runners,
+runners.flink, schemas, services, sets, simulation, skew, stream, stream.job, transforms.
 """

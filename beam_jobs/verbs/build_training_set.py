@@ -9,6 +9,8 @@ from typing import Any
 
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.file_runs import existing
+from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
@@ -21,7 +23,6 @@ from models.splits import in_words
 from models.use_case import find_model, find_schema
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.artifacts.making import check_place
 from schemas.review.heeded import unheeded
 from schemas.schema import SERVING, TRAINING, Schema
 
@@ -52,27 +53,37 @@ def plan(settings: Settings) -> list[str]:
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind."""
+    """Build a training set; the result is what its manifest counts. A build that fails leaves nothing behind.
+
+    One that is there already may be the result, or be replaced, as `settings.existing` says.
+    """
     schema, _, files = _found(settings)
+    kind = ArtifactKind.TRAINING_SET
+    if existing.taken(settings, kind, lambda: run_facts(settings, files, settings.use_case)) is None:
+        with existing.replaced(settings) as fresh:
+            _build(fresh, schema, files)
+    finished = artifact.open_artifact(settings.output, kind)
+    names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
+    return {
+        "path": str(finished.path),
+        **{name: finished.manifest[name] for name in names if name in finished.manifest},
+        **import_quietly(BUILD).told(finished),
+    }
+
+
+def _build(settings: Settings, schema: Schema, files: list[RawFile]) -> None:
     building = import_quietly(BUILD)
     use_case = building.check(settings)
     for field in unheeded(schema):
         _log.warning("schema of %s: not heeded: %s", settings.use_case, field)
-    finished = building.build(settings, use_case, files)
-    names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
-    manifest = artifact.open_artifact(finished.path, ArtifactKind.TRAINING_SET).manifest
-    return {
-        "path": str(finished.path),
-        **{name: manifest[name] for name in names if name in manifest},
-        **building.told(finished),
-    }
+    building.build(settings, use_case, files)
 
 
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.place").place(settings, "build_training_set")
-    check_place(settings.output, ArtifactKind.TRAINING_SET)
+        import_quietly("beam_jobs.file_runs.place").place(settings, "build_training_set")
+    existing.check_output(settings, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)
     model = find_model(settings.use_case, settings.use_case_path)
     check_given(settings, model.split)

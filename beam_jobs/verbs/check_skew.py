@@ -43,13 +43,14 @@ def run(settings: CheckSkew) -> dict[str, Any]:
     files, champion = _found(settings)
     paths = import_quietly(PATHS)
     scorer = paths.Scorer.load(champion)
-    records = read_records(files, scorer.schema)
+    records = read_records(files, scorer.treatments.raw)
+    treated = scorer.treatments.keyed(settings.personal_keys.read(), f"bundle {scorer.bundle_id}")(records.rows)
     with tempfile.TemporaryDirectory(prefix="check_skew-") as folder:
         reference = _batch(settings, files, scorer, records, pathlib.Path(folder) / "predictions")
         others = {
             "stream": _stream(settings, scorer, records),
-            "reloaded": paths.of_copy(scorer, records.rows, pathlib.Path(folder) / "copy"),
-            "examples": paths.of_examples(scorer, records.rows),
+            "reloaded": paths.of_copy(scorer, treated, pathlib.Path(folder) / "copy"),
+            "examples": paths.of_examples(scorer, treated),
         }
     compared, rejected = len(reference.rows), len(records.ids) - len(reference.rows)
     if not compared:
@@ -73,9 +74,9 @@ def _found(settings: CheckSkew) -> tuple[list[RawFile], pathlib.Path]:
     topics.describe(settings.connection, [])
     open_registry = import_quietly("beam_jobs.registries.opening").open_registry
     champion = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys)).champion()
-    settings.check_named(
-        artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest["use_case"], f"bundle {champion.name}"
-    )
+    manifest = artifact.open_artifact(champion, ArtifactKind.BUNDLE).manifest
+    settings.check_named(manifest["use_case"], f"bundle {champion.name}")
+    settings.personal_keys.check(manifest, f"bundle {champion.name}")
     return files, champion
 
 
@@ -89,6 +90,8 @@ def _batch(
             data=tuple(file.path for file in files),
             registry=given.registry,
             trusted_keys=given.trusted_keys,
+            personal_key_file=given.personal_key_file,
+            personal_key_env=given.personal_key_env,
             bundle=scorer.bundle_id,
             output=str(output),
             with_features=True,
@@ -104,6 +107,8 @@ def _stream(given: CheckSkew, scorer: "Scorer", records: RawRecords) -> PathValu
                 **given.broker_options(),
                 registry=given.registry,
                 trusted_keys=given.trusted_keys,
+                personal_key_file=given.personal_key_file,
+                personal_key_env=given.personal_key_env,
                 source_topic=names.source,
                 predictions_topic=names.predictions,
                 rejected_topic=names.rejected,

@@ -37,7 +37,8 @@ def run(settings: Report) -> dict[str, Any]:
         raise InputError(f"{output}: cannot be written, {error.strerror}; name another place with --output") from None
     compared = set_page.compared(opened, against)
     found = [one for one in compared if one["more_than_chance"]]
-    return {"page": str(output), "columns": len(opened.columns), "differing": found}
+    sides = len(opened.splits) if against is None else 2
+    return {"page": str(output), "columns": len(opened.columns), "compared": sides, "differing": found}
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -48,7 +49,9 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"  {one['column']}: {one['difference']:.1%} apart, {' and '.join(one['between'])}")
     if len(differing) > _SHOWN:
         lines.append(f"  and {len(differing) - _SHOWN} more that differ by more than chance")
-    return "\n".join(lines if differing else [*lines, "  nothing differs by more than chance"])
+    if result["compared"] > 1 and not differing:
+        lines.append("  nothing differs by more than chance")
+    return "\n".join(lines)
 
 
 def _opened(settings: Report) -> tuple[OpenedSet, OpenedSet | None]:
@@ -63,10 +66,15 @@ def _output(settings: Report) -> pathlib.Path:
     return pathlib.Path(f"{path}.html")
 
 
+def _is_ours(path: pathlib.Path) -> bool:
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
+
+
 def _check_output(path: pathlib.Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: a directory, wanted the name of a page to write with --output")
     if not path.parent.is_dir():
         raise InputError(f"{path}: its folder is not there; make it, or name another place with --output")
-    if path.exists() and _GENERATOR not in path.open("rb").read(_HEAD):
+    if path.exists() and not _is_ours(path):
         raise InputError(f"{path}: is there and no page of onegraph report; name another place with --output")

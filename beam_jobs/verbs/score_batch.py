@@ -7,12 +7,14 @@ from typing import Any
 
 from beam_jobs.cli.settings import ScoreBatch as Settings
 from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.file_runs import existing
+from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
+from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.artifacts.making import check_place
 from schemas.rejection_counts import rejections_text
 
 SCORING = "beam_jobs.batch.predictions_job"
@@ -36,18 +38,25 @@ def plan(settings: Settings) -> list[str]:
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind."""
+    """Score every row; the result is what the manifest counts. A run that fails leaves nothing behind.
+
+    Predictions that are there already may be the result, or be replaced, as `settings.existing` says.
+    """
     files = _found(settings)
     scoring = import_quietly(SCORING)
-    finished = scoring.score(settings, scoring.check(settings, files), files)
+    bundle, kind = scoring.check(settings, files), ArtifactKind.PREDICTIONS
+    if existing.taken(settings, kind, lambda: run_facts(settings, files, bundle=bundle.path.name)) is None:
+        with existing.replaced(settings) as fresh:
+            scoring.score(fresh, bundle, files)
+    finished = artifact.open_artifact(settings.output, kind)
     names = ("bundle", "use_case", "predictions", "rows", "rejections")
     return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}}
 
 
 def _found(settings: Settings) -> list[RawFile]:
     if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
-        import_quietly("beam_jobs.batch.place").place(settings, "score_batch")
-    check_place(settings.output, ArtifactKind.PREDICTIONS)
+        import_quietly("beam_jobs.file_runs.place").place(settings, "score_batch")
+    existing.check_output(settings, ArtifactKind.PREDICTIONS)
     return find_files(settings.data, settings.file_options)
 
 

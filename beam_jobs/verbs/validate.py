@@ -5,9 +5,17 @@ Neither Beam nor TensorFlow is imported.
 
 from typing import Any
 
-from beam_jobs.batch.checked_files import NAME, STATISTICS, check_rows, findings_folder, write_findings
+from beam_jobs.batch.checked_files import (
+    NAME,
+    STATISTICS,
+    check_rows,
+    findings_folder,
+    passing_treatments,
+    write_findings,
+)
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
+from beam_jobs.first_draft.inferred_schema import inferred_schema
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
@@ -25,11 +33,16 @@ from schemas.sets.set_checks import drift, of_limits
 
 def check(settings: Settings) -> None:
     """Raise if schema, files, earlier set or output make no sense; every file must have the columns of the schema."""
+    if settings.infer:
+        find_files(settings.data, settings.file_options)
+        return
     _found(settings)
 
 
 def plan(settings: Settings) -> list[str]:
     """Return what would be read, and what would be written where."""
+    if settings.infer:
+        return [*files_text(find_files(settings.data, settings.file_options)), "a schema would be printed"]
     schema, files = _found(settings)
     where = settings.output or "nowhere, rejected rows are counted only; --output DIR keeps them"
     return [
@@ -41,14 +54,19 @@ def plan(settings: Settings) -> list[str]:
 
 def run(settings: Settings) -> dict[str, Any]:
     """Check every row, then the set; raises `GateRefusal` with the same result if a gate says no."""
+    if settings.infer:
+        return inferred_schema(find_files(settings.data, settings.file_options))
     schema, files = _found(settings)
     with findings_folder(settings.output) as folder:
         with progress.step("check the raw rows"):
-            checked = check_rows(files, schema, folder)
-        found = [*of_limits(checked.statistics, schema), *id_anomalies(checked.ids, schema)]
+            treatments = passing_treatments(schema)
+            checked = check_rows(files, treatments, folder)
+        found = [*of_limits(checked.statistics, treatments.schema), *id_anomalies(checked.ids, treatments.schema)]
         if settings.previous is not None:
             now = checked.statistics.to_proto(NAME).datasets[0]
-            found += drift(earlier_statistics(settings.previous), now, schema, f"against {settings.previous}")
+            found += drift(
+                earlier_statistics(settings.previous), now, treatments.schema, f"against {settings.previous}"
+            )
         if folder is not None:
             write_findings(folder, checked, schema, found)
     rows = {"read": checked.rows_read, "kept": checked.rows_kept, "rejected": checked.rows_rejected}
@@ -67,7 +85,9 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Return what was found for people."""
+    """Return what was found for people; a schema as its file has it."""
+    if "schema" in result:
+        return str(result["schema"]).removesuffix("\n")
     lines = checked_lines(result)
     if result["path"]:
         lines.append(f"  rejected rows, {STATISTICS} and anomalies are in {result['path']}")

@@ -4,7 +4,7 @@ Variants of one schema stand in one lane: they share the decoding, and those of 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow as pa
 from models.scoring.scorer import RowsDiffer, Scored, Scorer
 from models.variants.shares import coordinates
 from models.variants.variants import CHALLENGER, CHAMPION, SHADOW, Variants
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import Schema
 
@@ -48,10 +49,14 @@ class ScoredRows:
 
 
 class Lane:
-    """The variants that take their raw batches by one schema; `deciders` is how many there are in all lanes."""
+    """The variants that take raw batches by one schema, treated alike; `deciders` is how many there are in all lanes.
+
+    `schema` is that of the raw batches before they are treated; `score` takes them treated.
+    """
 
     def __init__(self, variants: Sequence[Variant], deciders: int):
-        self.schema: Schema = variants[0].scorer.schema
+        self.treatments: Treatments = variants[0].scorer.treatments
+        self.schema: Schema = self.treatments.raw
         self._wanted = _Wanted(variants, deciders)
         by_graph: dict[str, list[Variant]] = {}
         for variant in variants:
@@ -137,9 +142,11 @@ class Serving:
         served += [Variant(CHALLENGER, scorers[one.bundle], 1 + at) for at, one in enumerate(variants.challengers)]
         self.deciders = tuple(served)
         served += [Variant(SHADOW, scorers[bundle], None) for bundle in variants.shadows]
-        by_schema: dict[str, list[Variant]] = {}
+        by_schema: dict[Hashable, list[Variant]] = {}
         for variant in served:
-            by_schema.setdefault(variant.scorer.schema.fingerprint, []).append(variant)
+            treatments = variant.scorer.treatments
+            same = treatments.raw.fingerprint, treatments.schema.fingerprint, treatments.key_id
+            by_schema.setdefault(same, []).append(variant)
         self.lanes = tuple(Lane(group, len(self.deciders)) for group in by_schema.values())
         self._line = variants.deciders()
 

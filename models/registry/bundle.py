@@ -22,6 +22,7 @@ from models.tasks import BINARY, MULTICLASS
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder
+from schemas.personal.treatments import FACT
 from schemas.plain_files import read_plain, sync
 
 _MOST_STATISTICS = 256 * 1024 * 1024
@@ -77,6 +78,7 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
     prints = ("schema_fingerprint", "graph_fingerprint", "training_set_fingerprint")
     return {
         **{name: manifest[name] for name in (*names, *prints)},
+        **{name: manifest[name] for name in (FACT,) if name in manifest},
         "task": model["task"],
         "family": model["family"],
         **_facts_of_task(model, evaluation.manifest["metrics"]),

@@ -19,6 +19,7 @@ from models.tasks import MULTICLASS, REGRESSION
 from models.variants.variants import CHAMPION
 from schemas.column import Kind
 from schemas.errors import OnegraphError
+from schemas.personal.treatment import may_be_told
 from schemas.rejection import Reason, Rejection, Stage
 
 # Names of predictions, those to come included. In any case of letters: many readers do not tell `ID` from `id`.
@@ -31,7 +32,7 @@ _quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=Fal
 class PredictionEncoder:
     """Encode the scored rows of one scorer.
 
-    Fields, in this order: `id` (where the record came from), the use case's own id columns but for personal ones,
+    Fields, in this order: `id` (where the record came from), the use case's own id columns but for hidden ones,
     in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
     `label` (1 at and above the bundle's threshold; a regression has none), `bundle`, `variant`, `event_time` (UTC
     milliseconds, if the schema has an event time), `features` on request, and `contributions` in the predictions that
@@ -47,7 +48,7 @@ class PredictionEncoder:
         self._feature_names = scorer.feature_names if with_features else ()
         self._event_time = scorer.schema.event_time
         ids = scorer.schema.with_role("id")
-        shown = [column for column in ids if column.role("personal") is None]
+        shown = [column for column in ids if may_be_told(column)]
         self._apart = [column for column in shown if is_ours(column.name)]
         self._ids = [column for column in shown if not is_ours(column.name)] + self._apart
         self._templates: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """The scorer: a bundle's graph and model together, raw batch in, features and scores out."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from schemas import roles
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError, OnegraphError
+from schemas.personal.keys import PersonalKey
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from schemas.schema import SERVING, Schema
 from transforms.graph.finite import infinite_rows, kept_rows
@@ -40,26 +43,48 @@ class Scored:
 
 
 class Scorer:
-    """One loaded bundle. Safe to call from several threads; never changes, a new bundle is a new Scorer."""
+    """One loaded bundle. Safe to call from several threads; never changes, a new bundle is a new Scorer.
 
-    def __init__(self, opened: artifact.Artifact, schema: Schema, graph: TransformGraph, model: Model):
+    `treatments` make of the raw batches of `treatments.raw` those of `schema`, which graph and model take.
+    """
+
+    def __init__(
+        self,
+        opened: artifact.Artifact,
+        treatments: Treatments,
+        graph: TransformGraph,
+        model: Model,
+        keys: Sequence[PersonalKey] = (),
+    ):
         self.path = opened.path
         self.manifest = opened.manifest
         self.bundle_id = artifact.content_id(opened.manifest)
         self.use_case: str = opened.manifest["use_case"]
         self.form = ScoreForm.of(opened.manifest)
         self.threshold = self.form.threshold
-        self.schema = schema
+        self.treatments = treatments
+        self.schema = treatments.schema
+        self._keys = keys
         self.graph = graph
         self.model = model
         self.feature_names = graph.feature_names
         self.causes = Causes(self.bundle_id)
 
+    @functools.cached_property
+    def _keyed(self) -> Treatments:
+        return self.treatments.keyed(self._keys, f"bundle {self.bundle_id}")
+
     @classmethod
     def load(
-        cls, path: str | pathlib.Path, verify: bool = True, graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+        cls,
+        path: str | pathlib.Path,
+        verify: bool = True,
+        graphs: Mapping[str, TransformGraph] = _NO_GRAPHS,
+        keys: Sequence[PersonalKey] = (),
     ) -> "Scorer":
         """Load a bundle directory; `verify` compares every byte with the manifest first.
+
+        `keys` are what `score` hashes personal columns with; other methods take what is treated already.
 
         A graph that is in `graphs`, loaded ones by fingerprint, is taken from there: it holds most of the loading.
         Raises `ArtifactError` if the bundle is incomplete, altered, or its parts do not belong together.
@@ -67,31 +92,36 @@ class Scorer:
         opened = artifact.open_artifact(path, ArtifactKind.BUNDLE)
         if verify:
             opened.verify()
-        return cls.of_parts(opened.path, opened.manifest, graphs)
+        return cls.of_parts(opened.path, opened.manifest, graphs, keys)
 
     @classmethod
     def of_parts(
-        cls, path: pathlib.Path, manifest: Mapping[str, Any], graphs: Mapping[str, TransformGraph] = _NO_GRAPHS
+        cls,
+        path: pathlib.Path,
+        manifest: Mapping[str, Any],
+        graphs: Mapping[str, TransformGraph] = _NO_GRAPHS,
+        keys: Sequence[PersonalKey] = (),
     ) -> "Scorer":
         """Load what a bundle directory holds by a manifest that may not be written yet.
 
         Raises as `load` does, and for a manifest that does not say what is used of it.
         """
         check_manifest(manifest, str(path))
-        schema = _loaded_schema(path, manifest)
-        graph = _loaded_graph(path, manifest, schema, graphs)
+        treatments = _loaded_treatments(path, manifest)
+        graph = _loaded_graph(path, manifest, treatments.schema, graphs)
         model = _loaded_model(path, manifest)
-        return cls(artifact.Artifact(path, manifest), schema, graph, model)
+        return cls(artifact.Artifact(path, manifest), treatments, graph, model, keys)
 
     def score(self, given: Any) -> Scored:
         """Score a raw batch, a pandas frame or a list of dicts in one call of graph and model; all rows, or it raises.
 
         Raises `InputError` for a row with an infinite feature: `score_rows` rejects such rows of a batch alone. What is
-        no batch is taken in first, as `inputs.raw_batch` says; a batch is taken as it is. A name that the schema does
-        not have is passed over, and a column that may be missing is missing where it is not given: a frame whose
-        column is misspelt is warned of, a key of a dict is not.
+        no batch is taken in first, as `inputs.raw_batch` says; a batch is taken as it is. What is personal is treated
+        here, with the key that the bundle was built with: `ServiceError` if `load` did not get it. A name that the
+        schema does not have is passed over, and a column that may be missing is missing where it is not given: a frame
+        whose column is misspelt is warned of, a key of a dict is not.
         """
-        batch = raw_batch(given, self.schema)
+        batch = self._keyed(raw_batch(given, self.treatments.raw))
         scored = self.compute(batch)
         if found := infinite_rows(scored.features, self.feature_names):
             raise InputError(
@@ -208,14 +238,14 @@ def halved(
     return whole, np.concatenate(kept), np.array(failed, np.int64)
 
 
-def _loaded_schema(path: pathlib.Path, manifest: Mapping[str, Any]) -> Schema:
-    """Return the schema of the raw batches; its times can be read, and it is the one that the manifest names."""
+def _loaded_treatments(path: pathlib.Path, manifest: Mapping[str, Any]) -> Treatments:
+    """Return what raw batches are and become; their times can be read, the manifest names their schema."""
     schema = Schema.load(path / "schema.pbtxt")
     serving = schema.environment(SERVING)
     roles.event_time(serving.columns, str(path / "schema.pbtxt"))
     if schema.fingerprint != manifest["schema_fingerprint"]:
         raise ArtifactError(f"{path / 'schema.pbtxt'}: not the schema that the manifest names; release again")
-    return serving
+    return Treatments.of_manifest(serving, manifest, str(path))
 
 
 def _loaded_graph(

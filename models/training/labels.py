@@ -53,7 +53,7 @@ def check_function(use_case: UseCase) -> None:
     An exception that may come of the values says nothing here.
     """
     where = str(use_case.transform)
-    rows = probe_rows(use_case.schema.environment(TRAINING), _ROWS, missing=False)
+    rows = probe_rows(use_case.treated_schema.environment(TRAINING), _ROWS, missing=False)
     try:
         found = use_case.label(rows)
     except Exception as error:

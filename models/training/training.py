@@ -18,6 +18,7 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder, making
 from schemas.errors import ArtifactError, InputError
+from schemas.personal.treatments import FACT
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
         "versions": family.versions(),
+        **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
 

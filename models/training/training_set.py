@@ -15,6 +15,7 @@ from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
+from schemas.personal.treatments import Treatments
 from schemas.schema import SERVING, Schema
 from transforms.examples.tfrecord import read_shard
 from transforms.graph import wide_outputs
@@ -107,7 +108,8 @@ class TrainingSet:
 
     def _check_graph(self) -> None:
         """A graph of before may read columns that serving does not have by now, the label's among them."""
-        if Schema.load(self.graph / "schema.pbtxt").fingerprint != self.schema.environment(SERVING).fingerprint:
+        wanted = Treatments.of_manifest(self.schema.environment(SERVING), self.manifest, str(self.path)).schema
+        if Schema.load(self.graph / "schema.pbtxt").fingerprint != wanted.fingerprint:
             raise ArtifactError(
                 f"{self.graph}: reads other columns than serving has by {self.path / 'schema.pbtxt'}; build the "
                 "training set again"

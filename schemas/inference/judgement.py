@@ -24,6 +24,7 @@ _WHOLE_FLOAT32 = 2**24  # whole numbers that float32 holds
 _LONG_WORDS = 3.0  # words per value from which many different texts are text
 _FAR = 50.0  # times the distance of the 99th percentile from the median
 _SECONDS = range(631_152_000, 4_102_444_800)  # 1990 to 2099
+_NINES = 4  # digits
 _JUNK = 3  # different texts among numbers that are taken for mistakes
 _FEW_PERSONS = 25
 _UNITS = {1: "s", 1000: "ms"}
@@ -98,7 +99,7 @@ def _typed(column: ColumnSample) -> _Typed:
     if not column.typed and (mark := _separator(column.texts)):
         found, lengths = _parted(column, mark)
         parted = (f"separator:{mark}",)
-    typed = _of_scalars(found)
+    typed = _without_nines(_of_scalars(found))
     if not lengths or (column.listed and set(lengths) == {1}):
         return typed
     alone = found.values - sum(length * count for length, count in lengths.items())
@@ -130,6 +131,24 @@ def _value_count(lengths: Mapping[int, int], kind: Kind) -> ValueCount:
     if len(lengths) == 1 and kind is not Kind.BYTES and sum(lengths.values()) > 1 and min(lengths) > 1:
         return ValueCount(min(lengths), min(lengths))
     return ValueCount(1, None)
+
+
+def _without_nines(typed: _Typed) -> _Typed:
+    """Nines alone, again and again, and far from all other numbers: they stand for a missing value."""
+    if typed.kind is Kind.BYTES or typed.boolean or typed.form or len(typed.values) < _FEW_ROWS:
+        return typed
+    sizes = sorted(map(abs, typed.values))
+    found = [value for value in typed.values if abs(value) == sizes[-1]]
+    digits = str(abs(found[0])).removesuffix(".0")
+    far = sizes[-1] > _FAR * sizes[-2] if len(found) == 1 else False
+    if not far or set(digits) != {"9"} or len(digits) < _NINES or typed.values[found[0]] < 2:
+        return typed
+    count = typed.values[found[0]]
+    kept = Counter({value: times for value, times in typed.values.items() if value != found[0]})
+    text = ("-" if found[0] < 0 else "") + digits
+    note = f"{count:,} rows hold nines alone: missing values, declared so"
+    tags, notes = (*typed.tags, f"missing:{text}"), (*typed.notes, note)
+    return typed._replace(values=kept, tags=tags, notes=notes, missing=typed.missing + count)
 
 
 def _of_scalars(column: ColumnSample) -> _Typed:
@@ -274,9 +293,11 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
     looks = personal.form([value for value in values if isinstance(value, str)])
     if looks or (names.is_personal(name) and _like_persons(finding)):
         why = f"{looks}, by their form" if looks else "by its name"
-        marked = dataclasses.replace(finding, tags=("personal:hash", *finding.tags))
+        marked = dataclasses.replace(finding, tags=("personal:drop", *finding.tags))
         is_id = _names_rows(finding, values)
-        return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(f"personal data, {why}")
+        return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(
+            f"personal data, {why}: dropped"
+        )
     if finding.value_count is not None:
         return use(_use_of_lists(finding))
     if finding.unit is not None:

@@ -28,7 +28,7 @@ _LEAST_LISTS = 0.05  # of the rows that have a value, to call them lists
 
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d")
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
-_ZONES = ("", "Z", "%z")
+_ZONES = ("", "%z")  # which takes Z too
 FORMS = (
     *_DATES,
     *(date + " " + clock for date, clock in itertools.product(_DATES, _CLOCKS)),
@@ -40,7 +40,7 @@ _YEARS = range(1900, 2101)
 
 
 class TimeForm(NamedTuple):
-    """The form of a column of times as text, another that fits as well, and the first and last year."""
+    """The form of a column of times as text, another that reads other times from it, and the first and last year."""
 
     form: str
     other: str | None
@@ -127,8 +127,14 @@ def time_form(texts: Collection[str], named_so: bool) -> TimeForm | None:
     fitting = [form for form in FORMS if (form != "%Y%m%d" or named_so) and _years(some, form) and _years(texts, form)]
     if not fitting:
         return None
-    years = _years(texts, fitting[0])
-    return TimeForm(fitting[0], fitting[1] if len(fitting) > 1 else None, years) if years else None
+    form = fitting[0]
+    others = [other for other in fitting[1:] if any(_read(text, other) != _read(text, form) for text in texts)]
+    years = _years(texts, form)
+    return TimeForm(form, others[0] if others else None, years) if years else None
+
+
+def _read(text: str, form: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, form)
 
 
 def _years(texts: Collection[str], form: str) -> tuple[int, int] | None:

@@ -85,7 +85,7 @@ def _of_reading(name: str, before: Reading, after: Reading) -> Iterator[Differen
         if was != now:
             fewer = field.name in ("number_text", "whole_float", "boolean") and was and not now
             lost = field.name == "missing" and not was <= now
-            other = field.name in ("words", "time", "separator")
+            other = field.name in ("words", "time", "unit", "zone", "separator")
             what = _WORDS.get(field.name, field.name)
             yield Difference(name, what, _allowed(was), _allowed(now), bool(fewer or lost or other))
 
@@ -97,6 +97,8 @@ _WORDS = {
     "boolean": "booleans",
     "words": "words for 0 and 1",
     "time": "form of times",
+    "unit": "unit of times",
+    "zone": "zone of times",
 }
 
 

@@ -80,17 +80,17 @@ def _common(proto: statistics_pb2.CommonStatistics, seen: Valency, rows: int, we
 
 
 def _describe_numbers(proto: statistics_pb2.NumericStatistics, seen: NumberStatistics, personal: bool) -> None:
-    proto.mean, proto.std_dev, proto.num_zeros = seen.mean, seen.std, seen.zeros
-    weighted = seen.weighted if seen.weighted is not None and seen.weighted.moments.weight else None
-    if weighted is not None:
-        proto.weighted_numeric_stats.mean = weighted.moments.mean
-        proto.weighted_numeric_stats.std_dev = weighted.moments.std
+    proto.num_zeros = seen.zeros
     if personal:
-        return
+        return  # of one row, or of equal ones, the mean is the value
+    proto.mean, proto.std_dev = seen.mean, seen.std
     proto.min, proto.max = seen.minimum, seen.maximum
     proto.median = float(seen.quantiles.at([0.5])[0])
     _histograms(proto.histograms, seen.quantiles, seen.valency.values)
-    if weighted is not None:
+    weighted = seen.weighted
+    if weighted is not None and weighted.moments.weight:
+        proto.weighted_numeric_stats.mean = weighted.moments.mean
+        proto.weighted_numeric_stats.std_dev = weighted.moments.std
         proto.weighted_numeric_stats.median = float(weighted.quantiles.at([0.5])[0])
         total = weighted.quantiles.total * WEIGHT_UNIT
         _histograms(proto.weighted_numeric_stats.histograms, weighted.quantiles, total)

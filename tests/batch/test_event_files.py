@@ -3,11 +3,14 @@
 import gzip
 import pathlib
 
+import pyarrow as pa
 import pytest
 
-from beam_jobs.batch.event_files import events_of
+from beam_jobs.batch.event_files import events_of, json_events
+from beam_jobs.cli.file_settings import FileOptions
 from schemas.errors import InputError
 from schemas.schema import Schema
+from tests.support.raw_files import FORMATS, write
 
 SCHEMA = Schema.from_text('feature { name: "fare" type: FLOAT } feature { name: "company" type: BYTES }')
 
@@ -55,3 +58,16 @@ def test_what_is_no_file_of_events_is_refused(tmp_path: pathlib.Path, name: str,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         list(events_of(tmp_path / name, SCHEMA))
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "jsonl"])
+def test_rows_of_every_format_are_the_same_events(tmp_path: pathlib.Path, name: str) -> None:
+    rows: list[dict[str, object]] = [{"fare": 1.5, "company": 'A "1"\n\\'}, {"company": "B"}, {"fare": -0.25}]
+    wanted = [b'{"fare":1.5,"company":"A \\"1\\"\\n\\\\"}', b'{"company":"B"}', b'{"fare":-0.25}']
+    path = write(name, tmp_path / "part-0", rows, SCHEMA)
+    assert list(events_of(path, SCHEMA, FileOptions(name))) == list(enumerate(wanted))
+
+
+def test_lists_are_lists_of_json() -> None:
+    rows = pa.record_batch({"ids": pa.array([[1, 2], None]), "words": pa.array([["a:b", '"'], ["\u00e9"]])})
+    assert json_events(rows) == [b'{"ids":[1,2],"words":["a:b","\\""]}', '{"words":["\u00e9"]}'.encode()]

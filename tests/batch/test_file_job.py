@@ -5,9 +5,9 @@ import pathlib
 import pytest
 
 from beam_jobs.batch.file_job import check_rows_add_up, new_directory
-from beam_jobs.batch.place import place
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.settings import ScoreBatch
+from beam_jobs.file_runs.place import place
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, OnegraphError, UsageError
 

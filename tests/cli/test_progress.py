@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -47,3 +48,18 @@ def test_a_terminal_sees_the_step(always):
     seen = shown(always, terminal=True)
     assert "outer, 1,234 rows" in seen
     assert "inner" not in seen
+
+
+def test_a_pipe_sees_a_line_now_and_again():
+    program = """
+import time
+from beam_jobs.cli import progress
+progress.EVERY_S = 0.05
+with progress.step("read", share=lambda: 0.5):
+    progress.advance(1_000, rejected=7)
+    time.sleep(0.5)
+"""
+    said = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, check=True).stderr.decode()
+    lines = said.splitlines()
+    assert len(lines) >= 3
+    assert re.fullmatch(r"onegraph: read, 1,000 rows, 7 rejected, [\d,]+ rows/s, 0 s, about 0 s left", lines[0])

@@ -12,11 +12,11 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.batch import predictions_job, training_set_build
-from beam_jobs.batch.place import Place
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
+from beam_jobs.file_runs.place import Place
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.stream.job import pipeline as stream_pipeline

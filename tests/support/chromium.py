@@ -6,19 +6,12 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 _NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync")
-
-
-def find() -> str | None:
-    """Return the program: what the environment's CHROMIUM names, or the one that is installed."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,9 +94,6 @@ def running(program: str, folder: pathlib.Path) -> Iterator[Chromium]:
     """Start a browser that finds no host, with its profile in `folder`; it ends with the block."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    for end, number in ((theirs_in, 3), (theirs_out, 4)):
-        os.set_inheritable(end, True)
-        del number
     command = [program, *_FLAGS, _NO_NETWORK, "--remote-debugging-pipe", f"--user-data-dir={folder}", "about:blank"]
     shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(

@@ -412,10 +412,10 @@ def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message
         training_set_writer.check_counts(spooled, 6, ["a.csv"], tmp_path / "out", ModelSpec())
 
 
-def test_shards_that_lack_rows_are_no_training_set(tmp_path):
+def test_shards_that_lack_rows_are_no_training_set(tmp_path, taxi):
     counted = dataclasses.replace(_spooled(3, train=(3, 1)), files={"train": [UnnamedFile("x", (0, 0), 2)]})
     with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
-        training_set_writer.finish(NewDirectory(tmp_path, "training_set"), find("taxi"), "gzip", counted)
+        training_set_writer.finish(NewDirectory(tmp_path, "training_set"), taxi, "gzip", counted)
     assert not list(tmp_path.iterdir())
 
 

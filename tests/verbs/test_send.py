@@ -124,7 +124,7 @@ def test_other_files_and_missing_topics(broker, topic, tmp_path, capsys):
     file = tmp_path / "trips.parquet"
     file.write_text("")
     assert run(broker, file, topic) == 1
-    assert "wanted a .csv or .jsonl file" in capsys.readouterr().err
+    assert "trips.parquet: near row 0: not a Parquet file" in capsys.readouterr().err
     good = tmp_path / "trips.csv"
     good.write_text(HEADER + GOOD)
     assert run(broker, good, "nowhere") == 1

@@ -47,8 +47,8 @@ class ExampleRecordDecoder:
 
             self._many = ExamplesToRecordBatchDecoder()
         try:
-            rows = self._many.decode(values)
-        except Exception:  # it says nothing of which example it is
+            rows = self._many.DecodeBatch(values)
+        except (RuntimeError, ValueError):  # it says nothing of which example it is
             return None
         faults, arrays, names = Faults(), [], rows.schema.names
         for column in self.schema.columns:

@@ -1,4 +1,4 @@
-"""Taking raw values in: decode, then validate. The one function that the batch jobs and the stream share."""
+"""Taking raw values in: decode, validate, treat what is personal. The one function that batch and stream share."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Rejection
 from schemas.schema import Schema
 from schemas.validation import validate
@@ -17,8 +18,8 @@ from transforms.intake.unknown_fields import heeded
 class Intake:
     """The rows that a use case can go on with, and why the others cannot.
 
-    `rows` (int64) are the indices in the input of the rows in `batch`; with those of `rejections` they are all of the
-    input's rows, each once.
+    `batch` has the columns that the treatments of personal ones leave. `rows` (int64) are the indices in the input of
+    the rows in `batch`; with those of `rejections` they are all of the input's rows, each once.
     """
 
     batch: pa.RecordBatch
@@ -27,8 +28,12 @@ class Intake:
     unknown_fields: Mapping[str, int]
 
 
-def take_in(values: Sequence[bytes | None], decoder: Decoder, schema: Schema) -> Intake:
-    """Decode raw values and validate what was decoded; never raises for a value.
+def take_in(
+    values: Sequence[bytes | None], decoder: Decoder, schema: Schema, treatments: Treatments | None = None
+) -> Intake:
+    """Decode raw values, validate what was decoded, treat what is personal; never raises for a value.
+
+    `treatments` are those of the schema; without them every column stays as it was sent.
 
     >>> from transforms.decode.json_decoder import JsonDecoder
     >>> schema = Schema.from_text('feature { name: "fare" type: FLOAT float_domain { min: 0 } }')
@@ -45,4 +50,5 @@ def take_in(values: Sequence[bytes | None], decoder: Decoder, schema: Schema) ->
     rows = decoded.rows[validated.rows]
     if len(rows) + len(rejections) != len(values):
         raise AssertionError(f"{len(values)} values in, {len(rows)} rows and {len(rejections)} rejections out")
-    return Intake(validated.batch, rows, rejections, decoded.unknown_fields)
+    batch = validated.batch if treatments is None else treatments(validated.batch)
+    return Intake(batch, rows, rejections, decoded.unknown_fields)

@@ -4,46 +4,44 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_jobs.reports.sets.wording import count, text
-
-_SEVERITIES = ("error", "warning")
+from beam_jobs.reports.terminal_text import shown
+from schemas.errors import ArtifactError
+from schemas.sets.anomaly import ERROR, WARNING, from_json
 
 
 def anomalies(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return severity and text of every anomaly, errors first; rows rejected are told elsewhere.
+    """Return severity and text of every anomaly of an `anomalies.json`, errors first; rows rejected are told elsewhere.
 
-    >>> anomalies({"limits": [{"column": "tip", "limit": "presence.min_fraction", "wanted": 0.9, "found": 0.5}]})
+    >>> entry = {"column": "tip", "limit": "presence.min_fraction", "wanted": 0.9, "found": 0.5}
+    >>> anomalies({"limits": [entry]})
     [('error', 'presence.min_fraction of tip: 0.5, wanted 0.9')]
     """
-    listed = [*_named(found.get("anomalies")), *_limits(found.get("limits")), *_unseen(found.get("unseen"))]
-    return sorted(listed, key=lambda one: (_SEVERITIES.index(one[0]), one[1]))
+    if "anomalies" in found:
+        listed = [_named(entry) for entry in _entries(found["anomalies"])]
+    else:  # as it was written before anomalies had severities
+        listed = [*map(_limit, _entries(found.get("limits"))), *_unseen(found.get("unseen"))]
+    return sorted(listed, key=lambda one: one[0] != ERROR)
 
 
 def _entries(listed: Any) -> Sequence[Mapping[str, Any]]:
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
-def _named(listed: Any) -> list[tuple[str, str]]:
-    return [(_severity(one), _said(one)) for one in _entries(listed)]
+def _named(entry: Mapping[str, Any]) -> tuple[str, str]:
+    try:
+        found = from_json(entry)
+    except (KeyError, TypeError):
+        raise ArtifactError("an anomaly in it is none of this version; copy the directory again") from None
+    return (WARNING if found.severity == WARNING else ERROR), _line(str(found))
 
 
-def _severity(entry: Mapping[str, Any]) -> str:
-    return "warning" if entry.get("severity") == "warning" else "error"
+def _limit(entry: Mapping[str, Any]) -> tuple[str, str]:
+    said = f"{entry.get('limit')} of {entry.get('column')}: {entry.get('found')}, wanted {entry.get('wanted')}"
+    return ERROR, _line(said)
 
 
-def _limits(listed: Any) -> list[tuple[str, str]]:
-    return [("error", _said(one)) for one in _entries(listed)]
-
-
-def _said(entry: Mapping[str, Any]) -> str:
-    of = f" of {entry['column']}" if entry.get("column") else ""
-    where = f" ({entry['where']})" if entry.get("where") else ""
-    wanted = f", wanted {entry['wanted']}" if entry.get("wanted") is not None else ""
-    return text_of(f"{entry.get('limit', entry.get('type', 'anomaly'))}{of}{where}: {entry.get('found')}{wanted}")
-
-
-def text_of(line: str) -> str:
-    """Return a line that holds names of the schema, as a page shows it."""
-    return " ".join(line.split())
+def _line(said: str) -> str:
+    return " ".join(shown(said).split())
 
 
 def _unseen(by_split: Any) -> list[tuple[str, str]]:
@@ -54,5 +52,5 @@ def _unseen(by_split: Any) -> list[tuple[str, str]]:
             which = f", as {values}" if values else ""
             rows, distinct = count(one.get("rows", 0)), count(one.get("distinct", 0))
             said = f"{column} ({split}): {rows} rows with {distinct} texts outside its domain{which}"
-            listed.append(("warning", text_of(said)))
+            listed.append((WARNING, _line(said)))
     return listed

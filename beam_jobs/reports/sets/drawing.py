@@ -62,6 +62,8 @@ def _steps(series: Sequence[NumberShares | None], edges: Sequence[float]) -> str
     top = max((share for shares in found for share in shares), default=0.0) or 1.0
     parts = []
     for number, shares in enumerate(found):
+        if series[number] is None:
+            continue
         line, base, wide = [], _HEIGHT - _FOOT, _WIDTH / len(shares)
         for at, share in enumerate(shares):
             y = base - (base - _HEAD) * share / top

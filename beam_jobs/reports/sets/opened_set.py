@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_jobs.inspection import statistics
+from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.shares import Statistics
 from schemas.artifacts import artifact
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import read_plain
 from schemas.schema import Schema
 
@@ -29,6 +30,10 @@ class OpenedSet:
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "OpenedSet":
         """Open a directory; raises `ArtifactError` for one that is not complete or has no statistics."""
+        if not pathlib.Path(path).is_dir():
+            raise InputError(f"{path}: no such directory, wanted a training set")
+        if not (pathlib.Path(path) / artifact.MANIFEST).is_file():
+            raise ArtifactError(f"{path}: no {artifact.MANIFEST} in it, wanted a training set")
         opened = artifact.open_artifact(path, str(artifact.kind_of(pathlib.Path(path))))
         folder = opened.path / "statistics"
         splits = statistics.look(folder)["splits"] if folder.is_dir() else {}
@@ -41,6 +46,14 @@ class OpenedSet:
     def name(self) -> str:
         """The name of its directory."""
         return self.path.resolve().name
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """Severity and text of every anomaly; raises `ArtifactError` if they are written as none of ours."""
+        try:
+            return anomalies(self.anomalies)
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.path / 'anomalies.json'}: {error}") from None
 
     @property
     def rows(self) -> Mapping[str, int]:

@@ -7,17 +7,17 @@ from typing import Any
 
 from beam_jobs.reports.report_page import render
 from beam_jobs.reports.sets import differences, drawing
-from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.differences import Difference
 from beam_jobs.reports.sets.opened_set import OpenedSet
 from beam_jobs.reports.sets.shares import NumberShares, Statistics, missing_share, text_shares
-from beam_jobs.reports.sets.wording import count, formats, percent, text
+from beam_jobs.reports.sets.wording import count, figure, formats, percent, span, text
 from beam_jobs.reports.text_table import number
 
 TEMPLATE = "training_set.html"
 _MOST_COLUMNS = 300
 _MOST_VALUES = 8
-_MOST_SLICES = 10
+_MOST_SLICES = 12
+_FEW_ROWS = 100
 _LEADING = 8
 _KINDS = {"INT": "whole number", "FLOAT": "number", "STRING": "text", "BYTES": "text"}
 _NUMBERS = ("mean", "std", "min", "median", "max")
@@ -32,6 +32,16 @@ class Fact:
 
 
 @dataclasses.dataclass(frozen=True)
+class Bars:
+    """A text of a column: the lengths of its bars (0 to 1), one per series, and its shares in words."""
+
+    value: str
+    lengths: Sequence[float]
+    shares: Sequence[str]
+    span: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Card:
     """A column as the page shows it."""
 
@@ -40,7 +50,7 @@ class Card:
     notes: Sequence[str]
     difference: Difference
     chart: str
-    bars: Sequence[tuple[str, Sequence[tuple[float, str]]]]
+    bars: Sequence["Bars"]
     facts: Sequence[Fact]
     same: str
 
@@ -61,14 +71,15 @@ def page(opened: OpenedSet, against: OpenedSet | None = None) -> str:
         figures=_figures(opened),
         splits=[_split(opened, name) for name in opened.splits],
         earlier=[] if against is None else [_split(against, name) for name in against.splits],
-        anomalies=anomalies(opened.anomalies),
+        anomalies=opened.findings,
         rejections=_rejections(opened),
         leading=_leading(found, order),
         cards=cards,
         left_out=len(order) - len(cards),
-        slices=[_slices(opened, column, values) for column, values in opened.slices().items()],
+        slices=_slices(opened),
+        few_rows=_FEW_ROWS,
+        fingerprint=text(str(opened.manifest.get("fingerprint", ""))[:12]) if "fingerprint" in opened.manifest else "",
         percent=percent,
-        shown=text,
     )
 
 
@@ -92,9 +103,9 @@ def _columns(opened: OpenedSet, against: OpenedSet | None) -> dict[str, dict[str
     if against is None:
         return {name: opened.column(name) for name in opened.columns}
     names = dict.fromkeys([*opened.columns, *against.columns])
-    first, found = _compared_split(opened, against), {}
+    splits, found = _compared_splits(opened, against), {}
     for name in names:
-        sides = [one.column(name).get(first) for one in (opened, against)]
+        sides = [one.column(name).get(split) for one, split in zip((opened, against), splits, strict=True)]
         pairs = zip(_sides(opened, against), sides, strict=True)
         found[name] = {side: one for side, one in pairs if one is not None}
     return found
@@ -104,8 +115,10 @@ def _sides(opened: OpenedSet, against: OpenedSet) -> list[str]:
     return [opened.name, against.name] if opened.name != against.name else ["this set", "the other set"]
 
 
-def _compared_split(opened: OpenedSet, against: OpenedSet) -> str:
-    return next((name for name in opened.splits if name in against.splits), next(iter(opened.splits)))
+def _compared_splits(opened: OpenedSet, against: OpenedSet) -> tuple[str, str]:
+    """Return the first split that both have, else the first of each: rows that were validated have no train."""
+    both = next((name for name in opened.splits if name in against.splits), None)
+    return (both, both) if both is not None else (next(iter(opened.splits)), next(iter(against.splits)))
 
 
 def _figures(opened: OpenedSet) -> list[tuple[str, str]]:
@@ -169,7 +182,7 @@ def _card(
     return Card(name, kinds[0] if kinds else "", notes, found, chart, bars, facts, same)
 
 
-def _value_bars(seen: Sequence[Statistics | None]) -> list[tuple[str, Sequence[tuple[float, str]]]]:
+def _value_bars(seen: Sequence[Statistics | None]) -> list[Bars]:
     """Return the most frequent texts, each with the length of a bar and a share per series."""
     shares = [{} if one is None else text_shares(one) for one in seen]
     frequent = sorted(
@@ -177,10 +190,11 @@ def _value_bars(seen: Sequence[Statistics | None]) -> list[tuple[str, Sequence[t
         key=lambda value: (-max(found.get(value, 0.0) for found in shares), value),
     )[:_MOST_VALUES]
     top = max((found.get(value, 0.0) for value in frequent for found in shares), default=1.0) or 1.0
-    return [
-        (text(value), [(found.get(value, 0.0) / top, percent(found.get(value, 0.0))) for found in shares])
-        for value in frequent
-    ]
+    bars = []
+    for value in frequent:
+        own = [found.get(value, 0.0) for found in shares]
+        bars.append(Bars(text(value), [share / top for share in own], list(map(percent, own)), span(own)))
+    return bars
 
 
 def _facts(seen: Sequence[Statistics | None], write: Callable[[float | None], str]) -> tuple[list[Fact], str]:
@@ -189,7 +203,7 @@ def _facts(seen: Sequence[Statistics | None], write: Callable[[float | None], st
     for name in _NUMBERS:
         if any(one is not None and name in one for one in seen):
             plain = name == "std"
-            lines.append(Fact(name, [(number if plain else write)((one or {}).get(name)) for one in seen]))
+            lines.append(Fact(name, [(figure if plain else write)((one or {}).get(name)) for one in seen]))
     if any(one is not None and one.get("zeros") for one in seen):
         lines.append(Fact("zeros", [_share_of(one, "zeros") for one in seen]))
     if any(one is not None and "distinct" in one for one in seen):
@@ -212,19 +226,16 @@ def _share_of(one: Statistics | None, name: str) -> str:
     return percent(one[name] / (one.get("lists", {}).get("values") or one["count"]))
 
 
-def _slices(opened: OpenedSet, column: str, values: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    totals = [split["rows"] for split in opened.splits.values()]
-    order = sorted(values, key=lambda value: (-sum(values[value].values()), value))
-    shares = {
-        value: [
-            values[value].get(split, 0) / total if total else 0.0
-            for split, total in zip(opened.splits, totals, strict=True)
-        ]
-        for value in order[:_MOST_SLICES]
-    }
-    top = max((share for found in shares.values() for share in found), default=1.0) or 1.0
-    bars = [(text(value), [(share / top, percent(share)) for share in found]) for value, found in shares.items()]
-    return {"column": column, "bars": bars, "more": len(order) - len(bars)}
+def _slices(opened: OpenedSet) -> list[dict[str, Any]]:
+    """Return, by column of slices, how many values it has, and those that have too few rows in a split to judge by."""
+    found = []
+    for column, values in opened.slices().items():
+        least = {value: min(rows.get(split, 0) for split in opened.splits) for value, rows in values.items()}
+        small = sorted((value for value in values if least[value] < _FEW_ROWS), key=lambda value: (least[value], value))
+        listed = [(text(value), count(least[value])) for value in small[:_MOST_SLICES]]
+        more = len(small) - len(listed)
+        found.append({"column": column, "count": len(values), "small": listed, "more": more})
+    return found
 
 
 def write_page(path: pathlib.Path, opened: OpenedSet, against: OpenedSet | None = None) -> None:

@@ -102,6 +102,7 @@ def score_settings(settings: ScoreStream) -> ScoreSettings:
         ),
         breaker=BreakerSettings(settings.breaker, settings.breaker_share, settings.breaker_events),
         isolation=IsolationSettings(folder, settings.batch_deadline_ms / 1000),
+        personal_keys=settings.personal_keys,
         metrics_host=None if here or settings.metrics_port is None else settings.metrics_host,
     )
 

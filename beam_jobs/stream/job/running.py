@@ -28,6 +28,8 @@ from beam_jobs.stream.read.source import settle_first
 from beam_jobs.stream.stream_job import StreamJob
 from models.registry.pointer import Pointer
 from models.variants.variants import SHADOW
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.rejection_counts import rejections
 from schemas.schema import SERVING, Schema
@@ -50,7 +52,9 @@ def check(settings: ScoreStream) -> Pointer:
     registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
     released = registry.released()
     for bundle in released.variants.bundles:
-        values.decoder(Schema.load(registry.bundle_path(bundle) / "schema.pbtxt").environment(SERVING))
+        opened = artifact.open_artifact(registry.bundle_path(bundle), ArtifactKind.BUNDLE)
+        values.decoder(Schema.load(opened.path / "schema.pbtxt").environment(SERVING))
+        settings.personal_keys.check(opened.manifest, f"bundle {bundle}")
     return released
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from beam_jobs.kafka.records import Header, Outgoing
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.stream.events import EventBatch, Outcome, picked
 from beam_jobs.stream.faults import fields
 from beam_jobs.stream.rejected_records import attempt_of, our_headers, too_large
@@ -15,9 +16,10 @@ from beam_jobs.stream.score.formats import Formats
 from beam_jobs.stream.score.predicted import Predicted, check_complete
 from beam_jobs.stream.step_watch import Unwatched
 from models.isolation.scoring_probe import ScoringProbe
-from models.live.serving import Lane, ScoredRows, Serving
+from models.live.serving import ScoredRows, Serving
 from models.scoring.scorer import Scorer
 from models.variants.variants import CHALLENGER, CHAMPION, SHADOW
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Rejection, Stage
 from transforms.decode.decoding import Decoder
 from transforms.intake.take_in import take_in
@@ -39,7 +41,8 @@ class EventScorer:
 
     Knows nothing of Beam, brokers or clocks; `watch` may look on. `prediction_bytes` is the largest record that the
     predictions topic takes, None if there is no limit; `shadow_bytes` that of the shadows' topic, None if their
-    predictions are only counted. `fields` are those of its schemas and graphs, for whoever counts rejections.
+    predictions are only counted; `keys` are what personal columns are hashed with. `fields` are those of its schemas
+    and graphs, for whoever counts rejections.
     """
 
     def __init__(
@@ -51,19 +54,27 @@ class EventScorer:
         prediction_bytes: int | None = None,
         shadow_bytes: int | None = None,
         watch: Unwatched | None = None,
+        keys: PersonalKeys = NO_KEYS,
     ):
         self._serving = serving if isinstance(serving, Serving) else Serving.alone(serving)
         self._policy, self._watch = policy or EventPolicy(), watch or Unwatched()
         self._prediction_bytes, self._shadow_bytes = prediction_bytes, shadow_bytes
         formats = formats or Formats()
-        self._lanes = [(lane, formats.values.decoder(lane.schema)) for lane in self._serving.lanes]
+        found = keys.read()
+        self._lanes = [
+            (lane, formats.values.decoder(lane.schema), lane.treatments.keyed(found, "a bundle that serves"))
+            for lane in self._serving.lanes
+        ]
         self._encoders = {bundle: formats.encoder(scorer) for bundle, scorer in self._serving.scorers.items()}
         self.fields = fields(
             (name for lane in self._serving.lanes for name in lane.schema.names),
             (name for scorer in self._serving.scorers.values() for name in scorer.feature_names),
         )
         self.probe = ScoringProbe(
-            tuple((one.scorer.path, formats.values.decoder(one.scorer.schema)) for one in self._serving.deciders)
+            tuple(
+                (one.scorer.path, formats.values.decoder(one.scorer.treatments.raw)) for one in self._serving.deciders
+            ),
+            keys.read,
         )
 
     def score(
@@ -77,12 +88,15 @@ class EventScorer:
         owners = self._serving.owners(events.topic, events.partitions, events.offsets, events.keys)
         rejections = self._refused(events, culprits)
         unread = [one.row for one in rejections]
-        decided, shadows = Predicted(), Predicted()
-        for lane, decoder in self._lanes:
+        decided, shadows, keys = Predicted(), Predicted(), list(events.keys)
+        for lane, decoder, treatments in self._lanes:
             rows = _without(lane.rows(owners), unread)
             if not len(rows):
                 continue
-            taken = self._taken_in(events, rows, lane, decoder)
+            taken = self._taken_in(events, rows, decoder, treatments)
+            if (treated := _treated_keys(taken, treatments)) is not None:
+                for row, key in zip(taken.rows.tolist(), treated, strict=True):
+                    keys[row] = key
             rejections += [one for one in taken.rejections if lane.decides(int(owners[one.row]))]
             for part in lane.score(taken.batch, owners[taken.rows], self._watch.lap):
                 self._watch.scored(part.variant.scorer.form.leading(part.scored.scores), part.variant.role)
@@ -92,18 +106,18 @@ class EventScorer:
                 if not is_shadow:
                     rejections += _in_batch(part.rejections, taken.rows)
                 self._watch.lap("encode")
-        return self._outcome(events, owners, decided, shadows, rejections)
+        return self._outcome(events, keys, owners, decided, shadows, rejections)
 
     def _refused(self, events: EventBatch, culprits: Mapping[int, Reason]) -> list[Rejection]:
         """Reject what is not to be read: by what stands around its value, or because reading it ends the process."""
         reasons = {**self._policy.refused(events), **culprits}
         return [Rejection(row, _stage(reason), reason) for row, reason in reasons.items()]
 
-    def _taken_in(self, events: EventBatch, rows: np.ndarray, lane: Lane, decoder: Decoder) -> _Taken:
-        """Decode and validate some rows (int64) of the events, by a lane's schema."""
+    def _taken_in(self, events: EventBatch, rows: np.ndarray, decoder: Decoder, treatments: Treatments) -> _Taken:
+        """Take in some rows (int64) of the events, by the schema of a lane and its treatments."""
         values = events.values if len(rows) == len(events) else [events.values[row] for row in rows.tolist()]
-        intake = take_in(values, decoder, lane.schema)
-        self._watch.took_in(intake, lane.schema)
+        intake = take_in(values, decoder, treatments.raw, treatments)
+        self._watch.took_in(intake, treatments.schema)
         return _Taken(rows[intake.rows], intake.batch, _in_batch(intake.rejections, rows))
 
     def _encoded(self, events: EventBatch, taken: _Taken, part: ScoredRows) -> tuple[ScoredRows, list[bytes]]:
@@ -125,6 +139,7 @@ class EventScorer:
     def _outcome(
         self,
         events: EventBatch,
+        keys: Sequence[bytes | None],
         owners: np.ndarray,
         decided: Predicted,
         shadows: Predicted,
@@ -132,10 +147,11 @@ class EventScorer:
     ) -> tuple[Outcome, list[Rejection]]:
         """Return the outcome and its rejections once it is certain that every event ends exactly once.
 
-        `owners` (int64 [events]) has the number in `deciders` of who decides on each.
+        `keys` are those of predictions, `owners` (int64 [events]) has the number in `deciders` of who decides on each.
         """
         rows, values = decided.in_order()
-        made = _records(events, rows, values, self._policy.handed_on([events.headers[row] for row in rows]))
+        handed_on = self._policy.handed_on([events.headers[row] for row in rows])
+        made = _records(events, rows, values, handed_on, keys)
         rows, predictions, large = _fitting(rows, made, self._prediction_bytes)
         rejections += [Rejection(row, Stage.WRITE, Reason.OUT_TOO_LARGE) for row in large]
         rejections, dropped = self._policy.split(rejections)
@@ -146,7 +162,7 @@ class EventScorer:
         self._watch.lap("encode")
         outcome = Outcome(events.topic, predictions, rejected, events.next_offsets)
         if shadows.parts:
-            outcome = dataclasses.replace(outcome, shadow=self._compared(events, decided, shadows))
+            outcome = dataclasses.replace(outcome, shadow=self._compared(events, keys, decided, shadows))
         return outcome, rejections
 
     def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Outgoing:
@@ -160,7 +176,7 @@ class EventScorer:
             bundle = self._serving.deciders[int(owners[one.row])].scorer.bundle_id
             headers.append([*own, *our_headers(one, _source(events, one.row), bundle, attempt_of(own))])
         rows = [one.row for one in rejections]
-        return _records(events, rows, [events.values[row] for row in rows], headers)
+        return _records(events, rows, [events.values[row] for row in rows], headers, events.keys)
 
     def _count_predicted(self, rows: list[int], owners: np.ndarray) -> None:
         """Say how many predictions are the champion's and the challengers'; `owners` is int64 [events]."""
@@ -169,7 +185,9 @@ class EventScorer:
         if len(self._serving.deciders) > 1:
             self._watch.predicted(len(rows) - champions, CHALLENGER)
 
-    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Outgoing:
+    def _compared(
+        self, events: EventBatch, keys: Sequence[bytes | None], decided: Predicted, shadows: Predicted
+    ) -> Outgoing:
         """Say how each shadow compares with who decided, by `ScoreForm.said`; return the shadows' predictions."""
         said = decided.said(len(events))
         decided_on = np.array([one is not None for one in said.tolist()], np.bool_)
@@ -180,7 +198,7 @@ class EventScorer:
             same = int(((said[part.rows] == part.said()) & decided_on[part.rows]).sum())
             self._watch.compared(same, both - same, int((decided_on & ~scored).sum()))
         rows, values = shadows.in_order()
-        _, records, _ = _fitting(rows, _records(events, rows, values, None), self._shadow_bytes)
+        _, records, _ = _fitting(rows, _records(events, rows, values, None, keys), self._shadow_bytes)
         self._watch.predicted(len(records), SHADOW)
         return records
 
@@ -202,17 +220,36 @@ def _source(events: EventBatch, row: int) -> str:
     return f"{events.topic}/{events.partitions[row]}/{events.offsets[row]}"
 
 
+def _treated_keys(taken: _Taken, treatments: Treatments) -> list[bytes | None] | None:
+    """Return the keys of a lane's predictions by row of `taken`, None if they are those of the events.
+
+    An event's key may be the very value that a treatment is for; the treated value stands for it then.
+    """
+    column = treatments.treated_key
+    if column is None:
+        return None
+    name, is_there = column
+    if not is_there:
+        return [None] * len(taken.rows)
+    texts = taken.batch.column(name).cast(pa.string()).to_pylist()
+    return [None if text is None else text.encode() for text in texts]
+
+
 def _records(
-    events: EventBatch, rows: list[int], values: Sequence[bytes | None], headers: list[list[Header]] | None
+    events: EventBatch,
+    rows: list[int],
+    values: Sequence[bytes | None],
+    headers: list[list[Header]] | None,
+    keys: Sequence[bytes | None],
 ) -> Outgoing:
-    """Return records that answer these rows of the events."""
+    """Return records that answer these rows of the events, with those of `keys` [events] as theirs."""
     if len(rows) == len(events) and headers is None:
-        whole = events.partitions, events.timestamps_ms, events.keys, list(values)
+        whole = events.partitions, events.timestamps_ms, list(keys), list(values)
         return Outgoing(*whole, source_topic=events.topic, source_offsets=events.offsets)
     return Outgoing(
         [events.partitions[row] for row in rows],
         [events.timestamps_ms[row] for row in rows],
-        [events.keys[row] for row in rows],
+        [keys[row] for row in rows],
         list(values),
         headers,
         events.topic,

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
 from beam_jobs.stream.score.breaker import BreakerSettings
 from beam_jobs.stream.score.bundle_check import BundleCheck
 from beam_jobs.stream.score.event_policy import EventPolicy
@@ -16,7 +17,8 @@ class ScoreSettings:
     """Plain values that travel to workers.
 
     `keep_warm` says that the process to try bundles in is there before it is needed. Without `isolation` no batch is
-    marked. `metrics_host` is where every worker process serves its measures, None if none does.
+    marked. `metrics_host` is where every worker process serves its measures, None if none does. `personal_keys` says
+    where the keys of hashed columns are.
     """
 
     trusted: TrustedKeys | None = None
@@ -28,8 +30,9 @@ class ScoreSettings:
     breaker: BreakerSettings = dataclasses.field(default_factory=BreakerSettings)
     isolation: IsolationSettings | None = None
     metrics_host: str | None = None
+    personal_keys: PersonalKeys = NO_KEYS
 
     @property
     def check(self) -> BundleCheck:
         """What every bundle must pass before it serves."""
-        return BundleCheck(self.formats)
+        return BundleCheck(self.formats, self.personal_keys)

@@ -99,6 +99,7 @@ class ScoreBatches(beam.DoFn):
                 prediction_bytes=job.predictions.max_message_bytes,
                 shadow_bytes=job.shadow.max_message_bytes if job.shadow else None,
                 watch=self._watch,
+                keys=settings.personal_keys,
             )
         return self._events, current
 

@@ -10,6 +10,7 @@ import pytest
 from models.isolation.isolation import Findings, find_culprits
 from models.isolation.scoring_probe import ScoringProbe
 from schemas.errors import OnegraphError
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason
 from schemas.schema import Schema
 from tests.support import deadly_probe
@@ -120,7 +121,10 @@ def test_nothing_stays_open():
 def test_the_probe_of_a_bundle_does_what_the_stream_does(monkeypatch):
     schema = Schema.from_text('feature { name: "fare" type: FLOAT float_domain { min: 0 } }')
     scored = []
-    scorer = types.SimpleNamespace(schema=schema, score_rows=lambda batch: scored.append(batch.to_pydict()))
+    treatments = Treatments.untouched(schema)
+    scorer = types.SimpleNamespace(
+        bundle_id="1", treatments=treatments, score_rows=lambda batch: scored.append(batch.to_pydict())
+    )
     monkeypatch.setattr("models.scoring.scorer.Scorer.load", {"bundles/1": scorer}.__getitem__)
     probe = pickle.loads(pickle.dumps(ScoringProbe((("bundles/1", JsonDecoder(schema)),))))()
     probe([b'{"fare": 2}', b"{", None, b'{"fare": -1}'])

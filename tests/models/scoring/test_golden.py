@@ -17,6 +17,7 @@ from models.scoring.scorer import Scorer
 from models.spec import ModelSpec
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
+from schemas.personal.treatments import Treatments
 from schemas.schema import Schema
 from schemas.statistics.columns import ColumnStatistics, NumberStatistics
 from schemas.validation import validate
@@ -78,7 +79,8 @@ def scorer(tmp_path_factory) -> Scorer:
     split = Split(features, (np.arange(ROWS) % 2).astype(np.float32), {})
     booster = xgb.train(ModelSpec(parameters=FAST, rounds=5), graph.feature_names, split, split).booster
     facts = {"use_case": "mine", "threshold": 0.5, "files": {}}
-    return Scorer(artifact.Artifact(pathlib.Path("bundle"), facts), SCHEMA, graph, xgb.XGBoostModel(booster))
+    opened = artifact.Artifact(pathlib.Path("bundle"), facts)
+    return Scorer(opened, Treatments.untouched(SCHEMA), graph, xgb.XGBoostModel(booster))
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +233,8 @@ def test_flags_are_0_and_1(tmp_path):
     split = Split(graph.apply(batch), (np.arange(ROWS) % 2).astype(np.float32), {})
     booster = xgb.train(ModelSpec(parameters=FAST, rounds=2), graph.feature_names, split, split).booster
     facts = {"use_case": "mine", "threshold": 0.5, "files": {}}
-    scorer = Scorer(artifact.Artifact(pathlib.Path("bundle"), facts), FLAGS, graph, xgb.XGBoostModel(booster))
+    opened = artifact.Artifact(pathlib.Path("bundle"), facts)
+    scorer = Scorer(opened, Treatments.untouched(FLAGS), graph, xgb.XGBoostModel(booster))
     seen = ColumnStatistics(FLAGS)
     seen.add(batch)
     rows = golden.choose_rows(scorer, seen.to_proto("train").SerializeToString()).to_pydict()

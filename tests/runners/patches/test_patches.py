@@ -2,24 +2,31 @@
 
 import subprocess
 import sys
+from typing import Any
 
+import apache_beam as beam
 import pytest
+from apache_beam import coders
 from apache_beam.metrics import monitoring_infos
 from apache_beam.metrics.cells import GaugeData
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.worker import statesampler
+from apache_beam.transforms import userstate
 
-from beam_jobs.runners.patches import runner_metrics
+from beam_jobs.runners.patches import dofn_specs, runner_metrics
 from beam_jobs.runners.patches.state_sampling import short_sampling
 
 _IMPORTS_CHANGE_NOTHING = """
 from apache_beam.metrics import monitoring_infos
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.worker import sdk_worker, statesampler
+from apache_beam.transforms import userstate
+from beam_jobs.batch import training_set_build
 from beam_jobs.runners.flink import job, worker
 from beam_jobs.runners.in_process import run
 assert fn_runner.consolidate_monitoring_infos is monitoring_infos.consolidate
 assert sdk_worker.BundleProcessorCache.get.__module__ == sdk_worker.__name__
+assert userstate.get_dofn_specs.__module__ == userstate.__name__
 assert statesampler.StateSampler.__init__.__defaults__ == (statesampler.DEFAULT_SAMPLING_PERIOD_MS,)
 """
 
@@ -41,6 +48,37 @@ def test_bundles_that_end_are_added_up_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert newest_first[0] in added
     (seen,) = (info for info in added if info.labels["NAME"] == "seen")
     assert monitoring_infos.extract_counter_value(seen) == 3
+
+
+def test_the_state_of_a_dofn_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(beam.DoFn):
+        def process(
+            self,
+            element: object,
+            seen: object = beam.DoFn.StateParam(userstate.BagStateSpec("seen", coders.BytesCoder())),
+        ) -> None:
+            return None
+
+    class Compared(beam.DoFn):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    asked: list[object] = []
+    original = userstate.get_dofn_specs
+
+    def get(dofn: Any) -> Any:
+        asked.append(dofn)
+        return original(dofn)
+
+    monkeypatch.setattr(userstate, "get_dofn_specs", original)
+    monkeypatch.setattr(dofn_specs, "_ORIGINAL", get)
+    dofn_specs.install()
+    counting = Counting()
+    assert userstate.is_stateful_dofn(counting)
+    assert userstate.is_stateful_dofn(counting)
+    assert asked == [counting]
+    assert not userstate.is_stateful_dofn(beam.DoFn())
+    assert not userstate.is_stateful_dofn(Compared())
 
 
 def test_sampling_is_short_within_the_block() -> None:

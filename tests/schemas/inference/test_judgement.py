@@ -73,11 +73,11 @@ SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in r
         ("flag", ["3", None], INT, Use.NUMBER, ()),
         ("nothing", [None, None], BYTES, Use.EMPTY, ()),
         ("nothing", ["NA", None], BYTES, Use.EMPTY, ("missing:NA",)),
-        ("contact", MAILS, BYTES, Use.PERSONAL, ("personal:hash",)),
-        ("contact_id", MAILS, BYTES, Use.ID, ("personal:hash",)),
-        ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:hash",)),
+        ("contact", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("contact_id", MAILS, BYTES, Use.ID, ("personal:drop",)),
+        ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:drop",)),
         ("Street", ["Pave", "Grvl", "Pave", "Pave"], BYTES, Use.CATEGORY, ()),
-        ("capital", [*texts("{}", 200), *["0"] * 400, "100000000"], INT, Use.LONG_TAIL, ()),
+        ("capital", [*texts("{}", 200), *["0"] * 400, "100000001"], INT, Use.LONG_TAIL, ()),
     ],
 )
 def test_a_column_of_csv(name, cells, kind, use, tags):
@@ -136,9 +136,9 @@ def test_a_form_of_times_that_two_readings_fit_is_told():
         ("%Y-%m-%d", "2024-02-29", "day"),
         ("%d.%m.%Y", "29.02.2024", "day"),
         ("%Y-%m-%d %H:%M", "2024-02-29 23:59", "s"),
-        ("%Y-%m-%dT%H:%M:%SZ", "2024-02-29T23:59:59Z", "s"),
+        ("%Y-%m-%dT%H:%M:%S%z", "2024-02-29T23:59:59Z", "s"),
         ("%Y-%m-%dT%H:%M:%S%z", "2024-02-29T23:59:59+01:00", "s"),
-        ("%Y-%m-%dT%H:%M:%S.%fZ", "2024-02-29T23:59:59.125Z", "ms"),
+        ("%Y-%m-%dT%H:%M:%S.%f%z", "2024-02-29T23:59:59.125Z", "ms"),
     ],
 )
 def test_the_form_and_the_unit_of_times(form, cell, unit):
@@ -150,6 +150,13 @@ def test_a_few_texts_among_numbers_stand_for_missing_values():
     finding = found("income", [*texts("{}", 300), "n.a.", "n.a."])
     assert (finding.kind, finding.missing, finding.tags) == (INT, 2, ("missing:n.a.",))
     assert finding.look_at == ("2 rows hold text among numbers: missing values, declared so",)
+
+
+def test_nines_far_from_all_else_stand_for_missing_values():
+    finding = found("income", [*texts("{}", 300), "99999999", "99999999"])
+    assert (finding.kind, finding.missing, finding.tags) == (INT, 2, ("missing:99999999",))
+    assert found("income", [*texts("{}", 300), "999", "999"]).missing == 0
+    assert found("income", [*texts("{}", 9998), "9999", "9999"]).missing == 0
 
 
 def test_namibia_is_no_missing_value():

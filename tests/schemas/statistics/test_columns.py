@@ -78,6 +78,12 @@ def test_personal_values_are_in_no_statistic_and_no_anomaly():
     batch = pa.RecordBatch.from_pylist([{"driver": "Jane Doe"}] * 3, schema=SCHEMA.arrow_schema)
     statistics = _statistics(batch)
     assert b"Jane" not in statistics.to_proto("train").SerializeToString()
+    personal = Schema.from_text('feature { name: "age" type: INT annotation { tag: "personal:bucket" } }')
+    ages = ColumnStatistics(personal, weighted=True)
+    ages.add(pa.RecordBatch.from_pydict({"age": [41]}, personal.arrow_schema), np.ones(1, np.float32))
+    numbers = _features(ages)[1]["age"].num_stats
+    assert not {"mean", "std_dev", "min", "max", "median", "histograms"} & {one.name for one, _ in numbers.ListFields()}
+    assert not numbers.HasField("weighted_numeric_stats")
     assert anomalies.unseen(statistics, SCHEMA) == {"driver": {"rows": 3, "distinct": 1}}
 
 

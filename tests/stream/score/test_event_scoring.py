@@ -24,6 +24,7 @@ from models.scoring.explanation import Explanation
 from models.scoring.scorer import Scorer
 from models.variants.variants import Variants
 from schemas.errors import OnegraphError
+from schemas.personal.treatments import Treatments
 from schemas.rejection import Reason, Stage
 from schemas.schema import SERVING, Schema
 from tests.support.present import present
@@ -302,8 +303,8 @@ def test_a_challenger_of_another_schema_judges_its_own_events(scorers, many, mon
     first, second, _ = scorers
     strict = Scorer.load(scorers[second].path)
     text = re.sub(r"max: 10000\b(\.0)?", "max: 10", strict.schema.text(), count=1)
-    monkeypatch.setattr(strict, "schema", Schema.from_text(text))
-    assert strict.schema.fingerprint != scorers[first].schema.fingerprint
+    monkeypatch.setattr(strict, "treatments", Treatments.untouched(Schema.from_text(text)))
+    assert strict.treatments.raw.fingerprint != scorers[first].schema.fingerprint
     variants = Variants(first).with_challenger(second, 0.4)
     events = batch_of(many)
     outcome, rejections = EventScorer(Serving(1, variants, {**scorers, second: strict})).score(events)

@@ -326,7 +326,11 @@ def test_examples_with_other_types_and_absent_features() -> None:
         {"n": 5, "f": None, "t": None},
     ]
     records = [example(features) for features in good]
-    decoded = ExampleRecordDecoder(schema)(records)
+    decoder = ExampleRecordDecoder(schema)
+    assert decoder._together(records) is None, "f is a float in one and an integer in another"
+    assert decoder._together(records[:1] * 9) is not None
+    assert decoder._together([*records[:1], b"\xff"]) is None
+    decoded = decoder(records)
     assert (decoded.batch.to_pylist(), decoded.unknown_fields) == (wanted, {"other": 1})
     bad = [
         example({"n": 1.5}),

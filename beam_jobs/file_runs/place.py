@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -13,11 +13,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.cli import logs
 from beam_jobs.process.worker_pool import worker_pool
+from beam_jobs.raw_files.plain_file import bytes_read
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow
 from beam_jobs.runners.flink import cluster as flink_cluster
 from beam_jobs.runners.flink.job import submit
 from beam_jobs.runners.in_process.run import run_pipeline
+from beam_jobs.runners.patches import dofn_specs
 from beam_jobs.runners.runners import counters, in_this_process, is_flink, pipeline_options
 from beam_jobs.services import local_flink
 from schemas.address import is_remote
@@ -78,6 +80,12 @@ class Place:
             raise OnegraphError(f"Flink job {job.id or job.name} is {state}; run again")
         return job.counters()
 
+    def share_read(self, files: Sequence[RawFile]) -> Callable[[], float | None]:
+        """Return what says which share of the files' bytes has been read from now on; None where that is not known."""
+        total, before = sum(file.stamp.size for file in files if file.stamp is not None), bytes_read()
+        known = self.here and total and all(file.stamp is not None for file in files)
+        return lambda: (bytes_read() - before) / total if known else None
+
     def reachable(self, files: Sequence[RawFile]) -> list[RawFile]:
         """Return files as workers find them, who may stand in another folder."""
         return [dataclasses.replace(file, path=self.path(file.path)) for file in files]
@@ -96,6 +104,7 @@ def place(settings: PlaceSettings, verb: str) -> Place:
 
     Raises `UsageError` for options that there are not, `ServiceError` for a Flink that does not answer.
     """
+    dofn_specs.install()
     name = verb.replace("_", "-")
     options = pipeline_options(settings.runner, settings.beam_args, job_name=name)
     dataflow.refuse_shared_folder(options, verb, settings.output)

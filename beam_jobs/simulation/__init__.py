@@ -1,0 +1,1 @@
+"""Card transactions made up, of any number, with their frauds. Imports: batch, schemas."""

@@ -1,0 +1,1 @@
+"""Personal columns: their treatments, and the keys of hashes. Imports: schemas."""

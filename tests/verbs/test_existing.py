@@ -1,0 +1,80 @@
+"""`--existing`, and what a killed run leaves: half a set is never complete, and the next run clears it away."""
+
+import json
+import pathlib
+import shutil
+import signal
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from beam_jobs.file_runs import existing
+from schemas.artifacts import artifact
+from schemas.errors import ArtifactError
+from tests.support.waiting import wait_until
+from tests.verbs.test_build_training_set import small  # noqa: F401
+from tests.verbs.test_workers import content
+
+
+def build(capsys, words, data, output, *argv):
+    code = main(["build_training_set", "--data", *map(str, data), "--output", str(output), "--json", *words, *argv])
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if code == 0 else err.splitlines()[-1]
+
+
+def test_a_set_of_the_same_is_skipped_and_one_of_something_else_is_replaced(small, tmp_path, capsys):  # noqa: F811
+    words, shipped = small
+    folder = shutil.copytree(shipped, tmp_path / "tips")
+    words, data, output = [*words[:-1], str(folder)], [folder / "rows.csv"], tmp_path / "out"
+    code, first = build(capsys, words, data, output)
+    assert code == 0
+    stamp = (output / "COMPLETED").stat().st_mtime_ns
+
+    assert build(capsys, words, data, output)[0] == 1
+    assert build(capsys, words, data, output, "--existing", "skip") == (0, first)
+    assert build(capsys, words, data, output, "--existing", "skip", "--workers", "2") == (0, first)
+    assert (output / "COMPLETED").stat().st_mtime_ns == stamp
+
+    code, said = build(capsys, words, data, output, "--existing", "skip", "--rows-per-shard", "9")
+    assert (code, "was made of other options; --existing rebuild replaces it" in said) == (1, True)
+    with (folder / "models" / "tips.py").open("a") as file:
+        file.write("# another byte\n")
+    data[0].write_text(data[0].read_text() + "300,1.5,here,1\n")
+    code, said = build(capsys, words, data, output, "--existing", "skip")
+    assert (code, "was made of other inputs, use_case;" in said) == (1, True)
+    assert (output / "COMPLETED").stat().st_mtime_ns == stamp
+
+    code, second = build(capsys, words, data, output, "--existing", "rebuild")
+    assert (code, second["rows"]["read"]) == (0, first["rows"]["read"] + 1)
+    artifact.open_artifact(output, "training_set").verify()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "tips"]
+
+
+def test_a_rebuild_that_fails_leaves_the_old_set(small, tmp_path, capsys):  # noqa: F811
+    words, folder = small
+    output, bad = tmp_path / "out", tmp_path / "bad.csv"
+    assert build(capsys, words, [folder / "rows.csv"], output)[0] == 0
+    before = content(output)
+    bad.write_text("trip,fare,town,tipped\nx,y,z,1\n")
+    assert build(capsys, words, [bad], output, "--existing", "rebuild")[0] == 1
+    assert content(output) == before
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_build_is_no_set_and_the_next_one_is_whole(built, trip_files, tmp_path, jobs, capsys):
+    output = tmp_path / "out"
+    words = ["--use-case", "taxi", "--rows-per-shard", "500"]
+    argv = ["build_training_set", "--data", str(trip_files / "*.csv*"), "--output", str(output), "--workers", "2"]
+    killed = jobs("beam_jobs.cli.command_line:main", [*argv, *words])
+    wait_until(lambda: (output / "unfinished" / "spooled.json").exists(), "the first pass is done", look_s=0.02)
+    assert not existing.left_over(output)
+    killed.signal(signal.SIGKILL)
+    killed.wait(60)
+    with pytest.raises(ArtifactError):
+        artifact.open_artifact(output, "training_set")
+    assert existing.left_over(output)
+    code, said = build(capsys, words, [trip_files / "*.csv*"], output)
+    assert (code, "not empty" in said) == (1, True)
+    assert build(capsys, words, [trip_files / "*.csv*"], output, "--existing", "rebuild")[0] == 0
+    assert content(output) == content(built)
+    assert pathlib.Path(tmp_path / "out" / "unfinished").exists() is False
