@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from beam_jobs.batch.anomaly_files import write_anomalies
 from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.cli import progress
 from beam_jobs.raw_files.intake import taken_in
 from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.sets.anomaly_files import write_anomalies
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making

@@ -5,8 +5,8 @@ import os
 import pathlib
 import shutil
 
-from beam_jobs.batch.anomaly_files import ANOMALIES, ANOMALIES_PROTO
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
+from beam_jobs.sets.anomaly_files import ANOMALIES, ANOMALIES_PROTO
 from schemas.rejection_counts import rejections, rejections_text
 
 COUNTS = "rejections.json"

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from beam_jobs.batch.anomaly_files import write_anomalies
 from beam_jobs.batch.file_job import NewDirectory
 from beam_jobs.batch.kept_rejections import keep_rejected, kept_at
 from beam_jobs.batch.set_findings import load_findings
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.training_set_writer import STATISTICS
 from beam_jobs.batch.written_files import Written
+from beam_jobs.sets.anomaly_files import write_anomalies
 from schemas.errors import GateRefusal
 from schemas.rejection_counts import rejections
 from schemas.schema import Schema

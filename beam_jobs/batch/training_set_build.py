@@ -14,14 +14,12 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.anomaly_files import ANOMALIES
 from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
 from beam_jobs.batch.parquet_shards import WriteParquet
 from beam_jobs.batch.set_findings import CombineFindings, save_findings
 from beam_jobs.batch.set_gates import FINDINGS, check_gates, found_in
 from beam_jobs.batch.shards import WriteShards
-from beam_jobs.batch.split_files import split_files
 from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_labels, finish, together
@@ -34,6 +32,8 @@ from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
+from beam_jobs.sets.anomaly_files import ANOMALIES
+from beam_jobs.sets.split_files import split_files
 from models import use_case as use_cases
 from models.splits import SPLITS, ColumnSplit, TimeSplit
 from models.training import labels

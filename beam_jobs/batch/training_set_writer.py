@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from beam_jobs.batch import parquet_shards
-from beam_jobs.batch.anomaly_files import write_anomalies
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
 from beam_jobs.batch.written_files import REJECTED, Written, name_all
+from beam_jobs.sets.anomaly_files import write_anomalies
 from models import splits
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from beam_jobs.batch.set_text import anomaly_lines, checked_lines, rejected_lines
-from beam_jobs.batch.split_files import check_given
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.file_runs import existing
@@ -18,6 +16,8 @@ from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
+from beam_jobs.sets.set_text import anomaly_lines, checked_lines, rejected_lines
+from beam_jobs.sets.split_files import check_given
 from models.spec import SPLITS, ModelSpec
 from models.splits import in_words
 from models.use_case import find_model, find_schema

@@ -13,7 +13,6 @@ from beam_jobs.batch.checked_files import (
     passing_treatments,
     write_findings,
 )
-from beam_jobs.batch.set_text import checked_lines
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
 from beam_jobs.first_draft.inferred_schema import inferred_schema
@@ -21,6 +20,7 @@ from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
+from beam_jobs.sets.set_text import checked_lines
 from models.use_case import find_schema, load_schema
 from schemas.errors import GateRefusal, InputError
 from schemas.rejection_counts import rejections

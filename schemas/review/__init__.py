@@ -1,4 +1,1 @@
-"""What a person should know of a schema before using it: fields not heeded, its difference to another.
-
-Imports: schemas.
-"""
+"""Schemas looked at as a whole: which of their fields count, how two differ. Imports: schemas."""
