@@ -6,6 +6,7 @@ agree on the sign of `-0`.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -95,25 +96,32 @@ def build_batch(schema: Schema, parsed: Sequence[Sequence]) -> pa.RecordBatch:
     """
     rows = len(parsed[0]) if parsed else 0
     arrays: dict[int, pa.Array] = {}
-    for kind in Kind:
-        indices = [
-            index for index, column in enumerate(schema.columns) if column.kind is kind and column.value_count is None
-        ]
-        if not indices:
-            continue
+    of_kinds, lists = _layout(schema)
+    for kind, indices in of_kinds:
         cells = list(itertools.chain.from_iterable(parsed[index] for index in indices))
         joined = to_float32(pa.array(cells, pa.float64())) if kind is Kind.FLOAT else pa.array(cells, kind.value)
         for at, index in enumerate(indices):
             arrays[index] = joined.slice(at * rows, rows)
             if isinstance(joined, pa.ChunkedArray):  # more text than one array can hold
                 arrays[index] = arrays[index].combine_chunks()
-    for index, column in enumerate(schema.columns):
-        if column.value_count is not None:
-            flat = list(itertools.chain.from_iterable(filter(None, parsed[index])))
-            values = to_float32(pa.array(flat, pa.float64())) if column.kind is Kind.FLOAT else flat
-            lengths = [len(cell) if cell else 0 for cell in parsed[index]]
-            arrays[index] = list_array(np.array(lengths, np.int64), pa.array(values, column.kind.value))
+    for index, kind in lists:
+        flat = list(itertools.chain.from_iterable(filter(None, parsed[index])))
+        values = to_float32(pa.array(flat, pa.float64())) if kind is Kind.FLOAT else pa.array(flat, kind.value)
+        lengths = [len(cell) if cell else 0 for cell in parsed[index]]
+        arrays[index] = list_array(np.array(lengths, np.int64), values)
     return pa.RecordBatch.from_arrays([arrays[index] for index in range(len(parsed))], schema=schema.arrow_schema)
+
+
+@functools.lru_cache(maxsize=64)
+def _layout(schema: Schema) -> tuple[list[tuple[Kind, list[int]]], list[tuple[int, Kind]]]:
+    """Return which columns of one value there are of each kind, and those of several values with their kinds."""
+    numbered = list(enumerate(schema.columns))
+    of_kinds = [
+        (kind, [index for index, column in numbered if column.kind is kind and column.value_count is None])
+        for kind in Kind
+    ]
+    lists = [(index, column.kind) for index, column in numbered if column.value_count is not None]
+    return [(kind, indices) for kind, indices in of_kinds if indices], lists
 
 
 def list_array(lengths: np.ndarray, values: pa.Array) -> pa.ListArray:
