@@ -108,6 +108,10 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
             )
         if schema[name].role("personal") is not None:
             raise InputError(f"{file}: slice {name!r} is personal, and an evaluation names its values; take it out")
+        if schema[name].value_count is not None:
+            raise InputError(
+                f"{file}: slice {name!r} is a column of several values, wanted one of a single value per row"
+            )
         if name not in serving:
             raise InputError(
                 f"{file}: slice {name!r} is in training only; wanted a column that serving has: {listed(serving.names)}"

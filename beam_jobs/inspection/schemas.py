@@ -7,6 +7,7 @@ from typing import Any
 from beam_jobs.inspection.finding import of_kind, read_json
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import number, table
+from schemas.column import Column
 from schemas.schema import SERVING, Schema
 
 FEATURES = "features.json"
@@ -51,7 +52,7 @@ def _columns(schema: Schema) -> list[dict[str, Any]]:
     return [
         {
             "name": column.name,
-            "type": column.kind.name,
+            "type": _type(column),
             "required": column.required,
             "min": column.minimum,
             "max": column.maximum,
@@ -60,6 +61,15 @@ def _columns(schema: Schema) -> list[dict[str, Any]]:
         }
         for column in schema.columns
     ]
+
+
+def _type(column: Column) -> str:
+    """Return a column's type, with how many values a row has if that is not one: `FLOAT[3]`, `INT[1-]`."""
+    count = column.value_count
+    if count is None:
+        return column.kind.name
+    several = str(count.fixed or f"{count.least}-{count.most or ''}")
+    return f"{column.kind.name}[{several}]"
 
 
 def _table(columns: list[dict[str, Any]]) -> list[str]:

@@ -36,6 +36,8 @@ class ColumnKeys:
                 f"--key {column}: its values are personal, and predictions would carry them as their keys; take a "
                 "column that is not"
             )
+        if schema[column].value_count is not None:
+            raise UsageError(f"--key {column}: a record has several of its values; take a column of one")
         only = schema_pb2.Schema()
         only.CopyFrom(schema.proto)
         del only.feature[:]

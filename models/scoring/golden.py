@@ -169,7 +169,7 @@ def _with_edges(
 
 
 def _batch(columns: Sequence[Sequence[Any]], schema: Schema) -> pa.RecordBatch:
-    arrays = [pa.array(values, column.kind.value) for values, column in zip(columns, schema.columns, strict=True)]
+    arrays = [pa.array(values, column.arrow_type) for values, column in zip(columns, schema.columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
 
 

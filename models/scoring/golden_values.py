@@ -9,11 +9,12 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
-from schemas.column import Column, Kind
+from schemas.column import Column, Kind, ValueCount
 from schemas.schema import Schema
 
 _UNSEEN = ("(unseen)", "(ünseen)", "")
 _LONGEST = 1000  # characters: every bundle and every replay has them
+_LONGEST_LIST = 6  # values of a golden row, where the schema does not want more
 _FLOAT32 = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 _INT64 = (-(2**63), 2**63 - 1)
 _LEAST_MISSING = 0.05
@@ -34,10 +35,20 @@ class GoldenValues:
 
     @classmethod
     def of(cls, column: Column, schema: Schema, statistics: FeatureNameStatistics | None) -> "GoldenValues":
-        """Read a column's statistics; None is no statistics, and those of a personal column are not looked at."""
+        """Read a column's statistics; None is no statistics, and those of a personal column are not looked at.
+
+        The values of a column of several are lists, drawn from those of its values that are like the data.
+        """
         if column.role("personal") is not None:
             statistics = None
         missing = 0.0 if column.required else max(_missing_share(statistics), _LEAST_MISSING)
+        one = cls._of_one(column, schema, statistics, missing)
+        return one if column.value_count is None else one._in_lists(column.value_count)
+
+    @classmethod
+    def _of_one(
+        cls, column: Column, schema: Schema, statistics: FeatureNameStatistics | None, missing: float
+    ) -> "GoldenValues":
         if column.kind is Kind.BYTES:
             texts = _texts(column, statistics)
             return cls(lambda rows: list(itertools.islice(itertools.cycle(texts), rows)), (None, *_UNSEEN), missing)
@@ -51,6 +62,23 @@ class GoldenValues:
             return [number(value) for value in np.interp(ranks, np.arange(len(quantiles)), quantiles).tolist()]
 
         return cls(like_the_data, (None, *dict.fromkeys(map(number, _edges(quantiles)))), missing)
+
+    def _in_lists(self, count: ValueCount) -> "GoldenValues":
+        """Return lists of these values, of all lengths from the least to the longest that golden rows have."""
+        least = max(count.least, 1)
+        longest = min(count.most or max(least, _LONGEST_LIST), max(least, _LONGEST_LIST))
+
+        def like_the_data(rows: int) -> list[Any]:
+            lengths = [least + row % (longest - least + 1) for row in range(rows)]
+            values = self.like_the_data(sum(lengths))
+            order = np.random.default_rng(len(values)).permutation(len(values)).tolist()
+            ends = list(itertools.accumulate(lengths))
+            return [[values[at] for at in order[end - length : end]] for end, length in zip(ends, lengths, strict=True)]
+
+        edges = [value for value in self.edges if value is not None]
+        filled = [[value, *self.like_the_data(least)][:least] for value in edges]
+        alike = [[value] * longest for value in edges[:1]]
+        return GoldenValues(like_the_data, (None, *filled, *alike, edges[:longest]), self.missing)
 
     def draw(self, rows: int, random: np.random.Generator) -> list[Any]:
         """Return values over the whole of what was seen, in random order, some missing."""

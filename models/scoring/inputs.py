@@ -2,9 +2,11 @@
 
 A dict is taken in as the stream takes the same JSON object: types are strict, an unknown name is passed over, None is a
 missing value. A column of a frame has one type, in which pandas keeps missing integers as floats with NaN; so there 1.0
-is the integer 1, and NaN, None and NA are missing. Both are then validated; a row that a job would reject is an error.
+is the integer 1, and NaN, None and NA are missing. A column of several values holds lists, tuples or NumPy arrays of
+one dimension. Both are then validated; a row that a job would reject is an error.
 """
 
+import dataclasses
 import json
 import logging
 import sys
@@ -15,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from schemas.buffers import validity_of
 from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
@@ -22,7 +25,7 @@ from schemas.rejection import Reason, Rejection, Stage, pointer
 from schemas.rejection_counts import rejections, rejections_text
 from schemas.schema import Schema
 from schemas.validation import validate
-from transforms.decode.decoding import to_float32
+from transforms.decode.decoding import list_array, to_float32
 from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.take_in import take_in
 
@@ -68,12 +71,16 @@ def _of_dicts(rows: Sequence[Any], schema: Schema) -> pa.RecordBatch:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as JSON has it; what JSON has not becomes a list, which no column takes."""
+    """Return a value as JSON has it; what JSON has not becomes an object, which no column takes."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.ndim else value.item()
+    if isinstance(value, list | tuple):
+        return [_cell(one) for one in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return 10**400 if value > 0 else -(10**400)  # as far beyond what any column holds, and quick to write
-    return value if isinstance(value, _CELLS) else []
+    return value if isinstance(value, _CELLS) else {}
 
 
 def _as_json(cells: Mapping[str, Any]) -> bytes:
@@ -91,7 +98,7 @@ def _of_frame(frame: Any, schema: Schema) -> pa.RecordBatch:
         if names.count(column.name) > 1:
             raise InputError(f"score: the frame has several columns {column.name!r}; name them apart")
         if column.name in names:
-            array, refused = _of_series(frame[column.name], column)
+            array, refused = (_of_series if column.value_count is None else _of_lists)(frame[column.name], column)
             found += refused
         elif column.required:
             near = did_you_mean(column.name, others)
@@ -99,7 +106,7 @@ def _of_frame(frame: Any, schema: Schema) -> pa.RecordBatch:
         else:
             if near := did_you_mean(column.name, others):
                 _log.warning("score: the frame has no column %r, so it is missing in every row%s", column.name, near)
-            array = pa.nulls(len(frame), column.kind.value)
+            array = pa.nulls(len(frame), column.arrow_type)
         arrays.append(array)
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema.arrow_schema)
     _check_none([*found, *validate(batch, schema).rejections], len(frame))
@@ -115,8 +122,37 @@ def _of_series(series: Any, column: Column) -> tuple[pa.Array, list[Rejection]]:
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         several = series.dtype == object
         raise _wrong(column, "values of several types" if several else f"{series.dtype}, which Arrow has not") from None
+    return _of_array(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array, column)
+
+
+def _of_lists(series: Any, column: Column) -> tuple[pa.Array, list[Rejection]]:
+    """Return a frame's column of lists as the schema has it, and what `_of_series` does; an empty one is missing."""
+    try:
+        array = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise _wrong(column, "lists of several types, or something else") from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
+    if array.null_count == len(array):
+        return pa.nulls(len(array), column.arrow_type), []
+    if pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
+        array = array.cast(pa.list_(array.type.value_type))
+    if not pa.types.is_list(array.type):
+        raise _wrong(column, str(array.type))
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    given = array.flatten()
+    values, refused = _of_array(given, column)
+    if given.null_count:
+        refused = [*_rejected(~validity_of(given), Reason.TYPE, column), *refused]
+    row_of, first = np.repeat(np.arange(len(lengths)), lengths), np.cumsum(lengths) - lengths
+    placed = []
+    for one in refused:
+        row = int(row_of[one.row])
+        placed.append(dataclasses.replace(one, row=row, path=f"{one.path}/{one.row - int(first[row])}"))
+    return list_array(lengths, values), placed
+
+
+def _of_array(array: pa.Array, column: Column) -> tuple[pa.Array, list[Rejection]]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
@@ -159,7 +195,8 @@ def _rejected(bad: np.ndarray, reason: Reason, column: Column) -> list[Rejection
 
 
 def _wrong(column: Column, got: str) -> InputError:
-    return InputError(f"score: column {column.name!r} of the frame holds {got}, wanted {_KINDS[column.kind]}")
+    wanted = _KINDS[column.kind] if column.value_count is None else f"lists of {_KINDS[column.kind]}"
+    return InputError(f"score: column {column.name!r} of the frame holds {got}, wanted {wanted}")
 
 
 def _check_none(found: Sequence[Rejection], rows: int) -> None:
