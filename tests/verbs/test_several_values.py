@@ -164,7 +164,8 @@ def test_dicts_and_frames_are_scored_as_batches(scorer, batch):
 
 
 def test_an_explanation_adds_up_what_the_columns_of_a_list_contribute(scorer, batch):
-    (text,) = Explanation(20).texts(scorer, scorer.score(batch.slice(0, 1)).features)
+    scored = scorer.score(batch.slice(0, 1))
+    (text,) = Explanation(20).texts(scorer, scored.features, scored.scores)
     found = json.loads(text)
     assert {"genres", "ratings", "actors"} <= found.keys()
     assert not any("/" in name for name in found)
