@@ -22,7 +22,7 @@ WANTED: dict[str, tuple[str, float]] = {
     "census": ("auc", 0.92),  # 0.927 of XGBoost's defaults on adult.data alone
     "house_prices": ("mae", 19_000),  # 16,320 to 20,051
     "credit_scoring": ("auc", 0.80),  # 0.832
-    "movielens": ("accuracy", 0.42),  # 0.40 is the most frequent class; others predict the number of stars
+    "movielens": ("accuracy", 0.45),  # 0.40 is the most frequent class; what is published predicts the number
     "fraud": ("auc", 0.85),  # 0.862 to 0.875, with another split
 }
 
