@@ -209,6 +209,17 @@ def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert re.search(r"next: onegraph build_training_set --use-case own --use-case-path \S+ --data \S+", said)
 
 
+def test_an_id_that_is_personal_is_hashed_and_its_key_is_asked_for(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"user_id": [f"p{at}@example.org" for at in range(ROWS)], **constant()}
+    mine = made(tmp_path, written(tmp_path, columns, "csv"), "y")
+    said = capsys.readouterr().out
+    assert find_schema("own", mine)["user_id"].roles == ("id", "personal:hash")
+    assert said.splitlines()[-1].endswith("--personal-key-file KEY_FILE")
+    assert "user_id: personal data, e-mail addresses, by their form; its hash needs a key" in said
+
+
 def test_a_plan_writes_nothing(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = written(tmp_path, constant(), "csv")
     argv = ["new", "own", "--data", str(data), "--label", "y", "--use-case-path", str(tmp_path / "mine")]
