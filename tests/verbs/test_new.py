@@ -166,6 +166,7 @@ def scored(folder: pathlib.Path, mine: pathlib.Path, data: pathlib.Path) -> list
     return lines_of(scores, "predictions")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("shape", "form", "label"),
     [
@@ -197,7 +198,7 @@ def test_from_data_to_scores(tmp_path: pathlib.Path, shape: Callable[[], Columns
 
 
 def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = made(tmp_path, written(tmp_path, all_different() | {"colour": ["red", "blue"] * (ROWS // 2)}, "csv"), "y")
+    mine = made(tmp_path, written(tmp_path, {**all_different(), "colour": ["red", "blue"] * (ROWS // 2)}, "csv"), "y")
     said = capsys.readouterr().out
     schema = find_schema("own", mine)
     assert schema["email"].role("personal") == "drop"
