@@ -166,6 +166,7 @@ def scored(folder: pathlib.Path, mine: pathlib.Path, data: pathlib.Path) -> list
     return lines_of(scores, "predictions")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("shape", "form", "label"),
     [
@@ -197,7 +198,7 @@ def test_from_data_to_scores(tmp_path: pathlib.Path, shape: Callable[[], Columns
 
 
 def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = made(tmp_path, written(tmp_path, all_different() | {"colour": ["red", "blue"] * (ROWS // 2)}, "csv"), "y")
+    mine = made(tmp_path, written(tmp_path, {**all_different(), "colour": ["red", "blue"] * (ROWS // 2)}, "csv"), "y")
     said = capsys.readouterr().out
     schema = find_schema("own", mine)
     assert schema["email"].role("personal") == "drop"
@@ -207,6 +208,17 @@ def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert re.search(r"email +BYTES +- +250 +personal", said)
     assert "email: personal data, e-mail addresses, by their form; dropped" in said
     assert re.search(r"next: onegraph build_training_set --use-case own --use-case-path \S+ --data \S+", said)
+
+
+def test_an_id_that_is_personal_is_hashed_and_its_key_is_asked_for(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"user_id": [f"p{at}@example.org" for at in range(ROWS)], **constant()}
+    mine = made(tmp_path, written(tmp_path, columns, "csv"), "y")
+    said = capsys.readouterr().out
+    assert find_schema("own", mine)["user_id"].roles == ("id", "personal:hash")
+    assert said.splitlines()[-1].endswith("--personal-key-file KEY_FILE")
+    assert "user_id: personal data, e-mail addresses, by their form; its hash needs a key" in said
 
 
 def test_a_plan_writes_nothing(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

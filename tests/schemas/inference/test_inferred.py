@@ -9,6 +9,7 @@ from schemas.inference.inferred import infer
 from schemas.inference.sample import Sample
 from schemas.inference.written import written
 from schemas.schema import SERVING, Schema
+from tests.support.present import present
 
 
 def sample(**columns):
@@ -43,17 +44,17 @@ def schema_of(inferred):
     ],
 )
 def test_the_task_by_the_label(cells, task, classes):
-    target = infer(sample(x=["a"] * len(cells), y=cells), "y").target
+    target = present(infer(sample(x=["a"] * len(cells), y=cells), "y").target)
     assert (target.task, target.classes) == (task, classes)
 
 
 def test_a_class_of_very_few_rows_is_none():
-    target = infer(sample(y=["1"] * 3000 + ["2"] * 1500 + ["0"]), "y").target
+    target = present(infer(sample(y=["1"] * 3000 + ["2"] * 1500 + ["0"]), "y").target)
     assert (target.task, target.classes, target.left_out, target.as_it_is) == ("binary", (1, 2), 1, False)
 
 
 def test_a_given_task_is_kept():
-    assert infer(sample(y=["1", "2", "3"]), "y", "regression").target.task == "regression"
+    assert present(infer(sample(y=["1", "2", "3"]), "y", "regression").target).task == "regression"
 
 
 @pytest.mark.parametrize(
