@@ -137,12 +137,15 @@ def test_workers_connect_without_an_import(pool, runner):
     assert listeners(pool.process.pid) == {pool.port: "127.0.0.1"}
     for pid in [*pids, pool.fork_server]:
         assert not listeners(pid)
+    temporary = pool.log.parent / "tmp" / "workers"
+    assert len(list(temporary.iterdir())) == 2
     pool.stop("1-1")
     assert gone(pids[0])
     assert pathlib.Path(f"/proc/{pids[1]}").exists()
     pool.stop("1-2")
     assert gone(pids[1])
     pool.wait_for_words(*(f"worker 1-{n + 1}, process {pid}, ended " for n, pid in enumerate(pids)))  # no zombies
+    assert list(temporary.iterdir()) == []  # what TensorFlow leaves behind there goes with its worker
 
 
 def test_a_worker_that_does_not_end_is_killed():
