@@ -115,7 +115,7 @@ LIGHT = (
     Mistake(f"{BUILD} {{tmp}}/empty.csv --runner DirectRunner", 1, r".*empty.csv: empty; its first line must .*"),
     Mistake(f"{BUILD} {{tmp}}/headless.csv", 1, r".*headless.csv: its first line names none of .*; is it a row\? .*"),
     Mistake(f"{BUILD} {{tmp}}/short.csv", 1, r".*short.csv: its header lacks fare, which the schema names.*"),
-    Mistake(f"{BUILD} {{tmp}}/trips.txt", 1, r".*trips.txt: not a raw file by its name; wanted \.csv, \.jsonl, .*, or say --data-format"),
+    Mistake(f"{BUILD} {{tmp}}/trips.txt", 1, r".*trips.txt: not a raw file by its name; wanted \.csv, .*"),
     Mistake("inspect nowhere", 1, r"nowhere: no such file or directory.*"),
     Mistake("rollback --registry {unreleased}", 1, r".*: no bundle is released here.*"),
     Mistake("rollback --registry {registry} --to 0123456789ab", 1, r".*: no bundle '0123456789ab' to go back to; .*"),
