@@ -117,7 +117,7 @@ def test_the_use_case_is_the_training_sets(small_training_set, tmp_path, capsys,
         (
             {"use_case": "loans"},
             1,
-            "not among the shipped ones (census, credit_scoring, fraud, house_prices, movielens, taxi); give the folder",
+            "not among the shipped ones (census, credit_scoring, fraud, house_prices, movielens, taxi); give the",
         ),
         ({"schema_fingerprint": "0" * 64}, 0, "was built with another schema than use case 'taxi' has here"),
     ):
