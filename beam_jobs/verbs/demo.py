@@ -23,7 +23,7 @@ from schemas.errors import ArtifactError
 _MARKER = ".onegraph-demo"
 _USE_CASE = "taxi"
 LOADED_FIRST = (
-    "beam_jobs.batch.file_job",
+    "beam_jobs.file_runs.place",
     "beam_jobs.batch.training_set_build",
     "transforms.examples.examples",
     "models.evaluation.evaluation",

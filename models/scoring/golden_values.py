@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
 from schemas.column import Column, Kind, ValueCount
 from schemas.schema import Schema
+from schemas.statistics.texts import stands_for_long
 
 _UNSEEN = ("(unseen)", "(ünseen)", "")
 _LONGEST = 1000  # characters: every bundle and every replay has them
@@ -110,7 +111,8 @@ def _missing_share(statistics: FeatureNameStatistics | None) -> float:
 
 def _texts(column: Column, statistics: FeatureNameStatistics | None) -> list[str]:
     frequent = [] if statistics is None else [top.value for top in statistics.string_stats.top_values]
-    return [text for text in frequent or sorted(column.domain or []) if len(text) <= _LONGEST] or [_UNSEEN[0]]
+    texts = (text for text in frequent or sorted(column.domain or []) if len(text) <= _LONGEST)
+    return [text for text in texts if not stands_for_long(text)] or [_UNSEEN[0]]
 
 
 def _edges(quantiles: Sequence[float]) -> Iterator[float]:

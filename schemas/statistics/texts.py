@@ -1,6 +1,7 @@
 """What was seen of a string column: how often which text, how many different ones, their length."""
 
 import collections
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ from schemas.statistics.valency import Valency
 
 _LONG = 1024
 _SHOWN = 200
+_STAND_IN = re.compile(r"\.\.\. \(\d{4,} bytes, [0-9a-f]{16}\)\Z")
 
 
 class TextStatistics:
@@ -93,6 +95,15 @@ def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     [('c', 2), ('b', 1), ('a', 1)]
     """
     return sorted(counts.items(), key=lambda item: (item[1], item[0]), reverse=True)
+
+
+def stands_for_long(text: str) -> bool:
+    """Return whether a counted text stands for one of more than 1024 bytes, and is no value that was seen.
+
+    >>> stands_for_long("a... (2000 bytes, 0123456789abcdef)"), stands_for_long("a...")
+    (True, False)
+    """
+    return _STAND_IN.search(text) is not None
 
 
 class _Texts:

@@ -21,7 +21,7 @@ class Values:
 class Valency:
     """Rows seen of a column. `present` of them have a value; weights are sums of whole numbers of `WEIGHT_UNIT`.
 
-    A column of one value per row keeps no lengths: `lengths` is None.
+    A column of one value per row keeps no lengths: `lengths` is None. An empty list is a missing value, as everywhere.
     """
 
     def __init__(self, detail: Detail, lists: bool, weighted: bool):
@@ -34,8 +34,8 @@ class Valency:
 
     def add(self, column: pa.Array, weights: np.ndarray | None) -> Values:
         """Take in one column of a block, weights float32 [rows]; return its values."""
-        if column.null_count:
-            known = column.is_valid()
+        if self.lengths is not None or column.null_count:
+            known = column.is_valid() if self.lengths is None else _any_value(column)
             column, weights = column.filter(known), None if weights is None else weights[np.asarray(known)]
         self.present += len(column)
         array = column
@@ -70,3 +70,8 @@ class Valency:
     def values_weight(self) -> float:
         """The weight of the values: of each row's as often as it has values."""
         return self._values_weight * WEIGHT_UNIT
+
+
+def _any_value(column: pa.Array) -> pa.Array:
+    """Return which rows of a column of lists have a value (booleans)."""
+    return pc.greater(pc.list_value_length(column), 0).fill_null(False)

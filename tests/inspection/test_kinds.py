@@ -319,7 +319,11 @@ def raises_only_ours(call: Callable[[], object]) -> None:
         ("a.pb", b"\xff", "no statistics; wanted a DatasetFeatureStatisticsList"),
         ("a.pb", b"", "no statistics"),
         ("a.parquet", b"PAR1", "not a Parquet file, or cut short"),
-        ("a.jsonl", b'{"score": 1, "bundle": "b"}\n[]\n', "line 2 is no prediction; wanted JSON with score and bundle"),
+        (
+            "a.jsonl",
+            b'{"score": 1, "bundle": "b"}\n[]\n',
+            "line 2 is no prediction; wanted JSON with score or scores, and bundle",
+        ),
         ("rejected-0.jsonl", b"\xff\n", "line 1 is no rejected row"),
         ("a.csv.gz", b"x", "its first line cannot be read: not gzip, or cut short"),
         ("a.csv", b"\xff\n", "its first line cannot be read: not UTF-8"),

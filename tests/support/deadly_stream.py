@@ -14,6 +14,7 @@ from typing import Any
 
 from beam_jobs.cli.command_line import main
 from beam_jobs.stream import value_format
+from schemas.personal.treatments import Treatments
 from schemas.schema import Schema
 from transforms.decode.decoding import Decoded
 from transforms.decode.json_decoder import JsonDecoder
@@ -41,7 +42,7 @@ class DeadlyDecoder(JsonDecoder):
 def _in_the_child(schema: str) -> DeadlyDecoder:
     """Make the decoder when the culprits are looked for; what is tried is its doing, so no model is loaded."""
     decoder = DeadlyDecoder(Schema.from_text(schema))
-    scorer = types.SimpleNamespace(schema=decoder.schema, score_rows=len)
+    scorer = types.SimpleNamespace(bundle_id="deadly", treatments=Treatments.untouched(decoder.schema), score_rows=len)
     loads = types.SimpleNamespace(Scorer=types.SimpleNamespace(load=lambda path: scorer))
     sys.modules.setdefault("models.scoring.scorer", loads)  # type: ignore[arg-type]
     return decoder

@@ -21,6 +21,10 @@ class Refusal(NamedTuple):
 
 
 REFUSALS = (
+    Refusal("new own --use-case-path {new} --label frae --data {csv}", ", did you mean fare?"),
+    Refusal("validate --use-case taxi --data {short} --output {new}", "its header lacks fare"),
+    Refusal("simulate --topic nowhere {broker}", "no topic 'nowhere'"),
+    Refusal("report {training_set} --output {csv}", "is there and no page of onegraph report"),
     Refusal(
         "build_training_set --use-case own --use-case-path {folder} --data {csv} --output {new}",
         "output 'fare' has shape (None, None)",
@@ -34,7 +38,7 @@ REFUSALS = (
     Refusal("stop --savepoint --drain", "--savepoint"),
     Refusal("send {csv} nowhere --use-case taxi {broker}", "no topic 'nowhere'"),
     Refusal("send {csv} {topic} --use-case taxi --key frae {broker}", ", did you mean fare?"),
-    Refusal("send {txt} {topic} --use-case taxi {broker}", "wanted a .csv or .jsonl file"),
+    Refusal("send {txt} {topic} --use-case taxi {broker}", "not a raw file by its name; wanted .csv, .jsonl"),
     Refusal("send {short} {topic} --use-case taxi {broker}", "its header lacks fare"),
     Refusal("send {empty} {topic} --use-case taxi {broker}", "no rows to send"),
     Refusal("skip_to {topic} --partition 7 --offset 1 {broker}", "has no partition 7"),

@@ -18,7 +18,7 @@ BATCH = pa.record_batch({"y": pa.array(["secret-1", "0", None])})
 
 def _use_case(label, schema=None):
     return types.SimpleNamespace(
-        transform=pathlib.Path("transforms/mine.py"), label=label, schema=schema, model=ModelSpec()
+        transform=pathlib.Path("transforms/mine.py"), label=label, treated_schema=schema, model=ModelSpec()
     )
 
 
