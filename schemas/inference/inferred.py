@@ -11,6 +11,8 @@ from schemas.inference.sample import Sample
 from schemas.inference.target import Target, target
 from schemas.nearest import did_you_mean, listed
 
+_FIRST_YEAR = 1971  # of events; an earlier one is rejected
+
 
 @dataclasses.dataclass(frozen=True)
 class Inferred:
@@ -74,11 +76,12 @@ def _with_one_id(findings: Sequence[Finding]) -> list[Finding]:
 
 def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
     """Of the times one is when it happened, by its name; of the others the schema says the unit."""
-    candidates = [finding for finding in findings if finding.use is Use.TIME]
+    candidates = [finding for finding in findings if finding.use is Use.TIME and not _is_early(finding)]
     chosen = min(candidates, key=lambda finding: names.event_rank(finding.name), default=None)
+    others = any(finding.use is Use.TIME and finding is not chosen for finding in findings)
     return [
         _tagged(dataclasses.replace(finding, unit="ms" if finding.unit == "ms" else "s"), _event_tag(finding)).noting(
-            *(("taken for the time of the event; is it?",) if len(candidates) > 1 else ())
+            *(("taken for the time of the event; is it?",) if others or not names.is_event(finding.name) else ())
         )
         if finding is chosen
         else _tagged(finding, f"time:{finding.unit}")
@@ -86,6 +89,11 @@ def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
         else finding
         for finding in findings
     ]
+
+
+def _is_early(finding: Finding) -> bool:
+    """Say whether a column has times before 1971, which events do not have."""
+    return finding.first_year is not None and finding.first_year < _FIRST_YEAR
 
 
 def _event_tag(finding: Finding) -> str:

@@ -27,6 +27,9 @@ _SECONDS = range(631_152_000, 4_102_444_800)  # 1990 to 2099
 _NINES = 4  # digits
 _JUNK = 3  # different texts among numbers that are taken for mistakes
 _FEW_PERSONS = 25
+_INT64 = range(-(2**63), 2**63)
+_WHOLE_FLOAT64 = 2**53  # whole numbers that float64 holds
+_TOO_LARGE = (2 - 2**-24) * 2.0**127  # from here on a float32 is infinite
 _UNITS = {1: "s", 1000: "ms"}
 
 
@@ -43,6 +46,7 @@ class _Typed(NamedTuple):
     notes: tuple[str, ...] = ()
     value_count: ValueCount | None = None
     missing: int = 0
+    first_year: int | None = None
 
 
 class Judged(NamedTuple):
@@ -79,6 +83,7 @@ def judge(column: ColumnSample) -> Judged:
         boolean=typed.boolean,
         form=typed.form.form if typed.form else None,
         unit=typed.form.unit if typed.form else typed.unit,
+        first_year=typed.form.years[0] if typed.form else typed.first_year,
         look_at=typed.notes,
     )
     if column.nested and column.nested >= rows - missing - column.nested:
@@ -135,7 +140,7 @@ def _value_count(lengths: Mapping[int, int], kind: Kind) -> ValueCount:
 
 def _without_nines(typed: _Typed) -> _Typed:
     """Nines alone, again and again, and far from all other numbers: they stand for a missing value."""
-    if typed.kind is Kind.BYTES or typed.boolean or typed.form or len(typed.values) < _FEW_ROWS:
+    if typed.kind is Kind.BYTES or typed.boolean or typed.form or typed.unit or len(typed.values) < _FEW_ROWS:
         return typed
     sizes = sorted(map(abs, typed.values))
     found = [value for value in typed.values if abs(value) == sizes[-1]]
@@ -166,20 +171,47 @@ def _of_scalars(column: ColumnSample) -> _Typed:
 
 
 def _of_typed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
+    """Return the type of numbers, without those that no column of their type can hold."""
+    kept = _without_beyond(numbers, column)
+    if len(kept) == len(numbers):
+        return _of_held(column, numbers)
+    held = dataclasses.replace(
+        column,
+        integers=Counter({value: count for value, count in column.integers.items() if value in kept}),
+        reals=Counter({value: count for value, count in column.reals.items() if value in kept}),
+    )
+    typed = _of_held(held, kept)
+    return typed._replace(notes=(*typed.notes, *_beyond(numbers.total() - kept.total())))
+
+
+def _beyond(count: int) -> tuple[str, ...]:
+    return (f"{count:,} values are beyond 64 bits (or infinite), and would be rejected",) if count else ()
+
+
+def _without_beyond(numbers: Counter[Any], column: ColumnSample) -> Counter[Any]:
+    """Leave out integers of more than 64 bits among integers, and what float32 does not hold among floats."""
+    finite = [value for value in column.reals if abs(value) < _TOO_LARGE]
+    if finite:
+        return Counter({value: count for value, count in numbers.items() if abs(value) < _TOO_LARGE})
+    return Counter({value: count for value, count in column.integers.items() if value in _INT64})
+
+
+def _of_held(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
     booleans = column.booleans
     if booleans:
         values = Counter({int(value): count for value, count in booleans.items()})
         if not numbers or set(numbers) <= {0, 1}:
             return _Typed(Kind.INT, values + numbers, ("accepts:boolean",), boolean=True)
         note = f"{booleans.total():,} values are true or false among numbers, and would be rejected"
-        return _of_typed(dataclasses.replace(column, booleans=Counter()), numbers)._replace(notes=(note,))
+        return _of_held(dataclasses.replace(column, booleans=Counter()), numbers)._replace(notes=(note,))
     if not column.reals:
         return _Typed(Kind.INT if numbers else Kind.BYTES, numbers)
-    if all(value.is_integer() for value in column.reals) and (column.integers or column.missing):
-        whole = Counter[Any](column.integers)
+    whole = all(value.is_integer() and abs(value) <= _WHOLE_FLOAT64 for value in column.reals)
+    if whole and (column.integers or column.missing):
+        values = Counter[Any](column.integers)
         for value, count in column.reals.items():
-            whole[int(value)] += count
-        return _Typed(Kind.INT, whole, ("accepts:whole_float",))
+            values[int(value)] += count
+        return _Typed(Kind.INT, values, ("accepts:whole_float",))
     return _Typed(Kind.FLOAT, numbers)
 
 
@@ -189,7 +221,8 @@ def _of_instants(column: ColumnSample) -> _Typed:
     fine = not days and any(time.microsecond for time in column.times if isinstance(time, datetime.datetime))
     others = column.values - column.times.total()
     notes = (f"{others:,} values are no times, and would be rejected",) if others else ()
-    return _Typed(Kind.INT, Counter(map(str, column.times.elements())), unit=_instant_unit(days, fine), notes=notes)
+    values, first = Counter(map(str, column.times.elements())), min(time.year for time in column.times)
+    return _Typed(Kind.INT, values, unit=_instant_unit(days, fine), notes=notes, first_year=first)
 
 
 def _instant_unit(days: bool, fine: bool) -> str:
@@ -203,11 +236,12 @@ def _of_mixed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
         both = _of_typed(column, numbers)
         kind = Kind.FLOAT if Kind.FLOAT in (both.kind, words.kind) else Kind.INT
         tags = tuple(dict.fromkeys((*both.tags, *words.tags, "accepts:number_text")))
-        return _Typed(kind, both.values + words.values, tags, missing=words.missing)
+        return _Typed(kind, both.values + words.values, tags, missing=words.missing, notes=(*both.notes, *words.notes))
     count, others = column.texts.total(), numbers.total() + column.booleans.total()
     if others > count:
         note = f"{count:,} values are text among numbers, and would be rejected"
-        return _of_typed(column, numbers)._replace(notes=(note,))
+        typed = _of_typed(column, numbers)
+        return typed._replace(notes=(*typed.notes, note))
     note = f"{others:,} values are numbers among text, and would be rejected"
     return words._replace(notes=(*words.notes, note))
 
@@ -241,7 +275,9 @@ def _of_rest(cells: Counter[str], column: ColumnSample, missing: int) -> _Typed:
         return _Typed(Kind.INT, _converted(cells, lambda text: int(float(text))), ("accepts:whole_float",))
     if texts.are_reals(cells) and not (column.typed and texts.are_integers(cells)):
         tags = ("accepts:number_text",) if column.typed else ()
-        return _Typed(Kind.FLOAT, _converted(cells, float), tags)
+        values = _converted(cells, float)
+        held = Counter({value: count for value, count in values.items() if abs(value) < _TOO_LARGE})
+        return _Typed(Kind.FLOAT, held, tags, notes=_beyond(values.total() - held.total()))
     if words := texts.yes_and_no(cells):
         return _Typed(
             Kind.INT, _converted(cells, lambda text: int(text == words[1])), ("accepts:boolean",), True, words

@@ -81,6 +81,15 @@ def event_rank(name: str) -> int:
     return min(found, default=len(_EVENTS)) + late
 
 
+def is_event(name: str) -> bool:
+    """Say whether a name is that of when something happened.
+
+    >>> is_event("created_at"), is_event("sold"), is_event("due_date")
+    (True, False, False)
+    """
+    return event_rank(name) < len(_EVENTS)
+
+
 def is_code(name: str) -> bool:
     """Say whether numbers of this name name things: `zip_code`, not `zip_count`."""
     return bool(parts(name)) and parts(name)[-1] in _CODES

@@ -117,10 +117,22 @@ def test_a_column_of_a_typed_format(name, values, kind, use, tags):
         ([[1, 2], 3, [4]], "1 rows hold one value and no list"),
         ([1, {"a": 1}, 2], "1 rows hold objects"),
         ([1, 2, True], "1 values are true or false among numbers"),
+        ([1, 2, 2**63], "1 values are beyond 64 bits (or infinite), and would be rejected"),
+        ([1.5, float("inf"), -1e39], "2 values are beyond 64 bits (or infinite), and would be rejected"),
+        (["1.5", float("inf"), 2.5], "1 values are beyond 64 bits (or infinite), and would be rejected"),
     ],
 )
 def test_rows_that_would_be_rejected_are_told(values, said):
     assert any(said in note for note in found_typed("x", values).look_at)
+
+
+def test_numbers_that_no_column_holds_are_no_values_of_the_sample():
+    whole = found_typed("x", [1, 2, 2**64])
+    assert (whole.kind, whole.distinct, whole.high) == (INT, 2, 2)
+    assert (found_typed("x", [1.0, None, float("inf")]).kind, found_typed("x", [1.0, None, 1e300]).kind) == (INT, INT)
+    assert found_typed("x", [1.0, None, 1e30]).kind is FLOAT  # whole, but floats of that size lack whole numbers
+    assert found_typed("x", [1.5, 2**63]).high == 2**63  # a column of floats takes it
+    assert found("x", ["1.5", "1e999"]).high == 1.5
 
 
 def test_a_form_of_times_that_two_readings_fit_is_told():
