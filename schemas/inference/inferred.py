@@ -11,6 +11,7 @@ from schemas.inference.sample import Sample
 from schemas.inference.target import Target, target
 from schemas.nearest import did_you_mean, listed
 
+_SEPARATOR_ASKED = "; --csv-separator?"
 _FIRST_YEAR = 1971  # of events; an earlier one is rejected
 
 
@@ -24,6 +25,7 @@ class Inferred:
     rows: int
     more: bool = False
     unread: int = 0
+    unnamed: int = 0
 
     def of_use(self, *uses: Use) -> tuple[Finding, ...]:
         """Return the columns of some uses, in order."""
@@ -42,7 +44,7 @@ def infer(sample: Sample, label: str | None = None, task: str | None = None) -> 
     if label is not None and label not in sample.columns:
         raise InputError(
             f"{sample.where}: no column is called {label!r} (it has {listed(sample.columns)})"
-            f"{did_you_mean(label, sample.columns)}"
+            f"{did_you_mean(label, sample.columns)}{_SEPARATOR_ASKED if any(map(_has_separator, sample.columns)) else ''}"
         )
     findings, predicted = [], None
     for name, column in sample.columns.items():
@@ -54,7 +56,16 @@ def infer(sample: Sample, label: str | None = None, task: str | None = None) -> 
             finding = dataclasses.replace(finding, use=Use.LABEL, tags=tags, look_at=predicted.look_at)
         findings.append(finding)
     findings = _with_one_time(_with_one_id(findings))
-    return Inferred(tuple(findings), predicted, sample.where, sample.rows, sample.more, sample.unread)
+    findings = [
+        finding.noting(f"a name with a separator in it{_SEPARATOR_ASKED}") if _has_separator(finding.name) else finding
+        for finding in findings
+    ]
+    size = (sample.rows, sample.more, sample.unread, sample.unnamed)
+    return Inferred(tuple(findings), predicted, sample.where, *size)
+
+
+def _has_separator(name: str) -> bool:
+    return ";" in name or "\t" in name
 
 
 def _with_one_id(findings: Sequence[Finding]) -> list[Finding]:
