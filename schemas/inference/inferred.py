@@ -44,7 +44,8 @@ def infer(sample: Sample, label: str | None = None, task: str | None = None) -> 
     if label is not None and label not in sample.columns:
         raise InputError(
             f"{sample.where}: no column is called {label!r} (it has {listed(sample.columns)})"
-            f"{did_you_mean(label, sample.columns)}{_SEPARATOR_ASKED if any(map(_has_separator, sample.columns)) else ''}"
+            f"{did_you_mean(label, sample.columns)}"
+            f"{_SEPARATOR_ASKED if any(map(_has_separator, sample.columns)) else ''}"
         )
     findings, predicted = [], None
     for name, column in sample.columns.items():
