@@ -44,7 +44,7 @@ class Schema:
     def __init__(self, proto: schema_pb2.Schema, where: str = "schema"):
         self.proto = proto
         self.unknown_fields = policy(proto.annotation.tag, where)
-        self.named = frozenset(feature.name for feature in proto.feature)
+        self.named = tuple(feature.name for feature in proto.feature)
         self.columns = tuple(_column(feature, proto, where) for feature in proto.feature if is_column(feature))
         self._by_name = {column.name: column for column in self.columns}
         if len(self._by_name) != len(self.columns):

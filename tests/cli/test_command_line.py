@@ -117,7 +117,7 @@ def test_log_lines_follow_v_and_q(seen: list, capsys: pytest.CaptureFixture[str]
         (["probe", "a", "b"], 2, "onegraph probe: one word too many: b"),
         (["probe", "--config", "none.toml"], 2, "onegraph probe: --config none.toml: no such file"),
         (["porbe"], 2, "onegraph: 'porbe' is not a verb, did you mean probe?\n"),
-        (["xyzzy"], 2, "onegraph: 'xyzzy' is not a verb; known: new, build_training_set, "),
+        (["xyzzy"], 2, "onegraph: 'xyzzy' is not a verb; known: new, validate, build_training_set, "),
         (["--json", "probe"], 2, "onegraph: --json comes before the verb, wanted `onegraph VERB [options]`; see "),
         (["probe_job", "--outptu", "x"], 2, "onegraph probe_job: unknown option --outptu, did you mean --output?\n"),
         (["probe_job", "--dry-rnu"], 2, "onegraph probe_job: unknown option --dry-rnu, did you mean --dry-run?\n"),

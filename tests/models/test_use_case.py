@@ -130,6 +130,7 @@ def test_what_may_bind_a_function_is_not_refused_unread(folder, bound):
     use_case.check_files("mine", folder)
 
 
+SHIPPED = "census, credit_scoring, fraud, house_prices, movielens, taxi"
 SCHEMA_OF_THREE = """
 feature { name: "x" type: FLOAT }
 feature { name: "who" type: BYTES annotation { tag: "personal:hash" } }
@@ -164,7 +165,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "schemas/mine.pbtxt",
             'feature { name: "x" type: FLOAT annotation { tag: "event_tme:s" } }',
-            """: x: tag 'event_tme:s' is no role; known: id, key, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" } (what is for people goes into annotation { comment: ... }), did you mean event_time:s?""",
+            """: x: tag 'event_tme:s' is no role; known: id, unique, key, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" } (what is for people goes into annotation { comment: ... }), did you mean event_time:s?""",
         ),
         (
             "schemas/mine.pbtxt",
@@ -216,7 +217,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "models/mine.py",
             MODEL.replace("seed=5", "round=5"),
-            " line 2: ModelSpec has no 'round' (it has task, family, parameters, rounds, early_stopping_rounds, seed, split, slices, threshold, gates), did you mean rounds?",
+            " line 2: ModelSpec has no 'round' (it has task, classes, family, parameters, rounds, early_stopping_rounds, seed, split, down_sample, slices, threshold, gates), did you mean rounds?",
         ),
         (
             "models/mine.py",
@@ -272,14 +273,14 @@ def test_name_that_is_none(name, meant):
 
 def test_an_unknown_name_lists_the_known(folder):
     wanted = {
-        None: "use case 'mien' is not among the shipped ones (taxi); give the folder that holds yours with --use-case-path",
+        None: f"use case 'mien' is not among the shipped ones ({SHIPPED}), did you mean movielens?",
         folder: f"use case 'mien' is not among those in {folder} (mine): no file {folder}/schemas/mien.pbtxt, nor the other two, did you mean mine?",
     }
     for where, message in wanted.items():
         with pytest.raises(InputError) as raised:
             use_case.find("mien", where)
         assert str(raised.value) == message
-    with pytest.raises(InputError, match=r"not among the shipped ones \(taxi\), did you mean taxi\?"):
+    with pytest.raises(InputError, match=rf"not among the shipped ones \({SHIPPED}\), did you mean taxi\?"):
         use_case.find_schema("taxy")
 
 

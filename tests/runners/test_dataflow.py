@@ -70,7 +70,7 @@ def test_the_graph_of_score_stream(stream):
 
 def test_the_graph_of_score_batch():
     settings = ScoreBatch(data=("trips.csv",), registry="registry", output=str(FOLDER))
-    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, options(), FOLDER)
+    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, ["fare"], options(), FOLDER)
     check_graph("score_batch", pipeline)
 
 

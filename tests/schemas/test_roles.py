@@ -31,7 +31,11 @@ def test_roles_that_are_known(tags):
 @pytest.mark.parametrize(
     ("tag", "kind", "said"),
     [
-        ("event_time:iso", "INT", "no role; known: id, key, event_time:s, event_time:ms, personal:<treatment>"),
+        (
+            "event_time:iso",
+            "INT",
+            "no role; known: id, unique, key, split, weight, event_time:s",
+        ),
         ("event_time", "INT", "no role"),
         ("event_time:us", "INT", "no role"),
         ("evnt_time:s", "INT", "'evnt_time:s' is no role"),
@@ -40,7 +44,7 @@ def test_roles_that_are_known(tags):
         ("personal:", "BYTES", "no role"),
         ("id:trip", "INT", "no role"),
         ("ID", "INT", "no role"),
-        ("weight", "FLOAT", "no role"),
+        ("weigth", "FLOAT", "no role"),
         ("event_time:s", "BYTES", "text is not read as time"),
         ("event_time:ms", "FLOAT", "float32 holds today's seconds only to 128"),
     ],

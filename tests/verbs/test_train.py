@@ -117,7 +117,7 @@ def test_the_use_case_is_the_training_sets(small_training_set, tmp_path, capsys,
         (
             {"use_case": "loans"},
             1,
-            "use case 'loans' is not among the shipped ones (taxi); give the folder that holds yours",
+            "use case 'loans' is not among the shipped ones (census, credit_scoring, ",
         ),
         ({"schema_fingerprint": "0" * 64}, 0, "was built with another schema than use case 'taxi' has here"),
     ):

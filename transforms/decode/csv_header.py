@@ -57,14 +57,15 @@ row? The first line must name the columns, or say --csv-header none
 def schema_order(layout: Unnamed, schema: Schema, where: str) -> tuple[str, ...]:
     """Return the names of a file's columns by the schema; raises `InputError` if they are another number.
 
-    The label is what the schema has in training and not in serving.
+    The label is what the schema has in training and not in serving. A file may have the columns of training where those
+    of serving are wanted: whoever scores what was trained on has the label too.
 
     >>> schema = Schema.from_text('feature { name: "x" type: INT } feature { name: "y" type: INT '
     ...     'not_in_environment: "SERVING" } default_environment: "TRAINING" default_environment: "SERVING"')
     >>> schema_order(Unnamed(2, True), schema, "t.csv")
     ('y', 'x')
     """
-    names = schema.names
+    names = schema.named if layout.width == len(schema.named) else schema.names
     if layout.label_first:
         serving = schema.environment(SERVING)
         names = (*(name for name in names if name not in serving), *(name for name in names if name in serving))

@@ -99,7 +99,8 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
     facts = run_facts(settings, files, bundle=bundle.path.name)
     with new_directory(settings.output, ArtifactKind.PREDICTIONS, facts) as output, where.pool(files, _MODULES) as pool:
         with progress.step("score", share=where.share_read(files)):
-            job = pipeline(settings, bundle.path, where.reachable(files), where.options, output.path, pool)
+            columns = _schema(bundle.path).names
+            job = pipeline(settings, bundle.path, where.reachable(files), columns, where.options, output.path, pool)
             written, rows_read = run_and_count(where, job, output.work / WRITTEN)
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
@@ -112,11 +113,12 @@ def pipeline(
     settings: ScoreSettings,
     bundle: Path,
     files: Sequence[RawFile],
+    columns: Sequence[str],
     options: Options,
     path: Path,
     pool: str | None = None,
 ) -> beam.Pipeline:
-    """Return the whole job, not yet running; `path` is where it writes."""
+    """Return the whole job, not yet running; `columns` of the files are read, `path` is where it writes."""
     work = str(path / WORK)
     scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
     scoring = FileScoring(
@@ -125,7 +127,7 @@ def pipeline(
     steps = beam.Pipeline(options=options)
     _ = (
         steps
-        | "Read Raw Rows" >> ReadRawRows(files, _schema(bundle).names)
+        | "Read Raw Rows" >> ReadRawRows(files, columns)
         | "Write Predictions" >> WritePredictions(scoring, pool)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
