@@ -14,7 +14,7 @@ from schemas.address import is_remote
 from schemas.sets.earlier_set import earlier_statistics
 
 _LAYERS = ("schemas", "transforms", "models", "beam_jobs")
-# Options that say where a run works and what becomes of its output, not what is in it; or name what counts by its content.
+# Options that say where a run works and what becomes of its output, or name what counts by its content.
 _ELSEWHERE = frozenset(
     (
         "data",

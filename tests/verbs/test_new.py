@@ -210,15 +210,13 @@ def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert re.search(r"next: onegraph build_training_set --use-case own --use-case-path \S+ --data \S+", said)
 
 
-def test_an_id_that_is_personal_is_hashed_and_its_key_is_asked_for(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_id_that_is_personal_is_dropped(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = {"user_id": [f"p{at}@example.org" for at in range(ROWS)], **constant()}
     mine = made(tmp_path, written(tmp_path, columns, "csv"), "y")
     said = capsys.readouterr().out
-    assert find_schema("own", mine)["user_id"].roles == ("id", "personal:hash")
-    assert said.splitlines()[-1].endswith("--personal-key-file KEY_FILE")
-    assert "user_id: personal data, e-mail addresses, by their form; its hash needs a key" in said
+    assert find_schema("own", mine)["user_id"].roles == ("personal:drop",)
+    assert "--personal-key-file" not in said
+    assert "user_id: personal data, e-mail addresses, by their form; dropped" in said
 
 
 def test_a_plan_writes_nothing(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

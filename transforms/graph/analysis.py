@@ -98,7 +98,11 @@ def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str
     operations.check_saved_model(source / SAVED_MODEL)
     made = tft.TFTransformOutput(unpublished)
 
+    hidden = {one.name for one in Schema.from_text(schema_text).columns if one.role("personal") == "hidden"}
+
     def vocabulary(name: str) -> list[bytes] | None:
+        if name in hidden:
+            return None  # names of columns are shown
         return made.vocabulary_by_name(name) if made.vocabulary_file_by_name(name) else None
 
     described = wide_outputs.described(made.transformed_metadata.schema, vocabulary)
