@@ -46,8 +46,6 @@ def describe(result: dict[str, Any]) -> str:
         what += f": {', '.join(label['classes'][:10])}" + (", ..." if len(label["classes"]) > 10 else "")
     named = ["--use-case", name, "--use-case-path", result["use_case_path"]]
     build = ["onegraph", "build_training_set", *named, *result["data_options"], "--output", f"{name}_data"]
-    if any("personal:hash" in column["tags"] for column in result["columns"]):
-        build += ["--personal-key-file", "KEY_FILE"]
     return "\n".join(
         [
             *decisions_text(result),

@@ -49,12 +49,11 @@ def infer(sample: Sample, label: str | None = None, task: str | None = None) -> 
         )
     findings, predicted = [], None
     for name, column in sample.columns.items():
-        judged = judge(column)
+        judged = judge(column, label)
         finding = judged.finding
         if name == label:
             predicted = target(finding, judged.values, task)
-            tags = tuple(tag for tag in finding.tags if not tag.startswith("personal:"))
-            finding = dataclasses.replace(finding, use=Use.LABEL, tags=tags, look_at=predicted.look_at)
+            finding = dataclasses.replace(finding, use=Use.LABEL, look_at=predicted.look_at)
         findings.append(finding)
     findings = _with_one_time(_with_one_id(findings))
     findings = [

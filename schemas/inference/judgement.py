@@ -56,8 +56,10 @@ class Judged(NamedTuple):
     values: Counter[Any]
 
 
-def judge(column: ColumnSample) -> Judged:
+def judge(column: ColumnSample, label: str | None = None) -> Judged:
     """Return what a column is; which of several ids or times is the one, `inferred` decides.
+
+    The column that is called as `label` is never taken for personal data: somebody wants it predicted.
 
     >>> column = ColumnSample("age", typed=False)
     >>> column.add_texts(["31", "NA", None, "45"])
@@ -66,6 +68,7 @@ def judge(column: ColumnSample) -> Judged:
     ('INT', 2, ('missing:NA',), 'number')
     """
     typed = _typed(column)
+    is_label = column.name == label
     rows, missing = column.rows, column.missing + typed.missing
     numbers = [value for value in typed.values if not isinstance(value, str)]
     finding = Finding(
@@ -93,6 +96,9 @@ def judge(column: ColumnSample) -> Judged:
         return Judged(finding, typed.values)
     if column.nested:
         finding = finding.noting(f"{column.nested:,} rows hold objects or lists of lists and would be rejected")
+    why = None if is_label else _personal(finding, typed.values)
+    if why is not None:
+        return Judged(_dropped(finding, column.typed).noting(f"personal data, {why}; dropped"), typed.values)
     return Judged(_with_domain(_used(finding, typed), typed.values), typed.values)
 
 
@@ -326,14 +332,6 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
         return dataclasses.replace(finding, use=what).noting(*notes)
 
     values, name = typed.values, finding.name
-    looks = personal.form([value for value in values if isinstance(value, str)])
-    if looks or (names.is_personal(name) and _like_persons(finding)):
-        why = f"{looks}, by their form" if looks else "by its name"
-        marked = dataclasses.replace(finding, tags=("personal:drop", *finding.tags))
-        is_id = _names_rows(finding, values)
-        return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(
-            f"personal data, {why}: dropped"
-        )
     if finding.value_count is not None:
         return use(_use_of_lists(finding))
     if finding.unit is not None:
@@ -359,9 +357,39 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
     return use(Use.LONG_TAIL if _has_long_tail(values) else Use.NUMBER)
 
 
+def _personal(finding: Finding, values: Counter[Any]) -> str | None:
+    """Return why a column is personal data, None if it is not."""
+    looks = personal.form([str(value) for value in values if isinstance(value, str | int)])
+    if looks:
+        return f"{looks}, by their form"
+    return "by its name" if names.is_personal(finding.name) and _like_persons(finding) else None
+
+
+def _dropped(finding: Finding, typed: bool) -> Finding:
+    """Return a personal column without a trace of its values: text, where the format does not say the type."""
+    if typed:
+        usual = {f"missing:{text}" for text in texts.NO_NUMBER}
+        tags = [tag for tag in finding.tags if tag in usual or not tag.startswith("missing:")]
+        return dataclasses.replace(finding, use=Use.PERSONAL, tags=("personal:drop", *tags), low=None, high=None)
+    return Finding(
+        name=finding.name,
+        kind=Kind.BYTES,
+        use=Use.PERSONAL,
+        rows=finding.rows,
+        missing=finding.missing,
+        distinct=finding.distinct,
+        tags=("personal:drop",),
+    )
+
+
 def _like_persons(finding: Finding) -> bool:
-    """Say whether there are many different values, as of persons there are: not so in a column of kinds of streets."""
-    return finding.distinct > _FEW_PERSONS or finding.distinct * 2 > finding.rows
+    """Say whether values are as those of persons: many different ones, or the name says that they name persons.
+
+    A column of yes or no, as `email` may be, or of a few kinds of streets tells who nobody is.
+    """
+    if finding.boolean:
+        return False
+    return names.names_persons(finding.name) or finding.distinct > _FEW_PERSONS or finding.distinct * 2 > finding.rows
 
 
 def _use_of_lists(finding: Finding) -> Use:

@@ -33,6 +33,7 @@ _PERSONAL_PAIRS = (
     ("national", "id"),
     ("tax", "id"),
 )
+_NAMES_PERSONS = _words("email mail ssn iban passport surname firstname lastname fullname forename username password")
 _NO_PERSON = _words("count share rate type verified valid has is length domain contacts")
 
 
@@ -106,3 +107,15 @@ def is_personal(name: str) -> bool:
         return False
     pairs = set(itertools.pairwise(words))
     return bool(_PERSONAL & set(words)) or bool(pairs & set(_PERSONAL_PAIRS))
+
+
+def names_persons(name: str) -> bool:
+    """Say whether values of this name tell who a person is, however few there are.
+
+    >>> names_persons("first_name"), names_persons("Street"), names_persons("PhoneService")
+    (True, False, False)
+    """
+    words = parts(name)
+    return is_personal(name) and bool(
+        _NAMES_PERSONS & set(words) or set(itertools.pairwise(words)) & set(_PERSONAL_PAIRS)
+    )

@@ -207,19 +207,17 @@ def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert find_model("own", mine).slices == ("colour",)
     assert "example.org" not in said + "".join(file.read_text() for file in mine.rglob("*.*"))
     assert re.search(r"email +BYTES +- +250 +personal", said)
-    assert "email: personal data, e-mail addresses, by their form: dropped" in said
+    assert "email: personal data, e-mail addresses, by their form; dropped" in said
     assert re.search(r"next: onegraph build_training_set --use-case own --use-case-path \S+ --data \S+", said)
 
 
-def test_an_id_that_is_personal_is_dropped_as_others_are(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_id_that_is_personal_is_dropped(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = {"user_id": [f"p{at}@example.org" for at in range(ROWS)], **constant()}
     mine = made(tmp_path, written(tmp_path, columns, "csv"), "y")
     said = capsys.readouterr().out
     assert find_schema("own", mine)["user_id"].roles == ("personal:drop",)
-    assert said.splitlines()[-1].endswith("--output own_data")
-    assert "user_id: personal data, e-mail addresses, by their form: dropped" in said
+    assert "--personal-key-file" not in said
+    assert "user_id: personal data, e-mail addresses, by their form; dropped" in said
 
 
 @pytest.mark.parametrize("header", ["none", "label-first"])

@@ -168,3 +168,18 @@ def test_the_schema_has_what_was_found():
     assert "y" not in schema.environment(SERVING)
     assert "example.org" not in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_personal_column_is_no_id_and_codes_show_no_numbers():
+    mails = [f"p{at}@example.org" for at in range(40)]
+    numbers = [str(7 * at) for at in range(40)]
+    zips = [str(90_000 + at % 7) for at in range(40)]
+    inferred = infer(sample(user_id=mails, order_id=numbers, zip_code=zips, y=["0", "1"] * 20), "y")
+    schema = schema_of(inferred)
+    assert [column.name for column in schema.with_role("id")] == ["order_id"]
+    assert schema["user_id"].roles == ("personal:drop",)
+    text = written(inferred, "orders")
+    assert "in the sample" not in text
+    assert "90,0" not in text
+    alone = infer(sample(user_id=mails, y=["0", "1"] * 20), "y")
+    assert not schema_of(alone).with_role("id")

@@ -29,6 +29,7 @@ def texts(form, count):
 
 
 MAILS = texts("p{}@example.org", 40)
+CARDS = ["4111111111111111", "5500000000000004", "6011000000000004", "5105105105105100"]
 UUIDS = [f"{number:08x}-0000-4000-8000-{number:012x}" for number in range(40)]
 SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in range(200)]
 
@@ -74,8 +75,13 @@ SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in r
         ("nothing", [None, None], BYTES, Use.EMPTY, ()),
         ("nothing", ["NA", None], BYTES, Use.EMPTY, ("missing:NA",)),
         ("contact", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
-        ("contact_id", MAILS, BYTES, Use.ID, ("personal:drop",)),
+        ("contact_id", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
         ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("phone", [*texts("{}", 98), "ask Ann Smith", "98"], BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("payment", CARDS, BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("first_name", ["Ann", "Bob"] * 30, BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("email", ["Yes", "No"] * 30, INT, Use.YES_NO, ("accepts:boolean",)),
+        ("PhoneService", ["Yes", "No"] * 30, INT, Use.YES_NO, ("accepts:boolean",)),
         ("Street", ["Pave", "Grvl", "Pave", "Pave"], BYTES, Use.CATEGORY, ()),
         ("capital", [*texts("{}", 200), *["0"] * 400, "100000001"], INT, Use.LONG_TAIL, ()),
     ],
@@ -195,3 +201,19 @@ def test_a_field_that_comes_late_is_missing_before():
     sample.add_records([{"b": "x"}, {"a": 3, "b": None}])
     a, b = (judge(sample.columns[name]).finding for name in "ab")
     assert (a.rows, a.missing, b.rows, b.missing) == (4, 1, 4, 3)
+
+
+def test_of_a_personal_column_no_value_is_left():
+    for finding in (
+        found("phone", [*texts("{}", 98), "ask Ann Smith", "98"]),
+        found("phone", [*texts("555{}", 40), "99999999", "99999999"]),
+        found_typed("card_number", [int(card) for card in CARDS] * 9 + [9999999999999999999] * 2),
+    ):
+        assert (finding.use, finding.tags, finding.low, finding.high) == (Use.PERSONAL, ("personal:drop",), None, None)
+        assert finding.domain == ()
+
+
+def test_a_label_is_never_personal():
+    column = ColumnSample("first_name", typed=False)
+    column.add_texts(["Ann", "Bob"] * 30)
+    assert judge(column, "first_name").finding.use is Use.CATEGORY
