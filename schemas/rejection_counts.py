@@ -1,10 +1,26 @@
 """How many records were rejected for what, by reason and field: the form that every summary and manifest has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 Counts = Mapping[tuple[str, str], int]
 """Records by reason and JSON pointer to the field; the pointer is empty where the whole record is at fault."""
+
+
+def field_of(path: str, known: Set[str]) -> str:
+    """Return the field that the path of a rejection counts as: that of a list for its values, none if it is not known.
+
+    A path may hold a name that a sender made up, which may be personal, and there is no end to them. `known` has the
+    pointers to the fields that are told apart.
+
+    >>> known = frozenset(["/age", "/genres"])
+    >>> field_of("/age", known), field_of("/genres/17", known), field_of("/ann@example.org", known)
+    ('/age', '/genres', '')
+    """
+    if path in known:
+        return path
+    head, _, place = path.rpartition("/")
+    return head if place.isdecimal() and head in known else ""
 
 
 def rejections(counts: Counts) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def check_rows(files: Sequence[RawFile], treatments: Treatments, folder: pathlib
     """Take in every row; the rejected ones are written into `folder`, if there is one, and counted anyway."""
     schema = treatments.schema
     statistics = ColumnStatistics(schema)
-    writer = RejectedWriter(folder / REJECTED if folder else None)
+    writer = RejectedWriter(folder / REJECTED if folder else None, treatments.raw.names)
     checked = CheckedRows(statistics, IdCounts(), writer.counts)
     for rows, intake in taken_in(files, treatments.raw, treatments):
         writer.write(rows.file.name, rows.first_row, with_originals(rows, intake.rejections))

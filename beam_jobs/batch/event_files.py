@@ -19,12 +19,12 @@ def events_of(
 ) -> Iterator[tuple[int, bytes | None]]:
     """Yield row number and JSON event of every row of a raw file; None if it cannot be read.
 
-    Cells are typed by the schema and missing ones left out; JSON lines are events already and stay as they are. Raises
-    `InputError` for a file of no known format and for one that cannot be read.
+    Cells are typed by the schema and missing ones left out; JSON lines are events already and stay as they are, blank
+    ones are no rows. Raises `InputError` for a file of no known format and for one that cannot be read.
     """
     file = RawFile(str(path), pathlib.PurePath(path).name, 0, options=options)
     if are_json_lines(file.path, options):
-        yield from enumerate(line for lines in read_lines(file) for line in lines)
+        yield from enumerate(line for lines in read_lines(file) for line in lines if line.strip())
     else:
         yield from _typed_events(file, schema)
 

@@ -4,12 +4,13 @@ import base64
 import collections
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.raw_format import RawRows
-from schemas.rejection import Rejection
+from schemas.rejection import Rejection, Stage, pointer
+from schemas.rejection_counts import field_of
 
 
 def rejected_line(file: str, first_row: int, rejection: Rejection, value: bytes | None) -> bytes:
@@ -40,10 +41,14 @@ def with_originals(rows: RawRows, rejections: Sequence[Rejection]) -> list[tuple
 
 
 class RejectedWriter:
-    """Writes rejected rows to one local file, if there is one, and counts them by reason and path."""
+    """Writes rejected rows to one local file, if there is one, and counts them by reason and field.
 
-    def __init__(self, path: pathlib.Path | None):
+    A line has the path as it is; `columns`, those of the raw rows, are the only ones of them that are counted by name.
+    """
+
+    def __init__(self, path: pathlib.Path | None, columns: Iterable[str]):
         self._path = path
+        self._known = frozenset(map(pointer, columns))
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
         if path is not None:
             path.write_bytes(b"")
@@ -61,4 +66,8 @@ class RejectedWriter:
             if self._path is not None:
                 with self._path.open("ab") as lines:  # no file is open between blocks, should the job end there
                     lines.writelines(rejected_line(file, first_row, *pair) for pair in rejected)
-            self.counts.update((rejection.reason.value, rejection.path) for rejection, _ in rejected)
+            self.counts.update((rejection.reason.value, self._field(rejection)) for rejection, _ in rejected)
+
+    def _field(self, rejection: Rejection) -> str:
+        raw = rejection.stage in (Stage.DECODE, Stage.VALIDATE)  # behind them paths are those of a graph's features
+        return field_of(rejection.path, self._known) if raw else rejection.path

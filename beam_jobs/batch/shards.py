@@ -104,7 +104,7 @@ class _Bundle:
     def _reject(self, rows: TransformedRows) -> None:
         start = rows.spooled.start
         if self._rejected is None:
-            self._rejected, self._rejected_start = RejectedWriter(self._prefix.with_suffix(".rejected")), start
+            self._rejected, self._rejected_start = RejectedWriter(self._prefix.with_suffix(".rejected"), ()), start
         self._rejected.write(rows.spooled.file, start[1], rows.rejected)
 
     def _encode_and_write(self, rows: TransformedRows) -> None:

@@ -47,13 +47,17 @@ class SpooledRows:
 
 @dataclasses.dataclass
 class WriteSpool(beam.PTransform):
-    """From `LabelledRows` to `Written`: keep the rows in spool files, the rejected ones as JSON lines."""
+    """From `LabelledRows` to `Written`: keep the rows in spool files, the rejected ones as JSON lines.
+
+    `columns` are those of the raw rows, which rejections are counted by.
+    """
 
     folder: str
     splits: Sequence[str]
+    columns: Sequence[str]
 
     def expand(self, rows: beam.PCollection[LabelledRows]) -> beam.PCollection[Written]:
-        return rows | "Write Columns" >> beam.ParDo(_WriteSpool(self.folder, self.splits))
+        return rows | "Write Columns" >> beam.ParDo(_WriteSpool(self.folder, self.splits, self.columns))
 
 
 @dataclasses.dataclass
@@ -68,15 +72,15 @@ class ReadSpool(beam.PTransform):
 
 
 class _WriteSpool(beam.DoFn):
-    def __init__(self, folder: str, splits: Sequence[str]):
-        self._folder, self._splits = folder, tuple(splits)
+    def __init__(self, folder: str, splits: Sequence[str], columns: Sequence[str]):
+        self._folder, self._splits, self._columns = folder, tuple(splits), tuple(columns)
 
     def start_bundle(self) -> None:
         self._spool: _Spool | None = None
 
     def process(self, rows: LabelledRows) -> None:
         if self._spool is None:
-            self._spool = _Spool(pathlib.Path(self._folder), self._splits, rows)
+            self._spool = _Spool(pathlib.Path(self._folder), self._splits, self._columns, rows)
         self._spool.add(rows)
         progress.advance(0, rejected=len(rows.rejected))
 
@@ -88,11 +92,11 @@ class _WriteSpool(beam.DoFn):
 class _Spool:
     """The open files of one bundle."""
 
-    def __init__(self, folder: pathlib.Path, splits: Sequence[str], first: LabelledRows):
+    def __init__(self, folder: pathlib.Path, splits: Sequence[str], columns: Sequence[str], first: LabelledRows):
         self._path = folder / f"{uuid.uuid4().hex}.arrows"
         self._start = first.start
         self._columns = pa.ipc.new_stream(str(self._path), _columns(first).schema)
-        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
+        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"), columns)
         self._splits = splits
         self._sizes = [0] * len(splits)
         self._label_sums = [0.0] * len(splits)

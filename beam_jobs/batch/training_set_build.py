@@ -186,7 +186,7 @@ def analysis(
     )
     _ = (
         rows
-        | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS)
+        | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS, names)
         | "Save Spool Names" >> SaveWritten(str(path / WORK / SPOOLED))
     )
     _ = (

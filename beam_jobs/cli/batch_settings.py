@@ -164,7 +164,7 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set: statistics, splits, anomalies.
+    """Make the page of a training set: statistics, anomalies.
 
     One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
     --against, between two sets.

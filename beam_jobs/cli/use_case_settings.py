@@ -4,6 +4,7 @@ import dataclasses
 
 from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import argument, option
+from schemas.errors import UsageError
 
 _TASKS = {"binary": "two classes", "multiclass": "more of them", "regression": "a number"}
 
@@ -34,6 +35,11 @@ class New(RawData):
     def check(self) -> None:
         """Refuse a name that is none, and one that is taken."""
         super().check()
+        if self.csv_header == "label-first" and self.label != "c1":
+            raise UsageError(
+                f"--csv-header label-first, and the label is {self.label!r}; wanted c1, the first column, or leave "
+                "label-first out"
+            )
         from models.use_case_files import new_files
 
         new_files(self.name, self.folder)

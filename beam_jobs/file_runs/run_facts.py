@@ -11,11 +11,25 @@ from beam_jobs.raw_files.raw_format import RawFile
 from models.use_case_files import files_of
 from schemas import fingerprint
 from schemas.address import is_remote
+from schemas.sets.earlier_set import earlier_statistics
 
 _LAYERS = ("schemas", "transforms", "models", "beam_jobs")
-# Options that say where a run works and what becomes of its output, not what is in it.
+# Options that say where a run works and what becomes of its output, or name what counts by its content.
 _ELSEWHERE = frozenset(
-    {"data", "output", "existing", "runner", "beam_args", "services_folder", "workers", "use_case_path", "registry"}
+    (
+        "data",
+        "output",
+        "existing",
+        "runner",
+        "beam_args",
+        "services_folder",
+        "workers",
+        "use_case_path",
+        "registry",
+        "personal_key_file",
+        "personal_key_env",
+        "previous",
+    )
 )
 
 
@@ -23,6 +37,8 @@ def run_facts(settings: Any, files: Sequence[RawFile], use_case: str | None = No
     """Return the facts of a run: a fingerprint each of `inputs`, `code`, `options`, `use_case`, and what is named.
 
     A local file counts by its name and its bytes, one at an address by its name and what its filesystem says of it.
+    The keys that a use case hashes with count by their ids, an earlier set by its statistics, wherever they are. A
+    bundle says itself which key it takes.
     """
     options = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     facts = {
@@ -33,6 +49,11 @@ def run_facts(settings: Any, files: Sequence[RawFile], use_case: str | None = No
     }
     if use_case is not None:
         facts["use_case"] = _of_files(files_of(use_case, settings.use_case_path))
+        if keys := settings.personal_keys.read():
+            facts["keys"] = fingerprint.of_json(sorted(key.id for key in keys))
+        if settings.previous is not None:
+            earlier = earlier_statistics(settings.previous).SerializeToString(deterministic=True)
+            facts["previous"] = fingerprint.of_bytes(earlier)
     return facts
 
 

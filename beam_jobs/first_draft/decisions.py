@@ -20,6 +20,7 @@ def decisions(inferred: Inferred) -> dict[str, Any]:
         "rows": inferred.rows,
         "more_rows": inferred.more,
         "unread_rows": inferred.unread,
+        "columns_without_a_name": inferred.unnamed,
         "columns": [_decided(finding) for finding in inferred.findings],
     }
     if target is not None:
@@ -48,6 +49,8 @@ def decisions_text(found: Mapping[str, Any]) -> list[str]:
         look_at.insert(0, f"  {found['rows']} rows: too few to judge by, and to split in three; give more")
     if found["unread_rows"]:
         look_at.insert(0, f"  {found['unread_rows']:,} rows could not be read; a build keeps such with the reason")
+    if found["columns_without_a_name"]:
+        look_at.insert(0, f"  {found['columns_without_a_name']:,} columns have no name and are left out")
     if look_at:
         lines += ["", "look at:", *look_at]
     return lines

@@ -3,7 +3,7 @@
 from beam_jobs.first_draft.code import WIDTH, sequence, text
 from schemas.inference.finding import Use
 from schemas.inference.inferred import Inferred
-from schemas.inference.target import Target
+from schemas.inference.target import Target, class_name
 
 _SLICES = 3
 _SLICE_VALUES = range(2, 21)
@@ -48,16 +48,6 @@ def slices_of(inferred: Inferred) -> list[str]:
         if finding.distinct in _SLICE_VALUES and not finding.missing
     ]
     return found[:_SLICES]
-
-
-def class_name(value: str | int) -> str:
-    """Return how a class is called in predictions and metrics.
-
-    >>> class_name("red"), class_name(3)
-    ('red', '3')
-    """
-    name = str(value)
-    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _argument(name: str, values: list[str]) -> list[str]:

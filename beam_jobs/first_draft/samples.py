@@ -34,9 +34,19 @@ def sampled(files: Sequence[RawFile], most: int) -> Sample:
     sample = Sample(_named([file.name for file in files]))
     for file in files:
         _add_file(sample, file, max(1, most // len(files)))
+    if sample.unread and (listing := next(filter(_holds_a_list, files), None)):
+        raise InputError(f"{listing.path}: it holds a list, wanted one object per line")
     if not sample.rows:
         raise InputError(f"{sample.where}: no rows that can be read; give files with data")
     return sample
+
+
+def _holds_a_list(file: RawFile) -> bool:
+    """Say whether a file of JSON begins with a list of objects: its first line is `[`, or such a list as a whole."""
+    if format_of(file.path, file.options).name != "jsonl":
+        return False
+    first = next((bytes(value) for rows in read_file(file) for value in rows.values if value.strip()), b"").strip()
+    return first == b"[" or first.startswith((b"[{", b"[ {"))
 
 
 def _named(names: Sequence[str]) -> str:
@@ -63,6 +73,10 @@ def _add_cells(sample: Sample, rows: RawRows, most: int) -> None:
     layout: Any = rows.layout
     header = [f"c{at}" for at in range(1, layout.width + 1)] if isinstance(layout, Unnamed) else layout
     names = [name for name in header if name]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{rows.file.path}: two columns are called {twice!r}; rename one")
+    sample.unnamed = max(sample.unnamed, len(header) - len(names))
     schema = Schema.from_text("\n".join(f"feature {{ name: {quoted(name)} type: BYTES }}" for name in names))
     decoder = CsvDecoder(schema, header, rows.file.path, dialect=rows.file.options.dialect)
     decoded = decoder(rows.values[:most])

@@ -10,7 +10,8 @@ import pyarrow as pa
 from beam_jobs.raw_files.intake import taken_in
 from beam_jobs.raw_files.raw_format import RawFile
 from schemas.errors import InputError
-from schemas.rejection_counts import rejections, rejections_text
+from schemas.rejection import pointer
+from schemas.rejection_counts import field_of, rejections, rejections_text
 from schemas.schema import Schema
 
 
@@ -35,10 +36,11 @@ def read_records(files: Sequence[RawFile], schema: Schema) -> RawRecords:
     ids: list[str] = []
     batches = []
     rejected: collections.Counter[tuple[str, str]] = collections.Counter()
+    known = frozenset(map(pointer, schema.names))
     for block, intake in taken_in(files, schema):
         ids += [f"{block.file.name}/{number}" for number in (intake.rows + block.first_row).tolist()]
         batches.append(intake.batch)
-        rejected.update((one.reason.value, one.path) for one in intake.rejections)
+        rejected.update((one.reason.value, field_of(one.path, known)) for one in intake.rejections)
     if not ids:
         why = rejections_text(rejections(rejected))
         where = " ".join(file.path for file in files)

@@ -1,13 +1,14 @@
 """What is wrong with rejected events, counted by reason and field, as measures, the breaker and summaries have it.
 
-A field here is one that the schema or the graph names. The path of a rejection may hold a name that a sender made up,
-which may be personal: such a path counts as none, so that no log and no label shows it, and labels stay few.
+A field here is one that the schema or the graph names, as `field_of` has it: a name that a sender made up counts as
+none, so that no log and no label shows it, and labels stay few.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 
 from schemas.rejection import Rejection, pointer
+from schemas.rejection_counts import field_of
 from transforms.graph.finite import feature_pointer
 
 Fault = tuple[str, str]
@@ -30,7 +31,7 @@ def counted(rejections: Sequence[Rejection], known: Set[str]) -> Counter[Fault]:
 
 def fault_of(rejection: Rejection, known: Set[str]) -> Fault:
     """Return what is wrong with one event."""
-    return rejection.reason.value, rejection.path if rejection.path in known else ""
+    return rejection.reason.value, field_of(rejection.path, known)
 
 
 def named(fault: Fault) -> str:

@@ -33,7 +33,7 @@ def run(settings: New) -> dict[str, Any]:
         "use_case": settings.name,
         "use_case_path": settings.folder,
         "files": [str(file) for file in files],
-        "data_options": options.words(RawData, {"data": settings.data, **_changed(settings)}),
+        "data_options": options.words(RawData, {"data": settings.data, **_written_so(settings, inferred)}),
         **decisions(inferred),
     }
 
@@ -46,8 +46,6 @@ def describe(result: dict[str, Any]) -> str:
         what += f": {', '.join(label['classes'][:10])}" + (", ..." if len(label["classes"]) > 10 else "")
     named = ["--use-case", name, "--use-case-path", result["use_case_path"]]
     build = ["onegraph", "build_training_set", *named, *result["data_options"], "--output", f"{name}_data"]
-    if any("personal:hash" in column["tags"] for column in result["columns"]):
-        build += ["--personal-key-file", "KEY_FILE"]
     return "\n".join(
         [
             *decisions_text(result),
@@ -59,13 +57,19 @@ def describe(result: dict[str, Any]) -> str:
     )
 
 
-def _changed(settings: New) -> dict[str, Any]:
-    """Return what the settings say of the files that is not said by default."""
-    return {
+def _written_so(settings: New, inferred: Inferred) -> dict[str, Any]:
+    """Return what is to be said of the files: what is not so by default, and the columns where the files name none.
+
+    A schema may have fewer columns than such a file, so that it cannot name them.
+    """
+    changed = {
         field.name: getattr(settings, field.name)
         for field in options.fields(FileFormat)
         if getattr(settings, field.name) != field.default
     }
+    if changed.pop("csv_header", None):
+        changed["csv_columns"] = ",".join(finding.name for finding in inferred.findings)
+    return changed
 
 
 def _drafted(settings: New) -> tuple[Files, Inferred, Draft]:

@@ -56,8 +56,8 @@ class Finding:
 
     `rows`, `missing` and `distinct` are counts of the sample; `low` and `high` the least and greatest number there.
     `tags` are roles and what is allowed, as `schemas.roles` and `schemas.reading` have them. `words` are the texts
-    for 0 and 1, `form` the form of times as text, `unit` theirs or that of times in numbers. `look_at` has no value
-    of the data in it.
+    for 0 and 1, `form` the form of times as text, `unit` theirs or that of times in numbers, `first_year` the earliest
+    year of times as text or as the format's own. `look_at` has no value of the data in it.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Finding:
     boolean: bool = False
     form: str | None = None
     unit: str | None = None
+    first_year: int | None = None
     look_at: tuple[str, ...] = ()
 
     @property

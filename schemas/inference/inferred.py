@@ -11,6 +11,9 @@ from schemas.inference.sample import Sample
 from schemas.inference.target import Target, target
 from schemas.nearest import did_you_mean, listed
 
+_SEPARATOR_ASKED = "; --csv-separator?"
+_FIRST_YEAR = 1971  # of events; an earlier one is rejected
+
 
 @dataclasses.dataclass(frozen=True)
 class Inferred:
@@ -22,6 +25,7 @@ class Inferred:
     rows: int
     more: bool = False
     unread: int = 0
+    unnamed: int = 0
 
     def of_use(self, *uses: Use) -> tuple[Finding, ...]:
         """Return the columns of some uses, in order."""
@@ -41,18 +45,27 @@ def infer(sample: Sample, label: str | None = None, task: str | None = None) -> 
         raise InputError(
             f"{sample.where}: no column is called {label!r} (it has {listed(sample.columns)})"
             f"{did_you_mean(label, sample.columns)}"
+            f"{_SEPARATOR_ASKED if any(map(_has_separator, sample.columns)) else ''}"
         )
     findings, predicted = [], None
     for name, column in sample.columns.items():
-        judged = judge(column)
+        judged = judge(column, label)
         finding = judged.finding
         if name == label:
             predicted = target(finding, judged.values, task)
-            tags = tuple(tag for tag in finding.tags if not tag.startswith("personal:"))
-            finding = dataclasses.replace(finding, use=Use.LABEL, tags=tags, look_at=predicted.look_at)
+            finding = dataclasses.replace(finding, use=Use.LABEL, look_at=predicted.look_at)
         findings.append(finding)
     findings = _with_one_time(_with_one_id(findings))
-    return Inferred(tuple(findings), predicted, sample.where, sample.rows, sample.more, sample.unread)
+    findings = [
+        finding.noting(f"a name with a separator in it{_SEPARATOR_ASKED}") if _has_separator(finding.name) else finding
+        for finding in findings
+    ]
+    size = (sample.rows, sample.more, sample.unread, sample.unnamed)
+    return Inferred(tuple(findings), predicted, sample.where, *size)
+
+
+def _has_separator(name: str) -> bool:
+    return ";" in name or "\t" in name
 
 
 def _with_one_id(findings: Sequence[Finding]) -> list[Finding]:
@@ -74,11 +87,12 @@ def _with_one_id(findings: Sequence[Finding]) -> list[Finding]:
 
 def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
     """Of the times one is when it happened, by its name; of the others the schema says the unit."""
-    candidates = [finding for finding in findings if finding.use is Use.TIME]
+    candidates = [finding for finding in findings if finding.use is Use.TIME and not _is_early(finding)]
     chosen = min(candidates, key=lambda finding: names.event_rank(finding.name), default=None)
+    others = any(finding.use is Use.TIME and finding is not chosen for finding in findings)
     return [
         _tagged(dataclasses.replace(finding, unit="ms" if finding.unit == "ms" else "s"), _event_tag(finding)).noting(
-            *(("taken for the time of the event; is it?",) if len(candidates) > 1 else ())
+            *(("taken for the time of the event; is it?",) if others or not names.is_event(finding.name) else ())
         )
         if finding is chosen
         else _tagged(finding, f"time:{finding.unit}")
@@ -86,6 +100,11 @@ def _with_one_time(findings: Sequence[Finding]) -> list[Finding]:
         else finding
         for finding in findings
     ]
+
+
+def _is_early(finding: Finding) -> bool:
+    """Say whether a column has times before 1971, which events do not have."""
+    return finding.first_year is not None and finding.first_year < _FIRST_YEAR
 
 
 def _event_tag(finding: Finding) -> str:

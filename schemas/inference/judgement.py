@@ -27,6 +27,9 @@ _SECONDS = range(631_152_000, 4_102_444_800)  # 1990 to 2099
 _NINES = 4  # digits
 _JUNK = 3  # different texts among numbers that are taken for mistakes
 _FEW_PERSONS = 25
+_INT64 = range(-(2**63), 2**63)
+_WHOLE_FLOAT64 = 2**53  # whole numbers that float64 holds
+_TOO_LARGE = (2 - 2**-24) * 2.0**127  # from here on a float32 is infinite
 _UNITS = {1: "s", 1000: "ms"}
 
 
@@ -43,6 +46,7 @@ class _Typed(NamedTuple):
     notes: tuple[str, ...] = ()
     value_count: ValueCount | None = None
     missing: int = 0
+    first_year: int | None = None
 
 
 class Judged(NamedTuple):
@@ -52,8 +56,10 @@ class Judged(NamedTuple):
     values: Counter[Any]
 
 
-def judge(column: ColumnSample) -> Judged:
+def judge(column: ColumnSample, label: str | None = None) -> Judged:
     """Return what a column is; which of several ids or times is the one, `inferred` decides.
+
+    The column that is called as `label` is never taken for personal data: somebody wants it predicted.
 
     >>> column = ColumnSample("age", typed=False)
     >>> column.add_texts(["31", "NA", None, "45"])
@@ -62,6 +68,7 @@ def judge(column: ColumnSample) -> Judged:
     ('INT', 2, ('missing:NA',), 'number')
     """
     typed = _typed(column)
+    is_label = column.name == label
     rows, missing = column.rows, column.missing + typed.missing
     numbers = [value for value in typed.values if not isinstance(value, str)]
     finding = Finding(
@@ -79,6 +86,7 @@ def judge(column: ColumnSample) -> Judged:
         boolean=typed.boolean,
         form=typed.form.form if typed.form else None,
         unit=typed.form.unit if typed.form else typed.unit,
+        first_year=typed.form.years[0] if typed.form else typed.first_year,
         look_at=typed.notes,
     )
     if column.nested and column.nested >= rows - missing - column.nested:
@@ -88,6 +96,9 @@ def judge(column: ColumnSample) -> Judged:
         return Judged(finding, typed.values)
     if column.nested:
         finding = finding.noting(f"{column.nested:,} rows hold objects or lists of lists and would be rejected")
+    why = None if is_label else _personal(finding, typed.values)
+    if why is not None:
+        return Judged(_dropped(finding, column.typed).noting(f"personal data, {why}; dropped"), typed.values)
     return Judged(_with_domain(_used(finding, typed), typed.values), typed.values)
 
 
@@ -135,7 +146,7 @@ def _value_count(lengths: Mapping[int, int], kind: Kind) -> ValueCount:
 
 def _without_nines(typed: _Typed) -> _Typed:
     """Nines alone, again and again, and far from all other numbers: they stand for a missing value."""
-    if typed.kind is Kind.BYTES or typed.boolean or typed.form or len(typed.values) < _FEW_ROWS:
+    if typed.kind is Kind.BYTES or typed.boolean or typed.form or typed.unit or len(typed.values) < _FEW_ROWS:
         return typed
     sizes = sorted(map(abs, typed.values))
     found = [value for value in typed.values if abs(value) == sizes[-1]]
@@ -166,20 +177,47 @@ def _of_scalars(column: ColumnSample) -> _Typed:
 
 
 def _of_typed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
+    """Return the type of numbers, without those that no column of their type can hold."""
+    kept = _without_beyond(numbers, column)
+    if len(kept) == len(numbers):
+        return _of_held(column, numbers)
+    held = dataclasses.replace(
+        column,
+        integers=Counter({value: count for value, count in column.integers.items() if value in kept}),
+        reals=Counter({value: count for value, count in column.reals.items() if value in kept}),
+    )
+    typed = _of_held(held, kept)
+    return typed._replace(notes=(*typed.notes, *_beyond(numbers.total() - kept.total())))
+
+
+def _beyond(count: int) -> tuple[str, ...]:
+    return (f"{count:,} values are beyond 64 bits (or infinite), and would be rejected",) if count else ()
+
+
+def _without_beyond(numbers: Counter[Any], column: ColumnSample) -> Counter[Any]:
+    """Leave out integers of more than 64 bits among integers, and what float32 does not hold among floats."""
+    finite = [value for value in column.reals if abs(value) < _TOO_LARGE]
+    if finite:
+        return Counter({value: count for value, count in numbers.items() if abs(value) < _TOO_LARGE})
+    return Counter({value: count for value, count in column.integers.items() if value in _INT64})
+
+
+def _of_held(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
     booleans = column.booleans
     if booleans:
         values = Counter({int(value): count for value, count in booleans.items()})
         if not numbers or set(numbers) <= {0, 1}:
             return _Typed(Kind.INT, values + numbers, ("accepts:boolean",), boolean=True)
         note = f"{booleans.total():,} values are true or false among numbers, and would be rejected"
-        return _of_typed(dataclasses.replace(column, booleans=Counter()), numbers)._replace(notes=(note,))
+        return _of_held(dataclasses.replace(column, booleans=Counter()), numbers)._replace(notes=(note,))
     if not column.reals:
         return _Typed(Kind.INT if numbers else Kind.BYTES, numbers)
-    if all(value.is_integer() for value in column.reals) and (column.integers or column.missing):
-        whole = Counter[Any](column.integers)
+    whole = all(value.is_integer() and abs(value) <= _WHOLE_FLOAT64 for value in column.reals)
+    if whole and (column.integers or column.missing):
+        values = Counter[Any](column.integers)
         for value, count in column.reals.items():
-            whole[int(value)] += count
-        return _Typed(Kind.INT, whole, ("accepts:whole_float",))
+            values[int(value)] += count
+        return _Typed(Kind.INT, values, ("accepts:whole_float",))
     return _Typed(Kind.FLOAT, numbers)
 
 
@@ -189,7 +227,8 @@ def _of_instants(column: ColumnSample) -> _Typed:
     fine = not days and any(time.microsecond for time in column.times if isinstance(time, datetime.datetime))
     others = column.values - column.times.total()
     notes = (f"{others:,} values are no times, and would be rejected",) if others else ()
-    return _Typed(Kind.INT, Counter(map(str, column.times.elements())), unit=_instant_unit(days, fine), notes=notes)
+    values, first = Counter(map(str, column.times.elements())), min(time.year for time in column.times)
+    return _Typed(Kind.INT, values, unit=_instant_unit(days, fine), notes=notes, first_year=first)
 
 
 def _instant_unit(days: bool, fine: bool) -> str:
@@ -203,11 +242,12 @@ def _of_mixed(column: ColumnSample, numbers: Counter[Any]) -> _Typed:
         both = _of_typed(column, numbers)
         kind = Kind.FLOAT if Kind.FLOAT in (both.kind, words.kind) else Kind.INT
         tags = tuple(dict.fromkeys((*both.tags, *words.tags, "accepts:number_text")))
-        return _Typed(kind, both.values + words.values, tags, missing=words.missing)
+        return _Typed(kind, both.values + words.values, tags, missing=words.missing, notes=(*both.notes, *words.notes))
     count, others = column.texts.total(), numbers.total() + column.booleans.total()
     if others > count:
         note = f"{count:,} values are text among numbers, and would be rejected"
-        return _of_typed(column, numbers)._replace(notes=(note,))
+        typed = _of_typed(column, numbers)
+        return typed._replace(notes=(*typed.notes, note))
     note = f"{others:,} values are numbers among text, and would be rejected"
     return words._replace(notes=(*words.notes, note))
 
@@ -241,7 +281,9 @@ def _of_rest(cells: Counter[str], column: ColumnSample, missing: int) -> _Typed:
         return _Typed(Kind.INT, _converted(cells, lambda text: int(float(text))), ("accepts:whole_float",))
     if texts.are_reals(cells) and not (column.typed and texts.are_integers(cells)):
         tags = ("accepts:number_text",) if column.typed else ()
-        return _Typed(Kind.FLOAT, _converted(cells, float), tags)
+        values = _converted(cells, float)
+        held = Counter({value: count for value, count in values.items() if abs(value) < _TOO_LARGE})
+        return _Typed(Kind.FLOAT, held, tags, notes=_beyond(values.total() - held.total()))
     if words := texts.yes_and_no(cells):
         return _Typed(
             Kind.INT, _converted(cells, lambda text: int(text == words[1])), ("accepts:boolean",), True, words
@@ -290,14 +332,6 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
         return dataclasses.replace(finding, use=what).noting(*notes)
 
     values, name = typed.values, finding.name
-    looks = personal.form([value for value in values if isinstance(value, str)])
-    if looks or (names.is_personal(name) and _like_persons(finding)):
-        why = f"{looks}, by their form" if looks else "by its name"
-        marked = dataclasses.replace(finding, tags=("personal:drop", *finding.tags))
-        is_id = _names_rows(finding, values)
-        return dataclasses.replace(marked, use=Use.ID if is_id else Use.PERSONAL).noting(
-            f"personal data, {why}: dropped"
-        )
     if finding.value_count is not None:
         return use(_use_of_lists(finding))
     if finding.unit is not None:
@@ -323,9 +357,39 @@ def _used(finding: Finding, typed: _Typed) -> Finding:
     return use(Use.LONG_TAIL if _has_long_tail(values) else Use.NUMBER)
 
 
+def _personal(finding: Finding, values: Counter[Any]) -> str | None:
+    """Return why a column is personal data, None if it is not."""
+    looks = personal.form([str(value) for value in values if isinstance(value, str | int)])
+    if looks:
+        return f"{looks}, by their form"
+    return "by its name" if names.is_personal(finding.name) and _like_persons(finding) else None
+
+
+def _dropped(finding: Finding, typed: bool) -> Finding:
+    """Return a personal column without a trace of its values: text, where the format does not say the type."""
+    if typed:
+        usual = {f"missing:{text}" for text in texts.NO_NUMBER}
+        tags = [tag for tag in finding.tags if tag in usual or not tag.startswith("missing:")]
+        return dataclasses.replace(finding, use=Use.PERSONAL, tags=("personal:drop", *tags), low=None, high=None)
+    return Finding(
+        name=finding.name,
+        kind=Kind.BYTES,
+        use=Use.PERSONAL,
+        rows=finding.rows,
+        missing=finding.missing,
+        distinct=finding.distinct,
+        tags=("personal:drop",),
+    )
+
+
 def _like_persons(finding: Finding) -> bool:
-    """Say whether there are many different values, as of persons there are: not so in a column of kinds of streets."""
-    return finding.distinct > _FEW_PERSONS or finding.distinct * 2 > finding.rows
+    """Say whether values are as those of persons: many different ones, or the name says that they name persons.
+
+    A column of yes or no, as `email` may be, or of a few kinds of streets tells who nobody is.
+    """
+    if finding.boolean:
+        return False
+    return names.names_persons(finding.name) or finding.distinct > _FEW_PERSONS or finding.distinct * 2 > finding.rows
 
 
 def _use_of_lists(finding: Finding) -> Use:

@@ -33,6 +33,7 @@ _PERSONAL_PAIRS = (
     ("national", "id"),
     ("tax", "id"),
 )
+_NAMES_PERSONS = _words("email mail ssn iban passport surname firstname lastname fullname forename username password")
 _NO_PERSON = _words("count share rate type verified valid has is length domain contacts")
 
 
@@ -81,6 +82,15 @@ def event_rank(name: str) -> int:
     return min(found, default=len(_EVENTS)) + late
 
 
+def is_event(name: str) -> bool:
+    """Say whether a name is that of when something happened.
+
+    >>> is_event("created_at"), is_event("sold"), is_event("due_date")
+    (True, False, False)
+    """
+    return event_rank(name) < len(_EVENTS)
+
+
 def is_code(name: str) -> bool:
     """Say whether numbers of this name name things: `zip_code`, not `zip_count`."""
     return bool(parts(name)) and parts(name)[-1] in _CODES
@@ -97,3 +107,15 @@ def is_personal(name: str) -> bool:
         return False
     pairs = set(itertools.pairwise(words))
     return bool(_PERSONAL & set(words)) or bool(pairs & set(_PERSONAL_PAIRS))
+
+
+def names_persons(name: str) -> bool:
+    """Say whether values of this name tell who a person is, however few there are.
+
+    >>> names_persons("first_name"), names_persons("Street"), names_persons("PhoneService")
+    (True, False, False)
+    """
+    words = parts(name)
+    return is_personal(name) and bool(
+        _NAMES_PERSONS & set(words) or set(itertools.pairwise(words)) & set(_PERSONAL_PAIRS)
+    )

@@ -108,7 +108,8 @@ def _text(value: bytes) -> str | None:
 class Sample:
     """Rows of data, column by column in the order in which they were first seen; `where` names them for people.
 
-    `unread` counts rows that could not be read as rows; `more` says that the data goes on behind the last row.
+    `unread` counts rows that could not be read as rows, `unnamed` columns without a name, which no schema can have;
+    `more` says that the data goes on behind the last row.
     """
 
     where: str
@@ -116,6 +117,7 @@ class Sample:
     rows: int = 0
     unread: int = 0
     more: bool = False
+    unnamed: int = 0
 
     def add_texts(self, columns: Mapping[str, list[str | None]], rows: int) -> None:
         """Add rows of cells of text, given by column."""

@@ -43,35 +43,55 @@ def target(finding: Finding, values: Counter[Any], task: str | None = None) -> T
     where = f"label column {finding.name!r}"
     if finding.use in (Use.EMPTY, Use.NESTED) or finding.value_count is not None or finding.form is not None:
         raise InputError(f"{where} is {finding.use.value}, wanted one number or class per row; give another --label")
-    if finding.distinct < 2:
+    named = Counter({value: count for value, count in values.items() if value != ""})
+    if len(named) < 2:
         raise InputError(f"{where} has the same value in all rows, nothing can be learnt; give another --label")
-    kept = _without_rare(values)
-    chosen = task or _task(finding, kept)
+    kept = _without_rare(named)
+    chosen = task or _task(kept)
     if chosen == "regression":
         if finding.kind is Kind.BYTES:
             raise InputError(f"{where} is text, wanted numbers for --task regression; leave --task out")
         return Target(finding.name, chosen)
     if chosen == "binary" and len(kept) != 2:
         raise InputError(f"{where} has {len(kept):,} different values, wanted two for --task binary; leave --task out")
-    if len(kept) > _MOST_CLASSES or (finding.kind is Kind.FLOAT and any(value != int(value) for value in kept)):
+    if len(kept) > _MOST_CLASSES or not (finding.kind is Kind.BYTES or _are_whole(kept)):
         raise InputError(
             f"{where} has {len(kept):,} different values, too many or no classes; wanted at most {_MOST_CLASSES}, or "
             "numbers for --task regression"
         )
+    if len({class_name(value) for value in kept}) < len(kept):
+        raise InputError(f"{where} has different values that would be called alike as classes; rename one in the data")
     notes = []
     if len(kept) < len(values):
-        notes.append(f"values of too few rows to be classes: {len(values) - len(kept)}; these rows have no label")
+        out = len(values) - len(kept)
+        notes.append(f"values that are no classes, of too few rows or empty: {out}; these rows have no label")
     if chosen == "multiclass" and finding.kind is not Kind.BYTES and task is None:
         notes.append("whole numbers taken as classes; if their order counts, --task regression")
     return Target(finding.name, chosen, _ordered(kept, chosen), len(values) - len(kept), tuple(notes))
 
 
-def _task(finding: Finding, values: Counter[Any]) -> str:
-    if len(values) == 2 and (finding.kind is not Kind.FLOAT or set(values) == {0, 1}):
+def class_name(value: str | int | float) -> str:
+    """Return how a class is called in predictions and metrics.
+
+    >>> class_name("red"), class_name(3), class_name(3.0)
+    ('red', '3', '3')
+    """
+    name = value if isinstance(value, str) else str(int(value))
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def _task(values: Counter[Any]) -> str:
+    """Return the task by the values: numbers with a fraction are never classes, whole ones by their count."""
+    words = any(isinstance(value, str) for value in values)
+    if not words and not _are_whole(values):
+        return "regression"
+    if len(values) == 2:
         return "binary"
-    if finding.kind is Kind.BYTES:
-        return "multiclass"
-    return "multiclass" if finding.kind is Kind.INT and len(values) <= _CLASSES else "regression"
+    return "multiclass" if words or len(values) <= _CLASSES else "regression"
+
+
+def _are_whole(values: Counter[Any]) -> bool:
+    return all(value == int(value) for value in values)
 
 
 def _without_rare(values: Counter[Any]) -> Counter[Any]:

@@ -36,9 +36,9 @@ def domain_of(finding: Finding) -> str:
 
 
 def _notes(finding: Finding) -> Iterator[str]:
-    """Yield what a person should look at; of numbers, that are nobody's, how far they go."""
+    """Yield what a person should look at; of numbers, that name nobody and nothing, how far they go."""
     yield from finding.look_at
-    seen = finding.use in (Use.NUMBER, Use.LONG_TAIL, Use.CODE) or (finding.use is Use.LABEL and finding.distinct > 2)
+    seen = finding.use in (Use.NUMBER, Use.LONG_TAIL) or (finding.use is Use.LABEL and finding.distinct > 2)
     if seen and finding.low is not None and finding.high is not None:
         yield f"{_number(finding.low)} to {_number(finding.high)} in the sample"
 

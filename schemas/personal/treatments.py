@@ -85,10 +85,13 @@ class Treatments:
 
     @property
     def treated_key(self) -> tuple[str, bool] | None:
-        """The personal column that says whose record it is, if one is treated, and whether it is still there."""
+        """The personal column that says whose record it is, if one does, and whether its treated values may be shown.
+
+        One that is dropped is not there, one that is hidden is not to be seen.
+        """
         for column in self.raw.with_role("key"):
-            if column.name in self._found:
-                return column.name, column.name in self.schema
+            if column.role("personal") is not None:
+                return column.name, column.name in self._found and column.name in self.schema
         return None
 
     def facts(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def scored(registry: pathlib.Path, file: pathlib.Path, folder: pathlib.Path, for
         _ = (
             pipeline
             | ReadRawRows(find_files([str(file)]))
-            | WritePredictions(FileScoring(bundle, str(folder), format, with_features=False))
+            | WritePredictions(FileScoring(bundle, str(folder), format, with_features=False), ())
             | SaveWritten(str(folder / "written.json"))
         )
     return load_written(folder / "written.json")

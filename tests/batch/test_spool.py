@@ -31,7 +31,7 @@ def spooled(blocks: list[LabelledRows], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("spool")
     with beam.Pipeline() as pipeline:
         rows = pipeline | beam.Create(blocks, reshuffle=False)
-        _ = rows | WriteSpool(str(folder), SPLITS) | SaveWritten(str(folder / "spooled.json"))
+        _ = rows | WriteSpool(str(folder), SPLITS, ()) | SaveWritten(str(folder / "spooled.json"))
     return load_written(folder / "spooled.json")
 
 

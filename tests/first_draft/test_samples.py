@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.cli.file_settings import FileOptions
+from beam_jobs.first_draft.decisions import decisions, decisions_text
 from beam_jobs.first_draft.samples import sampled
 from beam_jobs.raw_files.finding import find_files
 from schemas.errors import InputError
@@ -76,6 +77,30 @@ def test_rows_that_cannot_be_read_are_counted(tmp_path: pathlib.Path) -> None:
         sampled(find_files([str(tmp_path / "b.jsonl")]), 10)
 
 
-def test_a_column_without_a_name_is_left_out(tmp_path: pathlib.Path) -> None:
+def test_a_column_without_a_name_is_left_out_and_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.csv").write_text(",x\n0,1\n1,2\n")  # the index that pandas writes
-    assert list(sampled(find_files([str(tmp_path / "a.csv")]), 10).columns) == ["x"]
+    sample = sampled(find_files([str(tmp_path / "a.csv")]), 10)
+    assert (list(sample.columns), sample.unnamed) == (["x"], 1)
+    assert "  1 columns have no name and are left out" in decisions_text(decisions(infer(sample)))
+
+
+def test_two_columns_of_one_name_are_refused_with_file_and_name(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "b.csv").write_text("a,x,a\n0,1,2\n")
+    with pytest.raises(InputError, match=r"b.csv: two columns are called 'a'; rename one$"):
+        sampled(find_files([str(tmp_path / "b.csv")]), 10)
+
+
+def test_a_list_of_objects_is_not_one_object_per_line(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.json").write_text('[{"x": 1}, {"x": 2}]\n')
+    (tmp_path / "b.json").write_text('[\n  {"x": 1},\n  {"x": 2}\n]\n')
+    for name in ("a.json", "b.json"):
+        with pytest.raises(InputError, match=rf"{name}: it holds a list, wanted one object per line"):
+            sampled(find_files([str(tmp_path / name)], FileOptions(data_format="jsonl")), 10)
+
+
+def test_another_separator_is_asked_for(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.csv").write_text("x;y\n0;1\n1;2\n")
+    sample = sampled(find_files([str(tmp_path / "a.csv")]), 10)
+    with pytest.raises(InputError, match=r"no column is called 'y' \(it has x;y\); --csv-separator\?$"):
+        infer(sample, "y")
+    assert infer(sample).findings[0].look_at[-1] == "a name with a separator in it; --csv-separator?"

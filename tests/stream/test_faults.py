@@ -23,4 +23,5 @@ def test_columns_and_features_are_told_apart() -> None:
 def test_names_that_senders_make_up_count_as_none() -> None:
     made_up = [rejection(f"/{name}@example.org", Reason.NUM_NONFINITE) for name in range(1_000)]
     assert counted([*made_up, rejection("/age/deeper")], KNOWN) == {("NUM_NONFINITE", ""): 1_000, ("TYPE", ""): 1}
+    assert fault_of(rejection("/a~1b/17"), KNOWN) == ("TYPE", "/a~1b")
     assert fault_of(rejection("/features"), KNOWN) == ("TYPE", "")

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import signal
 
@@ -48,6 +49,33 @@ def test_a_set_of_the_same_is_skipped_and_one_of_something_else_is_replaced(smal
     assert (code, second["rows"]["read"]) == (0, first["rows"]["read"] + 1)
     artifact.open_artifact(output, "training_set").verify()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "tips"]
+
+
+def test_a_key_and_an_earlier_set_count_by_what_they_hold(small, tmp_path, capsys):  # noqa: F811
+    words, shipped = small
+    folder = shutil.copytree(shipped, tmp_path / "tips")
+    schema, key, moved = folder / "schemas" / "tips.pbtxt", tmp_path / "a.key", tmp_path / "b.key"
+    hashed = 'feature { name: "town" type: BYTES annotation { tag: "personal:hash" } }'
+    schema.write_text(re.sub(r'feature \{ name: "town"[^\n]*\n[^\n]*', hashed, schema.read_text()))
+    key.write_text("a key of sixteen bytes or more")
+    words, data, output, earlier = [*words[:-1], str(folder)], [folder / "rows.csv"], tmp_path / "out", tmp_path / "old"
+    assert build(capsys, words, data, earlier, "--personal-key-file", str(key))[0] == 0
+
+    def again(key: pathlib.Path, *argv: str) -> tuple[int, str]:
+        argv = ("--personal-key-file", str(key), "--previous", str(earlier), *argv)
+        code, said = build(capsys, words, data, output, *argv)
+        return code, said if code else ""
+
+    assert again(key) == (0, "")
+    shutil.copy(key, moved)
+    assert again(moved, "--existing", "skip") == (0, "")
+    key.write_text("another key of sixteen bytes or more")
+    code, said = again(key, "--existing", "skip")
+    assert (code, "was made of other keys;" in said) == (1, True)
+    data[0].write_text(data[0].read_text() + "300,1.5,here,1\n")
+    assert build(capsys, words, data, earlier, "--personal-key-file", str(moved), "--existing", "rebuild")[0] == 0
+    code, said = again(moved, "--existing", "skip")
+    assert (code, "was made of other inputs, previous;" in said) == (1, True)
 
 
 def test_a_rebuild_that_fails_leaves_the_old_set(small, tmp_path, capsys):  # noqa: F811

@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -210,15 +211,36 @@ def test_what_is_in_the_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert re.search(r"next: onegraph build_training_set --use-case own --use-case-path \S+ --data \S+", said)
 
 
-def test_an_id_that_is_personal_is_hashed_and_its_key_is_asked_for(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_id_that_is_personal_is_dropped(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = {"user_id": [f"p{at}@example.org" for at in range(ROWS)], **constant()}
     mine = made(tmp_path, written(tmp_path, columns, "csv"), "y")
     said = capsys.readouterr().out
-    assert find_schema("own", mine)["user_id"].roles == ("id", "personal:hash")
-    assert said.splitlines()[-1].endswith("--personal-key-file KEY_FILE")
-    assert "user_id: personal data, e-mail addresses, by their form; its hash needs a key" in said
+    assert find_schema("own", mine)["user_id"].roles == ("personal:drop",)
+    assert "--personal-key-file" not in said
+    assert "user_id: personal data, e-mail addresses, by their form; dropped" in said
+
+
+@pytest.mark.parametrize("header", ["none", "label-first"])
+def test_what_comes_next_works_without_a_header(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], header: str
+) -> None:
+    data, mine = tmp_path / "rows.csv", str(tmp_path / "mine")
+    rows = [f"{at % 2},{at / 7:.3f},,{'abc'[at % 3]}" for at in range(60)]  # the third is empty, and no column
+    data.write_text("\n".join(rows) + "\n")
+    named = ["--data", str(data), "--csv-header", header, "--use-case-path", mine]
+    assert main(["new", "own", *named, "--label", "c1"]) == 0
+    following = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("next: onegraph "))
+    assert following[following.index("--csv-columns") + 1] == "c1,c2,c3,c4"
+    assert main(["validate", *following[1:-2]]) == 0
+
+
+def test_a_label_that_is_said_to_be_first_and_is_not(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text("1.5,0\n2.5,1\n3.5,0\n")
+    argv = ["new", "own", "--data", str(tmp_path / "rows.csv"), "--use-case-path", str(tmp_path / "mine")]
+    assert main([*argv, "--csv-header", "label-first", "--label", "c2"]) == 2
+    assert capsys.readouterr().err.count("--csv-header label-first, and the label is 'c2'; wanted c1") == 1
 
 
 def test_a_plan_writes_nothing(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from schemas.nearest import nearest
 from schemas.rejection import pointer
 from schemas.schema import Schema
 from transforms.decode.arrow_columns import arrow_column, misfit
-from transforms.decode.decoding import Decoded, Faults, Limits, unknown_name
+from transforms.decode.decoding import Decoded, Faults, Limits, unknown_names
 from transforms.decode.text_columns import list_cells
 
 _SHOWN = 30
@@ -37,7 +37,7 @@ class ArrowDecoder:
         self.layout = layout
         self.limits = limits or Limits()
         _check_fit(schema, layout, where)
-        self._others = [name for name in layout.names if name not in schema][: self.limits.max_unknown_fields]
+        self._others = unknown_names(layout.names, schema, self.limits)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _make_decoder, (self.schema.text(), self.layout, self.limits)
@@ -56,7 +56,7 @@ class ArrowDecoder:
         if faults:
             good = np.array([row not in faults for row in range(values.num_rows)], bool)
             batch, rows = batch.filter(pa.array(good)), rows[good]
-        unknown = {unknown_name(name): len(rows) for name in self._others} if len(rows) else {}
+        unknown = dict.fromkeys(self._others, len(rows)) if len(rows) else {}
         return Decoded(batch, rows, faults.sorted(), unknown)
 
 

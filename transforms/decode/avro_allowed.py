@@ -91,8 +91,10 @@ def _time(column: Column, natural: Read, unit: str, local: bool) -> Read:
     def read(value: bytes, at: int) -> tuple[Any, int]:
         number, at = natural(value, at)
         if unit == "day":
-            return time_of_timestamp(column, number * _DAY_SECONDS, "s", True), at
-        return time_of_timestamp(column, number, unit, local), at
+            time = time_of_timestamp(column, number * _DAY_SECONDS, "s", True)
+        else:
+            time = time_of_timestamp(column, number, unit, local)
+        return read_value(column, time), at
 
     return read
 

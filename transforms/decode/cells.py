@@ -61,9 +61,9 @@ def read_text(column: Column, text: str, number: bool) -> Any:
     if column.kind is Kind.BYTES:
         return text
     if reading.time is not None:
-        return time_of_text(text, reading.time, path)
+        return _number(column, time_of_text(text, reading.time, path))
     if reading.boolean and (said := _boolean(reading, text)) is not None:
-        return said
+        return _number(column, said)
     if not number:
         raise Refused(Reason.TYPE, path)
     if INTEGER.fullmatch(text):

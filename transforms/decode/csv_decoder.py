@@ -16,7 +16,7 @@ from schemas.schema import Schema
 from transforms.decode.csv_dialect import COMMON, CsvDialect
 from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
-from transforms.decode.decoding import Decoded, Faults, Limits
+from transforms.decode.decoding import Decoded, Faults, Limits, unknown_names
 from transforms.decode.text_columns import list_text_column, text_column
 
 
@@ -45,7 +45,7 @@ class CsvDecoder:
         self.limits = limits or Limits()
         self.dialect = dialect
         check_header(self.header, self.schema.names, where)
-        self._others = [name for name in self.header if name not in schema][: self.limits.max_unknown_fields]
+        self._others = unknown_names(self.header, schema, self.limits)
 
     def __reduce__(self) -> tuple:
         return _make_decoder, (self.schema.text(), self.header, self.limits, self.dialect)

@@ -8,7 +8,7 @@ agree on the sign of `-0`.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -141,3 +141,12 @@ def unknown_name(name: str) -> str:
     """Return the name under which an unknown field is counted: printable and of bounded length."""
     shown = name[:UNKNOWN_NAME_LENGTH].encode("utf-8", "backslashreplace").decode()
     return shown if shown.isprintable() else ascii(shown)[1:-1]
+
+
+def unknown_names(names: Iterable[str], schema: Schema, limits: Limits) -> list[str]:
+    """Return the names under which the columns of a file that are none of a schema are counted, as many as may be.
+
+    Those that the schema names nowhere come first: a policy may reject for these, however many others there are.
+    """
+    others = sorted((name for name in names if name not in schema), key=lambda name: name in schema.named)
+    return [unknown_name(name) for name in others[: limits.max_unknown_fields]]

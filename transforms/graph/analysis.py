@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -17,7 +18,7 @@ from tfx_bsl.tfxio import tensor_adapter
 from schemas.column import Kind
 from schemas.schema import Schema
 from transforms.graph import operations, wide_outputs
-from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, graph_fingerprint
+from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, TransformGraph, graph_fingerprint
 from transforms.graph.preprocessing import FeatureOutputs, PreprocessingFn, several_values
 from transforms.graph.saved_model import canonicalize
 
@@ -101,10 +102,29 @@ def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str
     def vocabulary(name: str) -> list[bytes] | None:
         return made.vocabulary_by_name(name) if made.vocabulary_file_by_name(name) else None
 
-    described = wide_outputs.described(made.transformed_metadata.schema, vocabulary)
-    (source / FEATURES).write_text(json.dumps(described, indent=1) + "\n")
+    schema = made.transformed_metadata.schema
+    _save(wide_outputs.described(schema, vocabulary), source)
     (source / RAW_SCHEMA).write_text(schema_text)
+    if hidden := _from_hidden(source, Schema.from_text(schema_text)):
+        _save(wide_outputs.described(schema, lambda name: None if name in hidden else vocabulary(name)), source)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)  # of this step's first try, on a runner that does it again
     shutil.move(source, target)
     return output
+
+
+def _save(described: dict[str, Any], path: pathlib.Path) -> None:
+    (path / FEATURES).write_text(json.dumps(described, indent=1) + "\n")
+
+
+def _from_hidden(path: pathlib.Path, schema: Schema) -> set[str]:
+    """Return the outputs of several columns that hidden columns go into: names are shown, so no word may be in them."""
+    hidden = {column.name for column in schema.columns if column.role("personal") == "hidden"}
+    if not hidden:
+        return set()
+    graph = TransformGraph.load(path)
+    return {
+        output.name
+        for output in graph.wide_outputs
+        if any(hidden.intersection(columns) for columns in graph.feature_columns[output.columns])
+    }

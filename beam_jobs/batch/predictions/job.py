@@ -124,11 +124,12 @@ def pipeline(
     scoring = FileScoring(
         scored, work, settings.format, settings.with_features, _explanation(settings), settings.personal_keys
     )
+    columns = _schema(bundle).names
     steps = beam.Pipeline(options=options)
     _ = (
         steps
         | "Read Raw Rows" >> ReadRawRows(files, columns)
-        | "Write Predictions" >> WritePredictions(scoring, pool)
+        | "Write Predictions" >> WritePredictions(scoring, columns, pool)
         | "Save File Names" >> SaveWritten(f"{work}/{WRITTEN}")
     )
     return steps

@@ -58,14 +58,18 @@ class ScoredRows:
 
 @dataclasses.dataclass
 class WritePredictions(beam.PTransform):
-    """From `RawRows` to `Written`: take in, score, write. Blocks are written in order, whoever of the pool scores."""
+    """From `RawRows` to `Written`: take in, score, write. Blocks are written in order, whoever of the pool scores.
+
+    `columns` are those of the raw rows, which rejections are counted by.
+    """
 
     scoring: FileScoring
+    columns: Sequence[str]
     pool: str | None = None
 
     def expand(self, rows: beam.PCollection[RawRows]) -> beam.PCollection[Written]:
         scored = rows | "Score" >> beam.ParDo(InOrder(SharedTask(ScoreTask(self.scoring), self.pool)))
-        return scored | "Write" >> beam.ParDo(_WritePredictions(self.scoring))
+        return scored | "Write" >> beam.ParDo(_WritePredictions(self.scoring, self.columns))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,15 +117,15 @@ def scored_rows(
 
 
 class _WritePredictions(beam.DoFn):
-    def __init__(self, scoring: FileScoring):
-        self._scoring = scoring
+    def __init__(self, scoring: FileScoring, columns: Sequence[str]):
+        self._scoring, self._columns = scoring, tuple(columns)
 
     def start_bundle(self) -> None:
         self._files: _Files | None = None
 
     def process(self, rows: ScoredRows) -> None:
         if self._files is None:
-            self._files = _Files(pathlib.Path(self._scoring.folder), self._scoring.format, rows.start)
+            self._files = _Files(pathlib.Path(self._scoring.folder), self._scoring.format, self._columns, rows.start)
         self._files.write(rows)
         progress.advance(0, rejected=len(rows.rejected))
 
@@ -138,12 +142,12 @@ def _of_rows(numbers: np.ndarray, rejections: Sequence[Rejection]) -> list[Rejec
 class _Files:
     """The open files of one bundle."""
 
-    def __init__(self, folder: pathlib.Path, format: str, start: Position):
+    def __init__(self, folder: pathlib.Path, format: str, columns: Sequence[str], start: Position):
         self._start = start
         self._path = folder / f"{uuid.uuid4().hex}.{format}"
         self._columns: pyarrow.parquet.ParquetWriter | None = None
         self._as_lines = format == "jsonl"
-        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"))
+        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"), columns)
         self._rows = self._rows_read = 0
 
     def write(self, rows: ScoredRows) -> None:

@@ -1,7 +1,7 @@
 """The event scorer: a batch of events becomes predictions and rejected records, every event exactly one of the two."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -88,25 +88,25 @@ class EventScorer:
         owners = self._serving.owners(events.topic, events.partitions, events.offsets, events.keys)
         rejections = self._refused(events, culprits)
         unread = [one.row for one in rejections]
-        decided, shadows, keys = Predicted(), Predicted(), list(events.keys)
+        decided, shadows = Predicted(), Predicted()
         for lane, decoder, treatments in self._lanes:
             rows = _without(lane.rows(owners), unread)
             if not len(rows):
                 continue
             taken = self._taken_in(events, rows, decoder, treatments)
-            if (treated := _treated_keys(taken, treatments)) is not None:
-                for row, key in zip(taken.rows.tolist(), treated, strict=True):
-                    keys[row] = key
+            treated = _treated_keys(taken, treatments)
             rejections += [one for one in taken.rejections if lane.decides(int(owners[one.row]))]
             for part in lane.score(taken.batch, owners[taken.rows], self._watch.lap):
                 self._watch.scored(part.variant.scorer.form.leading(part.scored.scores), part.variant.role)
                 part, values = self._encoded(events, taken, part)
                 is_shadow = part.variant.role == SHADOW
-                (shadows if is_shadow else decided).add(taken.rows[part.rows].tolist(), values, part)
+                of_events = taken.rows[part.rows].tolist()
+                keys = _at(events.keys, of_events) if treated is None else _at(treated, part.rows.tolist())
+                (shadows if is_shadow else decided).add(of_events, values, keys, part)
                 if not is_shadow:
                     rejections += _in_batch(part.rejections, taken.rows)
                 self._watch.lap("encode")
-        return self._outcome(events, keys, owners, decided, shadows, rejections)
+        return self._outcome(events, owners, decided, shadows, rejections)
 
     def _refused(self, events: EventBatch, culprits: Mapping[int, Reason]) -> list[Rejection]:
         """Reject what is not to be read: by what stands around its value, or because reading it ends the process."""
@@ -139,7 +139,6 @@ class EventScorer:
     def _outcome(
         self,
         events: EventBatch,
-        keys: Sequence[bytes | None],
         owners: np.ndarray,
         decided: Predicted,
         shadows: Predicted,
@@ -147,9 +146,9 @@ class EventScorer:
     ) -> tuple[Outcome, list[Rejection]]:
         """Return the outcome and its rejections once it is certain that every event ends exactly once.
 
-        `keys` are those of predictions, `owners` (int64 [events]) has the number in `deciders` of who decides on each.
+        `owners` (int64 [events]) has the number in `deciders` of who decides on each.
         """
-        rows, values = decided.in_order()
+        rows, values, keys = decided.in_order()
         handed_on = self._policy.handed_on([events.headers[row] for row in rows])
         made = _records(events, rows, values, handed_on, keys)
         rows, predictions, large = _fitting(rows, made, self._prediction_bytes)
@@ -162,7 +161,7 @@ class EventScorer:
         self._watch.lap("encode")
         outcome = Outcome(events.topic, predictions, rejected, events.next_offsets)
         if shadows.parts:
-            outcome = dataclasses.replace(outcome, shadow=self._compared(events, keys, decided, shadows))
+            outcome = dataclasses.replace(outcome, shadow=self._compared(events, decided, shadows))
         return outcome, rejections
 
     def _rejected(self, events: EventBatch, owners: np.ndarray, rejections: Sequence[Rejection]) -> Outgoing:
@@ -176,7 +175,7 @@ class EventScorer:
             bundle = self._serving.deciders[int(owners[one.row])].scorer.bundle_id
             headers.append([*own, *our_headers(one, _source(events, one.row), bundle, attempt_of(own))])
         rows = [one.row for one in rejections]
-        return _records(events, rows, [events.values[row] for row in rows], headers, events.keys)
+        return _records(events, rows, [events.values[row] for row in rows], headers, _at(events.keys, rows))
 
     def _count_predicted(self, rows: list[int], owners: np.ndarray) -> None:
         """Say how many predictions are the champion's and the challengers'; `owners` is int64 [events]."""
@@ -185,9 +184,7 @@ class EventScorer:
         if len(self._serving.deciders) > 1:
             self._watch.predicted(len(rows) - champions, CHALLENGER)
 
-    def _compared(
-        self, events: EventBatch, keys: Sequence[bytes | None], decided: Predicted, shadows: Predicted
-    ) -> Outgoing:
+    def _compared(self, events: EventBatch, decided: Predicted, shadows: Predicted) -> Outgoing:
         """Say how each shadow compares with who decided, by `ScoreForm.said`; return the shadows' predictions."""
         said = decided.said(len(events))
         decided_on = np.array([one is not None for one in said.tolist()], np.bool_)
@@ -197,7 +194,7 @@ class EventScorer:
             both = int((decided_on & scored).sum())
             same = int(((said[part.rows] == part.said()) & decided_on[part.rows]).sum())
             self._watch.compared(same, both - same, int((decided_on & ~scored).sum()))
-        rows, values = shadows.in_order()
+        rows, values, keys = shadows.in_order()
         _, records, _ = _fitting(rows, _records(events, rows, values, None, keys), self._shadow_bytes)
         self._watch.predicted(len(records), SHADOW)
         return records
@@ -235,6 +232,10 @@ def _treated_keys(taken: _Taken, treatments: Treatments) -> list[bytes | None] |
     return [None if text is None else text.encode() for text in texts]
 
 
+def _at(keys: Sequence[bytes | None], rows: Iterable[int]) -> list[bytes | None]:
+    return [keys[row] for row in rows]
+
+
 def _records(
     events: EventBatch,
     rows: list[int],
@@ -242,14 +243,14 @@ def _records(
     headers: list[list[Header]] | None,
     keys: Sequence[bytes | None],
 ) -> Outgoing:
-    """Return records that answer these rows of the events, with those of `keys` [events] as theirs."""
+    """Return records that answer these rows of the events; values, headers and keys are in the order of `rows`."""
     if len(rows) == len(events) and headers is None:
         whole = events.partitions, events.timestamps_ms, list(keys), list(values)
         return Outgoing(*whole, source_topic=events.topic, source_offsets=events.offsets)
     return Outgoing(
         [events.partitions[row] for row in rows],
         [events.timestamps_ms[row] for row in rows],
-        [keys[row] for row in rows],
+        list(keys),
         list(values),
         headers,
         events.topic,

@@ -27,19 +27,21 @@ class Predicted:
     def __init__(self) -> None:
         self.parts: list[PredictedRows] = []
         self._values: list[bytes] = []
+        self._keys: list[bytes | None] = []
 
-    def add(self, rows: list[int], values: list[bytes], scored: ScoredRows) -> None:
-        """Add what one variant scored; `values` are the predictions, none if it is only counted."""
+    def add(self, rows: list[int], values: list[bytes], keys: list[bytes | None], scored: ScoredRows) -> None:
+        """Add what one variant scored; `values` are the predictions, none if it is only counted, `keys` theirs."""
         self.parts.append(PredictedRows(rows, scored))
         self._values += values
+        self._keys += keys
 
-    def in_order(self) -> tuple[list[int], list[bytes]]:
-        """Return rows and predictions in the order of the events."""
+    def in_order(self) -> tuple[list[int], list[bytes], list[bytes | None]]:
+        """Return rows, predictions and their keys in the order of the events."""
         rows = [row for part in self.parts for row in part.rows]
         if len(self.parts) < 2 or len(rows) != len(self._values):
-            return rows if self._values else [], self._values
+            return (rows, self._values, self._keys) if self._values else ([], [], [])
         order = sorted(range(len(rows)), key=rows.__getitem__)
-        return [rows[at] for at in order], [self._values[at] for at in order]
+        return [rows[at] for at in order], [self._values[at] for at in order], [self._keys[at] for at in order]
 
     def said(self, events: int) -> np.ndarray:
         """Return what was said of every event (object [events]), None for one that has no scores."""

@@ -29,6 +29,7 @@ def texts(form, count):
 
 
 MAILS = texts("p{}@example.org", 40)
+CARDS = ["4111111111111111", "5500000000000004", "6011000000000004", "5105105105105100"]
 UUIDS = [f"{number:08x}-0000-4000-8000-{number:012x}" for number in range(40)]
 SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in range(200)]
 
@@ -74,8 +75,13 @@ SENTENCES = [f"the {number} quick brown foxes jump {number % 7}" for number in r
         ("nothing", [None, None], BYTES, Use.EMPTY, ()),
         ("nothing", ["NA", None], BYTES, Use.EMPTY, ("missing:NA",)),
         ("contact", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
-        ("contact_id", MAILS, BYTES, Use.ID, ("personal:drop",)),
+        ("contact_id", MAILS, BYTES, Use.PERSONAL, ("personal:drop",)),
         ("phone", [*texts("0{}", 30), *texts("0{}", 30)], BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("phone", [*texts("{}", 98), "ask Ann Smith", "98"], BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("payment", CARDS, BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("first_name", ["Ann", "Bob"] * 30, BYTES, Use.PERSONAL, ("personal:drop",)),
+        ("email", ["Yes", "No"] * 30, INT, Use.YES_NO, ("accepts:boolean",)),
+        ("PhoneService", ["Yes", "No"] * 30, INT, Use.YES_NO, ("accepts:boolean",)),
         ("Street", ["Pave", "Grvl", "Pave", "Pave"], BYTES, Use.CATEGORY, ()),
         ("capital", [*texts("{}", 200), *["0"] * 400, "100000001"], INT, Use.LONG_TAIL, ()),
     ],
@@ -117,10 +123,22 @@ def test_a_column_of_a_typed_format(name, values, kind, use, tags):
         ([[1, 2], 3, [4]], "1 rows hold one value and no list"),
         ([1, {"a": 1}, 2], "1 rows hold objects"),
         ([1, 2, True], "1 values are true or false among numbers"),
+        ([1, 2, 2**63], "1 values are beyond 64 bits (or infinite), and would be rejected"),
+        ([1.5, float("inf"), -1e39], "2 values are beyond 64 bits (or infinite), and would be rejected"),
+        (["1.5", float("inf"), 2.5], "1 values are beyond 64 bits (or infinite), and would be rejected"),
     ],
 )
 def test_rows_that_would_be_rejected_are_told(values, said):
     assert any(said in note for note in found_typed("x", values).look_at)
+
+
+def test_numbers_that_no_column_holds_are_no_values_of_the_sample():
+    whole = found_typed("x", [1, 2, 2**64])
+    assert (whole.kind, whole.distinct, whole.high) == (INT, 2, 2)
+    assert (found_typed("x", [1.0, None, float("inf")]).kind, found_typed("x", [1.0, None, 1e300]).kind) == (INT, INT)
+    assert found_typed("x", [1.0, None, 1e30]).kind is FLOAT  # whole, but floats of that size lack whole numbers
+    assert found_typed("x", [1.5, 2**63]).high == 2**63  # a column of floats takes it
+    assert found("x", ["1.5", "1e999"]).high == 1.5
 
 
 def test_a_form_of_times_that_two_readings_fit_is_told():
@@ -183,3 +201,19 @@ def test_a_field_that_comes_late_is_missing_before():
     sample.add_records([{"b": "x"}, {"a": 3, "b": None}])
     a, b = (judge(sample.columns[name]).finding for name in "ab")
     assert (a.rows, a.missing, b.rows, b.missing) == (4, 1, 4, 3)
+
+
+def test_of_a_personal_column_no_value_is_left():
+    for finding in (
+        found("phone", [*texts("{}", 98), "ask Ann Smith", "98"]),
+        found("phone", [*texts("555{}", 40), "99999999", "99999999"]),
+        found_typed("card_number", [int(card) for card in CARDS] * 9 + [9999999999999999999] * 2),
+    ):
+        assert (finding.use, finding.tags, finding.low, finding.high) == (Use.PERSONAL, ("personal:drop",), None, None)
+        assert finding.domain == ()
+
+
+def test_a_label_is_never_personal():
+    column = ColumnSample("first_name", typed=False)
+    column.add_texts(["Ann", "Bob"] * 30)
+    assert judge(column, "first_name").finding.use is Use.CATEGORY

@@ -316,6 +316,34 @@ def test_a_challenger_of_another_schema_judges_its_own_events(scorers, many, mon
     assert {json.loads(present(line))["bundle"] for line in outcome.predictions.values} == {first, second}
 
 
+def _of_company(scorer, tag, monkeypatch):
+    """Return the scorer anew, its company the personal key of an event, treated so."""
+    made = Scorer.load(scorer.path)
+    proto = type(made.schema.proto)()
+    proto.CopyFrom(made.schema.proto)
+    feature = next(one for one in proto.feature if one.name == "company")
+    feature.annotation.tag.extend(["key", tag])
+    monkeypatch.setattr(made, "treatments", Treatments.of(Schema(proto)))
+    return made
+
+
+@pytest.mark.parametrize("tag", ["personal:truncate:1", "personal:hidden"])
+def test_keys_are_as_each_bundle_treats_them_and_no_shadow_changes_those_of_others(scorers, many, monkeypatch, tag):
+    first, _, third = scorers
+    keeping = {**scorers, third: _of_company(scorers[third], "personal:truncate:3", monkeypatch)}
+    events = batch_of(many)
+    serving = Serving(1, Variants(first).with_shadow(third), keeping)
+    outcome, _ = EventScorer(serving, watch=Compared(), shadow_bytes=1 << 20).score(events)
+    assert outcome.predictions.keys == events.keys
+    companies = [json.loads(value).get("company") for value in many]
+    assert outcome.shadow.keys == [None if one is None else one[:3].encode() for one in companies]
+
+    treating = Serving(1, Variants(third), {third: _of_company(scorers[third], tag, monkeypatch)})
+    found, _ = EventScorer(treating).score(events)
+    shown = tag == "personal:truncate:1"
+    assert found.predictions.keys == [one[:1].encode() if shown and one is not None else None for one in companies]
+
+
 def test_shadow_predictions_too_large_are_left_out(scorers, many):
     first, _, third = scorers
     serving = Serving(1, Variants(first).with_shadow(third), scorers)

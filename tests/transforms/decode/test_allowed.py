@@ -66,6 +66,16 @@ TEXTS = [
 ]
 
 
+ZERO_DAY = 'time_domain { string_format: "%Y-%m-%d" } annotation { tag: "time:s" tag: "missing:0" tag: "missing:1" }'
+ZERO_WORDS = 'bool_domain { } annotation { tag: "accepts:boolean" tag: "missing:0" }'
+TEXTS += [
+    ("INT", ZERO_DAY, "1970-01-01", None),
+    ("INT", ZERO_DAY, "1970-01-02", 86_400),
+    ("INT", ZERO_WORDS, "false", None),
+    ("INT", ZERO_WORDS, "true", 1),
+]
+
+
 def schema_of(kind: str, more: str) -> Schema:
     return Schema.from_text(f'feature {{ name: "x" type: {kind} {more} }}')
 
@@ -207,6 +217,16 @@ def test_a_time_means_the_same_in_text_in_parquet_and_in_avro(unit: str, zone: s
     form = "%Y-%m-%d" if is_date else "%Y-%m-%dT%H:%M:%S.%f" + ("" if local else "%z")
     text = schema_of("INT", f'time_domain {{ string_format: "{form}" }} {tags}')
     assert of_csv(text, time.strftime(form)) == [cell]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "day"])
+def test_a_time_whose_number_stands_for_missing_is_so_everywhere(unit: str) -> None:
+    schema = schema_of("INT", f'annotation {{ tag: "time:{unit}" tag: "missing:0" }}')
+    first, date = datetime.datetime(1970, 1, 1, tzinfo=UTC), datetime.date(1970, 1, 1)
+    assert of_json(schema, 0) == [None]
+    assert of_arrow(schema, pa.array([first])) == of_arrow(schema, pa.array([date])) == [None]
+    assert of_avro(schema, {"type": "long", "logicalType": "timestamp-micros"}, first) == [None]
+    assert of_avro(schema, {"type": "int", "logicalType": "date"}, date) == [None]
 
 
 def test_decimals_are_the_nearest_floats() -> None:

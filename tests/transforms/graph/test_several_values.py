@@ -109,6 +109,18 @@ def test_columns_have_the_names_of_words(graph):
     assert len(graph.feature_names) == len(set(graph.feature_names)) == len(graph.feature_kinds)
 
 
+def test_words_of_a_hidden_column_are_no_names(tmp_path):
+    text = 'feature { name: "genres" type: BYTES value_count { min: 1 } annotation { tag: "personal:hidden" } }'
+
+    def hiding(inputs):
+        return {name: many_valued.word_ids(inputs["genres"], name) for name in ("genres", "kinds")}
+
+    schema = Schema.from_text(text)
+    made = TransformGraph.load(build_graph(hiding, schema, [raw(300).select(["genres"])], tmp_path / "graph"))
+    for name in ("genres", "kinds"):
+        assert columns_of(made, name) == [f"{name}/{place}" for place in range(len(WORDS) + 1)]
+
+
 def test_each_column_says_which_raw_column_it_comes_from(graph):
     origins = dict(zip(graph.feature_names, graph.feature_columns, strict=True))
     assert origins["genres/Drama"] == ("genres",)

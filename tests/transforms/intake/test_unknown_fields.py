@@ -2,15 +2,21 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 
 from schemas.errors import InputError
 from schemas.rejection import Reason
 from schemas.schema import SERVING, Schema
+from transforms.decode.arrow_decoder import ArrowDecoder
 from transforms.decode.csv_decoder import CsvDecoder
 from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.take_in import take_in
 
+SCHEMA_OF_ANY = (
+    'annotation {{ tag: "unknown:reject" }} feature {{ name: "fare" type: FLOAT }} '
+    'feature {{ name: {} type: INT not_in_environment: "SERVING" }}'
+)
 FEATURES = """
 feature { name: "fare" type: FLOAT }
 feature { name: "paid" type: INT not_in_environment: "SERVING" }
@@ -86,3 +92,24 @@ def test_a_policy_that_is_none():
         schema("rejct")
     with pytest.raises(InputError, match="unknown:reject and unknown:count: wanted one of them"):
         Schema.from_text('annotation { tag: "unknown:reject" tag: "unknown:count" }')
+
+
+@pytest.mark.parametrize("name", ["p" * 70, "pa\tid"])
+def test_columns_of_training_alone_are_known_however_they_are_called(name):
+    text = SCHEMA_OF_ANY.format(json.dumps(name))
+    chosen = Schema.from_text(text).environment(SERVING)
+    assert take_in([b"1,2"], CsvDecoder(chosen, ["fare", name]), chosen).rows.tolist() == [0]
+
+
+@pytest.mark.parametrize("layout", ["csv", "arrow"])
+def test_many_columns_of_training_alone_hide_no_unknown_one(layout):
+    names = [f"p{at}" for at in range(100)]
+    paid = "".join(f'feature {{ name: "{name}" type: INT not_in_environment: "SERVING" }}' for name in names)
+    fare = 'annotation { tag: "unknown:reject" } feature { name: "fare" type: FLOAT }'
+    chosen = Schema.from_text(fare + paid).environment(SERVING)
+    rows = pa.record_batch({name: pa.array([1]) for name in ["fare", *names, "x"]})
+    if layout == "csv":
+        intake = take_in([b",".join([b"1"] * 102)], CsvDecoder(chosen, rows.schema.names), chosen)
+    else:
+        intake = take_in(rows, ArrowDecoder(chosen, rows.schema), chosen)
+    assert [(one.reason, one.path) for one in intake.rejections] == [(Reason.UNKNOWN_FIELD, "/x")]
