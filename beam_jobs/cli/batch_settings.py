@@ -162,9 +162,9 @@ class CheckSkew(NamedUseCase, Broker, Trust):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set: statistics, splits, anomalies.
+    """Make the page of a training set, which opens offline.
 
-    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
+    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or, with
     --against, between two sets.
     """
 
