@@ -164,8 +164,8 @@ class CheckSkew(NamedUseCase, Broker, Trust):
 class Report(Settings):
     """Make the page of a training set, which opens offline.
 
-    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or, with
-    --against, between two sets.
+    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or,
+    with --against, between two sets.
     """
 
     path: str = argument("directory of the training set")
