@@ -164,10 +164,10 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set: statistics, splits, anomalies.
+    """Make the page of a training set, which opens offline.
 
-    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
-    --against, between two sets.
+    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or,
+    with --against, between two sets.
     """
 
     path: str = argument("directory of the training set")
