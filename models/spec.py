@@ -16,6 +16,8 @@ FAMILIES = ("xgboost",)
 BEST_F1 = "best_f1"
 
 _MOST_CLASSES = 1_000
+LEAST_SHARE = 1e-5
+"""Of a label that is down-sampled, what train must keep at least."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +165,15 @@ class ModelSpec:
                 raise InputError(f"model: down_sample is {_shown(dict(self.down_sample))}, {wanted}")
         if self.down_sample and self.task == "regression":
             raise InputError("model: down_sample is for classes, the task is regression; leave it out")
+        last = max(len(self.classes), 2) - 1
+        for label, share in self.down_sample.items():
+            if label > last:
+                raise InputError(f"model: down_sample of label {label}, the labels are 0 to {last}")
+            if share < LEAST_SHARE:
+                raise InputError(
+                    f"model: down_sample keeps {share} of label {label}, wanted at least {LEAST_SHARE}: a row that is "
+                    "kept weighs as many as it stands for"
+                )
 
 
 def _check_fields(cls: type, named: Iterable[str]) -> None:

@@ -79,6 +79,11 @@ def _check_of_training(columns: Sequence[Column], where: str) -> None:
             raise InputError(f"{where}: {' and '.join(one.name for one in found)} both have the role {role}; keep one")
         if found and role == "weight" and found[0].kind is Kind.BYTES:
             raise InputError(f"{where}: {found[0].name}: a weight of type BYTES, wanted FLOAT or INT")
+        if found and role == "weight" and (treatment := found[0].role("personal")) is not None:
+            raise InputError(
+                f"{where}: {found[0].name}: tags weight and personal:{treatment}: rows weigh what the column says, "
+                "which a treatment takes away; take out one of them"
+            )
         if found and role == "split" and found[0].kind is Kind.FLOAT:
             raise InputError(f"{where}: {found[0].name}: a split of type FLOAT, wanted BYTES or INT")
 

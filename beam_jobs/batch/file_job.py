@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ import apache_beam as beam
 
 from beam_jobs.batch import kept_rejections
 from beam_jobs.batch.written_files import REJECTED, WORK, Written, load_written, name_all
-from beam_jobs.file_runs.existing import LOCK, RUN
+from beam_jobs.file_runs.existing import LOCK, RUN, empty_work, final
 from beam_jobs.file_runs.place import Place, PlaceSettings
 from beam_jobs.raw_files.reading import ROWS_READ
 from schemas.artifacts import artifact
@@ -51,12 +50,20 @@ class NewDirectory:
         """The folder in it for files that have no name yet."""
         return self.path / WORK
 
+    @property
+    def place(self) -> pathlib.Path:
+        """Where it will be: what is kept of a run that fails is beside it."""
+        return final(self.path)
+
     def complete(self, written: Written, facts: Mapping[str, Any]) -> Artifact:
-        """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker."""
+        """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker.
+
+        The lock stays until all files are hashed and on the disk: a run that is killed meanwhile is known by it.
+        """
         name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
-        shutil.rmtree(self.work)
+        empty_work(self.path)
         manifest = {**facts, "rejections": rejections(written.rejected_counts), RUN: dict(self.run)}
-        return artifact.complete(self.path, self.kind, manifest)
+        return artifact.complete(self.path, self.kind, manifest, self.work)
 
 
 @contextlib.contextmanager
@@ -71,9 +78,9 @@ def new_directory(output: str, kind: str, run: Mapping[str, str] | None = None) 
         with locked(made.work / LOCK):
             yield made
     try:
-        kept_rejections.forget(made.path)
+        kept_rejections.forget(made.place)
     except OSError as error:
-        kept = kept_rejections.kept_at(made.path)
+        kept = kept_rejections.kept_at(made.place)
         _log.warning("%s: what an earlier job has kept cannot be removed: %s; remove it", kept, error.strerror)
 
 

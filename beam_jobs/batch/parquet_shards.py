@@ -1,7 +1,7 @@
 """Parquet beside the shards, for `--parquet`: the same rows, in the same order and the same cuts, as columns.
 
-A feature is a column of its name (float32, int64 where it is whole), the label is `label`, a slice `slice.<name>`, as
-in the examples.
+A feature is a column of its name (float32, int64 where it is whole), the label is `label`, a slice `slice.<name>`, the
+weight, where rows have one, `example.weight`, as in the examples.
 """
 
 import dataclasses
@@ -11,12 +11,13 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import Position, UnnamedFile, Written, at_bundle_end
-from transforms.examples.names import LABEL, SLICE, stored_name
+from transforms.examples.names import LABEL, SLICE, WEIGHT, stored_name
 from transforms.graph.graph import FEATURES
 
 SUFFIX = "parquet"
@@ -37,6 +38,7 @@ class WriteParquet(beam.PTransform):
     splits: Sequence[str]
     slices: Sequence[str]
     rows_per_shard: int
+    weighted: bool = False
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Write Columns" >> beam.ParDo(_WriteParquet(self))
@@ -51,7 +53,8 @@ class _WriteParquet(beam.DoFn):
         kinds = {"float": pa.float32(), "int": pa.int64()}
         fields = [pa.field(stored_name(feature["name"]), kinds[feature["kind"]]) for feature in described]
         slices = [pa.field(SLICE + name, pa.string()) for name in self._settings["slices"]]
-        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *slices])
+        weight = [pa.field(WEIGHT, pa.float32())] if self._settings["weighted"] else []
+        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices])
 
     def start_bundle(self) -> None:
         prefix = pathlib.Path(self._settings["folder"]) / uuid.uuid4().hex
@@ -63,10 +66,13 @@ class _WriteParquet(beam.DoFn):
     def process(self, rows: TransformedRows) -> None:
         slices = [rows.batch.column(name).cast(pa.string()) for name in self._settings["slices"]]
         values = [*rows.features.T, rows.label]
+        if self._settings["weighted"]:
+            values.append(np.ones_like(rows.label) if rows.weight is None else rows.weight)
         columns = [pa.array(value).cast(field.type) for value, field in zip(values, self._schema, strict=False)]
         batch = pa.RecordBatch.from_arrays([*columns, *slices], schema=self._schema)
         for split, part in zip(self._splits, rows.of_splits(), strict=True):
-            split.add(batch.slice(part.start, part.stop - part.start), rows.spooled.start)
+            # A copy: a slice of few rows that waits for others would hold the whole block.
+            split.add(batch.take(pa.array(np.arange(part.start, part.stop))), rows.spooled.start)
 
     def finish_bundle(self) -> Iterator:
         files = {kind(name): split.close() for name, split in zip(self._settings["splits"], self._splits, strict=True)}

@@ -60,24 +60,23 @@ class SetFindings:
             (min(one[0], two[0]), max(one[1], two[1])) for one, two in zip(self._times, other._times, strict=True)
         ]
 
-    def anomalies(self, by_time: bool, in_time: bool) -> list[Anomaly]:
+    def anomalies(self, by_time: bool, in_time: Sequence[str]) -> list[Anomaly]:
         """Return what was found; `by_time` says that rows are split by time, so that keys are on both sides.
 
-        `in_time` says that nothing of train may be later than the first of the others.
+        `in_time` are the splits that nothing of train may be later than the first row of.
         """
         found = id_anomalies(self._ids, self._schema)
         keys = self._keys.findings()
         if keys.on_two_sides and not by_time:
             names, what = names_of(self._schema, "key"), f"{about(keys.exact)}keys in two splits"
             found.append(Anomaly(names, _KIND, WARNING, what, None, keys.on_two_sides))
-        if in_time:
-            found += self._out_of_time()
+        found += self._out_of_time(in_time)
         return found + self._sample.findings()
 
-    def _out_of_time(self) -> Iterable[Anomaly]:
+    def _out_of_time(self, splits: Sequence[str]) -> Iterable[Anomaly]:
         last = self._times[_TRAIN][1]
         for split, (first, _) in enumerate(self._times):
-            if split != _TRAIN and first != _LATEST and last > first:
+            if SPLITS[split] in splits and first != _LATEST and last > first:
                 what = f"milliseconds by which train goes beyond the first of {SPLITS[split]}"
                 name = self._schema.event_time[0] if self._schema.event_time else ""
                 yield Anomaly(name, _KIND, WARNING, what, None, last - first)
@@ -106,7 +105,7 @@ class CombineFindings(beam.CombineFn):
         return accumulator
 
 
-def save_findings(found: SetFindings, by_time: bool, in_time: bool, path: str) -> None:
+def save_findings(found: SetFindings, by_time: bool, in_time: Sequence[str], path: str) -> None:
     """Keep the anomalies as JSON for the driver; see `SetFindings.anomalies`."""
     listed = [anomaly.to_json() for anomaly in found.anomalies(by_time, in_time)]
     pathlib.Path(path).write_text(json.dumps(listed))

@@ -42,9 +42,9 @@ def check_gates(output: NewDirectory, gates: Gates, written: Written, found: Seq
     if not reasons:
         return
     counted = rejections(written.rejected_counts)
-    said = keep_rejected(output.path, written)
-    if kept_at(output.path).is_dir():
-        write_anomalies(kept_at(output.path), found, schema, {"rejections": counted})
+    said = keep_rejected(output.place, written)
+    if kept_at(output.place).is_dir():
+        write_anomalies(kept_at(output.place), found, schema, {"rejections": counted})
     findings = {
         "rows": {"read": written.rows_read, "kept": kept, "rejected": rejected},
         "rejections": counted,

@@ -35,14 +35,14 @@ from beam_jobs.raw_files.reading import ReadRawRows
 from beam_jobs.sets.anomaly_files import ANOMALIES
 from beam_jobs.sets.split_files import split_files
 from models import use_case as use_cases
-from models.splits import SPLITS, ColumnSplit, TimeSplit
+from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
 from models.training import labels
 from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.artifacts.artifact import Artifact, ArtifactKind
 from schemas.personal.keys import PersonalKey
 from schemas.personal.treatments import Treatments, the_key
-from schemas.schema import SERVING, TRAINING
+from schemas.schema import SERVING, TRAINING, Schema
 from schemas.sets.gates import Gates
 from transforms.graph.analysis import AnalyzeGraph
 from transforms.graph.preprocessing import check_preprocessing
@@ -133,17 +133,17 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
             spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
         check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
-        check_counts(spooled, rows_read, settings.data, output.path, use_case.model)
+        check_counts(spooled, rows_read, settings.data, output.place, use_case.model)
         with progress.step(
             "transform, write shards and statistics", share=progress.share_of(sum(spooled.split_rows.values()))
         ):
             second = transformation(settings, use_case, spooled, where.options, output.path, pool)
             counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
-            check_counts(counted, rows_read, settings.data, output.path, use_case.model)
-            if settings.parquet:
-                counted.files.update(load_written(output.work / PARQUET).files)
             found = found_in(output, training, settings.previous)
             check_gates(output, gates, counted, found, training)
+            check_counts(counted, rows_read, settings.data, output.place, use_case.model)
+            if settings.parquet:
+                counted.files.update(load_written(output.work / PARQUET).files)
             return finish(
                 output, use_case, settings.compression, counted, found, sorted(set(given.values())), treatments
             )
@@ -196,7 +196,7 @@ def analysis(
         >> beam.Map(
             save_findings,
             by_time=isinstance(split, TimeSplit),
-            in_time=bool(schema.event_time) and (bool(given) or isinstance(split, ColumnSplit)),
+            in_time=_held_to_time(schema, split, given),
             path=str(path / WORK / FINDINGS),
         )
     )
@@ -212,6 +212,14 @@ def analysis(
         )
     )
     return pipeline
+
+
+def _held_to_time(schema: Schema, split: SplitRule, given: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the splits that train must not go beyond: those of a column, and those of files of their own."""
+    if schema.event_time is None:
+        return ()
+    by_column = isinstance(split, ColumnSplit)
+    return tuple(name for name in SPLITS if name != labels.TRAIN and (by_column or name in given.values()))
 
 
 def transformation(
@@ -248,7 +256,7 @@ def transformation(
     )
     if settings.parquet:
         beside = WriteParquet(
-            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard
+            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard, weighted
         )
         _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(str(path / WORK / PARQUET))
     return pipeline

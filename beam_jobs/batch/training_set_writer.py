@@ -152,7 +152,7 @@ def finish(
     }
     names = [shard["name"] for split in shards.values() for shard in split]
     content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
-    if are_weighted(use_case.model, use_case.schema):
+    if are_weighted(use_case.model, use_case.treated_schema):
         facts["weighted"] = True
     numbers = {"read": written.rows_read, **written.split_rows, "rejected": written.rejected_counts.total()}
     causes = {cause: count for cause, count in written.left_out.items() if count}

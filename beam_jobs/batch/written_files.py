@@ -7,6 +7,7 @@ the driver.
 import collections
 import dataclasses
 import json
+import math
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def load_written(path: str | pathlib.Path) -> Written:
     """Return what all bundles wrote together, files in the order of the rows in them."""
     files: dict[str, list[UnnamedFile]] = {}
     split_rows: collections.Counter[str] = collections.Counter()
-    label_sums: collections.Counter[str] = collections.Counter()
+    label_sums: dict[str, list[float]] = {}
     class_rows: dict[str, list[int]] = {}
     counts: Counts = collections.Counter()
     wrong_labels: collections.Counter[str] = collections.Counter()
@@ -91,7 +92,7 @@ def load_written(path: str | pathlib.Path) -> Written:
             files.setdefault(kind, []).extend(made)
         for split, rows in bundle["split_rows"].items():
             split_rows[split] += rows
-            label_sums[split] += bundle["label_sums"][split]
+            label_sums.setdefault(split, []).append(bundle["label_sums"][split])
         for split, more in bundle.get("class_rows", {}).items():
             class_rows[split] = [sum(pair) for pair in zip(class_rows.get(split, [0] * len(more)), more, strict=True)]
         counts.update({(reason, field): rows for reason, field, rows in bundle["rejected_counts"]})
@@ -106,7 +107,7 @@ def load_written(path: str | pathlib.Path) -> Written:
         ordered,
         rows_read,
         dict(split_rows),
-        dict(label_sums),
+        {split: math.fsum(sums) for split, sums in label_sums.items()},  # the same in any order
         counts,
         dict(wrong_labels),
         first,

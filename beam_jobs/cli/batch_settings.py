@@ -27,7 +27,7 @@ class Validate(RawData, SetGates):
     """Check raw files against a schema; build nothing.
 
     Rows are rejected as a build would reject them; what the rows are like as a set is compared with the schema's
-    limits. A gate that says no is exit code 3.
+    limits. Labels and weights are not looked at: only a build makes them. A gate that says no is exit code 3.
     """
 
     use_case: str | None = option("use case whose schema it is", None, metavar="NAME", group="use case")
@@ -164,10 +164,10 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set: statistics, anomalies.
+    """Make the page of a training set, which opens offline.
 
-    One HTML file that opens offline. Columns stand in the order of what differs most between splits or, with
-    --against, between two sets.
+    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or,
+    with --against, between two sets.
     """
 
     path: str = argument("directory of the training set")

@@ -1,7 +1,7 @@
 """What can be said of the paths in settings without reading what is there: missing, taken, of another kind.
 
-An address of another filesystem is looked at later, by Beam; here all of them pass. Raw files are looked for by the
-verbs that read them (`raw_files.finding`).
+An address of another filesystem is looked at later, by Beam; here all of them pass, but for outputs. Raw files are
+looked for by the verbs that read them (`raw_files.finding`).
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from models.registry.standing import check_directory
 from schemas.address import is_remote
 from schemas.artifacts.making import check_place, check_writable
-from schemas.errors import InputError
+from schemas.errors import InputError, UsageError
 
 
 def check_file(path: str) -> None:
@@ -23,9 +23,13 @@ def check_file(path: str) -> None:
 def check_output(path: str, kind: str, existing: str = "refuse") -> None:
     """Raise `ArtifactError` if a new artifact of a kind cannot be made there: taken, or nothing may be written.
 
+    Raises `UsageError` for an address: all that makes artifacts writes them on a disk.
+
     What is there already is the verb's to look at if it is not simply refused.
     """
-    if not is_remote(path) and (existing == "refuse" or not os.path.lexists(path)):
+    if is_remote(path):
+        raise UsageError(f"{path}: an address, wanted a directory of this machine; copy what is made there afterwards")
+    if existing == "refuse" or not os.path.lexists(path):
         check_place(path, kind)
 
 

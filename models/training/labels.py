@@ -208,23 +208,26 @@ def has_both(label: np.ndarray) -> bool:
     return bool((label == 0).any() and (label == 1).any())
 
 
-def check_split(label: np.ndarray, spec: ModelSpec, split: str) -> None:
+def check_split(label: np.ndarray, spec: ModelSpec, split: str, weight: np.ndarray | None = None) -> None:
     """Raise `InputError`, naming the split, for a label (float32 [rows]) that the task cannot be learnt or stopped by.
 
     Both splits need both labels of a binary task. Of the others, train needs every class, or numbers that differ, and
-    either split a row.
+    either split a row. Rows whose `weight` (float32 [rows]) is 0 do not count.
     """
     check_values(label, spec, split)
+    rows = "rows"
+    if weight is not None and not weight.all():
+        label, rows = label[weight > 0], "rows with a weight above 0"
     if spec.task == BINARY:
         if not has_both(label):
-            only = "no rows" if not len(label) else f"only label {int(label[0])} in {len(label)} rows"
+            only = f"no {rows}" if not len(label) else f"only label {int(label[0])} in {len(label)} {rows}"
             raise InputError(f"{split} split: {only}, wanted both labels; use more data or another label")
         return
     if not len(label):
-        raise InputError(f"{split} split: no rows; use more data")
+        raise InputError(f"{split} split: no {rows}; use more data")
     if split != TRAIN:
         return
     if spec.task == MULTICLASS and (gone := without_rows(class_rows(label, spec).tolist(), spec)):
-        raise InputError(f"{split} split: {gone}, wanted rows of each; use more data, or take it out of the classes")
+        raise InputError(f"{split} split: {gone}, wanted {rows} of each; use more data, or take it out of the classes")
     if spec.task == REGRESSION and (label == label[0]).all():
-        raise InputError(f"{split} split: one label in all of {len(label)} rows; use more data or another label")
+        raise InputError(f"{split} split: one label in all of {len(label)} {rows}; use more data or another label")

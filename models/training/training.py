@@ -45,7 +45,7 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
     _warn_of_missing(training_set, train_split.features)
     eval_split = training_set.load("eval")
     for name, split in (("train", train_split), ("eval", eval_split)):
-        labels.check_split(split.label, spec, name)
+        labels.check_split(split.label, spec, name, split.weight)
     family = family_of(spec.family)
     trained = family.train(spec, training_set.feature_names, train_split, eval_split)
     trained.save(path / MODEL_FOLDER)

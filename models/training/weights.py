@@ -8,6 +8,9 @@ from schemas.column import Column
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
 
+LEAST, MOST = 2.0**-20, 2.0**20
+"""What a row that counts may weigh in its column: about from a millionth to a million."""
+
 
 def weight_column(schema: Schema) -> Column | None:
     """Return the column with role `weight`, if there is one."""
@@ -20,7 +23,9 @@ def are_weighted(model: ModelSpec, schema: Schema) -> bool:
 
 
 def unusable(batch: pa.RecordBatch, schema: Schema) -> list[tuple[Reason, str, np.ndarray]]:
-    """Return which rows (bool) cannot be trained on for their weight, which must be there and not below 0.
+    """Return which rows (bool) cannot be trained on for their weight.
+
+    It must be there and 0, or from `LEAST` to `MOST`: beyond them sums of weights would lose rows.
 
     >>> schema = Schema.from_text('feature { name: "w" type: FLOAT annotation { tag: "weight" } }')
     >>> batch = pa.RecordBatch.from_pydict({"w": [1.0, None, -1.0]}, schema.arrow_schema)
@@ -33,7 +38,8 @@ def unusable(batch: pa.RecordBatch, schema: Schema) -> list[tuple[Reason, str, n
     array, path = batch.column(column.name), pointer(column.name)
     missing = array.is_null().to_numpy(zero_copy_only=False)
     values = array.fill_null(0).to_numpy(zero_copy_only=False)
-    return [(Reason.REQUIRED, path, missing), (Reason.RANGE, path, values < 0)]
+    summable = (values == 0) | ((values >= LEAST) & (values <= MOST))
+    return [(Reason.REQUIRED, path, missing), (Reason.RANGE, path, ~summable)]
 
 
 def of_rows(batch: pa.RecordBatch, schema: Schema, stands_for: np.ndarray | None) -> np.ndarray | None:

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from io import BufferedReader
@@ -103,13 +104,21 @@ def check_free(path: str | pathlib.Path, kind: str) -> pathlib.Path:
     return path
 
 
-def complete(path: pathlib.Path, kind: str, manifest: Mapping[str, Any]) -> Artifact:
-    """Write the manifest with sha256 and size of every file in `path`, then the marker; all is on the disk then."""
-    full = {"kind": kind, **manifest, "files": {name: _entry(path / name) for name in _files(path)}}
+def complete(
+    path: pathlib.Path, kind: str, manifest: Mapping[str, Any], unfinished: pathlib.Path | None = None
+) -> Artifact:
+    """Write the manifest with sha256 and size of every file in `path`, then the marker; all is on the disk then.
+
+    `unfinished`, a folder in it that says that its writer has not ended, is no part of it and goes before the marker.
+    """
+    names = [name for name in _files(path) if unfinished is None or not (path / name).is_relative_to(unfinished)]
+    full = {"kind": kind, **manifest, "files": {name: _entry(path / name) for name in names}}
     for folder in sorted({path, *((path / name).parent for name in full["files"])}):
         sync(folder)
     data = (json.dumps(full, indent=1, sort_keys=True) + "\n").encode()
     write_whole(path / MANIFEST, data)
+    if unfinished is not None:
+        shutil.rmtree(unfinished)
     write_whole(path / MARKER, _marked(data))
     return Artifact(path, full)
 
@@ -124,8 +133,13 @@ def open_artifact(path: str | pathlib.Path, kind: str, trusted: TrustedKeys | No
 
 def kind_of(path: pathlib.Path) -> Any:
     """Return what kind of artifact a directory says to be; raises `ArtifactError` for what is no manifest."""
+    return unmarked(path).get("kind")
+
+
+def unmarked(path: pathlib.Path) -> Mapping[str, Any]:
+    """Return what the manifest of a directory says, complete or not; raises `ArtifactError` for what is no manifest."""
     try:
-        return _parsed(read_plain(path / MANIFEST, LARGEST), path).get("kind")
+        return _parsed(read_plain(path / MANIFEST, LARGEST), path)
     except FileNotFoundError:
         raise ArtifactError(f"{path / MANIFEST}: missing; copy the directory again") from None
 

@@ -8,6 +8,7 @@ WEIGHT_UNIT = 2.0**-24
 """Weights are summed in whole numbers of this, so that no order of adding matters."""
 
 _FEW_COLUMNS = 100
+_MOST = 2.0**62  # far enough below 2^63 for the rounding of a float64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,5 +32,17 @@ SLICE = Detail(texts=1000, quantiles=512, distinct=1024, frequent=1024)
 
 
 def whole_weights(weights: np.ndarray) -> np.ndarray:
-    """Return weights (float32, 0 or more) as whole numbers of `WEIGHT_UNIT`, int64."""
-    return np.rint(weights.astype(np.float64) / WEIGHT_UNIT).astype(np.int64)
+    """Return weights (float32, 0 to 2^38) as whole numbers of `WEIGHT_UNIT`: int64, or Python's where they are large.
+
+    So their sum over a block never wraps.
+    """
+    return summable(np.rint(weights.astype(np.float64) / WEIGHT_UNIT).astype(np.int64))
+
+
+def summable(counts: np.ndarray) -> np.ndarray:
+    """Return counts (0 or more) of which any may be added up: as Python's integers where int64 could wrap.
+
+    >>> int(summable(np.array([2**62, 2**62, 1])).sum()) == 2**63 + 1
+    True
+    """
+    return counts.astype(object) if counts.sum(dtype=np.float64) >= _MOST else counts

@@ -7,6 +7,7 @@ count is a share of all rows worth the while: a text that is frequent in the who
 import numpy as np
 import pyarrow as pa
 
+from schemas.statistics.detail import summable
 from schemas.statistics.text_hashes import mixed
 
 WIDTH = 16_384
@@ -30,23 +31,30 @@ class Frequent:
     def add(self, texts: pa.Array, hashes: np.ndarray, counts: np.ndarray) -> None:
         """Take in different texts with their hashes (uint64) and counts (int64), all [texts]."""
         places = self._places(hashes)
+        self._total += int(summable(counts).sum())
+        self._widen()
         for row, place in zip(self._table, places, strict=True):
             np.add.at(row, place, counts)
-        self._total += int(counts.sum())
         kept = np.flatnonzero(self._counted(places) * (2 * SHARE) >= self._total)
         self._texts.update(zip(texts.take(pa.array(kept)).to_pylist(), hashes[kept].tolist(), strict=True))
         self._forget(2 * SHARE)
 
     def merge(self, other: "Frequent") -> None:
         """Take in what another of the same width has seen."""
-        self._table += other._table
         self._total += other._total
+        self._widen()
+        self._table = self._table + other._table
         self._texts.update(other._texts)
         self._forget(2 * SHARE)
 
     def counts(self) -> dict[str, int]:
         """Return the texts that at least one row in 2000 has, with their counts."""
         return {text: count for text, count in self._counts().items() if count * SHARE >= self._total}
+
+    def _widen(self) -> None:
+        """Count with Python's integers from where int64 could wrap."""
+        if self._total >= 2**63 and self._table.dtype != object:
+            self._table = self._table.astype(object)
 
     def _forget(self, share: int) -> None:
         counts = self._counts()
@@ -61,4 +69,5 @@ class Frequent:
         return (mixed(hashes[np.newaxis, :] ^ _SEEDS[:, np.newaxis]) % width).astype(np.int64)
 
     def _counted(self, places: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(self._table, places, axis=1).min(axis=0, initial=np.iinfo(np.int64).max)
+        found = np.take_along_axis(self._table, places, axis=1)
+        return np.minimum.reduce(found, axis=0)

@@ -91,6 +91,8 @@ def _describe_numbers(proto: statistics_pb2.NumericStatistics, seen: NumberStati
     if weighted is not None and weighted.moments.weight:
         proto.weighted_numeric_stats.mean = weighted.moments.mean
         proto.weighted_numeric_stats.std_dev = weighted.moments.std
+        if not weighted.quantiles.total:  # every weight is below the unit that they are counted in
+            return
         proto.weighted_numeric_stats.median = float(weighted.quantiles.at([0.5])[0])
         total = weighted.quantiles.total * WEIGHT_UNIT
         _histograms(proto.weighted_numeric_stats.histograms, weighted.quantiles, total)

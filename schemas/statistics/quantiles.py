@@ -7,6 +7,8 @@ and so do the counts: neither knows in what order they came, or in which parts t
 
 import numpy as np
 
+from schemas.statistics.detail import summable
+
 SIZE = 8192
 _SIGN = np.uint64(1 << 63)
 _EMPTY = np.empty(0, np.uint64)
@@ -44,7 +46,7 @@ class Quantiles:
             values, counts = values[counts > 0], counts[counts > 0]
             order = np.argsort(values, kind="stable")
             found, first = _first_of_equals(values[order])
-            summed = np.add.reduceat(counts[order], first) if len(first) else counts
+            summed = np.add.reduceat(summable(counts[order]), first) if len(first) else counts
         if not len(found):
             return
         floats = found.astype(np.float64) + 0.0  # the two zeros are one
@@ -63,15 +65,15 @@ class Quantiles:
     @property
     def total(self) -> int:
         """The sum of all counts."""
-        return int(self._counts.sum())
+        return int(summable(self._counts).sum())
 
     def at(self, ranks: list[float] | np.ndarray) -> np.ndarray:
         """Return the values, float64 [ranks], below which these shares of the rows are; there must be rows."""
         low, high = self._ranges()
-        ends = np.cumsum(self._counts)
+        counts, ends = self._ends()
         wanted = np.asarray(ranks, np.float64) * float(ends[-1])
         at = np.minimum(np.searchsorted(ends, wanted, side="left"), len(ends) - 1)
-        inside = np.clip((wanted - (ends[at] - self._counts[at])) / self._counts[at], 0.0, 1.0)
+        inside = np.clip((wanted - (ends[at] - counts[at])) / counts[at], 0.0, 1.0)
         return low[at] + inside * (high[at] - low[at])
 
     def few(self, most: int) -> list[tuple[float, int]] | None:
@@ -86,15 +88,21 @@ class Quantiles:
         The edges must span all numbers.
         """
         low, high = self._ranges()
-        ends = np.cumsum(self._counts)
+        counts, ends = self._ends()
         begun = np.searchsorted(low, edges, side="left")  # ranges that begin below the edge
         last = np.maximum(begun - 1, 0)
         width = high[last] - low[last]
         inside = np.clip((edges - low[last]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
         share = np.where((width > 0) & (edges < high[last]), inside, 1.0)
-        below = np.where(begun > 0, ends[last] - self._counts[last] * (1.0 - share), 0.0)
+        below = np.where(begun > 0, ends[last] - counts[last] * (1.0 - share), 0.0)
         below[-1] = ends[-1]
         return np.diff(below)
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the counts and their sums up to each: int64, or float64 where that could wrap."""
+        exact = summable(self._counts)
+        ends = np.cumsum(exact)
+        return (exact, ends) if exact.dtype != object else (exact.astype(np.float64), ends.astype(np.float64))
 
     def _ranges(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and the greatest number that each count may be of."""
@@ -140,7 +148,7 @@ def _first_of_equals(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _together(ordered: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different ones of sorted keys, and the sums of their counts."""
     found, first = _first_of_equals(ordered)
-    return found, np.add.reduceat(counts, first) if len(found) < len(ordered) else counts
+    return found, np.add.reduceat(summable(counts), first) if len(found) < len(ordered) else counts
 
 
 def _coarser(keys: np.ndarray, counts: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import collections
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -46,8 +46,9 @@ class TextStatistics:
         encoded = values.array.dictionary_encode()
         texts, codes = _shortened(encoded.dictionary), np.asarray(encoded.indices)
         self.texts.add(texts, np.bincount(codes, minlength=len(texts)).astype(np.int64))
-        summed = np.zeros(len(texts), np.int64)
-        np.add.at(summed, codes, whole_weights(values.weights))
+        weights = whole_weights(values.weights)
+        summed = np.zeros(len(texts), weights.dtype)
+        np.add.at(summed, codes, weights)
         self.weighted.add(texts, summed)
 
     def merge(self, other: "TextStatistics") -> None:
@@ -125,7 +126,7 @@ class _Texts:
     def merge(self, other: "_Texts") -> None:
         """Take in what another has seen."""
         if other._many is None:
-            self.add(pa.array(other._counts.keys(), pa.string()), np.array(list(other._counts.values()), np.int64))
+            self.add(pa.array(other._counts.keys(), pa.string()), _whole(other._counts.values()))
             return
         distinct, frequent = self._sketches()
         distinct.merge(other._many[0])
@@ -153,7 +154,7 @@ class _Texts:
         if self._many is None:
             self._many = Distinct(self._detail.distinct), Frequent(self._detail.frequent)
             counts, self._counts = self._counts, collections.Counter()
-            self._sketch(pa.array(counts.keys(), pa.string()), np.array(list(counts.values()), np.int64))
+            self._sketch(pa.array(counts.keys(), pa.string()), _whole(counts.values()))
         return self._many
 
     def _sketch(self, texts: pa.Array, counts: np.ndarray) -> None:
@@ -161,6 +162,12 @@ class _Texts:
         hashes = text_hashes(texts)
         distinct.add(hashes)
         frequent.add(texts, hashes, counts)
+
+
+def _whole(counts: Iterable[int]) -> np.ndarray:
+    """Return counts as an array: int64, or Python's integers if one is larger."""
+    listed = list(counts)
+    return np.array(listed, np.int64 if max(listed, default=0) < 2**63 else object)
 
 
 def _shortened(texts: pa.Array) -> pa.Array:

@@ -51,6 +51,9 @@ LIGHT = (
     Mistake("status --frobnicate", 2, r"unknown option --frobnicate; see `onegraph status --help`"),
     Mistake(f"{STREAM} --region_ x", 2, r"one word too many: x; Beam's options have their value after =, .*"),
     Mistake("inspect a b", 2, r"one word too many: b; see `onegraph inspect --help`"),
+    # outputs elsewhere
+    Mistake("build_training_set --use-case taxi --output gs://b/o --data {good}", 2, r"gs://b/o: an address.*"),
+    Mistake("validate --use-case taxi --data {good} --output gs://b/o", 2, r"gs://b/o: an address, wanted a dir.*"),
     # what is missing
     Mistake("train", 2, r"--training-set DIR and --output DIR are missing; see `onegraph train --help`"),
     Mistake("score_stream --registry r", 2, r"--source-topic TOPIC, --predictions-topic TOPIC and --rejected-.*"),

@@ -92,6 +92,12 @@ def test_splits_for_people() -> None:
         (lambda: ColumnSplit(train=()), "train is of type tuple, wanted a text or several"),
         (lambda: ModelSpec(split=wrong("time")), "model: split is 'time', wanted a dict with fractions"),
         (lambda: ModelSpec(down_sample={0: 0.0}), "model: down_sample is {0: 0.0}, wanted a dict from label to"),
+        (lambda: ModelSpec(down_sample={0: 1e-6}), "model: down_sample keeps 1e-06 of label 0, wanted at least 1e-05"),
+        (lambda: ModelSpec(down_sample={2: 0.5}), "model: down_sample of label 2, the labels are 0 to 1"),
+        (
+            lambda: ModelSpec(task="multiclass", classes=("a", "b", "c"), down_sample={3: 0.5}),
+            "model: down_sample of label 3, the labels are 0 to 2",
+        ),
         (lambda: ModelSpec(down_sample=wrong(0.1)), "model: down_sample is 0.1, wanted a dict from label to"),
     ],
 )

@@ -66,6 +66,9 @@ def test_roles_that_contradict_each_other_are_refused():
     with pytest.raises(InputError, match="at: its int_domain has no time of the years 1 to 9999"):
         roles.check(time_column("s", milliseconds).columns, "here")
     roles.check(time_column("ms", milliseconds).columns, "here")
+    dropped = Schema.from_text('feature { name: "w" type: FLOAT annotation { tag: "weight" tag: "personal:drop" } }')
+    with pytest.raises(InputError, match=r"here: w: tags weight and personal:drop: .*; take out one of them"):
+        roles.check(dropped.columns, "here")
 
 
 def test_a_use_case_with_a_wrong_tag_is_refused_when_it_is_found(tmp_path):

@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -131,6 +132,66 @@ def test_weights_undo_the_sampling_and_are_those_of_the_column(built: pathlib.Pa
     assert [example_values(example)["example.weight"] for example in examples] == [
         [one] for one in train.weight.tolist()
     ]
+
+
+def test_parquet_has_the_weights_of_the_shards(
+    cards: pathlib.Path, built: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(cards, capsys, "--output", str(tmp_path / "set"), "--parquet")[0] == 0
+    beside = TrainingSet.open(tmp_path / "set")
+    weight = TrainingSet.open(built).load("train").weight
+    names = [beside.path / one["name"] for one in beside.manifest["parquet"]["train"]]
+    assert weight is not None
+    assert pyarrow.parquet.read_table(names).column("example.weight").to_pylist() == weight.tolist()
+
+
+def test_a_gate_is_asked_before_a_split_is_found_empty_by_the_graph(
+    cards: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        # Every row of the days of test has an infinite feature.
+        infinite = "{'amount': fill(inputs['amount'], 0.0) / tf.cast(fill(inputs['id'], 0) < 1300, tf.float32)}"
+        text = text.replace('{"amount": fill(inputs["amount"], 0.0)}', infinite)
+        (tmp_path / name).write_text(f"import tensorflow as tf\n{text}" if name.startswith("transforms") else text)
+    (tmp_path / "cards.csv").write_text((cards / "cards.csv").read_text())
+    code, result, err = build(tmp_path, capsys, "--output", str(tmp_path / "set"), "--max-rejected", "10")
+    assert (code, "at most 10 may be (--max-rejected)" in err) == (3, True), err
+    assert result["rows"]["rejected"] > 200
+
+
+def test_train_of_one_class_by_weight_is_refused_in_a_line(
+    cards: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    weightless = [line[:-3].rsplit(",", 1)[0] + ",0,1" if line.endswith(",1") else line for line in rows()]
+    (tmp_path / "cards.csv").write_text("\n".join([HEAD, *weightless, ""]))
+    assert build(tmp_path, capsys, "--output", str(tmp_path / "set"))[0] == 0
+    words = ["--training-set", str(tmp_path / "set"), "--output", str(tmp_path / "c"), "--use-case-path", str(tmp_path)]
+    assert main(["train", *words]) == 1
+    err = capsys.readouterr().err
+    assert "train split: only label 0 in " in err
+    assert "weight" in err
+    assert "Traceback" not in err
+
+
+def test_only_splits_of_files_of_their_own_are_held_against_train_by_time(
+    cards: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = FILES["models/cards.py"].split("MODEL")[0] + "MODEL = ModelSpec()\n"
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(shares if name.startswith("models") else text)
+    (tmp_path / "cards.csv").write_text("\n".join([HEAD, *rows()[:1500], ""]))
+    for first, beyond in ((1500, []), (1400, ["test"])):
+        (tmp_path / "last.csv").write_text("\n".join([HEAD, *rows()[first:], ""]))
+        words = ("--output", str(tmp_path / str(first)), "--test-data", str(tmp_path / "last.csv"))
+        code, result, err = build(tmp_path, capsys, *words)
+        assert code == 0, err
+        late = [one["limit"] for one in result["anomalies"] if "goes beyond" in one["limit"]]
+        assert late == [f"milliseconds by which train goes beyond the first of {split}" for split in beyond]
 
 
 def test_what_leaks_is_told_by_name(built: pathlib.Path) -> None:

@@ -105,7 +105,7 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
     if not finished.manifest["rows"]["scored"]:
-        _log.warning("%s: %s; nothing is scored, the rejected rows are there", finished.path, rejected_text(written))
+        _log.warning("%s: %s; nothing is scored, the rejected rows are there", output.place, rejected_text(written))
     return finished
 
 

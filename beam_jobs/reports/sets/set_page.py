@@ -17,6 +17,7 @@ TEMPLATE = "training_set.html"
 _MOST_COLUMNS = 300
 _MOST_VALUES = 8
 _MOST_SLICES = 12
+_MOST_CLASSES = 50
 _FEW_ROWS = 100
 _LEADING = 8
 _KINDS = {"INT": "whole number", "FLOAT": "number", "STRING": "text", "BYTES": "text"}
@@ -75,7 +76,9 @@ def page(opened: OpenedSet, against: OpenedSet | None = None) -> str:
         rejections=_rejections(opened),
         leading=_leading(found, order),
         cards=cards,
-        left_out=len(order) - len(cards),
+        columns_not_shown=len(order) - len(cards),
+        left_out=_left_out(opened),
+        classes=_classes(opened),
         slices=_slices(opened),
         few_rows=_FEW_ROWS,
         fingerprint=text(str(opened.manifest.get("fingerprint", ""))[:12]) if "fingerprint" in opened.manifest else "",
@@ -127,6 +130,8 @@ def _figures(opened: OpenedSet) -> list[tuple[str, str]]:
     found = [("rows read", count(read))]
     if "rejected" in rows:
         found.append(("rejected", f"{count(rows['rejected'])} ({percent(rows['rejected'] / read if read else 0.0)})"))
+    if rows.get("left_out"):
+        found.append(("left out", f"{count(rows['left_out'])} ({percent(rows['left_out'] / read if read else 0.0)})"))
     found.append(("columns", count(len(opened.columns))))
     features = opened.manifest.get("feature_names")
     if isinstance(features, list):
@@ -144,6 +149,25 @@ def _split(opened: OpenedSet, name: str) -> dict[str, Any]:
         "label": None if mean is None else number(mean, digits=4),
         "weight": None if "weight" not in split else number(split["weight"], digits=6),
     }
+
+
+def _left_out(opened: OpenedSet) -> str:
+    """Return how many rows are in no split, by cause."""
+    causes = opened.manifest.get("left_out")
+    known = causes.items() if isinstance(causes, dict) else ()
+    return ", ".join(f"{text(str(cause))} {count(rows)}" for cause, rows in known if isinstance(rows, int))
+
+
+def _classes(opened: OpenedSet) -> list[tuple[str, list[str]]]:
+    """Return the rows of each class by split, the most frequent first; none of a label that numbers no classes."""
+    by_split = opened.manifest.get("class_rows")
+    if not isinstance(by_split, dict) or not all(isinstance(rows, dict) for rows in by_split.values()):
+        return []
+    known = [by_split.get(split, {}) for split in opened.splits]
+    names = sorted(
+        {name for rows in known for name in rows}, key=lambda name: -sum(rows.get(name, 0) for rows in known)
+    )
+    return [(text(name), [count(rows.get(name, 0)) for rows in known]) for name in names[:_MOST_CLASSES]]
 
 
 def _rejections(opened: OpenedSet) -> list[tuple[str, str, str, float]]:

@@ -1,5 +1,6 @@
 """The page of a training set: what differs most stands first, personal values stand nowhere, nothing is loaded."""
 
+import dataclasses
 import html
 import re
 
@@ -42,6 +43,19 @@ def test_what_differs_most_stands_first(page, opened):
     assert found[0]["more_than_chance"]
     assert found[0]["difference"] > 0.15
     assert {one["column"] for one in found if one["more_than_chance"]} == {"fare"}
+
+
+def test_rows_left_out_and_rows_per_class_are_told(opened):
+    facts = {
+        "rows": {**opened.manifest["rows"], "left_out": 12_000},
+        "left_out": {"no split": 2000, "down-sampling": 10_000},
+        "class_rows": {"train": {"low": 3000, "<high>": 1000}, "eval": {"low": 900, "<high>": 100}},
+    }
+    page = set_page.page(dataclasses.replace(opened, manifest={**opened.manifest, **facts}))
+    assert "12,000" in page
+    assert "no split 2,000, down-sampling 10,000" in page
+    assert "&lt;high&gt;" in page
+    assert re.search(r"&lt;high&gt;</td>\s*<td class=\"number\">1,000</td>\s*<td class=\"number\">100</td>", page)
 
 
 def test_personal_values_stand_nowhere_and_counts_do(page):

@@ -192,3 +192,28 @@ def test_a_slice_keeps_less_and_says_the_same():
     assert found.mean == pytest.approx(fare[fare > 8].astype(float).mean(), rel=1e-12)
     assert found.median == pytest.approx(np.median(fare[fare > 8]), rel=0.01)
     assert SLICE.quantiles < 1000
+
+
+@pytest.mark.parametrize("weight", [2.0**-30, 2.0**-20, 2.0**20, 2.0**37])
+def test_no_weight_is_too_small_or_too_large_to_sum(weight):
+    rows = 70_000
+    batch = pa.RecordBatch.from_pydict(
+        {"fare": [float(row % 7) for row in range(rows)], "town": ["here", "there"] * (rows // 2)},
+        schema=pa.schema([SCHEMA.arrow_schema.field("fare"), SCHEMA.arrow_schema.field("town")]),
+    )
+    schema = Schema.from_text('feature { name: "fare" type: FLOAT } feature { name: "town" type: BYTES }')
+    parts = []
+    for _ in range(2):
+        part = ColumnStatistics(schema, slices=("town",), weighted=True)
+        part.add(batch, np.full(rows, weight, np.float32))
+        parts.append(pickle.loads(pickle.dumps(part)))
+    parts[0].merge(parts[1])
+    fare, town = parts[0].to_proto("train").datasets[0].features
+    assert fare.num_stats.weighted_numeric_stats.mean == pytest.approx(3.0, rel=1e-3)
+    shares = [one.frequency for one in town.string_stats.weighted_string_stats.top_values]
+    if weight > 2.0**-24:
+        assert town.string_stats.common_stats.weighted_common_stats.num_non_missing == 2 * rows * weight
+        assert shares == [rows * weight] * 2
+        counts = [one.sample_count for one in fare.num_stats.weighted_numeric_stats.histograms[0].buckets]
+        assert sum(counts) == pytest.approx(2 * rows * weight)
+        assert min(counts) >= 0
