@@ -414,7 +414,7 @@ def test_counts_that_do_not_add_up_or_teach_nothing_are_refused(spooled, message
 
 def test_shards_that_lack_rows_are_no_training_set(tmp_path, taxi):
     counted = dataclasses.replace(_spooled(3, train=(3, 1)), files={"train": [UnnamedFile("x", (0, 0), 2)]})
-    with pytest.raises(OnegraphError, match="split train has 3 rows, its shards 2"):
+    with pytest.raises(OnegraphError, match="split train has 3 rows, its files 2"):
         training_set_writer.finish(NewDirectory(tmp_path, "training_set"), taxi, "gzip", counted)
     assert not list(tmp_path.iterdir())
 

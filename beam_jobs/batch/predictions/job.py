@@ -124,7 +124,6 @@ def pipeline(
     scoring = FileScoring(
         scored, work, settings.format, settings.with_features, _explanation(settings), settings.personal_keys
     )
-    columns = _schema(bundle).names
     steps = beam.Pipeline(options=options)
     _ = (
         steps
