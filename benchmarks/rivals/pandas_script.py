@@ -36,7 +36,7 @@ def main() -> None:
     started, cpu_started = time.perf_counter(), time.process_time()
     frame = pd.read_csv(data)
     frame["label"] = (frame["tips"] > frame["fare"] * 0.2).astype("float32")
-    frame[_WORDS] = frame[_WORDS].astype(str)
+    frame[_WORDS] = frame[_WORDS].astype(str).fillna("")
     frame = frame.fillna(0)
     transformer = ColumnTransformer(
         [
