@@ -1,7 +1,7 @@
 """Which Avro types a column takes, and the reader of a value that is not simply of the column's own type."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.column import Column, Kind
@@ -109,11 +109,11 @@ def _natural(column: Column, branch: Any, path: str) -> Read:
     if name in ("double", "float"):
         return _real(struct.Struct("<d" if name == "double" else "<f"))
     if name == "int":
-        return _int(path)
+        return int_reader(path)
     if name == "long":
         return long_at
     if name == "enum":
-        return _enum(branch["symbols"])
+        return enum_reader(branch["symbols"])
     return _text(path)
 
 
@@ -130,7 +130,9 @@ def _real(layout: struct.Struct) -> Read:
     return read
 
 
-def _int(path: str) -> Read:
+def int_reader(path: str) -> Read:
+    """Return the reader of an `int`, which has 32 bits."""
+
     def read(value: bytes, at: int) -> tuple[Any, int]:
         cell, at = long_at(value, at)
         if cell not in _INT32:
@@ -140,7 +142,9 @@ def _int(path: str) -> Read:
     return read
 
 
-def _enum(symbols: Any) -> Read:
+def enum_reader(symbols: Sequence[str]) -> Read:
+    """Return the reader of an `enum`: its symbol."""
+
     def read(value: bytes, at: int) -> tuple[Any, int]:
         symbol, at = long_at(value, at)
         if not 0 <= symbol < len(symbols):

@@ -16,14 +16,21 @@ from schemas.column import Column, Kind
 from schemas.errors import InputError
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
-from transforms.decode.avro_allowed import allowed_reader, converted, described, fits, wanted
+from transforms.decode.avro_allowed import (
+    allowed_reader,
+    converted,
+    described,
+    enum_reader,
+    fits,
+    int_reader,
+    wanted,
+)
 from transforms.decode.avro_values import Skips, long_at, plain, span_at, type_name
 from transforms.decode.avro_vectors import AvroVectors
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.decode.strict_json import Refused
 
 Read = Callable[[bytes, int], tuple[Any, int]]
-_INT32 = range(-(2**31), 2**31)
 
 
 class WriterSchema:
@@ -159,10 +166,10 @@ def _branch_reader(column: Column, branch: Any, named: Mapping[str, Any], skips:
     if name in ("double", "float"):
         return _real(struct.Struct("<d" if name == "double" else "<f"), path)
     if name in ("int", "long"):
-        read = long_at if name == "long" else _int(path)
+        read = long_at if name == "long" else int_reader(path)
         return _as_real(read) if column.kind is Kind.FLOAT else read
     if name == "enum":
-        return _enum(branch["symbols"])
+        return enum_reader(branch["symbols"])
     return _text(path)
 
 
@@ -210,30 +217,10 @@ def _real(layout: struct.Struct, path: str) -> Read:
     return read
 
 
-def _int(path: str) -> Read:
-    def read(value: bytes, at: int) -> tuple[Any, int]:
-        cell, at = long_at(value, at)
-        if cell not in _INT32:
-            raise Refused(Reason.INT_RANGE, path)
-        return cell, at
-
-    return read
-
-
 def _as_real(read_integer: Read) -> Read:
     def read(value: bytes, at: int) -> tuple[Any, int]:
         cell, at = read_integer(value, at)
         return float(cell), at
-
-    return read
-
-
-def _enum(symbols: Sequence[str]) -> Read:
-    def read(value: bytes, at: int) -> tuple[Any, int]:
-        symbol, at = long_at(value, at)
-        if not 0 <= symbol < len(symbols):
-            raise Refused(Reason.AVRO_FRAME)
-        return symbols[symbol], at
 
     return read
 

@@ -56,7 +56,7 @@ def read_text(column: Column, text: str, number: bool) -> Any:
     reading, path = column.reading, pointer(column.name)
     if text in reading.missing:
         return None
-    if "\0" in text or not _is_utf8(text):
+    if "\0" in text or not is_utf8(text):
         raise Refused(Reason.ENCODING, path)
     if column.kind is Kind.BYTES:
         return text
@@ -164,7 +164,8 @@ def _boolean(reading: Reading, text: str) -> int | None:
     return next((number for number, word in enumerate(reading.words) if text == word), None)
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Say whether a text can be written as UTF-8: not half of a surrogate pair."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate, written as an escape

@@ -12,7 +12,7 @@ import numpy as np
 from schemas.column import Column, Kind
 from schemas.rejection import Reason, pointer
 from schemas.schema import Schema
-from transforms.decode.cells import missing_numbers, parse_integer, read_value, values_in
+from transforms.decode.cells import is_utf8, missing_numbers, parse_integer, read_value, values_in
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.decode.refused import Refused
 
@@ -152,7 +152,7 @@ def _cell(column: Column, found: Any) -> Any:
         return real
     if type(found) is not str:
         raise Refused(Reason.TYPE, pointer(column.name))
-    if "\0" in found or not _is_utf8(found):
+    if "\0" in found or not is_utf8(found):
         raise Refused(Reason.ENCODING, pointer(column.name))
     return found
 
@@ -174,14 +174,6 @@ def _list(column: Column, found: Any) -> list[Any] | None:
     if isinstance(found, _Constant):
         raise Refused(Reason.NUM_NONFINITE, pointer(column.name))
     return values_in(column, found, _cell)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # a lone surrogate, written as an escape
-        return False
-    return True
 
 
 def _first_repeated(keys: list[str]) -> str:
