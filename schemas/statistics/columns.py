@@ -4,7 +4,7 @@ What comes out reads like the output of TensorFlow Data Validation, `protos.py` 
 not on their order, not on the batches that they came in, not on the order in which parts were merged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,11 @@ from schemas.statistics.texts import TextStatistics
 MAX_DISTINCT = Detail().texts
 MAX_SLICES = 100
 """A column of more different values than this has no slices in the statistics."""
-_BLOCK_ROWS = 1 << 16
-_BLOCK_BYTES = 32 * 1024 * 1024
+# A block costs every column some calls, and every column of every slice as many, whatever few rows the slice has in
+# it; a larger one is too large for a processor's cache. Taxi with 127 slices, 500,000 rows: 3.1 s by blocks of 2^16
+# rows, 1.9 s where the slices wait for 2^18.
+_BLOCK = 1 << 16, 32 * 1024 * 1024
+_SLICED_BLOCK = 1 << 18, 64 * 1024 * 1024
 
 
 class ColumnStatistics:
@@ -43,19 +46,23 @@ class ColumnStatistics:
         self._whole = _Part(self._described, Detail.of(len(self._described)), weighted)
         scalar = {column.name for column in self._described if column.value_count is None}
         self._slices: dict[str, dict[str, _Part] | None] = {name: {} for name in slices if name in scalar}
-        self._waiting: list[tuple[pa.RecordBatch, np.ndarray | None]] = []
+        self._waiting, self._waiting_for_slices = _Waiting(*_BLOCK), _Waiting(*_SLICED_BLOCK)
 
     def add(self, batch: pa.RecordBatch, weight: np.ndarray | None = None) -> None:
         """Take in a raw batch, and its rows' weights (float32 [rows], 0 or more) where the statistics are weighted.
 
         Columns that the schema does not name are left out.
         """
-        self._waiting.append((batch.select([column.name for column in self._described]), weight))
-        if (
-            sum(waiting.num_rows for waiting, _ in self._waiting) >= _BLOCK_ROWS
-            or sum(waiting.nbytes for waiting, _ in self._waiting) >= _BLOCK_BYTES
-        ):
-            self._settle()
+        batch = batch.select([column.name for column in self._described])
+        if self._weighted and weight is None:
+            weight = np.ones(batch.num_rows, np.float32)
+        self._waiting.add(batch, weight)
+        if self._waiting.full:
+            self._count()
+        if self._slices:
+            self._waiting_for_slices.add(batch, weight)
+        if self._waiting_for_slices.full:
+            self._count_slices()
 
     def merge(self, other: "ColumnStatistics") -> None:
         """Take in what another of the same schema and weights, and of these slices or more, has seen."""
@@ -107,18 +114,19 @@ class ColumnStatistics:
         return self.__dict__
 
     def _settle(self) -> None:
-        """Count the rows that wait: many together, since every column of a batch costs some calls."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        batch = pa.concat_batches([batch for batch, _ in waiting]) if waiting[1:] else waiting[0][0]
-        weights = None
-        if self._weighted:
-            weights = np.concatenate([_weights(batch, weight) for batch, weight in waiting])
-        self._whole.add(batch, weights)
-        for name, parts in self._slices.items():
-            if parts is not None:
-                self._add_slices(name, parts, batch, weights)
+        """Count all rows that wait."""
+        self._count()
+        self._count_slices()
+
+    def _count(self) -> None:
+        for batch, weights in self._waiting.taken():
+            self._whole.add(batch, weights)
+
+    def _count_slices(self) -> None:
+        for batch, weights in self._waiting_for_slices.taken():
+            for name, parts in self._slices.items():
+                if parts is not None:
+                    self._add_slices(name, parts, batch, weights)
 
     def _add_slices(
         self, name: str, parts: dict[str, "_Part"], batch: pa.RecordBatch, weights: np.ndarray | None
@@ -130,10 +138,10 @@ class ColumnStatistics:
             return
         order = np.argsort(codes, kind="stable")
         ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))
+        batch, weights = batch.take(pa.array(order)), None if weights is None else weights[order]
         for value, start, end in zip(encoded.dictionary.to_pylist(), [0, *ends.tolist()], ends.tolist(), strict=False):
-            rows = order[start:end]
-            own = None if weights is None else weights[rows]
-            self._slice_of(parts, value).add(batch.take(pa.array(rows)), own)
+            own = None if weights is None else weights[start:end]
+            self._slice_of(parts, value).add(batch.slice(start, end - start), own)
         self._bound(name)
 
     def _slice_of(self, parts: dict[str, "_Part"], value: str) -> "_Part":
@@ -144,6 +152,38 @@ class ColumnStatistics:
     def _bound(self, name: str) -> None:
         if len(self._slices[name] or ()) > MAX_SLICES:
             self._slices[name] = None
+
+
+class _Waiting:
+    """Batches that wait to be counted together, up to so many rows or bytes."""
+
+    def __init__(self, rows: int, most_bytes: int):
+        self._most_rows, self._most_bytes = rows, most_bytes
+        self._forget()
+
+    def add(self, batch: pa.RecordBatch, weight: np.ndarray | None) -> None:
+        """Take in a batch, and its rows' weights if they have any."""
+        self._batches.append(batch)
+        self._rows, self._bytes = self._rows + batch.num_rows, self._bytes + batch.nbytes
+        if weight is not None:
+            self._weights.append(np.asarray(weight, np.float32))
+
+    @property
+    def full(self) -> bool:
+        """Whether that is enough."""
+        return self._rows >= self._most_rows or self._bytes >= self._most_bytes
+
+    def taken(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray | None]]:
+        """Yield what waits as one batch, if anything does, and forget it."""
+        batches, weights = self._batches, self._weights
+        self._forget()
+        if batches:
+            yield pa.concat_batches(batches), np.concatenate(weights) if weights else None
+
+    def _forget(self) -> None:
+        self._rows = self._bytes = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._weights: list[np.ndarray] = []
 
 
 class _Part:
@@ -182,6 +222,3 @@ class _Part:
         for column in columns:
             protos.describe(dataset.features.add(), column, self.columns[column.name], self.rows, weight, ranks)
 
-
-def _weights(batch: pa.RecordBatch, weight: np.ndarray | None) -> np.ndarray:
-    return np.ones(batch.num_rows, np.float32) if weight is None else np.asarray(weight, np.float32)

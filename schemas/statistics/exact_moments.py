@@ -16,6 +16,7 @@ _BITS = 19  # products of two limbs over 2^13 rows: 51 bits
 _WEIGHTED_BITS = 13  # products of three: 52 bits
 _SCALE = 1100  # every float64 is a multiple of 2^-1074
 _EXACT = 2**53
+_INT64 = 2**63
 
 
 @dataclasses.dataclass
@@ -34,6 +35,11 @@ class ExactMoments:
 
     def add(self, values: np.ndarray, weights: np.ndarray | None = None) -> None:
         """Take in finite numbers, float32, float64 or int64 [rows], each as often as its weight (float32) says."""
+        if weights is None and values.dtype == np.int64 and _squares_fit(values):
+            self.weight += len(values) << _SCALE
+            self.first += int(values.sum()) << 2 * _SCALE
+            self.second += int(values @ values) << 3 * _SCALE
+            return
         for start in range(0, len(values), _ROWS):
             part = slice(start, start + _ROWS)
             self._add_block(values[part], None if weights is None else weights[part])
@@ -68,6 +74,12 @@ class ExactMoments:
             self.weight += _scaled(float(limb.sum()), _SCALE)
             self.first += sum(_scaled(one, 2 * _SCALE) for one in weighted.sum(axis=1).tolist())
             self.second += sum(_scaled(one, 3 * _SCALE) for one in (weighted @ limbs.T).ravel().tolist())
+
+
+def _squares_fit(values: np.ndarray) -> bool:
+    """Return whether an int64 holds the sum of the squares of whole numbers."""
+    largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+    return len(values) * largest * largest < _INT64
 
 
 def _floats(values: np.ndarray) -> list[np.ndarray]:

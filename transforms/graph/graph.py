@@ -178,7 +178,7 @@ class TransformGraph:
                 *(part for lists in ids for part in (lists.values, lists.indices[:, 0])),
             )
 
-        function = tf.function(features_of).get_concrete_function(*self._packed.signature)
+        function = tf.function(features_of, autograph=False).get_concrete_function(*self._packed.signature)
         found = iter(origins(function.graph.as_graph_def(), columns, [name for names in made for name in names]))
         of_features = [{column for _ in names for column in next(found)} for names in made]
         return function, tuple(tuple(sorted(names)) for names in of_features)
