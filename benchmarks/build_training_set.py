@@ -1,17 +1,23 @@
-"""Raw CSV to a TFRecord training set: `onegraph build_training_set` against three other ways.
+"""Raw files to a TFRecord training set: `onegraph build_training_set` against other ways.
 
 Run from the repository: `python -m benchmarks.build_training_set [--rows 1000000] [--long]`. The shipped trips are
-repeated to so many rows. Every build is a process of its own; all write shards that are not compressed, since Beam's
-sink of the stock way lets nobody choose a level. `seconds` is what a build takes from its making to its end,
+repeated to so many rows of CSV. Every build is a process of its own; all write shards that are not compressed, since
+Beam's sink of the stock way lets nobody choose a level. `seconds` is what a build takes from its making to its end,
 `process_seconds` has the interpreter's start and the imports too.
 
 `rows_per_s_vs_*`: rows/s of ours in one process (`--workers 1`) over those of `benchmarks/rivals/stock_tft.py`,
 `pandas_script.py` and `arrow_loop.py`, one after the other on the same rows; `cpu_vs_*` is the same by processor
-seconds, which another load on the machine moves less. `two_workers_vs_one` is rows/s of two workers over those of one
-between two sizes, so that what does not grow with the rows, a start of processes above all, is left out. `--long` adds
-ours on ten times the rows: `seconds_per_row_10_vs_1`, and `peak_mib` of every process for 2 GiB a worker.
+seconds, which another load on the machine moves less. Three ratios are of what grows with the rows, between a tenth of
+them and all, so that what does not, such as TensorFlow's tracing, is left out: `grown_vs_arrow_loop`;
+`two_workers_vs_one`, rows/s of two workers over those of one (`cores_of_one` says how many processors the one already
+keeps busy with its threads); and `checks_over_the_rest`, processor seconds of validation, statistics and findings over
+all others.
+
+`--long` adds ours on ten times the rows: `seconds_per_row_10_vs_1`, and `peak_mib` of every process for 2 GiB a worker;
+and 1,054,055 simulated card transactions with their features in Parquet against `pandas_fraud_script.py`.
 """
 
+import functools
 import gzip
 import json
 import os
@@ -19,8 +25,9 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.machine import machine
@@ -28,6 +35,8 @@ from benchmarks.machine import machine
 ROOT = pathlib.Path(__file__).parent.parent
 TRIPS = ROOT / "schemas" / "data" / "taxi.csv.gz"
 MANY = 1_000_000
+TRANSACTIONS = 1_054_055
+"""How many of the Fraud Detection Handbook's transactions have features."""
 RIVALS = ("stock_tft", "pandas_script", "arrow_loop")
 CHILD = "--child"
 
@@ -41,51 +50,111 @@ def main() -> None:
     rows = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else MANY
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        ours = build(folder, rows)
-        figures: dict[str, Any] = {"ours": ours} | {name: rival(folder, rows, name) for name in RIVALS}
-        figures |= {"ours_tenth": build(folder, rows // 10), "two_workers": build(folder, rows, 2)}
-        figures["two_workers_tenth"] = build(folder, rows // 10, 2)
+        many, tenth = repeated(folder, rows), repeated(folder, rows // 10)
+        ours = build("taxi", many, rows)
+        figures: dict[str, Any] = {"ours": ours} | {name: rival(name, many, rows) for name in RIVALS}
+        figures |= {"ours_tenth": build("taxi", tenth, rows // 10), "two_workers": build("taxi", many, rows, 2)}
+        figures["two_workers_tenth"] = build("taxi", tenth, rows // 10, 2)
+        figures["arrow_loop_tenth"] = rival("arrow_loop", tenth, rows // 10)
         if long:
-            figures["ours_ten_times"] = build(folder, 10 * rows)
-    ratios = {f"rows_per_s_vs_{name}": round(figures[name]["seconds"] / ours["seconds"], 2) for name in RIVALS}
-    ratios |= {f"cpu_vs_{name}": round(figures[name]["cpu_seconds"] / ours["cpu_seconds"], 2) for name in RIVALS}
-    grown = [figures[name]["seconds"] - figures[f"{name}_tenth"]["seconds"] for name in ("ours", "two_workers")]
-    ratios["two_workers_vs_one"] = round(grown[0] / grown[1], 2)
-    if long:
-        ratios["seconds_per_row_10_vs_1"] = round(figures["ours_ten_times"]["seconds"] / ours["seconds"] / 10, 3)
+            figures["ours_ten_times"] = build("taxi", repeated(folder, 10 * rows), 10 * rows)
+            data = transactions(folder)
+            figures["ours_fraud"] = build("fraud", data, TRANSACTIONS)
+            figures["pandas_fraud"] = rival("pandas_fraud_script", data, TRANSACTIONS)
     for label, figure in figures.items():
         print(f"{label:24} {figure}")
-    result = {"benchmark": "build_training_set", "ratios": ratios, "figures": figures, "machine": machine()}
+    result = {"benchmark": "build_training_set", "ratios": ratios(figures), "figures": figures, "machine": machine()}
     print(json.dumps(result))
 
 
-def build(folder: pathlib.Path, rows: int, workers: int = 1) -> dict[str, Any]:
+def ratios(figures: dict[str, Any]) -> dict[str, float]:
+    """Return what is claimed, from the figures of one run."""
+
+    def grown(name: str, figure: str = "seconds") -> float:
+        return figures[name][figure] - figures[f"{name}_tenth"][figure]
+
+    ours, checks = figures["ours"], grown("ours", "checks_cpu_seconds")
+    found = {f"rows_per_s_vs_{name}": figures[name]["seconds"] / ours["seconds"] for name in RIVALS}
+    found |= {f"cpu_vs_{name}": figures[name]["cpu_seconds"] / ours["cpu_seconds"] for name in RIVALS}
+    found["grown_vs_arrow_loop"] = grown("arrow_loop") / grown("ours")
+    found["two_workers_vs_one"] = grown("ours") / grown("two_workers")
+    found["cores_of_one"] = grown("ours", "cpu_seconds") / grown("ours")
+    found["checks_over_the_rest"] = checks / (grown("ours", "cpu_seconds") - checks)
+    if "ours_fraud" in figures:
+        found["seconds_per_row_10_vs_1"] = figures["ours_ten_times"]["seconds"] / ours["seconds"] / 10
+        found["fraud_vs_pandas_script"] = figures["pandas_fraud"]["seconds"] / figures["ours_fraud"]["seconds"]
+        found["fraud_cpu_vs_pandas_script"] = (
+            figures["pandas_fraud"]["cpu_seconds"] / figures["ours_fraud"]["cpu_seconds"]
+        )
+    return {name: round(ratio, 3) for name, ratio in found.items()}
+
+
+def build(use_case: str, data: pathlib.Path, rows: int, workers: int = 1) -> dict[str, Any]:
     """Time our job."""
-    data, output = repeated(folder, rows), folder / f"ours_{rows}_{workers}"
-    arguments = [str(data), str(output), str(workers)]
-    return timed(rows, ["-m", "benchmarks.build_training_set", CHILD, *arguments])
+    with tempfile.TemporaryDirectory(dir=data.parent) as output:
+        return timed(rows, [__spec__.name, CHILD, use_case, str(data), f"{output}/set", str(workers)])
 
 
-def rival(folder: pathlib.Path, rows: int, name: str) -> dict[str, Any]:
+def rival(name: str, data: pathlib.Path, rows: int) -> dict[str, Any]:
     """Time another way."""
-    output = folder / f"{name}_{rows}"
-    output.mkdir()
-    return timed(rows, ["-m", f"benchmarks.rivals.{name}", str(repeated(folder, rows)), str(output)])
+    with tempfile.TemporaryDirectory(dir=data.parent) as output:
+        return timed(rows, [f"benchmarks.rivals.{name}", str(data), output])
 
 
-def child(data: str, output: str, workers: str) -> None:
+def child(use_case: str, data: str, output: str, workers: str) -> None:
     """Run our job in this process and print its seconds, as the other ways do."""
     from beam_jobs.cli.settings import BuildTrainingSet
     from beam_jobs.cli.verbs import import_quietly
     from beam_jobs.verbs import build_training_set
 
     import_quietly(build_training_set.BUILD)  # Beam and TensorFlow, which the stock way imports before its clock too
+    checks = Clock()
+    watch_checks(checks)
     started, cpu_started = time.perf_counter(), time.process_time()
     build_training_set.run(
-        BuildTrainingSet(use_case="taxi", data=(data,), output=output, workers=int(workers), compression="none")
+        BuildTrainingSet(use_case=use_case, data=(data,), output=output, workers=int(workers), compression="none")
     )
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "checks_cpu_seconds": checks.seconds}))
+
+
+class Clock:
+    """Processor seconds of the calls of some functions, whatever thread makes them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._within, self._lock = threading.local(), threading.Lock()
+
+    def watched(self, function: Callable) -> Callable:
+        """Return the function with its calls counted, but for those within another that is counted."""
+
+        @functools.wraps(function)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            if getattr(self._within, "now", False):
+                return function(*arguments, **named)
+            self._within.now, started = True, time.thread_time()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._within.now = False
+                with self._lock:
+                    self.seconds += time.thread_time() - started
+
+        return counted
+
+
+def watch_checks(clock: Clock) -> None:
+    """Have the clock count validation, statistics and findings in this process."""
+    from beam_jobs.batch import set_findings, split_statistics
+    from schemas.statistics.columns import ColumnStatistics
+    from transforms.intake import take_in
+
+    places: list[tuple[Any, str]] = [(take_in, "validate")]
+    places += [(ColumnStatistics, name) for name in ("add", "merge", "__getstate__", "to_proto")]
+    places += [(set_findings.SetFindings, name) for name in ("add", "merge", "anomalies")]
+    places += [(split_statistics.CombineStatistics, "add_input")]
+    for where, name in places:
+        setattr(where, name, clock.watched(getattr(where, name)))
 
 
 def repeated(folder: pathlib.Path, rows: int) -> pathlib.Path:
@@ -101,12 +170,21 @@ def repeated(folder: pathlib.Path, rows: int) -> pathlib.Path:
     return path
 
 
+def transactions(folder: pathlib.Path) -> pathlib.Path:
+    """Simulate card transactions with their features; return the file."""
+    path = folder / "transactions.parquet"
+    command = ["-m", "beam_jobs", "simulate", "--features", "--rows", str(TRANSACTIONS), "--output", str(path)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=sys.stderr)
+    return path
+
+
 def timed(rows: int, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run Python with arguments; return rows/s, seconds, processor seconds and peak memory."""
+    """Run a module with arguments; return rows/s, seconds, processor seconds and peak memory."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_USE_LEGACY_KERAS": "1"}
-        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=said, stderr=said, env=environment)
+        command = [sys.executable, "-m", *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, env=environment)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         process_seconds = time.perf_counter() - started
@@ -120,7 +198,7 @@ def timed(rows: int, arguments: Sequence[str]) -> dict[str, Any]:
         "rows_per_s": round(rows / printed["seconds"]),
         "seconds": round(printed["seconds"], 2),
         "process_seconds": round(process_seconds, 2),
-        "cpu_seconds": round(printed["cpu_seconds"], 2),
+        **{name: round(printed[name], 2) for name in ("cpu_seconds", "checks_cpu_seconds") if name in printed},
         "peak_mib": round(used.ru_maxrss / 1024, 1),
     }
 

@@ -159,7 +159,9 @@ class _Waiting:
 
     def __init__(self, rows: int, most_bytes: int):
         self._most_rows, self._most_bytes = rows, most_bytes
-        self._forget()
+        self._rows = self._bytes = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._weights: list[np.ndarray] = []
 
     def add(self, batch: pa.RecordBatch, weight: np.ndarray | None) -> None:
         """Take in a batch, and its rows' weights if they have any."""
@@ -176,14 +178,9 @@ class _Waiting:
     def taken(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray | None]]:
         """Yield what waits as one batch, if anything does, and forget it."""
         batches, weights = self._batches, self._weights
-        self._forget()
+        self._rows, self._bytes, self._batches, self._weights = 0, 0, [], []
         if batches:
             yield pa.concat_batches(batches), np.concatenate(weights) if weights else None
-
-    def _forget(self) -> None:
-        self._rows = self._bytes = 0
-        self._batches: list[pa.RecordBatch] = []
-        self._weights: list[np.ndarray] = []
 
 
 class _Part:
@@ -221,4 +218,3 @@ class _Part:
         dataset.weighted_num_examples = weight or 0.0
         for column in columns:
             protos.describe(dataset.features.add(), column, self.columns[column.name], self.rows, weight, ranks)
-
