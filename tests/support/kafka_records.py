@@ -68,6 +68,13 @@ def add_partitions(servers: str, topic: str, count: int) -> None:
     admin.close()
 
 
+def cut(servers: str, topic: str, begins: dict[int, int]) -> None:
+    """Let the logs of these partitions begin there: what stands before is gone, as when retention takes it."""
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_records({kafka.TopicPartition(topic, partition): offset for partition, offset in begins.items()})
+    admin.close()
+
+
 def make_anew(servers: str, topic: str, partitions: int) -> None:
     """Delete a topic with all that it holds and make it again under its name, with the settings that it had.
 
