@@ -203,7 +203,7 @@ def closing_port(port):
 @pytest.mark.parametrize("client", ["kafka-python", "confluent"])
 def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, proxy, client, request):
     servers, topic = f"127.0.0.1:{own_broker[1]}", f"lost-{request.node.callspec.id}"
-    topics.create(servers, [topics.Topic(topic, 1, {})])
+    topics.create(servers, [topics.Topic(topic, 1, {"retention.ms": "-1"})])  # its records are as old as 1970
     producer = open_producer(Connection(servers=f"127.0.0.1:{proxy.port}", kafka_client=client))
 
     def send(value):

@@ -3,6 +3,7 @@
 import time
 
 import kafka
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from beam_jobs.kafka.client import BATCH_BYTES
 from beam_jobs.kafka.connection import Connection
@@ -67,11 +68,24 @@ def add_partitions(servers: str, topic: str, count: int) -> None:
     admin.close()
 
 
-def make_anew(servers: str, topic: str, partitions: int) -> None:
-    """Delete a topic with all that it holds and make it again under its name."""
+def cut(servers: str, topic: str, begins: dict[int, int]) -> None:
+    """Let the logs of these partitions begin there: what stands before is gone, as when retention takes it."""
     admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_records({kafka.TopicPartition(topic, partition): offset for partition, offset in begins.items()})
+    admin.close()
+
+
+def make_anew(servers: str, topic: str, partitions: int) -> None:
+    """Delete a topic with all that it holds and make it again under its name, with the settings that it had.
+
+    With other ones the broker would remove records of tests, as old as 1970, whenever it looks at retention.
+    """
+    admin = kafka.KafkaAdminClient(bootstrap_servers=servers)
+    found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])["topic"][topic]
+    configs = {name: entry["value"] for name, entry in found.items()}
+    wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
     admin.delete_topics([topic])
     while admin.describe_topics([topic])[0]["error_code"] == 0:
         time.sleep(0.05)
-    admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}}, wait_for_metadata=True)
+    admin.create_topics({topic: wanted}, wait_for_metadata=True)
     admin.close()

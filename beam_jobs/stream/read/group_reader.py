@@ -119,7 +119,7 @@ class GroupReader:
     def look_around(self, at: Mapping[int, int], stop: Mapping[int, int] | None) -> dict[int, int]:
         """Open the consumer again if a partition stalls; return where to begin in partitions that are new.
 
-        A new partition is read from its start, or from the group's offset of it. Reading that has an end takes in none.
+        A new partition is read from offset 0, or from the group's offset of it. Reading that has an end takes in none.
         """
         self._looked = time.monotonic()
         try:
@@ -152,7 +152,7 @@ class GroupReader:
             return {}
         asking = open_consumer(self._job.servers, self._job.source.name, self._job.group)
         try:
-            return asking.beginning_offsets(new) | asking.committed(new)
+            return dict.fromkeys(new, 0) | asking.committed(new)
         finally:
             asking.close()
 

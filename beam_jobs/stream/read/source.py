@@ -92,7 +92,7 @@ def settle_first(job: StreamJob, settings: ReadSettings) -> None:
 
 
 def where_to_begin(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
-    """Return where reading begins, by partition: at the group's committed offset, a new partition at its start.
+    """Return where reading begins, by partition: at the group's committed offset, a new partition at offset 0.
 
     Raises `ServiceError` if the topic was made anew or cut since, if an offset of a partition that the group knew is
     gone, and for `committed` if nothing is committed.
@@ -122,7 +122,10 @@ def where_to_begin(job: StreamJob, settings: ReadSettings, consumer: Consumer) -
         )
     if anew or gone:
         _log.warning("topic %r: partitions %s are read from their start", job.source.name, sorted({*anew, *gone}))
-    return firsts | at
+    # A job commits for all partitions when it takes the group: those without an offset came later. Read from 0, they
+    # show what their log has lost already, as every other partition does.
+    newer = set(partitions) - set(gone) if any(note.lease for note in notes.values()) else ()
+    return firsts | dict.fromkeys(newer, 0) | at
 
 
 def _first_start(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> dict[int, int]:
@@ -141,6 +144,7 @@ def _first_start(job: StreamJob, settings: ReadSettings, consumer: Consumer) -> 
 def first_span(job: StreamJob, settings: ReadSettings, index: int) -> Span:
     """Return what the group of that index has to read: from its committed offsets, else from the start.
 
+    The start is offset 0 where the job has a lease: a partition without an offset came since the group was taken.
     Raises `OffsetsLost` if an offset is behind the end.
     """
     consumer = open_consumer(job.servers, job.source.name, job.group)
@@ -149,7 +153,8 @@ def first_span(job: StreamJob, settings: ReadSettings, index: int) -> Span:
         committed, firsts = consumer.committed(partitions), consumer.beginning_offsets(partitions)
         ends = consumer.end_offsets(partitions)
         _check_ends(job, committed, firsts, ends)
-        return Span(firsts | committed, ends if settings.until_caught_up else None)
+        begin = firsts if job.lease is None else dict.fromkeys(partitions, 0)
+        return Span(begin | committed, ends if settings.until_caught_up else None)
     finally:
         consumer.close()
 

@@ -22,7 +22,7 @@ from beam_jobs.stream.read.source import ReadSettings, settle_first, settle_star
 from beam_jobs.stream.stream_job import StreamJob
 from beam_jobs.verbs import skip_to
 from schemas.errors import ServiceError
-from tests.support.kafka_records import add_partitions, commit, committed, make_anew, put
+from tests.support.kafka_records import add_partitions, commit, committed, cut, make_anew, put
 from tests.support.present import present
 from tests.support.stream_jobs import stream_job
 from tests.support.waiting import wait_until
@@ -314,6 +314,32 @@ def test_offsets_of_another_topic_of_that_name_are_refused_at_the_start(group):
         group.job()
     group.job(at_once=True, accept_lost_offsets=True)
     assert group.offsets() == {0: 0, 1: 0}
+
+
+def test_what_newer_partitions_have_lost_is_not_jumped_over(group):
+    group.job().release()
+    add_partitions(group.broker, group.topic, 3)
+    put(group.broker, group.topic, 2, [b"new"] * 9)
+    cut(group.broker, group.topic, {2: 4})
+    job = group.job(start="latest")
+    assert group.offsets() == {0: 0, 1: 0, 2: 0}
+    slipped = group.consumer().committed_notes([0])[0][1]
+    job.release()
+    make_anew(group.broker, group.topic, 2)
+    put(group.broker, group.topic, 0, [b"new"] * 9)
+    put(group.broker, group.topic, 1, [b"new"] * 9)
+    cut(group.broker, group.topic, {0: 3, 1: 4})
+    wait_until(lambda: group.offsets() == {}, "the broker forgets the old topic's offsets")
+    group.consumer().commit({0: 30}, slipped)
+    group.job(at_once=True, accept_lost_offsets=True)
+    assert group.offsets() == {0: 0, 1: 0}
+
+
+def test_a_group_that_no_job_has_had_begins_where_the_log_does(group):
+    cut(group.broker, group.topic, {0: 7})
+    commit(group.broker, group.topic, group.name, {1: 0})
+    group.job()
+    assert group.offsets() == {0: 7, 1: 0}
 
 
 @pytest.mark.parametrize("until_caught_up", [True, False])

@@ -24,13 +24,14 @@ def test_a_broker_without_ids_gives_none() -> None:
 
 
 def test_a_topic_that_is_made_anew_has_another_id(broker: str, topics: Callable[..., str]) -> None:
-    topic = topics("identified")
+    topic = topics("identified", message_timestamp_type="LogAppendTime")
     consumer = Consumer(broker, topic, "group")
     try:
-        first = consumer.topic_id()
-        assert first == kafka_topics.describe(broker, [topic])[topic].id
+        first, before = consumer.topic_id(), kafka_topics.describe(broker, [topic])[topic]
+        assert first == before.id
         make_anew(broker, topic, 1)
         assert consumer.topic_id() not in (None, first)
+        assert kafka_topics.describe(broker, [topic])[topic].settings == before.settings
         kafka_topics.delete(broker, [topic])
         with pytest.raises(ServiceError, match="UnknownTopicOrPartitionError while asking for the topic's id"):
             ask_until_it_is_gone(consumer)

@@ -1,5 +1,6 @@
 """The reader against a real broker, on FnApiRunner."""
 
+import dataclasses
 import functools
 import itertools
 import sys
@@ -20,14 +21,14 @@ from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
 from beam_jobs.runners import runners
 from beam_jobs.runners.in_process.run import run_pipeline
-from beam_jobs.stream.read.group_reader import StallWatch
+from beam_jobs.stream.read.group_reader import GroupReader, StallWatch
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import ReadSettings, first_span, settle_start
 from beam_jobs.stream.read.tracker import Span
 from beam_jobs.stream.stream_job import StreamJob
 from schemas.errors import ServiceError
 from tests.support import waiting
-from tests.support.kafka_records import add_partitions, commit, put
+from tests.support.kafka_records import add_partitions, commit, cut, put
 from tests.support.stream_jobs import stream_job
 
 _jobs = itertools.count()
@@ -318,9 +319,7 @@ def test_only_a_partition_that_stands_behind_its_end_for_the_whole_time_is_stall
 
 def test_lost_offsets_are_passed_over_and_counted_where_the_job_accepts_that(broker, filled):
     commit(broker, filled, f"{filled}-group", {0: 5})
-    admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_records({kafka.TopicPartition(filled, 0): 30, kafka.TopicPartition(filled, 2): 4})
-    admin.close()
+    cut(broker, filled, {0: 30, 2: 4})
     before = measures.STORE.value("dropped", reason="offsets_lost")
     found = read_all(source(broker, filled, accept_lost_offsets=True))
     assert [offset for partition, offset, _ in found if partition == 0] == list(range(30, 40))
@@ -329,6 +328,33 @@ def test_lost_offsets_are_passed_over_and_counted_where_the_job_accepts_that(bro
     commit(broker, filled, f"{filled}-group", {0: 99})
     with pytest.raises(OffsetsLost, match="the log ends at 40"):
         read_all(source(broker, filled, accept_lost_offsets=True, until_caught_up=False))
+
+
+def test_what_a_new_partition_lost_before_anybody_read_it_is_lost_too(broker, filled):
+    settle(source(broker, filled))
+    add_partitions(broker, filled, 4)
+    put(broker, filled, 3, [b"new"] * 9)
+    cut(broker, filled, {3: 4})
+    with pytest.raises(OffsetsLost, match=rf"topic '{filled}' partition 3: offsets 0 to 3 are lost, .* begins at 4"):
+        read_all(source(broker, filled))
+    before = measures.STORE.value("dropped", reason="offsets_lost")
+    found = read_all(source(broker, filled, accept_lost_offsets=True))
+    assert [offset for partition, offset, _ in found if partition == 3] == [4, 5, 6, 7, 8]
+    assert measures.STORE.value("dropped", reason="offsets_lost") - before == 4
+
+
+def test_a_partition_that_comes_while_a_job_begins_or_runs_is_read_from_offset_0(broker, filled):
+    job, settings = source(broker, filled, until_caught_up=False)
+    lease = settle_start(job, settings, group_lease.new_lease(job.name, outlives=False))
+    held = dataclasses.replace(job, lease=lease)
+    reader = GroupReader(held, settings, 0)
+    with reader.locked(first_span(held, settings, 0).start):
+        add_partitions(broker, filled, 4)
+        put(broker, filled, 3, [b"new"] * 9)
+        cut(broker, filled, {3: 4})
+        assert reader.look_around({0: 0, 1: 0, 2: 0}, None) == {3: 0}
+    reader.close()
+    assert first_span(held, settings, 0).start == {0: 0, 1: 0, 2: 0, 3: 0}
 
 
 def test_aborted_and_control_records_are_passed_over(broker, topics):
@@ -346,9 +372,7 @@ def test_aborted_and_control_records_are_passed_over(broker, topics):
 
 def test_lost_offsets_stop_the_job_and_are_named(broker, filled):
     commit(broker, filled, f"{filled}-group", {0: 5})
-    admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_records({kafka.TopicPartition(filled, 0): 30})
-    admin.close()
+    cut(broker, filled, {0: 30})
     with pytest.raises(OffsetsLost, match=rf"topic '{filled}' partition 0: offsets 5 to 29 are lost, .* begins at 30"):
         read_all(source(broker, filled))
 
