@@ -51,7 +51,7 @@ class CombineStatistics(beam.CombineFn):
 
 
 def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: bool = False) -> None:
-    """Write `<split>.pb` and, for the anomalies, strings outside their domains and limits that the splits break."""
+    """Write `<split>.pb`, strings outside their domains and the anomalies that the splits show."""
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     listed = {name: statistics.to_proto(name) for name, statistics in splits.items()}
@@ -63,5 +63,5 @@ def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: boo
     unseen = {name: anomalies.unseen(statistics, schema) for name, statistics in splits.items()}
     datasets = {name: proto.datasets[0] for name, proto in listed.items()}
     found = [*set_checks.of_limits(whole, schema), *set_checks.skew(datasets, schema)]
-    seen = {"unseen": unseen, "limits": anomalies.limits(whole, schema)}
-    (path / SEEN).write_text(json.dumps({**seen, "anomalies": [anomaly.to_json() for anomaly in found]}))
+    seen = {"unseen": unseen, "anomalies": [anomaly.to_json() for anomaly in found]}
+    (path / SEEN).write_text(json.dumps(seen))

@@ -32,7 +32,7 @@ from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
-from beam_jobs.sets.anomaly_files import ANOMALIES
+from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from beam_jobs.sets.split_files import split_files
 from models import use_case as use_cases
 from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
@@ -154,9 +154,9 @@ def _key(settings: BuildSettings, use_case: UseCase) -> PersonalKey | None:
 
 
 def told(built: Artifact) -> dict[str, Any]:
-    """Return what the rows of a training set break: `limits` on whole columns, and all `anomalies`."""
-    described = json.loads((built.path / ANOMALIES).read_text())
-    return {name: described[name] for name in ("limits", "anomalies")}
+    """Return the `anomalies` of a training set's rows."""
+    found = read_anomalies(json.loads((built.path / ANOMALIES).read_text()), built.path / ANOMALIES)
+    return {"anomalies": [anomaly.to_json() for anomaly in found]}
 
 
 def analysis(

@@ -134,7 +134,7 @@ def finish(
     seen = path / STATISTICS / SEEN
     told = json.loads(seen.read_text())
     seen.unlink()
-    described = anomalies.describe(written.rejected_counts, told["unseen"], told["limits"])
+    described = anomalies.describe(written.rejected_counts, told["unseen"])
     write_anomalies(path, found, use_case.schema, described)
     (path / "schema.pbtxt").write_text(use_case.schema.text())
     facts: dict[str, Any] = {

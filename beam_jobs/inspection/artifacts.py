@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from beam_jobs.inspection import statistics
-from beam_jobs.inspection.anomalies import anomaly_lines
 from beam_jobs.inspection.finding import (
     counts_text,
     next_line,
@@ -20,6 +19,8 @@ from beam_jobs.registries.bundle_text import bundle_text
 from beam_jobs.reports.metrics_text import SLICE_METRICS, task_of
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import number, table
+from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
+from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
 from models.families.choice import describe_model
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
@@ -203,8 +204,9 @@ def _bundle_text(found: Mapping[str, Any]) -> list[str]:
 
 def _validation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
     opened.fact("rows", dict)
-    found = read_json(opened.path / "anomalies.json", dict, "the anomalies of a validation")
-    listed = of_kind(found.get("anomalies", []), list, opened.path, "'anomalies' to be a list")
+    file = opened.path / ANOMALIES
+    found = read_anomalies(read_json(file, dict, "the anomalies of a validation"), file)
+    listed = [anomaly.to_json() for anomaly in found]
     facts = {**_facts(opened, "rows"), "rejections": rejections_of(opened.manifest, opened.path), "anomalies": listed}
     return {**facts, _STATISTICS: _statistics(opened)}
 
@@ -213,7 +215,7 @@ def _validation_text(found: Mapping[str, Any]) -> list[str]:
     return [
         f"  rows: {counts_text(found['rows'])}",
         rejected_line(found["rejections"]),
-        *anomaly_lines(found["anomalies"], found["path"]),
+        *(anomaly_lines(found["anomalies"]) or [NO_ANOMALIES]),
         *statistics.text(found[_STATISTICS]),
     ]
 

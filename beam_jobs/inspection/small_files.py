@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from beam_jobs.inspection.anomalies import anomaly_lines
 from beam_jobs.inspection.finding import next_line, of_kind, read_json, text_of
 from beam_jobs.registries.written_generation import variants_text
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import table
+from beam_jobs.sets.anomaly_files import read_anomalies
+from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
 from models.registry.pointer import read_pointer
 from schemas.errors import ArtifactError
 from schemas.plain_files import open_plain
@@ -44,16 +45,13 @@ def pointer_text(found: Mapping[str, Any]) -> list[str]:
 def look_at_anomalies(path: pathlib.Path) -> dict[str, Any]:
     """Return what in the data of a training set differs from its schema."""
     found = read_json(path, dict, "the anomalies of a training set")
-    for name in ("rejections", "limits"):
-        for one in of_kind(found.get(name, []), list, path, f"{name!r} to be a list"):
-            of_kind(one, dict, path, f"{name!r} to be a list of objects")
+    for one in of_kind(found.get("rejections", []), list, path, "'rejections' to be a list"):
+        of_kind(one, dict, path, "'rejections' to be a list of objects")
     for name, split in of_kind(found.get("unseen", {}), dict, path, "'unseen' to be an object").items():
         for column in of_kind(split, dict, path, f"the unseen strings of {name}").values():
             of_kind(column, dict, path, f"the unseen strings of {name} by column")
-    listed = of_kind(found.get("anomalies", []), list, path, "'anomalies' to be a list")
-    anomaly_lines(listed, path)  # raises for one that is none
-    named = {name: found.get(name, default) for name, default in (("rejections", []), ("unseen", {}), ("limits", []))}
-    return {**named, "anomalies": listed}
+    listed = [anomaly.to_json() for anomaly in read_anomalies(found, path)]
+    return {"rejections": found.get("rejections", []), "unseen": found.get("unseen", {}), "anomalies": listed}
 
 
 def anomalies_text(found: Mapping[str, Any]) -> list[str]:
@@ -71,12 +69,9 @@ def anomalies_text(found: Mapping[str, Any]) -> list[str]:
         for split, columns in found["unseen"].items()
         for column, one in columns.items()
     ]
-    lines += anomaly_lines(found["anomalies"], found["path"])
-    lines += _listed(
-        "strings outside their domains", ("column", "split", "rows", "distinct", "strings"), unseen, [1, 4]
-    )
-    limits = [[text_of(one.get(name)) for name in ("column", "limit", "wanted", "found")] for one in found["limits"]]
-    return lines + _listed("limits of columns that are broken", ("column", "limit", "wanted", "found"), limits, [1])
+    lines += anomaly_lines(found["anomalies"]) or [NO_ANOMALIES]
+    head = ("column", "split", "rows", "distinct", "strings")
+    return lines + _listed("strings outside their domains", head, unseen, [1, 4])
 
 
 def look_at_rejected(path: pathlib.Path, limit: int) -> dict[str, Any]:

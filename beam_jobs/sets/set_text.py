@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.reports.terminal_text import shown
 from schemas.rejection_counts import rejections_text
 from schemas.sets.anomaly import from_json
+
+NO_ANOMALIES = "  no anomalies"
 
 
 def rejected_lines(rejections: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -13,18 +16,17 @@ def rejected_lines(rejections: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def anomaly_lines(anomalies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line per anomaly, errors first.
+    """Return a line per anomaly, in their order.
 
     >>> from schemas.sets.anomaly import Anomaly
     >>> anomaly_lines([Anomaly("town", "CUSTOM_VALIDATION", "error", "presence.min_fraction", 0.9, 0.5).to_json()])
     ['  error: presence.min_fraction of town: 0.5, wanted 0.9']
     """
-    return [f"  {entry['severity']}: {from_json(entry)}" for entry in anomalies]
+    return [f"  {shown(entry['severity'])}: {shown(str(from_json(entry)))}" for entry in anomalies]
 
 
 def checked_lines(result: Mapping[str, Any]) -> list[str]:
     """Return the lines of rows that were checked and of which nothing was built."""
     rows = result["rows"]
     first = f"{rows['read']:,} rows read = kept {rows['kept']:,}, rejected {rows['rejected']:,}"
-    found = anomaly_lines(result["anomalies"]) or ["  no anomalies"]
-    return [first, *rejected_lines(result["rejections"]), *found]
+    return [first, *rejected_lines(result["rejections"]), *(anomaly_lines(result["anomalies"]) or [NO_ANOMALIES])]

@@ -4,7 +4,7 @@ No value of a field is in an anomaly: names, limits and shares are. Imports noth
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 ERROR, WARNING = "error", "warning"
@@ -44,9 +44,14 @@ class Anomaly:
         return {**dataclasses.asdict(self), **rounded}
 
 
-def from_json(entry: Mapping[str, Any]) -> Anomaly:
+def from_json(entry: Any) -> Anomaly:
     """Return what `to_json` gave; raises `KeyError` or `TypeError` for anything else."""
-    return Anomaly(**{field.name: entry[field.name] for field in dataclasses.fields(Anomaly)})
+    fields = {field.name: entry[field.name] for field in dataclasses.fields(Anomaly)}
+    for name, value in fields.items():
+        kinds = (int, float) if name in ("wanted", "found") else (str,)
+        if not isinstance(value, kinds) and not (name == "wanted" and value is None):
+            raise TypeError(f"{name} of an anomaly is of type {type(value).__name__}")
+    return Anomaly(**fields)
 
 
 def ordered(found: Iterable[Anomaly]) -> list[Anomaly]:

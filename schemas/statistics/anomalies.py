@@ -1,6 +1,6 @@
 """What in the data differs from its schema: rows rejected, strings outside their domains, limits of columns broken."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -13,15 +13,13 @@ from schemas.statistics.columns import MAX_DISTINCT, ColumnStatistics, TextStati
 _SHOWN = 20
 
 
-def describe(
-    rejected: Mapping[tuple[str, str], int], unseen_strings: Mapping[str, Any], broken: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the anomalies as a JSON value: rows rejected by reason and field, what `unseen` and `limits` found.
+def describe(rejected: Mapping[tuple[str, str], int], unseen_strings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as a JSON value: rows rejected by reason and field, and what `unseen` found of each split.
 
-    >>> describe({("RANGE", "/fare"): 2}, {"train": {}}, [])
-    {'rejections': [{'reason': 'RANGE', 'field': '/fare', 'count': 2}], 'unseen': {'train': {}}, 'limits': []}
+    >>> describe({("RANGE", "/fare"): 2}, {"train": {}})
+    {'rejections': [{'reason': 'RANGE', 'field': '/fare', 'count': 2}], 'unseen': {'train': {}}}
     """
-    return {"rejections": rejections(rejected), "unseen": dict(unseen_strings), "limits": list(broken)}
+    return {"rejections": rejections(rejected), "unseen": dict(unseen_strings)}
 
 
 def limits(statistics: ColumnStatistics, schema: Schema) -> list[dict[str, Any]]:

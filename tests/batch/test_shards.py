@@ -108,4 +108,4 @@ def test_statistics_are_those_of_each_split_however_they_are_combined(
     train = written_statistics(tmp_path / "merged" / "train.pb")
     (fare,) = [feature for feature in train.features if feature.path.step[0] == "fare"]
     assert fare.num_stats.mean == pytest.approx(fares.astype(np.float64).mean())
-    assert set(json.loads((tmp_path / "merged" / SEEN).read_text())) == {"unseen", "limits", "anomalies"}
+    assert set(json.loads((tmp_path / "merged" / SEEN).read_text())) == {"unseen", "anomalies"}

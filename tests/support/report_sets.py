@@ -58,7 +58,7 @@ def write_set(
         statistics = ColumnStatistics(SCHEMA, slices=("hour",), weighted=weighted)
         statistics.add(rows, np.full(rows.num_rows, 0.5, np.float32) if weighted else None)
         (folder / "statistics" / f"{name}.pb").write_bytes(statistics.to_proto(name).SerializeToString())
-    (folder / "anomalies.json").write_text(json.dumps(anomalies or {"rejections": [], "unseen": {}, "limits": []}))
+    (folder / "anomalies.json").write_text(json.dumps(anomalies or {"rejections": [], "unseen": {}, "anomalies": []}))
     (folder / "schema.pbtxt").write_text(SCHEMA.text())
     counts = {name: rows.num_rows for name, rows in splits.items()}
     rejected = sum(one["count"] for one in rejections)

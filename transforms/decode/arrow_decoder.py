@@ -13,7 +13,7 @@ from schemas.nearest import nearest
 from schemas.rejection import pointer
 from schemas.schema import Schema
 from transforms.decode.arrow_columns import arrow_column, misfit
-from transforms.decode.decoding import Decoded, Faults, Limits, unknown_names
+from transforms.decode.decoding import Decoded, Faults, Limits, UnknownCounts
 from transforms.decode.text_columns import list_cells
 
 _SHOWN = 30
@@ -37,10 +37,11 @@ class ArrowDecoder:
         self.layout = layout
         self.limits = limits or Limits()
         _check_fit(schema, layout, where)
-        self._others = unknown_names(layout.names, schema, self.limits)
+        self._unknown = UnknownCounts(schema, self.limits)
+        self._unknown.add(layout.names)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_decoder, (self.schema.text(), self.layout, self.limits)
+        return ArrowDecoder, (self.schema, self.layout, "Arrow", self.limits)
 
     def __call__(self, values: Any) -> Decoded:
         faults = Faults()
@@ -56,7 +57,7 @@ class ArrowDecoder:
         if faults:
             good = np.array([row not in faults for row in range(values.num_rows)], bool)
             batch, rows = batch.filter(pa.array(good)), rows[good]
-        unknown = dict.fromkeys(self._others, len(rows)) if len(rows) else {}
+        unknown = dict.fromkeys(self._unknown.counts, len(rows)) if len(rows) else {}
         return Decoded(batch, rows, faults.sorted(), unknown)
 
 
@@ -107,7 +108,3 @@ def list_column(column: Column, array: pa.Array, max_bytes: int, faults: Faults)
 def _listed(names: Sequence[str]) -> str:
     more = [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
     return ", ".join([*names[:_SHOWN], *more])
-
-
-def _make_decoder(schema: str, layout: pa.Schema, limits: Limits) -> ArrowDecoder:
-    return ArrowDecoder(Schema.from_text(schema), layout, limits=limits)

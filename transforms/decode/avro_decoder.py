@@ -17,7 +17,7 @@ from schemas.errors import InputError
 from schemas.rejection import Reason
 from schemas.schema import Schema
 from transforms.decode.avro_columns import WriterSchema
-from transforms.decode.decoding import Decoded, Faults, Limits, build_batch, unknown_name
+from transforms.decode.decoding import Decoded, Faults, Limits, UnknownCounts, build_batch
 from transforms.decode.strict_json import Refused
 
 _SINGLE_OBJECT = b"\xc3\x01"
@@ -70,7 +70,7 @@ class AvroDecoder:
         return cls(schema, texts, limits)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_decoder, (self.schema.text(), self._texts, self.limits)
+        return AvroDecoder, (self.schema, self._texts, self.limits)
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         return (self._many(values) if len(values) >= _MANY else None) or self._each(values)
@@ -127,12 +127,11 @@ class AvroDecoder:
         return header, writer.read(value, self._body)
 
     def _unknown(self, read: Mapping[bytes, int]) -> dict[str, int]:
-        counts: dict[str, int] = {}
+        unknown = UnknownCounts(self.schema, self.limits)
         for header, count in read.items():
-            for name in map(unknown_name, self._writers[header].unknown if count else ()):
-                if name in counts or len(counts) < self.limits.max_unknown_fields:
-                    counts[name] = counts.get(name, 0) + count
-        return counts
+            if count:
+                unknown.add(self._writers[header].unknown, count)
+        return unknown.counts
 
 
 def _text(path: _Path) -> str:
@@ -144,7 +143,3 @@ def _text(path: _Path) -> str:
         raise InputError(
             f"{path}: cannot be read as an Avro schema: {type(error).__name__}; give a .avsc file"
         ) from None
-
-
-def _make_decoder(schema: str, writers: Mapping[bytes, tuple[str, str]], limits: Limits) -> AvroDecoder:
-    return AvroDecoder(Schema.from_text(schema), writers, limits)

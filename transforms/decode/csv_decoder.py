@@ -16,7 +16,7 @@ from schemas.schema import Schema
 from transforms.decode.csv_dialect import COMMON, CsvDialect
 from transforms.decode.csv_header import BYTE_ORDER_MARK, check_header
 from transforms.decode.csv_lines import is_well_formed, split_lines
-from transforms.decode.decoding import Decoded, Faults, Limits, unknown_names
+from transforms.decode.decoding import Decoded, Faults, Limits, UnknownCounts
 from transforms.decode.text_columns import list_text_column, text_column
 
 
@@ -45,10 +45,11 @@ class CsvDecoder:
         self.limits = limits or Limits()
         self.dialect = dialect
         check_header(self.header, self.schema.names, where)
-        self._others = unknown_names(self.header, schema, self.limits)
+        self._unknown = UnknownCounts(schema, self.limits)
+        self._unknown.add(self.header)
 
     def __reduce__(self) -> tuple:
-        return _make_decoder, (self.schema.text(), self.header, self.limits, self.dialect)
+        return CsvDecoder, (self.schema, self.header, "CSV", self.limits, self.dialect)
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         faults = Faults()
@@ -74,7 +75,7 @@ class CsvDecoder:
                 faults.add(int(rows[index]), reason, pointer(column.name))
             arrays.append(array)
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema.arrow_schema)
-        unknown = dict.fromkeys(self._others, len(rows)) if len(rows) else {}
+        unknown = dict.fromkeys(self._unknown.counts, len(rows)) if len(rows) else {}
         if faults:
             good = np.array([row not in faults for row in rows.tolist()], bool)
             batch, rows = batch.filter(pa.array(good)), rows[good]
@@ -152,10 +153,6 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _make_decoder(schema: str, header: Sequence[str], limits: Limits, dialect: CsvDialect) -> CsvDecoder:
-    return CsvDecoder(Schema.from_text(schema), header, limits=limits, dialect=dialect)
 
 
 __all__ = ["CsvDecoder", "split_lines"]

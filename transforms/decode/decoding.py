@@ -38,7 +38,7 @@ class Decoded:
     """The result of a decoder.
 
     `batch` holds the rows that were read, `rows` (int64) their indices in the input, `rejections` one entry for each
-    of the others, in order. `unknown_fields` counts the fields that the schema does not name.
+    of the others, in order. `unknown_fields` counts the rows with each field that the schema names nowhere.
     """
 
     batch: pa.RecordBatch
@@ -137,16 +137,25 @@ def list_array(lengths: np.ndarray, values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(lengths == 0))
 
 
-def unknown_name(name: str) -> str:
+class UnknownCounts:
+    """Counts in how many rows each field is that a schema names nowhere, for at most so many names.
+
+    What the schema names for training alone, or as planned, takes no room from the others.
+    """
+
+    def __init__(self, schema: Schema, limits: Limits):
+        self.counts: dict[str, int] = {}
+        self._named = frozenset(schema.named)
+        self._limit = limits.max_unknown_fields
+
+    def add(self, names: Iterable[str], rows: int = 1) -> None:
+        """Count the fields that each of so many rows has; those that are shown alike count once a row."""
+        for name in dict.fromkeys(shown_name(name) for name in names if name not in self._named):
+            if name in self.counts or len(self.counts) < self._limit:
+                self.counts[name] = self.counts.get(name, 0) + rows
+
+
+def shown_name(name: str) -> str:
     """Return the name under which an unknown field is counted: printable and of bounded length."""
     shown = name[:UNKNOWN_NAME_LENGTH].encode("utf-8", "backslashreplace").decode()
     return shown if shown.isprintable() else ascii(shown)[1:-1]
-
-
-def unknown_names(names: Iterable[str], schema: Schema, limits: Limits) -> list[str]:
-    """Return the names under which the columns of a file that are none of a schema are counted, as many as may be.
-
-    Those that the schema names nowhere come first: a policy may reject for these, however many others there are.
-    """
-    others = sorted((name for name in names if name not in schema), key=lambda name: name in schema.named)
-    return [unknown_name(name) for name in others[: limits.max_unknown_fields]]

@@ -16,7 +16,7 @@ from schemas.schema import Schema
 from transforms.decode.arrow_columns import arrow_column, misfit, one_value
 from transforms.decode.arrow_decoder import list_column
 from transforms.decode.cells import read_value
-from transforms.decode.decoding import Decoded, Faults, Limits, build_batch, unknown_name
+from transforms.decode.decoding import Decoded, Faults, Limits, UnknownCounts, build_batch, shown_name
 from transforms.decode.refused import Refused
 from transforms.examples.example_values import example_values
 
@@ -30,10 +30,11 @@ class ExampleRecordDecoder:
     def __init__(self, schema: Schema, limits: Limits | None = None):
         self.schema = schema
         self.limits = limits or Limits()
+        self._named = frozenset(schema.named)
         self._many: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_decoder, (self.schema.text(), self.limits)
+        return ExampleRecordDecoder, (self.schema, self.limits)
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         usual = [value is not None and len(value) <= self.limits.max_bytes for value in values]
@@ -62,18 +63,19 @@ class ExampleRecordDecoder:
             arrays.append(_column(column, array, self.limits.max_bytes, faults))
         if faults:
             return None
-        unknown = {
-            unknown_name(name): len(values) - rows.column(at).null_count
-            for at, name in enumerate(names)
-            if name not in self.schema
-        }
-        counted = dict([one for one in unknown.items() if one[1]][: self.limits.max_unknown_fields])
+        others = [(name, len(values) - rows.column(at).null_count) for at, name in enumerate(names)]
+        others = [(name, present) for name, present in others if present and name not in self._named]
+        if len({shown_name(name) for name, _ in others}) < len(others):  # how many rows have either?
+            return None
+        unknown = UnknownCounts(self.schema, self.limits)
+        for name, present in others:
+            unknown.add((name,), present)
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema.arrow_schema)
-        return Decoded(batch, np.arange(len(values), dtype=np.int64), [], counted)
+        return Decoded(batch, np.arange(len(values), dtype=np.int64), [], unknown.counts)
 
     def _each(self, values: Sequence[bytes | None]) -> Decoded:
         faults, cells, kept = Faults(), [], []
-        unknown: dict[str, int] = {}
+        unknown = UnknownCounts(self.schema, self.limits)
         for row, value in enumerate(values):
             try:
                 found = self._features(value)
@@ -82,11 +84,9 @@ class ExampleRecordDecoder:
                 faults.add(row, refused.reason, refused.path)
                 continue
             kept.append(row)
-            for name in [unknown_name(name) for name in found if name not in self.schema]:
-                if name in unknown or len(unknown) < self.limits.max_unknown_fields:
-                    unknown[name] = unknown.get(name, 0) + 1
+            unknown.add(found)
         columns: Sequence[Sequence[Any]] = list(zip(*cells, strict=True)) or [()] * len(self.schema.columns)
-        return Decoded(build_batch(self.schema, columns), np.array(kept, np.int64), faults.sorted(), unknown)
+        return Decoded(build_batch(self.schema, columns), np.array(kept, np.int64), faults.sorted(), unknown.counts)
 
     def _features(self, value: bytes | None) -> dict[str, list[Any]]:
         if value is None:
@@ -128,7 +128,3 @@ def _value(column: Column, value: Any, path: str) -> Any:
         return read_value(column, value)
     except Refused as refused:
         raise Refused(refused.reason, path) from None
-
-
-def _make_decoder(schema: str, limits: Limits) -> ExampleRecordDecoder:
-    return ExampleRecordDecoder(Schema.from_text(schema), limits)

@@ -17,7 +17,15 @@ import numpy as np
 from schemas.column import Column, Kind
 from schemas.schema import Schema
 from transforms.decode.cells import read_value, read_values
-from transforms.decode.decoding import FLOAT32_OVERFLOW, Decoded, Faults, Limits, build_batch, unknown_name
+from transforms.decode.decoding import (
+    FLOAT32_OVERFLOW,
+    UNKNOWN_NAME_LENGTH,
+    Decoded,
+    Faults,
+    Limits,
+    UnknownCounts,
+    build_batch,
+)
 from transforms.decode.strict_json import Refused, StrictJson
 
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
@@ -55,18 +63,21 @@ class JsonDecoder:
         self._plain_names = all(map(_is_plain, schema.names))
         self._allowing = [(at, column) for at, column in enumerate(schema.columns) if not column.reading.plain]
         self._learned: tuple[str, ...] = ()
+        self._learned_unknown: list[tuple[int, str]] = []
         if self._plain_names:
             self._make_fast_path()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_decoder, (self.schema.text(), self.limits)
+        return JsonDecoder, (self.schema, self.limits)
 
     def __call__(self, values: Sequence[bytes | None]) -> Decoded:
         rows, complete = self._fast_rows(values)
         if self._allowing:
             rows = [None if row is None else self._read_allowed(row) for row in rows]
-        unknown = _Unknown(self.limits.max_unknown_fields)
-        unknown.add_learned(self._learned, [row for row in rows if row is not None], len(self.schema.columns))
+        unknown = UnknownCounts(self.schema, self.limits)
+        for index, name in self._learned_unknown:
+            if present := sum([row is not None and row[index] is not _UNSET for row in rows]):
+                unknown.add((name,), present)
         faults, plain = Faults(), set[str]()
         for index in [index for index, row in enumerate(rows) if row is None]:
             try:
@@ -168,7 +179,9 @@ class JsonDecoder:
 
     def _learn(self, names: set[str]) -> None:
         room = _LEARNED_FIELDS - len(self._learned)
-        new = sorted(filter(_is_plain, names - set(self._learned)))[:room]
+        fresh = names - set(self._learned)
+        # a longer name is counted cut off, as another one of the same record may be
+        new = sorted(name for name in fresh if _is_plain(name) and len(name) <= UNKNOWN_NAME_LENGTH)[:room]
         if new:
             self._learned += tuple(new)
             self._make_fast_path()
@@ -176,6 +189,7 @@ class JsonDecoder:
     def _make_fast_path(self) -> None:
         types = [_type(column) for column in self.schema.columns] + [_ANY_SCALAR] * len(self._learned)
         names = (*self.schema.names, *self._learned)
+        self._learned_unknown = [(at, name) for at, name in enumerate(names) if name not in self.schema.named]
         fields = [(f"c{index}", kind, _UNSET) for index, kind in enumerate(types)]
         rename = {f"c{index}": name for index, name in enumerate(names)}
         record = msgspec.defstruct("Record", fields, rename=rename, gc=False)
@@ -189,28 +203,6 @@ class JsonDecoder:
         self._lists_of_text = tuple(sorted(texts & lists))
         strings = [at for at, column in columns if at in texts and (at not in lists or column.reading.missing)]
         self._text = tuple(strings + list(range(len(self.schema.columns), len(names))))
-
-
-class _Unknown:
-    """Counts of the fields that the schema does not name, for at most so many names."""
-
-    def __init__(self, limit: int):
-        self._limit = limit
-        self.counts: dict[str, int] = {}
-
-    def add(self, names: Any) -> None:
-        for name in names:
-            self._count(unknown_name(name), 1)
-
-    def add_learned(self, learned: tuple[str, ...], rows: list[tuple[Any, ...]], offset: int) -> None:
-        for index, name in enumerate(learned, start=offset):
-            present = sum([row[index] is not _UNSET for row in rows])
-            if present:
-                self._count(unknown_name(name), present)
-
-    def _count(self, name: str, times: int) -> None:
-        if name in self.counts or len(self.counts) < self._limit:
-            self.counts[name] = self.counts.get(name, 0) + times
 
 
 def _joined(values: list[Any]) -> str:
@@ -227,7 +219,3 @@ def _type(column: Column) -> Any:
 
 def _is_plain(name: str) -> bool:
     return name.isascii() and name.isprintable() and not set(name) & set(':"\\')
-
-
-def _make_decoder(schema: str, limits: Limits) -> JsonDecoder:
-    return JsonDecoder(Schema.from_text(schema), limits)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_jobs.inspection import statistics
-from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.shares import Statistics
+from beam_jobs.reports.terminal_text import shown
+from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, InputError
 from schemas.plain_files import read_plain
 from schemas.schema import Schema
+from schemas.sets.anomaly import ERROR, WARNING
 
 _LARGEST = 64 * 1024 * 1024
 
@@ -40,7 +42,7 @@ class OpenedSet:
         if not splits:
             kind = opened.manifest.get("kind", "directory")
             raise ArtifactError(f"{path}: a {kind} without statistics by split, wanted a training set")
-        return cls(opened.path, opened.manifest, splits, _json(opened.path / "anomalies.json"), _schema(opened.path))
+        return cls(opened.path, opened.manifest, splits, _json(opened.path / ANOMALIES), _schema(opened.path))
 
     @property
     def name(self) -> str:
@@ -50,10 +52,8 @@ class OpenedSet:
     @property
     def findings(self) -> list[tuple[str, str]]:
         """Severity and text of every anomaly; raises `ArtifactError` if they are written as none of ours."""
-        try:
-            return anomalies(self.anomalies)
-        except ArtifactError as error:
-            raise ArtifactError(f"{self.path / 'anomalies.json'}: {error}") from None
+        found = read_anomalies(self.anomalies, self.path / ANOMALIES)
+        return [(WARNING if one.severity == WARNING else ERROR, shown(str(one))) for one in found]
 
     @property
     def rows(self) -> Mapping[str, int]:

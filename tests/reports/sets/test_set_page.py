@@ -7,7 +7,6 @@ import re
 import pytest
 
 from beam_jobs.reports.sets import differences, drawing, set_page
-from beam_jobs.reports.sets.anomaly_lines import anomalies
 from beam_jobs.reports.sets.opened_set import OpenedSet
 from beam_jobs.reports.sets.shares import NumberShares
 from tests.support.report_sets import rows_of, write_set
@@ -91,7 +90,7 @@ def test_a_line_that_is_the_same_in_all_splits_is_in_no_table(page):
 def test_counts_splits_rejected_rows_anomalies_and_slices_are_told(page):
     for said in ("6,033", "33 (0.55", "4,000", "0.25", "TYPE <small>/fare</small>", "CSV_SYNTAX <small>whole row"):
         assert said in page, said
-    assert page.index("presence.min_fraction of empty: 0.0, wanted 0.9") < page.index("7 rows with 2 texts outside")
+    assert page.index("presence.min_fraction of empty: 0.0, wanted 0.9") < page.index("rows with strings outside")
     assert "<b>hour</b> 24 values" in page
     assert "2023-11-14" in page  # the time of events is told as one
     assert "values a row" in page
@@ -132,15 +131,6 @@ def test_a_page_of_very_many_columns_is_bounded(opened, monkeypatch):
     page = set_page.page(opened)
     assert len(_cards(page)) == 3
     assert "7 more columns differ less" in page
-
-
-def test_the_form_of_anomalies_with_severities_is_read():
-    entry = {"column": "town", "type": "X", "limit": "drift.infinity_norm", "wanted": 0.1, "found": 0.25, "where": "a"}
-    found = {"anomalies": [{**entry, "severity": "warning"}, {**entry, "column": "", "severity": "error"}]}
-    assert anomalies(found) == [
-        ("error", "drift.infinity_norm (a): 0.25, wanted 0.1"),
-        ("warning", "drift.infinity_norm of town (a): 0.25, wanted 0.1"),
-    ]
 
 
 def test_buckets_whose_edges_differ_are_apart_by_no_more_than_they_prove():

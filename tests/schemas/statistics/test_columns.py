@@ -91,13 +91,12 @@ def test_anomalies_name_reasons_fields_and_unseen_strings():
     statistics = _statistics(_batch([1] * 4, ["a", "zebra", "zebra", None]))
     rejected = {("TYPE", "/fare"): 2, ("REQUIRED", "/at"): 5}
     unseen = {"train": anomalies.unseen(statistics, SCHEMA), "test": anomalies.unseen(_statistics(), SCHEMA)}
-    assert anomalies.describe(rejected, unseen, []) == {
+    assert anomalies.describe(rejected, unseen) == {
         "rejections": [
             {"reason": "REQUIRED", "field": "/at", "count": 5},
             {"reason": "TYPE", "field": "/fare", "count": 2},
         ],
         "unseen": {"train": {"company": {"rows": 2, "distinct": 1, "values": {"zebra": 2}}}, "test": {}},
-        "limits": [],
     }
 
 

@@ -1,15 +1,21 @@
 """Fields that the schema does not name: passed over, counted or a reason to reject; declared once for every format."""
 
+import io
 import json
+import pickle
 
+import fastavro
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
 from schemas.errors import InputError
 from schemas.rejection import Reason
 from schemas.schema import SERVING, Schema
 from transforms.decode.arrow_decoder import ArrowDecoder
+from transforms.decode.avro_decoder import AvroDecoder
 from transforms.decode.csv_decoder import CsvDecoder
+from transforms.decode.example_decoder import ExampleRecordDecoder
 from transforms.decode.json_decoder import JsonDecoder
 from transforms.intake.take_in import take_in
 
@@ -47,7 +53,7 @@ def taken(policy, values=RECORDS):
 def test_counted_if_nothing_else_is_said(policy):
     intake = taken(policy)
     assert intake.rows.tolist() == [0, 1, 2, 4]
-    assert intake.unknown_fields == {"x": 1, "paid": 1, "later": 1}
+    assert intake.unknown_fields == {"x": 1}
 
 
 def test_ignored():
@@ -63,7 +69,7 @@ def test_rejected_but_for_what_the_schema_names_elsewhere():
         (3, Reason.TYPE, "/fare"),
     ]
     assert intake.batch.column("fare").to_pylist() == [1, 3, 5]
-    assert set(intake.unknown_fields) == {"paid", "later"}
+    assert intake.unknown_fields == {}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64, 200])
@@ -101,15 +107,79 @@ def test_columns_of_training_alone_are_known_however_they_are_called(name):
     assert take_in([b"1,2"], CsvDecoder(chosen, ["fare", name]), chosen).rows.tolist() == [0]
 
 
-@pytest.mark.parametrize("layout", ["csv", "arrow"])
-def test_many_columns_of_training_alone_hide_no_unknown_one(layout):
-    names = [f"p{at}" for at in range(100)]
+LAYOUTS = ["csv", "arrow", "json", "avro", "example"]
+
+
+def as_taken(layout, chosen, names):
+    """Return a record of ones that has these columns, as values of a layout, and their decoder, come from elsewhere."""
+    row = dict.fromkeys(names, 1)
+    values, decoder = {
+        "csv": lambda: ([b",".join([b"1"] * len(names))], CsvDecoder(chosen, names)),
+        "arrow": lambda: (pa.RecordBatch.from_pylist([row]), ArrowDecoder(chosen, pa.schema([*map(int_field, names)]))),
+        "json": lambda: (events(row), JsonDecoder(chosen)),
+        "avro": lambda: ([avro_record(row)], AvroDecoder(chosen, {b"": (json.dumps(avro_schema(names)), "a.avsc")})),
+        "example": lambda: ([example(names)], ExampleRecordDecoder(chosen)),
+    }[layout]()
+    return values, pickle.loads(pickle.dumps(decoder))
+
+
+def int_field(name):
+    return pa.field(name, pa.int64())
+
+
+def avro_schema(names):
+    fields = [{"name": name, "type": "long"} for name in names]
+    return {"type": "record", "name": "r", "fields": fields}
+
+
+def avro_record(row):
+    file = io.BytesIO()
+    fastavro.schemaless_writer(file, avro_schema(list(row)), row)
+    return file.getvalue()
+
+
+def example(names):
+    one = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
+    return tf.train.Example(features=tf.train.Features(feature=dict.fromkeys(names, one))).SerializeToString()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_many_columns_of_training_alone_are_not_counted_and_hide_no_unknown_one(layout):
+    names = [f"p{at:03}" for at in range(150)]
     paid = "".join(f'feature {{ name: "{name}" type: INT not_in_environment: "SERVING" }}' for name in names)
-    fare = 'annotation { tag: "unknown:reject" } feature { name: "fare" type: FLOAT }'
+    fare = 'annotation { tag: "unknown:reject" } feature { name: "fare" type: INT }'
     chosen = Schema.from_text(fare + paid).environment(SERVING)
-    rows = pa.record_batch({name: pa.array([1]) for name in ["fare", *names, "x"]})
-    if layout == "csv":
-        intake = take_in([b",".join([b"1"] * 102)], CsvDecoder(chosen, rows.schema.names), chosen)
-    else:
-        intake = take_in(rows, ArrowDecoder(chosen, rows.schema), chosen)
-    assert [(one.reason, one.path) for one in intake.rejections] == [(Reason.UNKNOWN_FIELD, "/x")]
+    values, decoder = as_taken(layout, chosen, ["fare", *names])
+    for _ in range(2):  # a decoder of JSON learns what it saw
+        assert decoder(values).unknown_fields == {}
+        assert take_in(values, decoder, chosen).rejections == []
+    values, decoder = as_taken(layout, chosen, ["fare", *names, "x"])
+    for _ in range(2):
+        intake = take_in(values, decoder, chosen)
+        assert [(one.reason, one.path) for one in intake.rejections] == [(Reason.UNKNOWN_FIELD, "/x")]
+
+
+ROW_BY_ROW = [(lambda names: events(dict.fromkeys(names, 1))[0], JsonDecoder), (example, ExampleRecordDecoder)]
+
+
+@pytest.mark.parametrize(("as_value", "make_decoder"), ROW_BY_ROW, ids=["json", "example"])
+@pytest.mark.parametrize("name", ["{:03}", "long" * 20 + "{:03}", "\t{:03}"])
+def test_each_row_by_itself_however_many_names_there_are(as_value, make_decoder, name):
+    rows = [["fare", *(name.format(row * 7 + at) for at in range(row % 4))] for row in range(400)]
+    chosen = schema("reject")
+    values = [as_value(names) for names in rows]
+    decoder = make_decoder(chosen)
+    for _ in range(2):
+        assert [one.row for one in take_in(values, decoder, chosen).rejections] == [
+            row for row, names in enumerate(rows) if len(names) > 1
+        ]
+
+
+@pytest.mark.parametrize(("as_value", "make_decoder"), ROW_BY_ROW, ids=["json", "example"])
+def test_a_long_name_that_begins_as_one_of_training_does(as_value, make_decoder):
+    known = "p" * 64
+    chosen = Schema.from_text(SCHEMA_OF_ANY.format(json.dumps(known))).environment(SERVING)
+    names = [["fare", known], ["fare", known + "x"]]
+    values = [as_value(row) for row in names]
+    decoder = make_decoder(chosen)
+    assert [one.row for one in take_in(values, decoder, chosen).rejections] == [1]
