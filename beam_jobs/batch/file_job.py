@@ -9,20 +9,27 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import apache_beam as beam
 
 from beam_jobs.batch import kept_rejections
-from beam_jobs.batch.written_files import REJECTED, WORK, Written, load_written, name_all
-from beam_jobs.file_runs.existing import LOCK, RUN, empty_work, final
+from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written, load_written, name_all
+from beam_jobs.file_runs import addressed_output
+from beam_jobs.file_runs.addressed_output import AddressedOutput
+from beam_jobs.file_runs.existing import empty_work
 from beam_jobs.file_runs.place import Place, PlaceSettings
+from beam_jobs.file_runs.run_names import LOCK, RUN, WORK, final
+from beam_jobs.process.private_folder import private_folder
 from beam_jobs.raw_files.reading import ROWS_READ
+from schemas import fingerprint
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.artifacts.making import making
-from schemas.errors import OnegraphError
+from schemas.errors import OnegraphError, ServiceError
 from schemas.file_lock import locked
 from schemas.rejection_counts import rejections
 
@@ -39,52 +46,101 @@ class FileJobSettings(PlaceSettings, Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class NewDirectory:
-    """The directory that a job makes: an artifact of a kind, not complete yet. `run` is what it is made of."""
+    """The directory that a job makes: an artifact of a kind, not complete yet. `run` is what it is made of.
+
+    `path` is where it is put together on this machine; `addressed` is the output of one that is made at an address,
+    `here` says whether the workers are on this machine. `sent` has the entries of named files that are at the address.
+    """
 
     path: pathlib.Path
     kind: str
     run: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    addressed: AddressedOutput | None = None
+    here: bool = True
+    sent: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     @property
-    def work(self) -> pathlib.Path:
+    def where(self) -> str:
+        """The directory as workers name it."""
+        return str(self.path) if self.addressed is None else self.addressed.address
+
+    @property
+    def work(self) -> str:
         """The folder in it for files that have no name yet."""
-        return self.path / WORK
+        return f"{self.path}/{WORK}" if self.addressed is None else self.addressed.work
 
     @property
-    def place(self) -> pathlib.Path:
+    def graph(self) -> str:
+        """The folder of its graph; on its way to an address from workers elsewhere it is one file."""
+        return f"{self.work}/graph" if self.addressed and not self.here else str(self.path / "graph")
+
+    @property
+    def analysis(self) -> str:
+        """The folder of tf.Transform's own files, which TensorFlow opens: for workers of this machine it is here."""
+        return f"{self.path}/{WORK}/analysis" if self.here else f"{self.work}/analysis"
+
+    @property
+    def place(self) -> str:
         """Where it will be: what is kept of a run that fails is beside it."""
-        return final(self.path)
+        return final(self.where)
+
+    def name_all(self, name: str, suffix: str, files: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
+        """Give files of a kind their names in the directory; return what a manifest says of them."""
+        if self.addressed is not None:
+            self.addressed.check_owner()
+        named = name_all(self.where, name, suffix, files)
+        for entry, file in zip(named, files, strict=True):
+            if file.sent is not None:
+                self.sent[entry["name"]] = dict(zip(("sha256", "size"), file.sent, strict=True))
+        return named
+
+    def sha256(self, name: str) -> str:
+        """Return the sha256 of a named file."""
+        return str(self.sent[name]["sha256"]) if name in self.sent else fingerprint.of_file(self.path / name)
 
     def complete(self, written: Written, facts: Mapping[str, Any]) -> Artifact:
         """Name the files of rejected rows, remove the rest of the work, write the manifest, then the marker.
 
         The lock stays until all files are hashed and on the disk: a run that is killed meanwhile is known by it.
         """
-        name_all(self.path, REJECTED, "jsonl", written.files[REJECTED])
-        empty_work(self.path)
+        self.name_all(REJECTED, "jsonl", written.files[REJECTED])
         manifest = {**facts, "rejections": rejections(written.rejected_counts), RUN: dict(self.run)}
-        return artifact.complete(self.path, self.kind, manifest, self.work)
+        empty_work(self.path)
+        made = artifact.complete(self.path, self.kind, manifest, self.path / WORK, self.sent)
+        if self.addressed is not None:
+            self.addressed.publish(self.path)
+        return made
 
 
 @contextlib.contextmanager
-def new_directory(output: str, kind: str, run: Mapping[str, str] | None = None) -> Iterator[NewDirectory]:
+def new_directory(
+    output: str, kind: str, run: Mapping[str, str] | None = None, here: bool = True
+) -> Iterator[NewDirectory]:
     """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one.
 
-    `run` is what `run_facts` says of the job.
+    `run` is what `run_facts` says of the job, `here` whether its workers are on this machine.
     """
-    with making(output, kind) as path:
-        made = NewDirectory(path.absolute(), kind, run or {})
-        made.work.mkdir()
-        with locked(made.work / LOCK):
+    with contextlib.ExitStack() as until_made:
+        addressed = None
+        if is_remote(output):
+            addressed = until_made.enter_context(addressed_output.making(output))
+            path = private_folder("onegraph-output-") / "output"
+            until_made.callback(shutil.rmtree, path, ignore_errors=True)
+            path.mkdir()
+        else:
+            path = until_made.enter_context(making(output, kind)).absolute()
+        made = NewDirectory(path, kind, run or {}, addressed, here)
+        (path / WORK).mkdir()
+        with locked(path / WORK / LOCK):
             yield made
     try:
         kept_rejections.forget(made.place)
-    except OSError as error:
-        kept = kept_rejections.kept_at(made.place)
-        _log.warning("%s: what an earlier job has kept cannot be removed: %s; remove it", kept, error.strerror)
+    except (OSError, ServiceError) as error:
+        kept, why = kept_rejections.kept_at(made.place), error.strerror if isinstance(error, OSError) else error
+        _log.warning("%s: what an earlier job has kept cannot be removed: %s; remove it", kept, why)
 
 
-def run_and_count(place: Place, pipeline: beam.Pipeline, saved: pathlib.Path) -> tuple[Written, int]:
+def run_and_count(place: Place, pipeline: beam.Pipeline, saved: str) -> tuple[Written, int]:
     """Run to the end; return what `SaveWritten` kept at `saved`, and how many rows the pipeline read from raw files.
 
     A runner that does not tell its counters, as a job server that went away, leaves the steps' own count alone.

@@ -6,7 +6,6 @@ weight, where rows have one, `example.weight`, as in the examples.
 
 import dataclasses
 import json
-import pathlib
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +16,8 @@ import pyarrow.parquet
 
 from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import Position, UnnamedFile, Written, at_bundle_end
+from beam_jobs.stored.folders import folder_here
+from beam_jobs.stored.outgoing import Outgoing
 from transforms.examples.names import LABEL, SLICE, WEIGHT, stored_name
 from transforms.graph.graph import FEATURES
 
@@ -49,7 +50,7 @@ class _WriteParquet(beam.DoFn):
         self._settings = dataclasses.asdict(settings)
 
     def setup(self) -> None:
-        described = json.loads((pathlib.Path(self._settings["graph"]) / FEATURES).read_text())["features"]
+        described = json.loads((folder_here(self._settings["graph"]) / FEATURES).read_text())["features"]
         kinds = {"float": pa.float32(), "int": pa.int64()}
         fields = [pa.field(stored_name(feature["name"]), kinds[feature["kind"]]) for feature in described]
         slices = [pa.field(SLICE + name, pa.string()) for name in self._settings["slices"]]
@@ -57,9 +58,9 @@ class _WriteParquet(beam.DoFn):
         self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices])
 
     def start_bundle(self) -> None:
-        prefix = pathlib.Path(self._settings["folder"]) / uuid.uuid4().hex
+        prefix = f"{self._settings['folder']}/{uuid.uuid4().hex}"
         self._splits = [
-            _Split(prefix.with_name(f"{prefix.name}-{name}"), self._schema, self._settings["rows_per_shard"])
+            _Split(f"{prefix}-{name}", self._schema, self._settings["rows_per_shard"])
             for name in self._settings["splits"]
         ]
 
@@ -82,19 +83,19 @@ class _WriteParquet(beam.DoFn):
 class _Split:
     """The open file of one split and those before it; rows wait until they make a row group."""
 
-    def __init__(self, prefix: pathlib.Path, schema: pa.Schema, rows_per_file: int):
+    def __init__(self, prefix: str, schema: pa.Schema, rows_per_file: int):
         self._prefix, self._schema, self._most = prefix, schema, rows_per_file
         self._files: list[UnnamedFile] = []
         self._writer: pyarrow.parquet.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
-        self._path, self._start, self._rows, self._waiting_rows = prefix, (0, 0), 0, 0
+        self._file, self._start, self._rows, self._waiting_rows = Outgoing(prefix), (0, 0), 0, 0
 
     def add(self, batch: pa.RecordBatch, start: Position) -> None:
         """Take in rows of one block."""
         while batch.num_rows:
             if self._writer is None:
-                self._path = self._prefix.with_name(f"{self._prefix.name}-{len(self._files)}.{SUFFIX}")
-                self._writer, self._start = pyarrow.parquet.ParquetWriter(self._path, self._schema), start
+                self._file = Outgoing(f"{self._prefix}-{len(self._files)}.{SUFFIX}")
+                self._writer, self._start = pyarrow.parquet.ParquetWriter(self._file.here, self._schema), start
             part = batch.slice(0, self._most - self._rows)
             batch = batch.slice(part.num_rows)
             self._waiting.append(part)
@@ -119,5 +120,5 @@ class _Split:
         if self._writer is not None:
             self._write()
             self._writer.close()
-            self._files.append(UnnamedFile(str(self._path), self._start, self._rows))
+            self._files.append(UnnamedFile(self._file.path, self._start, self._rows, self._file.finish()))
             self._writer, self._rows = None, 0

@@ -4,13 +4,13 @@ Combined over the first pass of a build; what crosses a stage is as large as one
 """
 
 import json
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
 
 from beam_jobs.batch.intake_steps import LabelledRows
+from beam_jobs.stored import files
 from models.splits import SPLITS
 from models.training.leakage import LeakageSample
 from schemas.schema import Schema
@@ -108,10 +108,10 @@ class CombineFindings(beam.CombineFn):
 def save_findings(found: SetFindings, by_time: bool, in_time: Sequence[str], path: str) -> None:
     """Keep the anomalies as JSON for the driver; see `SetFindings.anomalies`."""
     listed = [anomaly.to_json() for anomaly in found.anomalies(by_time, in_time)]
-    pathlib.Path(path).write_text(json.dumps(listed))
+    files.write(path, json.dumps(listed).encode())
 
 
-def load_findings(path: pathlib.Path) -> list[Anomaly]:
+def load_findings(path: str) -> list[Anomaly]:
     """Return what `save_findings` kept."""
-    entries: Sequence[Mapping] = json.loads(path.read_text())
+    entries: Sequence[Mapping] = json.loads(files.read(path))
     return [from_json(entry) for entry in entries]

@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import dataclasses
 import json
-import pathlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,8 @@ from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.cli import progress
+from beam_jobs.stored.folders import folder_here
+from beam_jobs.stored.outgoing import Outgoing
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
@@ -50,7 +51,7 @@ class _WriteShards(beam.DoFn):
         self._settings = settings
 
     def setup(self) -> None:
-        self._described = json.loads((pathlib.Path(self._path) / FEATURES).read_text())
+        self._described = json.loads((folder_here(self._path) / FEATURES).read_text())
 
     def start_bundle(self) -> None:
         self._bundle: _Bundle | None = None
@@ -79,13 +80,14 @@ class _Bundle:
         rows_per_shard: int,
         classes: int,
     ):
-        self._prefix = pathlib.Path(folder) / uuid.uuid4().hex
+        self._prefix = f"{folder}/{uuid.uuid4().hex}"
         names, kinds = ([feature[part] for feature in described["features"]] for part in ("name", "kind"))
         wide = wide_outputs.from_json(described.get("wide_outputs", []), len(names))
         self._slices = tuple(slices)
         self._encode = ExampleEncoder(names, kinds, slices, wide).encode
         self._compression = compression
         self._splits = {name: _Split(name, classes) for name in splits}
+        self._lost = Outgoing(f"{self._prefix}.rejected")
         self._rejected: RejectedWriter | None = None
         self._rejected_start: Position = (0, 0)
         self._rows_per_shard = rows_per_shard
@@ -104,7 +106,7 @@ class _Bundle:
     def _reject(self, rows: TransformedRows) -> None:
         start = rows.spooled.start
         if self._rejected is None:
-            self._rejected, self._rejected_start = RejectedWriter(self._prefix.with_suffix(".rejected"), ()), start
+            self._rejected, self._rejected_start = RejectedWriter(self._lost.here, ()), start
         self._rejected.write(rows.spooled.file, start[1], rows.rejected)
 
     def _encode_and_write(self, rows: TransformedRows) -> None:
@@ -123,9 +125,9 @@ class _Bundle:
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:
             if split.writer is None:
-                name = f"{self._prefix.name}-{split.name}-{len(split.files)}{SUFFIXES[self._compression]}"
-                split.path = self._prefix.with_name(name)
-                split.writer, split.start, split.rows = ShardWriter(split.path, self._compression), position, 0
+                name = f"{self._prefix}-{split.name}-{len(split.files)}{SUFFIXES[self._compression]}"
+                split.file = Outgoing(name)
+                split.writer, split.start, split.rows = ShardWriter(split.file.here, self._compression), position, 0
             room = self._rows_per_shard - split.rows
             split.writer.write(examples[:room])
             split.rows += min(room, len(examples))
@@ -144,7 +146,7 @@ class _Bundle:
         counts: Counts = collections.Counter()
         if self._rejected is not None:
             counts = self._rejected.counts
-            files[REJECTED] = [UnnamedFile(str(self._rejected.path), self._rejected_start, counts.total())]
+            files[REJECTED] = [UnnamedFile(self._lost.path, self._rejected_start, counts.total(), self._lost.finish())]
         rows = {name: sum(file.rows for file in files[name]) for name in self._splits}
         return Written(
             files=files,
@@ -163,7 +165,7 @@ class _Split:
         self.class_rows = np.zeros(classes, np.int64)
         self.files: list[UnnamedFile] = []
         self.writer: ShardWriter | None = None
-        self.path = pathlib.Path()
+        self.file = Outgoing("")
         self.start: Position = (0, 0)
         self.rows = 0
         self.label_sum = 0.0
@@ -178,5 +180,5 @@ class _Split:
         """Close the open shard, if there is one."""
         if self.writer is not None:
             self.writer.close()
-            self.files.append(UnnamedFile(str(self.path), self.start, self.rows))
+            self.files.append(UnnamedFile(self.file.path, self.start, self.rows, self.file.finish()))
             self.writer = None

@@ -1,12 +1,12 @@
 """Statistics per split, combined over the whole pipeline and written as protos."""
 
 import json
-import pathlib
 from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
 from beam_jobs.batch.transform_steps import TransformedRows
+from beam_jobs.stored.folders import new_folder
 from schemas.schema import Schema
 from schemas.sets import set_checks
 from schemas.statistics import anomalies
@@ -52,11 +52,7 @@ class CombineStatistics(beam.CombineFn):
 
 def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: bool = False) -> None:
     """Write `<split>.pb`, strings outside their domains and the anomalies that the splits show."""
-    path = pathlib.Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
     listed = {name: statistics.to_proto(name) for name, statistics in splits.items()}
-    for name, proto in listed.items():
-        (path / f"{name}.pb").write_bytes(proto.SerializeToString(deterministic=True))
     whole = ColumnStatistics(schema, weighted=weighted)
     for statistics in splits.values():
         whole.merge(statistics)
@@ -64,4 +60,7 @@ def write_statistics(splits: BySplit, schema: Schema, folder: str, weighted: boo
     datasets = {name: proto.datasets[0] for name, proto in listed.items()}
     found = [*set_checks.of_limits(whole, schema), *set_checks.skew(datasets, schema)]
     seen = {"unseen": unseen, "anomalies": [anomaly.to_json() for anomaly in found]}
-    (path / SEEN).write_text(json.dumps(seen))
+    with new_folder(folder) as path:
+        for name, proto in listed.items():
+            (path / f"{name}.pb").write_bytes(proto.SerializeToString(deterministic=True))
+        (path / SEEN).write_text(json.dumps(seen))

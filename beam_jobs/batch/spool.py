@@ -7,7 +7,6 @@ somebody changes the files meanwhile, and nothing waits in memory.
 import collections
 import dataclasses
 import json
-import pathlib
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +18,9 @@ from beam_jobs.batch.intake_steps import LabelledRows, split_slices
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.written_files import REJECTED, Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.cli import progress
+from beam_jobs.stored import files
+from beam_jobs.stored.outgoing import Outgoing
+from schemas.address import is_remote
 
 SPOOL = "spool"
 
@@ -80,7 +82,7 @@ class _WriteSpool(beam.DoFn):
 
     def process(self, rows: LabelledRows) -> None:
         if self._spool is None:
-            self._spool = _Spool(pathlib.Path(self._folder), self._splits, self._columns, rows)
+            self._spool = _Spool(self._folder, self._splits, self._columns, rows)
         self._spool.add(rows)
         progress.advance(0, rejected=len(rows.rejected))
 
@@ -92,11 +94,14 @@ class _WriteSpool(beam.DoFn):
 class _Spool:
     """The open files of one bundle."""
 
-    def __init__(self, folder: pathlib.Path, splits: Sequence[str], columns: Sequence[str], first: LabelledRows):
-        self._path = folder / f"{uuid.uuid4().hex}.arrows"
+    def __init__(self, folder: str, splits: Sequence[str], columns: Sequence[str], first: LabelledRows):
+        name = uuid.uuid4().hex
+        self._path = f"{folder}/{name}.arrows"
         self._start = first.start
-        self._columns = pa.ipc.new_stream(str(self._path), _columns(first).schema)
-        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"), columns)
+        self._file = pa.PythonFile(files.created(self._path)) if is_remote(folder) else pa.OSFile(self._path, "wb")
+        self._columns = pa.ipc.new_stream(self._file, _columns(first).schema)
+        self._lost = Outgoing(f"{folder}/{name}.rejected")
+        self._rejected = RejectedWriter(self._lost.here, columns)
         self._splits = splits
         self._sizes = [0] * len(splits)
         self._label_sums = [0.0] * len(splits)
@@ -123,11 +128,12 @@ class _Spool:
     def close(self) -> Written:
         """Finish both files."""
         self._columns.close()
+        self._file.close()
         counts = self._rejected.counts
         return Written(
             files={
-                SPOOL: [UnnamedFile(str(self._path), self._start, sum(self._sizes))],
-                REJECTED: [UnnamedFile(str(self._rejected.path), self._start, counts.total())],
+                SPOOL: [UnnamedFile(self._path, self._start, sum(self._sizes))],
+                REJECTED: [UnnamedFile(self._lost.path, self._start, counts.total(), self._lost.finish())],
             },
             rows_read=self._rows_read,
             split_rows=dict(zip(self._splits, self._sizes, strict=True)),
@@ -141,7 +147,8 @@ class _Spool:
 
 def read_spool(path: str) -> Iterator[SpooledRows]:
     """Yield the blocks of one spool file."""
-    with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
+    opened = pa.PythonFile(files.opened(path)) if is_remote(path) else pa.OSFile(path)
+    with opened as file, pa.ipc.open_stream(file) as stream:
         for columns, metadata in stream.iter_batches_with_custom_metadata():
             facts = json.loads(metadata[_FACTS])
             *raw, label, numbers, values, weight = columns.columns

@@ -6,15 +6,15 @@ with an infinite feature, and writes examples and statistics of the others.
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions as Options
 
-from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_count
+from beam_jobs.batch.file_job import FileJobSettings, NewDirectory, new_directory, run_and_count
 from beam_jobs.batch.intake_steps import LabelledRows, LabelRows
 from beam_jobs.batch.parquet_shards import WriteParquet
 from beam_jobs.batch.set_findings import CombineFindings, save_findings
@@ -24,7 +24,7 @@ from beam_jobs.batch.split_statistics import CombineStatistics, write_statistics
 from beam_jobs.batch.spool import SPOOL, ReadSpool, WriteSpool
 from beam_jobs.batch.training_set_writer import STATISTICS, check_counts, check_labels, finish, together
 from beam_jobs.batch.transform_steps import TransformRows
-from beam_jobs.batch.written_files import WORK, SaveWritten, Written, load_written
+from beam_jobs.batch.written_files import SaveWritten, Written, load_written
 from beam_jobs.cli import progress
 from beam_jobs.cli.file_settings import FileOptions
 from beam_jobs.file_runs.place import Place, place
@@ -34,11 +34,13 @@ from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.raw_files.reading import ReadRawRows
 from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from beam_jobs.sets.split_files import split_files
+from beam_jobs.stored.folders import place_folder
 from models import use_case as use_cases
 from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
 from models.training import labels
 from models.training.weights import are_weighted
 from models.use_case import UseCase
+from schemas.address import is_remote
 from schemas.artifacts.artifact import Artifact, ArtifactKind
 from schemas.personal.keys import PersonalKey
 from schemas.personal.treatments import Treatments, the_key
@@ -109,7 +111,7 @@ class BuildSettings(FileJobSettings, Protocol):
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
     place(settings, _VERB)
-    check_path(Path(settings.output).absolute())
+    check_path(settings.output if is_remote(settings.output) else os.path.abspath(settings.output))
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     _key(settings, use_case)
     labels.check_function(use_case)
@@ -125,25 +127,25 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
     gates, training = settings.gates, use_case.treated_schema.environment(TRAINING)
     facts = run_facts(settings, files, settings.use_case)
     with (
-        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts) as output,
+        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts, where.here) as output,
         where.pool(files, WORKER_MODULES) as pool,
     ):
         with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
-            first = analysis(settings, use_case, files, where, output.path, pool, given, treatments.key_id)
-            spooled, rows_read = run_and_count(where, first, output.work / SPOOLED)
+            first = analysis(settings, use_case, files, where, output, pool, given, treatments.key_id)
+            spooled, rows_read = run_and_count(where, first, f"{output.work}/{SPOOLED}")
         check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
         check_counts(spooled, rows_read, settings.data, output.place, use_case.model)
         with progress.step(
             "transform, write shards and statistics", share=progress.share_of(sum(spooled.split_rows.values()))
         ):
-            second = transformation(settings, use_case, spooled, where.options, output.path, pool)
-            counted = together(spooled, run_and_count(where, second, output.work / SHARDS)[0])
+            second = transformation(settings, use_case, spooled, where.options, output, pool)
+            counted = together(spooled, run_and_count(where, second, f"{output.work}/{SHARDS}")[0])
             found = found_in(output, training, settings.previous)
             check_gates(output, gates, counted, found, training)
             check_counts(counted, rows_read, settings.data, output.place, use_case.model)
             if settings.parquet:
-                counted.files.update(load_written(output.work / PARQUET).files)
+                counted.files.update(load_written(f"{output.work}/{PARQUET}").files)
             return finish(
                 output, use_case, settings.compression, counted, found, sorted(set(given.values())), treatments
             )
@@ -164,7 +166,7 @@ def analysis(
     use_case: UseCase,
     files: Sequence[RawFile],
     where: Place,
-    path: Path,
+    output: NewDirectory,
     pool: str | None = None,
     given: Mapping[int, str] | None = None,
     key_id: str | None = None,
@@ -186,8 +188,8 @@ def analysis(
     )
     _ = (
         rows
-        | "Write Spool" >> WriteSpool(str(path / WORK), SPLITS, names)
-        | "Save Spool Names" >> SaveWritten(str(path / WORK / SPOOLED))
+        | "Write Spool" >> WriteSpool(output.work, SPLITS, names)
+        | "Save Spool Names" >> SaveWritten(f"{output.work}/{SPOOLED}")
     )
     _ = (
         rows
@@ -197,7 +199,7 @@ def analysis(
             save_findings,
             by_time=isinstance(split, TimeSplit),
             in_time=_held_to_time(schema, split, given),
-            path=str(path / WORK / FINDINGS),
+            path=f"{output.work}/{FINDINGS}",
         )
     )
     _ = (
@@ -207,8 +209,9 @@ def analysis(
         >> AnalyzeGraph(
             use_case.preprocessing_fn,
             use_case.treated_schema.environment(SERVING),
-            output=str(path / "graph"),
-            temp=str(path / WORK / "analysis"),
+            output=output.graph,
+            temp=output.analysis,
+            place=place_folder,
         )
     )
     return pipeline
@@ -223,7 +226,12 @@ def _held_to_time(schema: Schema, split: SplitRule, given: Mapping[int, str]) ->
 
 
 def transformation(
-    settings: BuildSettings, use_case: UseCase, spooled: Written, options: Options, path: Path, pool: str | None = None
+    settings: BuildSettings,
+    use_case: UseCase,
+    spooled: Written,
+    options: Options,
+    output: NewDirectory,
+    pool: str | None = None,
 ) -> beam.Pipeline:
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
@@ -232,33 +240,33 @@ def transformation(
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
-        | "Transform Rows" >> TransformRows(str(path / "graph"), pool)
+        | "Transform Rows" >> TransformRows(output.graph, pool)
     )
     _ = (
         rows
         | "Combine Statistics"
         >> beam.CombineGlobally(CombineStatistics(schema, SPLITS, use_case.model.slices, weighted))
-        | "Write Statistics" >> beam.Map(write_statistics, schema, str(path / WORK / STATISTICS), weighted)
+        | "Write Statistics" >> beam.Map(write_statistics, schema, f"{output.work}/{STATISTICS}", weighted)
     )
     _ = (
         rows
         | "Write Shards"
         >> WriteShards(
-            graph=str(path / "graph"),
-            folder=str(path / WORK),
+            graph=output.graph,
+            folder=output.work,
             splits=SPLITS,
             slices=use_case.model.slices,
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
             classes=len(use_case.model.classes),
         )
-        | "Save Shard Names" >> SaveWritten(str(path / WORK / SHARDS))
+        | "Save Shard Names" >> SaveWritten(f"{output.work}/{SHARDS}")
     )
     if settings.parquet:
         beside = WriteParquet(
-            str(path / "graph"), str(path / WORK), SPLITS, use_case.model.slices, settings.rows_per_shard, weighted
+            output.graph, output.work, SPLITS, use_case.model.slices, settings.rows_per_shard, weighted
         )
-        _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(str(path / WORK / PARQUET))
+        _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(f"{output.work}/{PARQUET}")
     return pipeline
 
 

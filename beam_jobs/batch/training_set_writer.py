@@ -1,8 +1,6 @@
 """The end of a build: name the shards, check what was counted, write the manifest, then the marker."""
 
 import json
-import os
-import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +8,9 @@ from beam_jobs.batch import parquet_shards
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.kept_rejections import keep_rejected
 from beam_jobs.batch.split_statistics import SEEN
-from beam_jobs.batch.written_files import REJECTED, Written, name_all
+from beam_jobs.batch.written_files import REJECTED, Written
 from beam_jobs.sets.anomaly_files import write_anomalies
+from beam_jobs.stored.folders import take_folder
 from models import splits
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
@@ -19,7 +18,6 @@ from models.training import labels
 from models.training.training_set import FORMAT
 from models.training.weights import are_weighted
 from models.use_case import UseCase
-from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import InputError, OnegraphError
@@ -45,7 +43,7 @@ def together(spooled: Written, written: Written) -> Written:
     )
 
 
-def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: pathlib.Path, spec: ModelSpec) -> None:
+def check_counts(counted: Written, rows_read: int, data: Sequence[str], output: str, spec: ModelSpec) -> None:
     """Raise if the rows of a pass do not add up, or nothing can be learnt from them.
 
     If rows were rejected, that may be why: they are kept beside the unfinished directory `output`, and counted.
@@ -116,6 +114,8 @@ def finish(
     became of personal columns.
     """
     path = output.path
+    if output.graph != str(path / "graph"):
+        take_folder(output.graph, path / "graph")
     beside = [name for name in written.split_rows if parquet_shards.kind(name) in written.files]
     for name, rows in written.split_rows.items():
         for kept in (name, parquet_shards.kind(name)) if name in beside else (name,):
@@ -126,11 +126,11 @@ def finish(
     graph = json.loads((path / "graph" / FEATURES).read_text())
     features = graph.pop("features")
     suffix = f"tfrecord{SUFFIXES[compression]}"
-    shards = {name: name_all(path, name, suffix, written.files[name]) for name in written.split_rows}
+    shards = {name: output.name_all(name, suffix, written.files[name]) for name in written.split_rows}
     columns = {
-        name: name_all(path, name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
+        name: output.name_all(name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
     }
-    os.replace(output.work / STATISTICS, path / STATISTICS)
+    take_folder(f"{output.work}/{STATISTICS}", path / STATISTICS)
     seen = path / STATISTICS / SEEN
     told = json.loads(seen.read_text())
     seen.unlink()
@@ -151,7 +151,7 @@ def finish(
         **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
-    content = {**facts, "sha256": {name: fingerprint.of_file(path / name) for name in names}}
+    content = {**facts, "sha256": {name: output.sha256(name) for name in names}}
     if are_weighted(use_case.model, use_case.treated_schema):
         facts["weighted"] = True
     numbers = {"read": written.rows_read, **written.split_rows, "rejected": written.rejected_counts.total()}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from beam_jobs.batch.intake_steps import InOrder, split_slices
 from beam_jobs.batch.spool import SpooledRows
 from beam_jobs.process.worker_pool import SharedTask
+from beam_jobs.stored.folders import folder_here
 from schemas.rejection import Rejection
 from transforms.graph.finite import infinite_rows, kept_rows
 from transforms.graph.graph import TransformGraph
@@ -59,7 +60,7 @@ class TransformTask:
 
     def prepare(self) -> Callable[[SpooledRows], TransformedRows]:
         """Load the graph."""
-        return functools.partial(transformed, graph=TransformGraph.load(self.graph))
+        return functools.partial(transformed, graph=TransformGraph.load(folder_here(self.graph)))
 
 
 def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:

@@ -9,18 +9,17 @@ import dataclasses
 import json
 import math
 import pathlib
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from beam_jobs.file_runs import existing
+from beam_jobs.stored import files as stored
+from beam_jobs.stored.outgoing import Sent
 
 REJECTED = "rejected"
-WORK = existing.WORK
 
 Position = tuple[int, int]
 Counts = collections.Counter[tuple[str, str]]
@@ -28,11 +27,15 @@ Counts = collections.Counter[tuple[str, str]]
 
 @dataclasses.dataclass(frozen=True)
 class UnnamedFile:
-    """A finished file that has its temporary name; `start` (file, row) puts the files of a kind in order."""
+    """A finished file that has its temporary name; `start` (file, row) puts the files of a kind in order.
+
+    `sent` tells the content of one that was sent to an address.
+    """
 
     path: str
     start: Position
     rows: int
+    sent: Sent | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +88,10 @@ def load_written(path: str | pathlib.Path) -> Written:
     first_wrong: list[tuple[Position, str]] = []
     left_out: collections.Counter[str] = collections.Counter()
     rows_read = 0
-    for bundle in json.loads(pathlib.Path(path).read_text()):
+    for bundle in json.loads(stored.read(str(path))):
         rows_read += bundle["rows_read"]
         for kind, entries in bundle["files"].items():
-            made = [UnnamedFile(file["path"], tuple(file["start"]), file["rows"]) for file in entries]
-            files.setdefault(kind, []).extend(made)
+            files.setdefault(kind, []).extend(map(_unnamed, entries))
         for split, rows in bundle["split_rows"].items():
             split_rows[split] += rows
             label_sums.setdefault(split, []).append(bundle["label_sums"][split])
@@ -116,14 +118,19 @@ def load_written(path: str | pathlib.Path) -> Written:
     )
 
 
-def name_all(path: pathlib.Path, name: str, suffix: str, files: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
-    """Move finished files to `<name>-00000-of-00003.<suffix>` in `path`; return what a manifest says of them."""
+def name_all(folder: str, name: str, suffix: str, files: Sequence[UnnamedFile]) -> list[dict[str, Any]]:
+    """Move finished files to `<name>-00000-of-00003.<suffix>` in a folder; return what a manifest says of them."""
     named = []
     for number, file in enumerate(files):
         target = f"{name}-{number:05}-of-{len(files):05}.{suffix}"
-        shutil.move(file.path, path / target)  # `path` may be on another filesystem
+        stored.move(file.path, f"{folder}/{target}")
         named.append({"name": target, "rows": file.rows})
     return named
+
+
+def _unnamed(entry: Mapping[str, Any]) -> UnnamedFile:
+    sent = None if entry.get("sent") is None else tuple(entry["sent"])
+    return UnnamedFile(entry["path"], tuple(entry["start"]), entry["rows"], sent)
 
 
 def _save(bundles: Sequence[Written], path: str) -> None:
@@ -134,4 +141,4 @@ def _save(bundles: Sequence[Written], path: str) -> None:
         }
         for bundle in bundles
     ]
-    pathlib.Path(path).write_text(json.dumps(facts))
+    stored.write(path, json.dumps(facts).encode())

@@ -71,7 +71,7 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
     3, and nothing is made.
     """
 
-    output: str = option("directory of the new training set", metavar="DIR")
+    output: str = option("directory of the new training set, or its address", metavar="DIR")
     eval_data: tuple[str, ...] = option(
         "raw files that are the eval split; the others are of the rest",
         (),
@@ -87,7 +87,7 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
         """Refuse a use case that is not there and an output that is taken."""
         super().check()
         self.check_use_case()
-        paths.check_output(self.output, ArtifactKind.TRAINING_SET, self.existing)
+        paths.check_run_output(self.output, ArtifactKind.TRAINING_SET, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,14 +137,14 @@ class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Personal, Explained)
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")
     bundle: str | None = option("bundle id; the champion where not given", None, metavar="ID", group="scoring")
-    output: str = option("directory of the new predictions", metavar="DIR")
+    output: str = option("directory of the new predictions, or its address", metavar="DIR")
     format: str = option("of the predictions", "parquet", choices=("parquet", "jsonl"), group="writing")
 
     def check(self) -> None:
         """Refuse a registry that is not there and an output that is taken."""
         super().check()
         paths.check_registry(self.registry)
-        paths.check_output(self.output, ArtifactKind.PREDICTIONS, self.existing)
+        paths.check_run_output(self.output, ArtifactKind.PREDICTIONS, self.existing)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What can be said of the paths in settings without reading what is there: missing, taken, of another kind.
 
-An address of another filesystem is looked at later, by Beam; here all of them pass, but for outputs. Raw files are
+An address of another filesystem is looked at later, by Beam; here all of them pass, but for outputs that only a disk
+can have. Raw files are
 looked for by the verbs that read them (`raw_files.finding`).
 """
 
@@ -20,16 +21,22 @@ def check_file(path: str) -> None:
         raise InputError(f"{path}: no such file")
 
 
-def check_output(path: str, kind: str, existing: str = "refuse") -> None:
+def check_output(path: str, kind: str) -> None:
     """Raise `ArtifactError` if a new artifact of a kind cannot be made there: taken, or nothing may be written.
 
-    Raises `UsageError` for an address: all that makes artifacts writes them on a disk.
-
-    What is there already is the verb's to look at if it is not simply refused.
+    Raises `UsageError` for an address: who makes such artifacts writes them on a disk.
     """
     if is_remote(path):
         raise UsageError(f"{path}: an address, wanted a directory of this machine; copy what is made there afterwards")
-    if existing == "refuse" or not os.path.lexists(path):
+    check_place(path, kind)
+
+
+def check_run_output(path: str, kind: str, existing: str) -> None:
+    """Raise as `check_output` does, of a run that writes to addresses too.
+
+    What is there already is the verb's to look at if it is not simply refused.
+    """
+    if not is_remote(path) and (existing == "refuse" or not os.path.lexists(path)):
         check_place(path, kind)
 
 

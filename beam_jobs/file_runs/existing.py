@@ -15,19 +15,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from beam_jobs.file_runs.run_facts import differing
+from beam_jobs.file_runs import addressed_output
+from beam_jobs.file_runs.run_facts import check_same
+from beam_jobs.file_runs.run_names import LOCK, NEW, OLD, REBUILD, REFUSE, RUN, SKIP, WORK
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import MANIFEST, MARKER, Artifact, ArtifactKind
 from schemas.artifacts.making import check_place, check_writable
 from schemas.errors import ArtifactError
 from schemas.plain_files import sync
-
-REFUSE, SKIP, REBUILD = "refuse", "skip", "rebuild"
-RUN = "run"
-# The folder in a directory that is not complete, and the file in it that its run holds the lock of.
-WORK, LOCK = "unfinished", "lock"
-
-_NEW, _OLD = ".onegraph-new", ".onegraph-old"
 
 _log = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings", bound=Any)
@@ -35,6 +31,9 @@ _Settings = TypeVar("_Settings", bound=Any)
 
 def check_output(settings: Any, kind: str) -> None:
     """Raise `ArtifactError` if a run cannot write its output, by what `settings.existing` says; change nothing."""
+    if is_remote(settings.output):
+        addressed_output.check_output(settings, kind)
+        return
     if settings.existing == REFUSE:
         check_place(settings.output, kind)
         return
@@ -58,16 +57,14 @@ def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Arti
     """
     if settings.existing != SKIP:
         return None
+    if is_remote(settings.output):
+        return addressed_output.taken(settings, kind, facts)
     path = _place(settings)
     _finish_replacing(path)
     if not (path / MARKER).exists():
         return None
     found = artifact.open_artifact(path, kind)
-    made: dict[str, str] = found.manifest.get(RUN, {})
-    others = differing(made, facts())
-    if others:
-        what = f"of other {', '.join(others)}" if made else "by a version that does not say of what"
-        raise ArtifactError(f"{path}: a completed {kind} that was made {what}; --existing rebuild replaces it")
+    check_same(found.manifest.get(RUN, {}), facts(), f"{path}: a completed {kind}")
     found.verify()
     return found
 
@@ -75,6 +72,10 @@ def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Arti
 @contextlib.contextmanager
 def replaced(settings: _Settings) -> Iterator[_Settings]:
     """Yield the settings of a run whose directory gets the output's name, and takes its place, when the block ends."""
+    if is_remote(settings.output):
+        with addressed_output.replaced(settings) as fresh_settings:
+            yield fresh_settings
+        return
     path = _place(settings)
     if settings.existing != REFUSE:
         _finish_replacing(path)
@@ -110,15 +111,6 @@ def left_over(path: pathlib.Path) -> bool:
     return True
 
 
-def final(path: pathlib.Path) -> pathlib.Path:
-    """Return the name that a run's directory will have.
-
-    >>> str(final(pathlib.Path("work/set.onegraph-new"))), str(final(pathlib.Path("work/set")))
-    ('work/set', 'work/set')
-    """
-    return path.with_name(path.name.removesuffix(_NEW))
-
-
 def empty_work(path: pathlib.Path) -> None:
     """Remove what is in the folder of unfinished files but its lock: the directory is still a run's."""
     with os.scandir(path / WORK) as entries:
@@ -135,7 +127,7 @@ def _place(settings: Any) -> pathlib.Path:
 
 def _beside(path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Return where a directory's successor is made, and where the directory is while names change."""
-    return path.with_name(path.name + _NEW), path.with_name(path.name + _OLD)
+    return path.with_name(path.name + NEW), path.with_name(path.name + OLD)
 
 
 def _is_unmarked(path: pathlib.Path) -> bool:

@@ -11,6 +11,7 @@ from beam_jobs.raw_files.raw_format import RawFile
 from models.use_case_files import files_of
 from schemas import fingerprint
 from schemas.address import is_remote
+from schemas.errors import ArtifactError
 from schemas.sets.earlier_set import earlier_statistics
 
 _LAYERS = ("schemas", "transforms", "models", "beam_jobs")
@@ -64,6 +65,13 @@ def differing(made: dict[str, str], now: dict[str, str]) -> list[str]:
     ['code']
     """
     return sorted(name for name in made.keys() | now.keys() if made.get(name) != now.get(name))
+
+
+def check_same(made: dict[str, str], now: dict[str, str], what: str) -> None:
+    """Raise `ArtifactError` for an output that was made of something else than a run now would be; `what` names it."""
+    if others := differing(made, now):
+        why = f"of other {', '.join(others)}" if made else "by a version that does not say of what"
+        raise ArtifactError(f"{what} that was made {why}; --existing rebuild replaces it")
 
 
 @functools.cache

@@ -10,18 +10,20 @@ from typing import Any
 from beam_jobs.cli.settings import BuildTrainingSet as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.file_runs import existing
+from beam_jobs.file_runs.addressed_output import opened
 from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
+from beam_jobs.sets.anomaly_files import ANOMALIES
 from beam_jobs.sets.set_text import anomaly_lines, checked_lines, rejected_lines
 from beam_jobs.sets.split_files import check_given
 from models.spec import SPLITS, ModelSpec
 from models.splits import in_words
 from models.use_case import find_model, find_schema
-from schemas.artifacts import artifact
+from schemas.address import is_remote
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.review.heeded import unheeded
 from schemas.schema import SERVING, TRAINING, Schema
@@ -62,10 +64,10 @@ def run(settings: Settings) -> dict[str, Any]:
     if existing.taken(settings, kind, lambda: run_facts(settings, files, settings.use_case)) is None:
         with existing.replaced(settings) as fresh:
             _build(fresh, schema, files)
-    finished = artifact.open_artifact(settings.output, kind)
+    finished = opened(settings.output, kind, (ANOMALIES,))
     names = ("use_case", "rows", "label_mean", "class_rows", "rejections", "feature_names", "fingerprint")
     return {
-        "path": str(finished.path),
+        "path": settings.output if is_remote(settings.output) else str(finished.path),
         **{name: finished.manifest[name] for name in names if name in finished.manifest},
         **import_quietly(BUILD).told(finished),
     }
@@ -81,7 +83,7 @@ def _build(settings: Settings, schema: Schema, files: list[RawFile]) -> None:
 
 def _found(settings: Settings) -> tuple[Schema, ModelSpec, list[RawFile]]:
     """Return schema, model and files."""
-    if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
+    if is_remote(settings.output) or not in_this_process(settings.runner):  # what can be reached Beam's options say
         import_quietly("beam_jobs.file_runs.place").place(settings, "build_training_set")
     existing.check_output(settings, ArtifactKind.TRAINING_SET)
     schema = find_schema(settings.use_case, settings.use_case_path)

@@ -8,12 +8,13 @@ from typing import Any
 from beam_jobs.cli.settings import ScoreBatch as Settings
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.file_runs import existing
+from beam_jobs.file_runs.addressed_output import opened
 from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.listing import files_text
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners.names import in_this_process
-from schemas.artifacts import artifact
+from schemas.address import is_remote
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.rejection_counts import rejections_text
 
@@ -48,13 +49,14 @@ def run(settings: Settings) -> dict[str, Any]:
     if existing.taken(settings, kind, lambda: run_facts(settings, files, bundle=bundle.path.name)) is None:
         with existing.replaced(settings) as fresh:
             scoring.score(fresh, bundle, files)
-    finished = artifact.open_artifact(settings.output, kind)
+    finished = opened(settings.output, kind)
     names = ("bundle", "use_case", "predictions", "rows", "rejections")
-    return {"path": str(finished.path), **{name: finished.manifest[name] for name in names}}
+    path = settings.output if is_remote(settings.output) else str(finished.path)
+    return {"path": path, **{name: finished.manifest[name] for name in names}}
 
 
 def _found(settings: Settings) -> list[RawFile]:
-    if not in_this_process(settings.runner):  # what workers elsewhere can reach is a matter of Beam's options
+    if is_remote(settings.output) or not in_this_process(settings.runner):  # what can be reached Beam's options say
         import_quietly("beam_jobs.file_runs.place").place(settings, "score_batch")
     existing.check_output(settings, ArtifactKind.PREDICTIONS)
     return find_files(settings.data, settings.file_options)

@@ -105,15 +105,20 @@ def check_free(path: str | pathlib.Path, kind: str) -> pathlib.Path:
 
 
 def complete(
-    path: pathlib.Path, kind: str, manifest: Mapping[str, Any], unfinished: pathlib.Path | None = None
+    path: pathlib.Path,
+    kind: str,
+    manifest: Mapping[str, Any],
+    unfinished: pathlib.Path | None = None,
+    elsewhere: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Artifact:
     """Write the manifest with sha256 and size of every file in `path`, then the marker; all is on the disk then.
 
     `unfinished`, a folder in it that says that its writer has not ended, is no part of it and goes before the marker.
+    `elsewhere` has the entries of files that are the artifact's too, and are not here.
     """
     names = [name for name in _files(path) if unfinished is None or not (path / name).is_relative_to(unfinished)]
-    full = {"kind": kind, **manifest, "files": {name: _entry(path / name) for name in names}}
-    for folder in sorted({path, *((path / name).parent for name in full["files"])}):
+    full = {"kind": kind, **manifest, "files": {name: _entry(path / name) for name in names} | dict(elsewhere or {})}
+    for folder in sorted({path, *((path / name).parent for name in names)}):
         sync(folder)
     data = (json.dumps(full, indent=1, sort_keys=True) + "\n").encode()
     write_whole(path / MANIFEST, data)

@@ -67,6 +67,13 @@ def copy_folder(source: pathlib.Path, target: pathlib.Path) -> None:
             copy_file(pathlib.Path(folder) / name, into / name)
 
 
+def move_folder(source: pathlib.Path, target: str) -> None:
+    """Move a folder of this machine; what an earlier try of the same step has left there is replaced."""
+    pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.move(source, target)
+
+
 def copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
     """Copy a file and its mode; an `OSError` names the file that cannot be written."""
     try:

@@ -24,7 +24,7 @@ def counted(rejected: int) -> Written:
 def test_a_job_that_fails_leaves_nothing(tmp_path: pathlib.Path, error: type[BaseException]) -> None:
     def fail() -> None:
         with new_directory(str(tmp_path / "out"), "predictions") as output:
-            (output.work / "half").write_text("row")
+            (pathlib.Path(output.work) / "half").write_text("row")
             raise error
 
     with pytest.raises(error):
@@ -41,9 +41,9 @@ def test_what_is_there_already_stays(tmp_path: pathlib.Path) -> None:
 
 def test_a_directory_is_complete_at_the_end_only(tmp_path: pathlib.Path) -> None:
     with new_directory(str(tmp_path / "out"), "predictions") as output:
-        rejected = output.work / "a.rejected"
+        rejected = pathlib.Path(output.work) / "a.rejected"
         rejected.write_text("{}\n")
-        (output.work / "leftover").write_text("")
+        (pathlib.Path(output.work) / "leftover").write_text("")
         written = counted(1)
         written.files[REJECTED].append(UnnamedFile(str(rejected), (0, 0), 1))
         with pytest.raises(ArtifactError):

@@ -24,11 +24,11 @@ def job(output: pathlib.Path, line: str = "{}\n", lost: bool = False) -> str:
 
     def fail() -> None:
         with new_directory(str(output), "training_set") as made:
-            (made.work / "one").write_text("")
-            (made.work / "two").write_text(line * 2)
+            (pathlib.Path(made.work) / "one").write_text("")
+            (pathlib.Path(made.work) / "two").write_text(line * 2)
             if lost:
-                (made.work / "two").unlink()
-            files = [UnnamedFile(str(made.work / name), (0, 0), rows) for name, rows in (("one", 0), ("two", 2))]
+                (pathlib.Path(made.work) / "two").unlink()
+            files = [UnnamedFile(f"{made.work}/{name}", (0, 0), rows) for name, rows in (("one", 0), ("two", 2))]
             counts = collections.Counter({("TYPE", "/age"): 2})
             raise InputError(keep_rejected(made.path, Written({REJECTED: files}, rows_read=3, rejected_counts=counts)))
 

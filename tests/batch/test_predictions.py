@@ -66,7 +66,7 @@ def test_what_was_written_gets_its_names_and_counts(
     registry: pathlib.Path, file: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     with new_directory(str(tmp_path / "out"), "predictions") as output:
-        finished = finish(output, "taxi", "b", "jsonl", scored(registry, file, output.work, "jsonl"))
+        finished = finish(output, "taxi", "b", "jsonl", scored(registry, file, pathlib.Path(output.work), "jsonl"))
     assert finished.manifest["rows"] == {"read": 50, "scored": 49, "rejected": 1}
     assert finished.manifest["predictions"] == [{"name": "predictions-00000-of-00001.jsonl", "rows": 49}]
     assert set(finished.manifest["files"]) == {"predictions-00000-of-00001.jsonl", "rejected-00000-of-00001.jsonl"}

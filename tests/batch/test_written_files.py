@@ -54,7 +54,7 @@ def test_files_get_their_names(tmp_path: pathlib.Path) -> None:
     for number in range(2):
         (tmp_path / f"part-{number}").write_text(str(number))
         files.append(UnnamedFile(str(tmp_path / f"part-{number}"), (0, number), 5 + number))
-    assert name_all(tmp_path, "train", "tfrecord", files) == [
+    assert name_all(str(tmp_path), "train", "tfrecord", files) == [
         {"name": "train-00000-of-00002.tfrecord", "rows": 5},
         {"name": "train-00001-of-00002.tfrecord", "rows": 6},
     ]

@@ -12,6 +12,7 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.batch import training_set_build
+from beam_jobs.batch.file_job import NewDirectory
 from beam_jobs.batch.predictions import job as predictions_job
 from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
@@ -27,6 +28,7 @@ from tests.support import dataflow_graphs
 
 FILES = [RawFile("gs://models-of-mine/trips.csv", "trips.csv", 0)]
 FOLDER = pathlib.Path("/shared/output")
+DIRECTORY = NewDirectory(FOLDER, "training_set")
 
 
 @pytest.fixture
@@ -70,16 +72,16 @@ def test_the_graph_of_score_stream(stream):
 
 def test_the_graph_of_score_batch():
     settings = ScoreBatch(data=("trips.csv",), registry="registry", output=str(FOLDER))
-    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, ["fare"], options(), FOLDER)
+    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, ["fare"], options(), str(FOLDER))
     check_graph("score_batch", pipeline)
 
 
 def test_the_graphs_of_build_training_set(taxi):
     settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
-    first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=True), FOLDER)
+    first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=True), DIRECTORY)
     check_graph("build_training_set_analysis", first)
     spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
-    second = training_set_build.transformation(settings, taxi, spooled, options(), FOLDER)
+    second = training_set_build.transformation(settings, taxi, spooled, options(), DIRECTORY)
     check_graph("build_training_set_transformation", second)
 
 

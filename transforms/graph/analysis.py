@@ -1,20 +1,25 @@
 """Analysis: the full pass of tf.Transform over the raw training rows, from a preprocessing_fn to a graph directory."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.beam.tft_beam_io import transform_fn_io
 from tfx_bsl.tfxio import tensor_adapter
 
+from schemas.address import is_remote
+from schemas.artifacts.making import move_folder
 from schemas.column import Kind
 from schemas.schema import Schema
 from transforms.graph import operations, wide_outputs
@@ -32,13 +37,15 @@ class AnalyzeGraph(beam.PTransform):
     `schema` is that of the serving environment: every column of it becomes a `SparseTensor` input, [rows, 1], [rows, n]
     of a vector, [rows, longest] of a list, with no entry where a value is missing. The preprocessing_fn returns what
     `FeatureOutputs` takes; anything else raises `InputError` when the pipeline is built. The same batches in the same
-    order give the same bytes. `temp` is a directory that the workers can reach.
+    order give the same bytes. `temp` is a directory that the workers can reach, by TensorFlow too; `place` brings the
+    finished graph from the disk of the worker that finished it to `output`.
     """
 
     preprocessing_fn: PreprocessingFn
     schema: Schema
     output: str
     temp: str
+    place: Callable[[pathlib.Path, str], None] = move_folder
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
         """Wire the analysis and the writing of the graph."""
@@ -51,7 +58,8 @@ class AnalyzeGraph(beam.PTransform):
             return (
                 graph
                 | "Write Graph" >> transform_fn_io.WriteTransformFn(unpublished)
-                | "Publish Graph" >> beam.Map(_publish, unpublished, self.output, self.temp, self.schema.text())
+                | "Publish Graph"
+                >> beam.Map(_publish, unpublished, self.output, self.temp, self.schema.text(), self.place)
             )
 
 
@@ -92,25 +100,40 @@ def _adapter(schema: Schema) -> tensor_adapter.TensorAdapterConfig:
     return tensor_adapter.TensorAdapterConfig(_list_schema(schema), representations)
 
 
-def _publish(_: None, unpublished: str, output: str, temp: str, schema_text: str) -> str:
+def _publish(
+    _: None, unpublished: str, output: str, temp: str, schema_text: str, place: Callable[[pathlib.Path, str], None]
+) -> str:
     """Turn what tf.Transform wrote into a graph directory at `output`."""
-    source, target = pathlib.Path(unpublished), pathlib.Path(output)
-    canonicalize(source / SAVED_MODEL, temp)
-    operations.check_saved_model(source / SAVED_MODEL)
-    made = tft.TFTransformOutput(unpublished)
+    with _on_disk(unpublished) as source:
+        canonicalize(source / SAVED_MODEL, temp)
+        operations.check_saved_model(source / SAVED_MODEL)
+        made = tft.TFTransformOutput(str(source))
 
-    def vocabulary(name: str) -> list[bytes] | None:
-        return made.vocabulary_by_name(name) if made.vocabulary_file_by_name(name) else None
+        def vocabulary(name: str) -> list[bytes] | None:
+            return made.vocabulary_by_name(name) if made.vocabulary_file_by_name(name) else None
 
-    schema = made.transformed_metadata.schema
-    _save(wide_outputs.described(schema, vocabulary), source)
-    (source / RAW_SCHEMA).write_text(schema_text)
-    if hidden := _from_hidden(source, Schema.from_text(schema_text)):
-        _save(wide_outputs.described(schema, lambda name: None if name in hidden else vocabulary(name)), source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)  # of this step's first try, on a runner that does it again
-    shutil.move(source, target)
+        schema = made.transformed_metadata.schema
+        _save(wide_outputs.described(schema, vocabulary), source)
+        (source / RAW_SCHEMA).write_text(schema_text)
+        if hidden := _from_hidden(source, Schema.from_text(schema_text)):
+            _save(wide_outputs.described(schema, lambda name: None if name in hidden else vocabulary(name)), source)
+        place(source, output)
     return output
+
+
+@contextlib.contextmanager
+def _on_disk(folder: str) -> Iterator[pathlib.Path]:
+    """Have a folder that TensorFlow wrote on this machine's disk: in place, or as a copy of one at an address."""
+    if not is_remote(folder):
+        yield pathlib.Path(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="onegraph-graph-") as copied:
+        for found, _, names in tf.io.gfile.walk(folder):
+            into = pathlib.Path(copied) / found.removeprefix(folder).strip("/")
+            into.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                tf.io.gfile.copy(f"{found.rstrip('/')}/{name}", str(into / name))
+        yield pathlib.Path(copied)
 
 
 def _save(described: dict[str, Any], path: pathlib.Path) -> None:

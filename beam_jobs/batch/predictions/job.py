@@ -12,7 +12,7 @@ from beam_jobs.batch.file_job import FileJobSettings, new_directory, run_and_cou
 from beam_jobs.batch.kept_rejections import rejected_text
 from beam_jobs.batch.predictions.steps import FileScoring, WritePredictions
 from beam_jobs.batch.predictions.writer import check_counts, finish
-from beam_jobs.batch.written_files import WORK, SaveWritten
+from beam_jobs.batch.written_files import SaveWritten
 from beam_jobs.cli import progress
 from beam_jobs.file_runs.place import place
 from beam_jobs.file_runs.run_facts import run_facts
@@ -97,11 +97,14 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
     """Score every row; a run that fails leaves nothing behind."""
     where = place(settings, _VERB)
     facts = run_facts(settings, files, bundle=bundle.path.name)
-    with new_directory(settings.output, ArtifactKind.PREDICTIONS, facts) as output, where.pool(files, _MODULES) as pool:
+    with (
+        new_directory(settings.output, ArtifactKind.PREDICTIONS, facts, where.here) as output,
+        where.pool(files, _MODULES) as pool,
+    ):
         with progress.step("score", share=where.share_read(files)):
             columns = _schema(bundle.path).names
-            job = pipeline(settings, bundle.path, where.reachable(files), columns, where.options, output.path, pool)
-            written, rows_read = run_and_count(where, job, output.work / WRITTEN)
+            job = pipeline(settings, bundle.path, where.reachable(files), columns, where.options, output.work, pool)
+            written, rows_read = run_and_count(where, job, f"{output.work}/{WRITTEN}")
         check_counts(written, rows_read, settings.data)
         finished = finish(output, bundle.manifest["use_case"], bundle.path.name, settings.format, written)
     if not finished.manifest["rows"]["scored"]:
@@ -115,11 +118,10 @@ def pipeline(
     files: Sequence[RawFile],
     columns: Sequence[str],
     options: Options,
-    path: Path,
+    work: str,
     pool: str | None = None,
 ) -> beam.Pipeline:
-    """Return the whole job, not yet running; `columns` of the files are read, `path` is where it writes."""
-    work = str(path / WORK)
+    """Return the whole job, not yet running; `columns` of the files are read, it writes into the folder `work`."""
     scored = BundleReference(absolute(settings.registry), bundle.name, TrustedKeys.of(settings.trusted_keys))
     scoring = FileScoring(
         scored, work, settings.format, settings.with_features, _explanation(settings), settings.personal_keys

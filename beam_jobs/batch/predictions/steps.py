@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import pathlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
@@ -20,6 +19,7 @@ from beam_jobs.process.worker_pool import SharedTask
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawRows
 from beam_jobs.registries.opening import BundleReference
+from beam_jobs.stored.outgoing import Outgoing
 from models.scoring.explanation import Explanation
 from models.scoring.prediction import PredictionEncoder
 from models.scoring.scorer import Scorer
@@ -125,7 +125,7 @@ class _WritePredictions(beam.DoFn):
 
     def process(self, rows: ScoredRows) -> None:
         if self._files is None:
-            self._files = _Files(pathlib.Path(self._scoring.folder), self._scoring.format, self._columns, rows.start)
+            self._files = _Files(self._scoring.folder, self._scoring.format, self._columns, rows.start)
         self._files.write(rows)
         progress.advance(0, rejected=len(rows.rejected))
 
@@ -142,22 +142,23 @@ def _of_rows(numbers: np.ndarray, rejections: Sequence[Rejection]) -> list[Rejec
 class _Files:
     """The open files of one bundle."""
 
-    def __init__(self, folder: pathlib.Path, format: str, columns: Sequence[str], start: Position):
+    def __init__(self, folder: str, format: str, columns: Sequence[str], start: Position):
         self._start = start
-        self._path = folder / f"{uuid.uuid4().hex}.{format}"
+        name = uuid.uuid4().hex
+        self._scored, self._lost = Outgoing(f"{folder}/{name}.{format}"), Outgoing(f"{folder}/{name}.rejected")
         self._columns: pyarrow.parquet.ParquetWriter | None = None
         self._as_lines = format == "jsonl"
-        self._rejected = RejectedWriter(self._path.with_suffix(".rejected"), columns)
+        self._rejected = RejectedWriter(self._lost.here, columns)
         self._rows = self._rows_read = 0
 
     def write(self, rows: ScoredRows) -> None:
         """Append one block."""
         if self._as_lines:
-            with self._path.open("ab") as file:  # no file is open between blocks, should the job end there
+            with self._scored.here.open("ab") as file:  # no file is open between blocks, should the job end there
                 file.write(rows.lines)
         for columns in rows.batches:
             if self._columns is None:
-                self._columns = pyarrow.parquet.ParquetWriter(self._path, columns.schema)
+                self._columns = pyarrow.parquet.ParquetWriter(self._scored.here, columns.schema)
             self._columns.write_batch(columns)
         self._rows += rows.rows
         self._rows_read += rows.rows_read
@@ -170,8 +171,8 @@ class _Files:
         counts = self._rejected.counts
         return Written(
             files={
-                PREDICTIONS: [UnnamedFile(str(self._path), self._start, self._rows)],
-                REJECTED: [UnnamedFile(str(self._rejected.path), self._start, counts.total())],
+                PREDICTIONS: [UnnamedFile(self._scored.path, self._start, self._rows, self._scored.finish())],
+                REJECTED: [UnnamedFile(self._lost.path, self._start, counts.total(), self._lost.finish())],
             },
             rows_read=self._rows_read,
             rejected_counts=counts,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up
 from beam_jobs.batch.predictions.steps import PREDICTIONS
-from beam_jobs.batch.written_files import Written, name_all
+from beam_jobs.batch.written_files import Written
 from schemas.artifacts.artifact import Artifact
 
 
@@ -20,7 +20,7 @@ def finish(output: NewDirectory, use_case: str, bundle: str, suffix: str, writte
     facts = {
         "bundle": bundle,
         "use_case": use_case,
-        "predictions": name_all(output.path, PREDICTIONS, suffix, written.files[PREDICTIONS]),
+        "predictions": output.name_all(PREDICTIONS, suffix, written.files[PREDICTIONS]),
         "rows": {"read": written.rows_read, "scored": scored, "rejected": rejected},
     }
     return output.complete(written, facts)
