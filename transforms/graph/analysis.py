@@ -22,7 +22,7 @@ from schemas.address import is_remote
 from schemas.artifacts.making import move_folder
 from schemas.column import Kind
 from schemas.schema import Schema
-from transforms.graph import operations, wide_outputs
+from transforms.graph import operations, token_counts, wide_outputs
 from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, TransformGraph, graph_fingerprint
 from transforms.graph.preprocessing import FeatureOutputs, PreprocessingFn, several_values
 from transforms.graph.saved_model import canonicalize
@@ -49,6 +49,7 @@ class AnalyzeGraph(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
         """Wire the analysis and the writing of the graph."""
+        token_counts.install()
         unpublished = f"{self.temp.rstrip('/')}/unpublished"
         with tft_beam.Context(temp_dir=self.temp):
             lists = batches | "Turn Columns Into Lists" >> beam.Map(columns_as_lists, self.schema)
