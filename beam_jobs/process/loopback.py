@@ -6,7 +6,6 @@ Imports the standard library only.
 import contextlib
 import random
 import socket
-from collections.abc import Collection
 
 HOST = "127.0.0.1"
 _PORTS = 20_000, 32_000  # below the range that outgoing connections take theirs from
@@ -31,9 +30,19 @@ def why_taken(port: int) -> str | None:
     return None
 
 
-def free_port(others: Collection[int] = ()) -> int:
-    """Return a port that nothing listens on now, and that is none of `others`."""
+def free_port(in_a_row: int = 1) -> int:
+    """Return a port that nothing is bound to, the first of so many; while this process lives no call returns it again.
+
+    That holds for all processes of this machine, also while nothing listens there: a socket of this process stays bound
+    to each port. It does not listen, and lets those listen that take an address in use, as servers do (SO_REUSEADDR).
+    """
     while True:
-        port = random.randrange(*_PORTS)
-        if port not in others and why_taken(port) is None:
-            return port
+        first = random.randrange(_PORTS[0], _PORTS[1] - in_a_row)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as bound:
+            held = [bound.enter_context(socket.socket()) for _ in range(in_a_row)]
+            for port, one in enumerate(held, first):
+                one.bind((HOST, port))  # refused beside any other socket that is bound to it
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            for one in held:
+                one.detach()
+            return first

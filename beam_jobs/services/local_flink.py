@@ -161,11 +161,8 @@ def cluster(folder: str | pathlib.Path) -> Cluster:
 
 
 def free_ports() -> Ports:
-    """Choose ports that nothing listens on now."""
-    chosen: list[int] = []
-    for _ in dataclasses.fields(Ports):
-        chosen.append(free_port(chosen))
-    return Ports(*chosen)
+    """Choose ports that are nobody's."""
+    return Ports(*(free_port() for _ in dataclasses.fields(Ports)))
 
 
 def _processes(folder: pathlib.Path) -> dict[str, ServiceProcess]:

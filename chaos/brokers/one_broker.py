@@ -15,9 +15,8 @@ class OneBroker:
     """The broker of tier 1: it runs below one folder, at the same ports whenever it is started."""
 
     def __init__(self, folder: pathlib.Path):
-        port = free_port()
-        self._folder, self._ports = folder, (port, free_port([port]))
-        self.servers = f"{HOST}:{port}"
+        self._folder, self._ports = folder, (free_port(), free_port())
+        self.servers = f"{HOST}:{self._ports[0]}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""

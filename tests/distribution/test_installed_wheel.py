@@ -135,7 +135,7 @@ def test_from_a_file_to_scored_events(installed: Installed) -> None:
     installed.install(lock=None)
     jars = local_kafka.jars()
     shutil.copytree(jars, installed.cache / jars.name)
-    servers = f"127.0.0.1:{(port := free_port())}"
+    servers = f"127.0.0.1:{(port := free_port(in_a_row=2))}"
     up = json.loads(installed.command("services", "up", "--port", str(port), "--json"))
     assert up["kafka"]["folder"] == str(installed.work / ".onegraph" / "kafka")
     installed.verbs(from_file_to_scores(servers))
@@ -149,7 +149,7 @@ def test_from_a_file_to_scored_events_with_the_lock_s_own_packages(installed: In
     lock = (wheel.ROOT / "requirements.lock").read_text()
     # pip installed uv, so that uv has all others in its cache
     installed.install(re.sub(r"^uv==.*?[^\\]\n", "", lock, flags=re.MULTILINE | re.DOTALL))
-    servers = f"127.0.0.1:{(port := free_port())}"
+    servers = f"127.0.0.1:{(port := free_port(in_a_row=2))}"
     assert not installed.cache.exists()
     installed.command("services", "up", "--port", str(port))
     assert len(list((installed.cache / "kafka-lib").glob("*.jar"))) > 20

@@ -27,7 +27,7 @@ def test_page_works_as_written(tmp_path: pathlib.Path, monkeypatch: pytest.Monke
         (tmp_path / name).symlink_to(ROOT / name)
     found = commands(text)
     assert found
-    port = free_port()
+    port = free_port(in_a_row=2)
     try:
         for command in found:
             words = shlex.split(command.text)

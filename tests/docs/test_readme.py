@@ -52,7 +52,7 @@ def test_document_runs_as_written(
     monkeypatch.chdir(tmp_path)
     for name in ("schemas", "transforms", "models", "beam_jobs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    port = free_port()
+    port = free_port(in_a_row=2)
     try:
         for command in found:
             if not command.text.startswith(tuple(ELSEWHERE)):

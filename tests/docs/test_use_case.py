@@ -44,11 +44,9 @@ def test_page_works_as_written(followed: pathlib.Path, capsys: pytest.CaptureFix
         *("build_training_set", "train", "evaluate", "release", "score_batch"),
         *("services", "score_stream", "send", "score_stream", "tail", "check_skew", "services"),
     ]
-    port = free_port()
+    port = free_port(in_a_row=2)
     try:
         for command in verbs:
-            if command.text.startswith("onegraph services up"):
-                port = free_port()  # now: one that was free minutes ago may be another test's
             run(command, port, TrainingSets(followed))
     finally:
         local_kafka.stop(followed / ".onegraph" / "kafka")

@@ -99,7 +99,7 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: pathlib.Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "meta.properties").write_text("version=1\nnode.id=77\ncluster.id=other\n")
     with pytest.raises(ServiceError, match=r"Kafka ended while it started: .*77"):
-        local_kafka.start(free_port(), tmp_path)
+        local_kafka.start(free_port(in_a_row=2), tmp_path)
     assert local_kafka.status(tmp_path).pid is None
 
 

@@ -78,9 +78,7 @@ def start(folder: pathlib.Path) -> dict[str, str]:
     (folder / "password").write_text(PASSWORD + "\n")
     (folder / "wrong-password").write_text("canary-wrong\n")
     (folder / "token").write_text(TOKEN + "\n")
-    ports: dict[str, int] = {}
-    for name in ("plain", "controller", "scram", "mutual", "unsafe"):
-        ports[name] = free_port(ports.values())
+    ports = {name: free_port() for name in ("plain", "controller", "scram", "mutual", "unsafe")}
     local_kafka.start(ports["plain"], folder, ports["controller"], settings=_settings(folder, ports))
     servers = {name: f"{HOST}:{port}" for name, port in ports.items() if name != "controller"}
     admin = kafka.KafkaAdminClient(bootstrap_servers=servers["plain"])

@@ -88,13 +88,13 @@ def test_what_is_missing_of_java_and_maven_is_told_first(programs, said, tmp_pat
     for name, words in programs.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{words}\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    assert main(["services", "up", "--folder", str(tmp_path / "work"), "--port", str(free_port())]) == 1
+    assert main(["services", "up", "--folder", str(tmp_path / "work"), "--port", str(free_port(in_a_row=2))]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
 
 
 def test_the_plan_says_what_would_be_started_stopped_and_removed(tmp_path):
-    port = free_port()
+    port = free_port(in_a_row=2)
     up = Services(action="up", port=port, folder=str(tmp_path), flink=True)
     assert [line for line in services.plan(up) if "jars" not in line] == [
         f"start Kafka on port {port} in {tmp_path}/kafka",
