@@ -49,14 +49,14 @@ class NewDirectory:
     """The directory that a job makes: an artifact of a kind, not complete yet. `run` is what it is made of.
 
     `path` is where it is put together on this machine; `addressed` is the output of one that is made at an address,
-    `here` says whether the workers are on this machine. `sent` has the entries of named files that are at the address.
+    `temp` where `Place.temp` says. `sent` has the entries of named files that are at the address.
     """
 
     path: pathlib.Path
     kind: str
     run: Mapping[str, str] = dataclasses.field(default_factory=dict)
     addressed: AddressedOutput | None = None
-    here: bool = True
+    temp: str | None = None
     sent: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -72,12 +72,14 @@ class NewDirectory:
     @property
     def graph(self) -> str:
         """The folder of its graph; on its way to an address from workers elsewhere it is one file."""
-        return f"{self.work}/graph" if self.addressed and not self.here else str(self.path / "graph")
+        return str(self.path / "graph") if self.temp is None else f"{self.work}/graph"
 
     @property
     def analysis(self) -> str:
-        """The folder of tf.Transform's own files, which TensorFlow opens: for workers of this machine it is here."""
-        return f"{self.path}/{WORK}/analysis" if self.here else f"{self.work}/analysis"
+        """The folder of tf.Transform's own files, which TensorFlow opens."""
+        if self.temp is None or self.addressed is None:
+            return f"{self.path}/{WORK}/analysis"
+        return f"{self.temp}/{self.addressed.owner}/analysis"
 
     @property
     def place(self) -> str:
@@ -114,11 +116,11 @@ class NewDirectory:
 
 @contextlib.contextmanager
 def new_directory(
-    output: str, kind: str, run: Mapping[str, str] | None = None, here: bool = True
+    output: str, kind: str, run: Mapping[str, str] | None = None, temp: str | None = None
 ) -> Iterator[NewDirectory]:
     """Make the directory of a job; if the block raises, nothing of it is left, else nothing kept of an earlier one.
 
-    `run` is what `run_facts` says of the job, `here` whether its workers are on this machine.
+    `run` is what `run_facts` says of the job, `temp` what `Place.temp` does of where.
     """
     with contextlib.ExitStack() as until_made:
         addressed = None
@@ -129,7 +131,7 @@ def new_directory(
             path.mkdir()
         else:
             path = until_made.enter_context(making(output, kind)).absolute()
-        made = NewDirectory(path, kind, run or {}, addressed, here)
+        made = NewDirectory(path, kind, run or {}, addressed, temp)
         (path / WORK).mkdir()
         with locked(path / WORK / LOCK):
             yield made

@@ -46,7 +46,7 @@ from schemas.personal.keys import PersonalKey
 from schemas.personal.treatments import Treatments, the_key
 from schemas.schema import SERVING, TRAINING, Schema
 from schemas.sets.gates import Gates
-from transforms.graph.analysis import AnalyzeGraph
+from transforms.graph.analysis import AnalyzeGraph, remove_temporary
 from transforms.graph.preprocessing import check_preprocessing
 from transforms.graph.saved_model import check_path
 
@@ -110,7 +110,7 @@ class BuildSettings(FileJobSettings, Protocol):
 
 def check(settings: BuildSettings) -> UseCase:
     """Return the use case, its functions tried; raises for a runner, output or function that cannot be."""
-    place(settings, _VERB)
+    place(settings, _VERB).temp(settings.output)
     check_path(settings.output if is_remote(settings.output) else os.path.abspath(settings.output))
     use_case = use_cases.find(settings.use_case, settings.use_case_path)
     _key(settings, use_case)
@@ -127,12 +127,15 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
     gates, training = settings.gates, use_case.treated_schema.environment(TRAINING)
     facts = run_facts(settings, files, settings.use_case)
     with (
-        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts, where.here) as output,
+        new_directory(settings.output, ArtifactKind.TRAINING_SET, facts, where.temp(settings.output)) as output,
         where.pool(files, WORKER_MODULES) as pool,
     ):
         with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
             first = analysis(settings, use_case, files, where, output, pool, given, treatments.key_id)
-            spooled, rows_read = run_and_count(where, first, f"{output.work}/{SPOOLED}")
+            try:
+                spooled, rows_read = run_and_count(where, first, f"{output.work}/{SPOOLED}")
+            finally:
+                remove_temporary(output.analysis)
         check_labels(spooled, use_case)
         check_gates(output, gates, spooled, [], training)
         check_counts(spooled, rows_read, settings.data, output.place, use_case.model)

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from beam_jobs.cli import logs
+from beam_jobs.file_runs.run_names import WORK
 from beam_jobs.process.worker_pool import worker_pool
 from beam_jobs.raw_files.plain_file import bytes_read
 from beam_jobs.raw_files.raw_format import RawFile
@@ -23,10 +24,12 @@ from beam_jobs.runners.patches import dofn_specs
 from beam_jobs.runners.runners import counters, in_this_process, is_flink, pipeline_options
 from beam_jobs.services import local_flink
 from schemas.address import is_remote
-from schemas.errors import OnegraphError
+from schemas.errors import OnegraphError, UsageError
 
 _WORTH_BYTES = 32 << 20  # of raw text: some seconds of work, as starting processes takes
 _EXPANDED = 5
+# What of settings of verbs over files names files that workers read or write.
+_SEEN = ("output", "data", "eval_data", "test_data", "registry", "use_case_path")
 
 
 class PlaceSettings(Protocol):
@@ -72,6 +75,8 @@ class Place:
 
     def run(self, pipeline: beam.Pipeline) -> dict[str, int] | None:
         """Run a pipeline to its end; return our counters, None if they are not known. Raises why it failed."""
+        if dataflow.chosen(self.options):
+            return counters(dataflow.run_to_end(pipeline, self._say)) or None
         if self.cluster is None:
             return counters(run_pipeline(pipeline))
         job = submit(pipeline, self.cluster.rest, self._say)
@@ -94,6 +99,25 @@ class Place:
         """Return a path or an address as workers find it."""
         return path if self.here or is_remote(path) else os.path.abspath(path)
 
+    def temp(self, output: str) -> str | None:
+        """Return where workers elsewhere keep what TensorFlow writes, if the output is at an address; None if not.
+
+        It opens files itself, and knows fewer addresses than Beam. Raises `UsageError` if it can open none.
+        """
+        if self.here or not is_remote(output):
+            return None
+        import tensorflow as tf
+
+        given = self.options.view_as(GoogleCloudOptions).temp_location
+        known = {str(scheme) for scheme in tf.io.gfile.get_registered_schemes()}
+        for folder in (self.path(given) if given else None, f"{output.rstrip('/')}/{WORK}"):
+            if folder is not None and (not is_remote(folder) or folder.partition("://")[0] in known):
+                return folder.rstrip("/")
+        raise UsageError(
+            f"--output {output}: TensorFlow cannot write there what it keeps while it makes the graph; "
+            "give --temp_location=, a folder that all workers share or an address that starts with gs://"
+        )
+
     def _say(self, line: str) -> None:
         if logging.getLogger().isEnabledFor(logging.WARNING):
             logs.say(f"onegraph {self.verb}: {line}")
@@ -107,7 +131,8 @@ def place(settings: PlaceSettings, verb: str) -> Place:
     dofn_specs.install()
     name = verb.replace("_", "-")
     options = pipeline_options(settings.runner, settings.beam_args, job_name=name)
-    dataflow.refuse_shared_folder(options, verb, settings.output)
+    if dataflow.chosen(options):
+        dataflow.check_batch(options, verb, _seen_by_workers(settings))
     if not is_flink(settings.runner):
         here = in_this_process(settings.runner)
         return Place(verb, options, None, here, settings.workers if here else 1)
@@ -117,6 +142,11 @@ def place(settings: PlaceSettings, verb: str) -> Place:
     ours = flink_cluster.batch_args(settings.beam_args, slots)
     flags = (*settings.beam_args, *cluster.beam_args, *ours)
     return Place(verb, pipeline_options(settings.runner, flags, job_name=name), cluster, here=False)
+
+
+def _seen_by_workers(settings: PlaceSettings) -> dict[str, tuple[str, ...]]:
+    paths = {name: getattr(settings, name, None) for name in _SEEN}
+    return {name: (path,) if isinstance(path, str) else tuple(path) for name, path in paths.items() if path}
 
 
 def _workers(files: Sequence[RawFile]) -> int:

@@ -68,5 +68,5 @@ def test_rows_that_add_up_pass() -> None:
 
 def test_an_output_that_workers_cannot_reach_is_refused() -> None:
     settings = ScoreBatch(data=("a.csv",), registry="r", output="out", runner="dataflow")
-    with pytest.raises(UsageError, match="score_batch: --output out must be a folder that all workers"):
+    with pytest.raises(UsageError, match="--output out is a path of this machine, Dataflow"):
         place(settings, "score_batch")

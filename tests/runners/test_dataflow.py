@@ -18,7 +18,9 @@ from beam_jobs.batch.spool import SPOOL
 from beam_jobs.batch.written_files import UnnamedFile, Written
 from beam_jobs.cli.command_line import main
 from beam_jobs.cli.settings import BuildTrainingSet, ScoreBatch, ScoreStream
+from beam_jobs.file_runs.addressed_output import AddressedOutput
 from beam_jobs.file_runs.place import Place
+from beam_jobs.process.installation import ROOT
 from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.stream.job import pipeline as stream_pipeline
@@ -27,8 +29,7 @@ from schemas.errors import ServiceError
 from tests.support import dataflow_graphs
 
 FILES = [RawFile("gs://models-of-mine/trips.csv", "trips.csv", 0)]
-FOLDER = pathlib.Path("/shared/output")
-DIRECTORY = NewDirectory(FOLDER, "training_set")
+OUTPUT = AddressedOutput("gs://models-of-mine/output", "run")
 
 
 @pytest.fixture
@@ -71,17 +72,19 @@ def test_the_graph_of_score_stream(stream):
 
 
 def test_the_graph_of_score_batch():
-    settings = ScoreBatch(data=("trips.csv",), registry="registry", output=str(FOLDER))
-    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, ["fare"], options(), str(FOLDER))
+    settings = ScoreBatch(data=("trips.csv",), registry="gs://models-of-mine/registry", output=OUTPUT.address)
+    pipeline = predictions_job.pipeline(settings, pathlib.Path("/bundles/a"), FILES, ["fare"], options(), OUTPUT.work)
     check_graph("score_batch", pipeline)
 
 
-def test_the_graphs_of_build_training_set(taxi):
-    settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
-    first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=True), DIRECTORY)
+def test_the_graphs_of_build_training_set(taxi, tmp_path):
+    settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=OUTPUT.address)
+    # tf.Transform makes a folder in its `--temp_location` when the graph is built
+    output = NewDirectory(tmp_path / "out", "training_set", {}, OUTPUT, temp=str(tmp_path / "temp"))
+    first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=False), output)
     check_graph("build_training_set_analysis", first)
-    spooled = Written({SPOOL: [UnnamedFile("/shared/output/a.arrows", (0, 0), 3)]})
-    second = training_set_build.transformation(settings, taxi, spooled, options(), DIRECTORY)
+    spooled = Written({SPOOL: [UnnamedFile(f"{OUTPUT.work}/a.arrows", (0, 0), 3)]})
+    second = training_set_build.transformation(settings, taxi, spooled, options(), output)
     check_graph("build_training_set_transformation", second)
 
 
@@ -214,16 +217,49 @@ def test_a_stream_that_cannot_work_there_is_refused(given, said, tmp_path, monke
     assert said in line
 
 
-@pytest.mark.parametrize("argv", [["score_batch", "--registry=r"], ["build_training_set", "--use-case=taxi"]])
-def test_a_batch_job_that_shares_its_folder_is_refused(argv, tmp_path, monkeypatch, capsys):
+TAKEN = ["--project=p", *REGION, "--sdk_container_image=i"]
+BUILD = ["build_training_set", "--use-case=taxi"]
+SCORE = ["score_batch", "--registry=gs://b/r"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([*BUILD, "--data=gs://b/a.csv", "--output=out", *TAKEN], "--output out is a path of this machine"),
+        ([*SCORE, "--data=gs://b/a.csv", "--output=out", *TAKEN], "--output out is a path of this machine"),
+        ([*BUILD, "--data=trips.csv", "--output=gs://b/o", *TAKEN], "--data trips.csv is a path of this machine"),
+        ([*SCORE[:1], "--registry=r", "--data=gs://b/a.csv", "--output=gs://b/o", *TAKEN], "--registry r is a path of"),
+        (
+            [*BUILD, "--data=gs://b/a.csv", "--test-data=trips.csv", "--output=gs://b/o", *TAKEN],
+            "--test-data trips.csv is a path of this machine",
+        ),
+        (
+            [*BUILD, "--use-case-path=mine", "--data=gs://b/a.csv", "--output=gs://b/o", *TAKEN],
+            "--use-case-path mine is a path of this machine, Dataflow's workers have those of their image; put its",
+        ),
+        ([*BUILD, "--data=gs://b/a.csv", "--output=gs://b/o", "--project=p"], "wants --region=, --temp_location="),
+        (
+            [*BUILD, "--data=gs://b/a.csv", "--output=gs://b/o", *TAKEN, "--template_location=gs://b/t"],
+            "build_training_set waits for its jobs and names their files itself, so it has no template",
+        ),
+        (
+            [*SCORE, "--data=gs://b/a.csv", "--output=gs://b/o", *TAKEN, "--dry_run=True"],
+            "score_batch waits for its jobs and names their files itself, so it has no template and no dry run",
+        ),
+    ],
+)
+def test_a_batch_job_that_cannot_work_there_is_refused(argv, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r/bundles").mkdir(parents=True)
     (tmp_path / "trips.csv").touch()
-    output = tmp_path / "output"
-    assert main([*argv, "--data=trips.csv", f"--output={output}", "--runner=dataflow"]) == 2
+    for layer in ("schemas", "transforms", "models"):
+        (tmp_path / "mine" / layer).mkdir(parents=True)
+        source = next((ROOT / layer).glob("taxi.p*"))
+        (tmp_path / "mine" / layer / source.name).write_bytes(source.read_bytes())
+    assert main([*argv, "--runner=dataflow"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"{argv[0]}: --output {output} must be a folder that all workers and this machine share" in line
-    assert not output.exists()
+    assert said in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_worker_image_is_of_the_locked_beam_and_holds_our_packages():

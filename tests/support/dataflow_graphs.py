@@ -86,10 +86,19 @@ def function_of(payload: beam_runner_api_pb2.ParDoPayload) -> str:
 
 def functions_of_main(graph: beam_runner_api_pb2.Pipeline) -> list[str]:
     """Return the steps and coders whose pickles name `__main__`: workers have another."""
+    return _naming(graph, b"__main__")
+
+
+def steps_that_name(staged: pathlib.Path, text: str) -> list[str]:
+    """Return the steps and coders of a staged graph whose pickles have that text."""
+    return _naming(beam_runner_api_pb2.Pipeline.FromString(staged.read_bytes()), text.encode())
+
+
+def _naming(graph: beam_runner_api_pb2.Pipeline, text: bytes) -> list[str]:
     parts = graph.components
     payloads = {step.unique_name: step.spec.payload for step in parts.transforms.values()}
     payloads |= {name: coder.spec.payload for name, coder in parts.coders.items()}
-    return [name for name, payload in payloads.items() if b"__main__" in _unpacked(payload)]
+    return [name for name, payload in payloads.items() if text in _unpacked(payload)]
 
 
 def check_golden(name: str, text: str) -> None:

@@ -64,6 +64,12 @@ class AnalyzeGraph(beam.PTransform):
             )
 
 
+def remove_temporary(temp: str) -> None:
+    """Remove what an analysis has left in its `temp`."""
+    if tf.io.gfile.exists(temp):
+        tf.io.gfile.rmtree(temp)
+
+
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:
     """Return the schema's columns as lists, of one value where a row has one: tf.Transform's input form.
 

@@ -98,7 +98,7 @@ def score(settings: ScoreSettings, bundle: Artifact, files: Sequence[RawFile]) -
     where = place(settings, _VERB)
     facts = run_facts(settings, files, bundle=bundle.path.name)
     with (
-        new_directory(settings.output, ArtifactKind.PREDICTIONS, facts, where.here) as output,
+        new_directory(settings.output, ArtifactKind.PREDICTIONS, facts) as output,
         where.pool(files, _MODULES) as pool,
     ):
         with progress.step("score", share=where.share_read(files)):
