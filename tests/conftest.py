@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--long",
         action="store_const",
         const=True,
-        help="add the tests that take a quarter of a minute",
+        help="add the tests that take long, and the cases of others that one stands for",
     )
 
 
