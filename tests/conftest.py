@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--long",
         action="store_const",
         const=True,
-        help="add the tests that take a quarter of a minute",
+        help="add the tests that take long, and the cases of others that one stands for",
     )
 
 
@@ -91,6 +91,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if gone:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if item not in gone]
+    # a file goes to one process: those that may take minutes are begun first, so that no process is left alone with one
+    times: dict[pathlib.Path, float] = {}
+    for item in items:
+        if (most := item.get_closest_marker("timeout")) is not None:
+            times[item.path] = max(times.get(item.path, 0), *most.args)
+    items.sort(key=lambda item: -times.get(item.path, 0))
 
 
 _LEFT_OUT = pytest.StashKey[dict[str, int]]()

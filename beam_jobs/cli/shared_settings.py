@@ -101,7 +101,10 @@ class Runner(Settings):
     """Where a Beam job runs. Beam's own options may follow in Beam's spelling (`--flink_master=...`)."""
 
     runner: str = option(
-        "local, prism, flink, dataflow or one of Beam's names", "local", metavar="NAME", group="where it runs"
+        "local, prism, flink, dataflow or one of Beam's names; dataflow wants a registry at an address such as gs://",
+        "local",
+        metavar="NAME",
+        group="where it runs",
     )
     beam_args: tuple[str, ...] = ()
 
@@ -115,6 +118,13 @@ class Runner(Settings):
 class BatchRunner(Runner):
     """Where a Beam job over files runs."""
 
+    runner: str = option(
+        "local, prism, flink, dataflow or one of Beam's names; flink wants files that its workers reach, dataflow "
+        "addresses such as gs://",
+        "local",
+        metavar="NAME",
+        group="where it runs",
+    )
     services_folder: str = option(
         "of `services up --flink`: its cluster is meant where no other is named",
         ".onegraph",

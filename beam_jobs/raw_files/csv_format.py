@@ -1,14 +1,14 @@
 """CSV as a raw format: a header that names the columns, then one record per row; blank lines are no rows."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from beam_jobs.cli.file_settings import FileOptions
-from beam_jobs.raw_files.content import read_text
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
-from beam_jobs.raw_files.row_blocks import row_blocks
+from beam_jobs.raw_files.row_blocks import READ_BYTES, row_blocks, text_lines
 from schemas.errors import InputError
 from schemas.schema import Schema
 from transforms.decode.csv_decoder import CsvDecoder
@@ -16,9 +16,7 @@ from transforms.decode.csv_dialect import COMMON, CsvDialect, Unnamed
 from transforms.decode.csv_header import read_header, schema_order
 from transforms.decode.csv_lines import split_lines
 
-_READ_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
-_LINE_BYTES = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +79,7 @@ class CsvFormat:
     def _rows(self, file: RawFile, several: bool) -> Iterator[list[bytes]]:
         """Yield the records that are rows; of a file of one column a blank line is a missing cell."""
         is_header = self._has_header
-        for lines in self._records(file, _READ_BYTES):
+        for lines in self._records(file, READ_BYTES):
             if is_header:
                 at = next((at for at, line in enumerate(lines) if line.strip()), None)
                 if at is None:
@@ -91,24 +89,9 @@ class CsvFormat:
 
     def _records(self, file: RawFile, size: int) -> Iterator[list[bytes]]:
         """Yield complete records, quotes regarded, as they become complete."""
-        begun: list[bytes] = []  # of a record that goes on, put together once its line ends
-        waiting, read = 0, 0
-        for data in read_text(file.path, size, file.stamp):
-            read += len(data)
-            if b"\n" in data:
-                lines, rest = split_lines(b"".join([*begun, data]), dialect=self.dialect)
-                yield self._no_comments(lines)
-                begun, waiting = [rest], len(rest)
-            else:
-                begun.append(data)
-                waiting += len(data)
-            if waiting > _LINE_BYTES:
-                raise InputError(
-                    f"{file.path}: a line of more than {_LINE_BYTES >> 20} MiB at byte {read - waiting:,}; is this a "
-                    "text file?"
-                )
-        lines, _ = split_lines(b"".join(begun), final=True, dialect=self.dialect)
-        yield self._no_comments(lines)
+        cut = functools.partial(split_lines, dialect=self.dialect)
+        for lines in text_lines(file, cut, "is this a text file?", size):
+            yield self._no_comments(lines)
 
     def _no_comments(self, lines: list[bytes]) -> list[bytes]:
         if self.dialect.comment is None:

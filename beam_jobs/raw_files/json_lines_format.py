@@ -1,19 +1,19 @@
 """JSON lines as a raw format: one object per line; blank lines are no rows."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from beam_jobs.cli.file_settings import JSON_LINES, FileOptions
-from beam_jobs.raw_files.content import read_text
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
-from beam_jobs.raw_files.row_blocks import row_blocks
-from schemas.errors import InputError
+from beam_jobs.raw_files.row_blocks import row_blocks, text_lines
 from schemas.schema import Schema
+from transforms.decode.csv_dialect import CsvDialect
+from transforms.decode.csv_lines import split_lines
 from transforms.decode.json_decoder import JsonDecoder
 
-_READ_BYTES = 1 << 20
-_LINE_BYTES = 64 << 20
+_UNQUOTED = CsvDialect(quote=None)  # every line end ends a row: in an object it would be an escape
 
 
 class JsonLinesFormat:
@@ -45,21 +45,4 @@ class JsonLinesFormat:
 
 def read_lines(file: RawFile) -> Iterator[list[bytes]]:
     """Yield all lines without their ends; raises `InputError`."""
-    rest: list[bytes] = []
-    waiting, read = 0, 0
-    for data in read_text(file.path, _READ_BYTES, file.stamp):
-        *lines, last = data.split(b"\n")
-        read += len(data)
-        if lines:
-            lines[0] = b"".join([*rest, lines[0]])
-            rest, waiting = [], 0
-            yield [line.removesuffix(b"\r") for line in lines]
-        rest.append(last)
-        waiting += len(last)
-        if waiting > _LINE_BYTES:
-            raise InputError(
-                f"{file.path}: a line of more than {_LINE_BYTES >> 20} MiB at byte {read - waiting:,}; wanted an "
-                "object a line"
-            )
-    if waiting:
-        yield [b"".join(rest).removesuffix(b"\r")]
+    return text_lines(file, functools.partial(split_lines, dialect=_UNQUOTED), "wanted an object a line")

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.reports.terminal_text import shown
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.artifacts.signature import Signer
+from schemas.personal.treatments import FACT
 
 
 def bundle_text(bundle: dict[str, Any]) -> str:
@@ -16,6 +18,7 @@ def bundle_text(bundle: dict[str, Any]) -> str:
             f"  test split: {_metrics(bundle)}",
             f"  features: {', '.join(bundle['feature_names'])}",
             f"  training set {bundle['training_set_fingerprint'][:12]}; {versions}",
+            *_personal(bundle.get(FACT)),
             f"  {signed_text(bundle['signed_by'])}",
         ]
     )
@@ -40,6 +43,18 @@ def _metrics(bundle: Mapping[str, Any]) -> str:
         f"AUC {metrics['auc']:.4f}, average precision {metrics['average_precision']:.4f}, "
         f"log loss {metrics['log_loss']:.4f}, threshold {bundle['threshold']:.4f}"
     )
+
+
+def _personal(said: Mapping[str, Any] | None) -> list[str]:
+    """Return what becomes of personal columns, and which key their hashes need.
+
+    >>> _personal({"columns": {"card": "hash", "mail": "drop"}, "key": "f27a6ab2"}), _personal(None)
+    (['  personal: card hash, mail drop; hashed with key f27a6ab2'], [])
+    """
+    if said is None:
+        return []
+    columns = ", ".join(f"{shown(name)} {shown(word)}" for name, word in said["columns"].items())
+    return [f"  personal: {columns}" + (f"; hashed with key {shown(said['key'])}" if said["key"] else "")]
 
 
 def _short(value: Any) -> str:

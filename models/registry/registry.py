@@ -27,6 +27,7 @@ from schemas.artifacts.artifact import ArtifactKind, with_article
 from schemas.artifacts.making import check_writable
 from schemas.artifacts.signature import Signer, TrustedKeys
 from schemas.errors import ArtifactError, InputError
+from schemas.personal.treatments import FACT, said_of
 
 _log = logging.getLogger(__name__)
 
@@ -241,4 +242,6 @@ def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> d
         *("training_set_fingerprint", "versions"),
     )
     facts = {"id": artifact.content_id(manifest), **{name: manifest[name] for name in shown if name in manifest}}
+    if (personal := said_of(manifest, str(path))) is not None:
+        facts[FACT] = personal
     return {**facts, "signed_by": [dataclasses.asdict(one) for one in artifact.signers(path, trusted)]}

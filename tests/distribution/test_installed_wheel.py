@@ -130,6 +130,7 @@ def check_scored(installed: Installed, servers: str) -> None:
     assert {one["name"]: one["found"] for one in found}["Kafka's jars"].endswith(f"in {installed.cache / 'kafka-lib'}")
 
 
+@pytest.mark.needs_time
 @pytest.mark.timeout(600)
 def test_from_a_file_to_scored_events(installed: Installed) -> None:
     installed.install(lock=None)

@@ -67,6 +67,7 @@ def test_what_people_import_stays(module: str) -> None:
     assert [name for name in STAYS[module] if not hasattr(imported, name)] == []
 
 
+@pytest.mark.needs_time
 def test_the_examples_run_as_written(
     registry: pathlib.Path, small_training_set: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_commands_are_found() -> None:
     assert commands(text) == [Command("onegraph a      --b c", 0), Command("onegraph d ", 3)]
 
 
+@pytest.mark.needs_time
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_document_runs_as_written(

@@ -34,6 +34,7 @@ def followed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib
     return tmp_path
 
 
+@pytest.mark.needs_time
 @pytest.mark.timeout(600)
 def test_page_works_as_written(followed: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     maker, *verbs = commands(PAGE.read_text())

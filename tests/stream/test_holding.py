@@ -228,6 +228,7 @@ def test_a_batch_whose_answer_was_lost_is_sent_again_and_kept_once(own_broker, p
     assert [one.value for one in read(servers, topic)] == [b"first", b"second", b"third"]
 
 
+@pytest.mark.needs_time
 def test_nothing_is_lost_while_the_broker_is_away(own_broker):
     folder, port, controller = own_broker
     servers = f"127.0.0.1:{port}"
@@ -285,6 +286,7 @@ def test_nothing_is_lost_while_the_broker_is_away(own_broker):
             assert list(dict.fromkeys(found)) == [value for row, value in enumerate(wanted) if keep(row)]
 
 
+@pytest.mark.needs_time
 def test_a_job_that_cannot_write_ends_when_it_is_told_to(own_broker):
     folder, port, _ = own_broker
     servers = f"127.0.0.1:{port}"

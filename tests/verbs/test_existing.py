@@ -93,6 +93,7 @@ def test_a_rebuild_that_fails_leaves_the_old_set(small, tmp_path, capsys):  # no
     assert content(output) == before
 
 
+@pytest.mark.needs_time
 @pytest.mark.timeout(300)
 def test_a_killed_build_is_no_set_and_the_next_one_is_whole(built, trip_files, tmp_path, jobs, capsys):
     output = tmp_path / "out"

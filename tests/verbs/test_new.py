@@ -172,8 +172,8 @@ def scored(folder: pathlib.Path, mine: pathlib.Path, data: pathlib.Path) -> list
     ("shape", "form", "label"),
     [
         (odd_names, "csv", "label"),
-        (lists, "jsonl", "y"),
-        (text, "csv", "verdict"),
+        pytest.param(lists, "jsonl", "y", marks=long),
+        pytest.param(text, "csv", "verdict", marks=long),
         pytest.param(dates, "csv", "y", marks=long),
         pytest.param(separated, "csv", "y", marks=long),
         pytest.param(booleans, "jsonl", "y", marks=long),

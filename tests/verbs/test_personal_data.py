@@ -16,6 +16,7 @@ from schemas.artifacts import making
 from schemas.errors import ServiceError
 from schemas.personal.keys import PersonalKey
 from tests.support.canaries import found_in, needles
+from tests.support.first_at_once import first_at_once
 from tests.support.kafka_records import put, read
 from tests.support.present import present
 from tests.support.use_case_folder import UseCaseFolder, lines_of
@@ -135,7 +136,7 @@ def test_no_canary_is_in_what_batch_jobs_write(case, key, tmp_path, capfd, caplo
     assert found_in(case.folder, needles(KEY)) == [f"key: {KEY.encode()!r}"]
 
 
-@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("hidden", first_at_once([False, True]))
 def test_a_killed_build_leaves_no_canary_but_of_columns_that_are_only_hidden(hidden, case, key, tmp_path, monkeypatch):
     def die(*_):
         raise SystemExit("power cut")
@@ -219,3 +220,14 @@ def test_a_script_gives_raw_values_and_the_key(case, key):
     assert np.array_equal(scored.features, again.features) == (row["income"] == INCOMES[0])
     with pytest.raises(ServiceError, match=f"bundle {bundle.name} has personal columns hashed with key"):
         Scorer.load(bundle).score([row])
+
+
+def test_the_registry_says_what_is_treated_and_with_which_key(case, capsys):
+    capsys.readouterr()
+    key = PersonalKey.of(KEY.encode(), "t").id
+    assert main(["registry", "show", "--registry", str(case.registry)]) == 0
+    said = capsys.readouterr().out
+    assert "card hash, customer hash, income bucket:1000, name drop, postcode truncate:3" in said
+    assert f"; hashed with key {key}\n" in said
+    assert main(["registry", "show", "--registry", str(case.registry), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bundle"]["personal"]["key"] == key

@@ -223,6 +223,7 @@ def rejected_are(broker, source, count):
     return False
 
 
+@pytest.mark.needs_time
 def test_killed_and_started_again_loses_nothing(broker, argv, events, jobs):
     source = argv[argv.index("--source-topic") + 1]
     send(broker, source, [b"{"])

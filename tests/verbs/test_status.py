@@ -35,6 +35,7 @@ JOB = run_files.Job(name="job-1", source_topic="trips", group="g", registry="/no
 pytestmark = pytest.mark.usefixtures("own_job_files")
 
 
+@pytest.mark.needs_time
 def test_a_running_job_is_seen_and_gone_after_its_end(broker, topics, registry, taxi, trips, tmp_path, capsys):
     source = topics("trips", partitions=2, message_timestamp_type="LogAppendTime")
     argv = ["--bootstrap-servers", broker, "--registry", str(registry), "--group", source, "--create-topics"]

@@ -13,6 +13,7 @@ def content(folder: pathlib.Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.needs_time
 def test_three_workers_build_the_same_bytes(built, trip_files, tmp_path):
     argv = ["--use-case", "taxi", "--data", str(trip_files / "*.csv*"), "--output", str(tmp_path / "out")]
     assert main(["build_training_set", *argv, "--rows-per-shard", "500", "--workers", "3"]) == 0

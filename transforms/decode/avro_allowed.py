@@ -114,7 +114,7 @@ def _natural(column: Column, branch: Any, path: str) -> Read:
         return long_at
     if name == "enum":
         return enum_reader(branch["symbols"])
-    return _text(path)
+    return text_reader(path)
 
 
 def _boolean(value: bytes, at: int) -> tuple[Any, int]:
@@ -154,13 +154,18 @@ def enum_reader(symbols: Sequence[str]) -> Read:
     return read
 
 
-def _text(path: str) -> Read:
+def text_reader(path: str) -> Read:
+    """Return the reader of a `string` or of `bytes` that are text."""
+
     def read(value: bytes, at: int) -> tuple[Any, int]:
         start, end = span_at(value, at)
         try:
-            return value[start:end].decode(), end
+            cell = value[start:end].decode()
         except UnicodeDecodeError:
             raise Refused(Reason.ENCODING, path) from None
+        if "\0" in cell:
+            raise Refused(Reason.ENCODING, path)
+        return cell, end
 
     return read
 

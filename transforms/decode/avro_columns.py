@@ -23,9 +23,10 @@ from transforms.decode.avro_allowed import (
     enum_reader,
     fits,
     int_reader,
+    text_reader,
     wanted,
 )
-from transforms.decode.avro_values import Skips, long_at, plain, span_at, type_name
+from transforms.decode.avro_values import Skips, long_at, plain, type_name
 from transforms.decode.avro_vectors import AvroVectors
 from transforms.decode.decoding import FLOAT32_OVERFLOW, Limits
 from transforms.decode.strict_json import Refused
@@ -170,7 +171,7 @@ def _branch_reader(column: Column, branch: Any, named: Mapping[str, Any], skips:
         return _as_real(read) if column.kind is Kind.FLOAT else read
     if name == "enum":
         return enum_reader(branch["symbols"])
-    return _text(path)
+    return text_reader(path)
 
 
 def _list(read_item: Read, path: str) -> Read:
@@ -221,19 +222,5 @@ def _as_real(read_integer: Read) -> Read:
     def read(value: bytes, at: int) -> tuple[Any, int]:
         cell, at = read_integer(value, at)
         return float(cell), at
-
-    return read
-
-
-def _text(path: str) -> Read:
-    def read(value: bytes, at: int) -> tuple[Any, int]:
-        start, end = span_at(value, at)
-        try:
-            cell = value[start:end].decode()
-        except UnicodeDecodeError:
-            raise Refused(Reason.ENCODING, path) from None
-        if "\0" in cell:
-            raise Refused(Reason.ENCODING, path)
-        return cell, end
 
     return read

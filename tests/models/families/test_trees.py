@@ -10,6 +10,7 @@ import xgboost
 
 from models.families import trees, ubjson, xgb
 from schemas.errors import ArtifactError
+from tests.support.first_at_once import first_at_once
 
 FEATURES = 5
 
@@ -52,14 +53,16 @@ def text(value):
 
 @pytest.mark.parametrize(
     "parameters",
-    [
-        {"tree_method": "hist"},
-        {"tree_method": "exact", "gamma": 1.0},
-        {"tree_method": "approx", "num_parallel_tree": 3},
-        {"grow_policy": "lossguide", "max_depth": 0, "max_leaves": 60},
-        {"booster": "dart", "rate_drop": 0.2},
-        {"booster": "gblinear"},
-    ],
+    first_at_once(
+        [
+            {"tree_method": "hist"},
+            {"tree_method": "exact", "gamma": 1.0},
+            {"tree_method": "approx", "num_parallel_tree": 3},
+            {"grow_policy": "lossguide", "max_depth": 0, "max_leaves": 60},
+            {"booster": "dart", "rate_drop": 0.2},
+            {"booster": "gblinear"},
+        ]
+    ),
 )
 def test_what_is_trained_is_taken(rows, parameters):
     booster = xgboost.train({"objective": "binary:logistic", **parameters}, rows, 20)

@@ -60,6 +60,7 @@ def test_values_that_are_deadly_only_together_are_halved_to_a_small_group():
     assert found == {4: CRASH, 5: CRASH}
 
 
+@pytest.mark.needs_time
 def test_what_is_slow_only_together_comes_in_parts_that_are_not():
     values = [b"sleep 0.6"] * 6 + [b"a"] * 2
     found = find_culprits(DeadlyProbe(), values, 3.0)
@@ -74,6 +75,7 @@ def test_a_value_that_makes_any_other_slow_stands_alone_and_a_culprit_among_them
     assert found == Findings({1: CRASH}, [[0, 2], [3], [4]])
 
 
+@pytest.mark.needs_time
 def test_a_group_that_crashes_is_found_among_what_is_slow():
     values = [b"sleep 0.9", b"fuel", b"fire", b"sleep 0.9", b"sleep 0.9", b"sleep 0.9"]
     found = find_culprits(DeadlyProbe(), values, 3.0)

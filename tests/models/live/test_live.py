@@ -28,6 +28,7 @@ from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
 from tests.support.artifact_fixtures import another_bundle
 from tests.support.deadly_work import CheckOfOthers
+from tests.support.first_at_once import first_at_once
 from tests.support.hostile_bundles import split_out_of_range, spoiled
 from tests.support.signing_keys import make_key
 from tests.support.waiting import wait_until
@@ -203,7 +204,7 @@ def test_variants_switch_together_and_what_is_loaded_stays(following, own, secon
     assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
-@pytest.mark.parametrize("role", ["challenger", "shadow"])
+@pytest.mark.parametrize("role", first_at_once(["challenger", "shadow"]))
 def test_one_bad_bundle_refuses_the_whole_generation(own, second_candidate, role, trials):
     other = Registry(shutil.copytree(own.path, own.path.with_name("other")))
     pointer = released_as(other, second_candidate, role, 0.5)
@@ -404,12 +405,14 @@ def altered_manifest(own, bundle, tmp_path):
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [
-        (unsigned, "not signed, wanted a signature by one of ours.pem"),
-        (by_a_stranger, "signed by strangers only"),
-        (altered_signature, "the signature of ours.pem .* does not fit the manifest"),
-        (altered_manifest, "the signature of ours.pem .* does not fit the manifest"),
-    ],
+    first_at_once(
+        [
+            (unsigned, "not signed, wanted a signature by one of ours.pem"),
+            (by_a_stranger, "signed by strangers only"),
+            (altered_signature, "the signature of ours.pem .* does not fit the manifest"),
+            (altered_manifest, "the signature of ours.pem .* does not fit the manifest"),
+        ]
+    ),
 )
 def test_bundle_without_a_trusted_signature(own, pair, second_candidate, parsed, caplog, tmp_path, make, said, trials):
     """Refused in a swap and at the start, before a parser sees any of it."""

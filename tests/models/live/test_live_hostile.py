@@ -19,6 +19,7 @@ from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
 from tests.support.deadly_work import CheckOf, nothing
+from tests.support.first_at_once import first_at_once
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
 from tests.support.present import present
 from tests.support.waiting import wait_until
@@ -62,7 +63,7 @@ def point_at(own, *bundles, generation=None):
     return forged
 
 
-@pytest.mark.parametrize("name", POINTERS)
+@pytest.mark.parametrize("name", first_at_once(POINTERS))
 def test_a_hostile_pointer_is_counted_and_logged_once(own, follow, second_candidate, name, caplog, impatient):
     """And the next one is taken."""
     caplog.set_level(logging.WARNING, "models")
@@ -129,7 +130,7 @@ def test_whoever_hears_of_a_change_and_fails_ends_nothing(own, follow, second_bu
     assert following.wait_for(second_bundle(own.path), SOON_S)
 
 
-@pytest.mark.parametrize("spoil", {**CRASHING, **FACTS}.values(), ids=[*CRASHING, *FACTS])
+@pytest.mark.parametrize("spoil", first_at_once({**CRASHING, **FACTS}.values()), ids=[*CRASHING, *FACTS])
 def test_a_hostile_bundle_is_refused_in_every_role_and_the_next_is_taken(own, follow, second_candidate, spoil, caplog):
     caplog.set_level(logging.WARNING, "models")
     following = follow(own)
@@ -187,7 +188,7 @@ def test_a_bundle_that_takes_too_long_is_refused(own, follow, tmp_path):
         own_trials.close()
 
 
-@pytest.mark.parametrize("what", ["abort", "refuse"])
+@pytest.mark.parametrize("what", first_at_once(["abort", "refuse"]))
 def test_a_bundle_that_ends_its_process_is_refused_and_not_loaded_here(own, follow, what):
     bad = spoiled(own.champion(), lambda path: {"threshold": 0.01})
     own_trials = Trials()
@@ -241,6 +242,7 @@ def test_a_forged_pointer_that_took_the_next_number_does_not_hide_the_true_one(o
     assert following.current().champion.bundle_id == pointer.champion
 
 
+@pytest.mark.needs_time
 def test_what_was_tried_before_is_not_tried_again(own, follow, second_bundle):
     own_trials = Trials()
     following = follow(own, trials=own_trials)
@@ -253,6 +255,7 @@ def test_what_was_tried_before_is_not_tried_again(own, follow, second_bundle):
     assert following.current().champion.bundle_id == first
 
 
+@pytest.mark.needs_time
 def test_a_pointer_that_changes_while_its_first_bundle_is_tried_ends_the_second(own, follow, second_bundle, tmp_path):
     """The first is of use to it, and is tried to the end; the second cannot be read, and nobody asks for it."""
     new = second_bundle(own.path).champion
@@ -326,6 +329,7 @@ def test_what_was_loaded_for_a_refused_generation_is_not_kept(own, follow, secon
     assert following.loader.kept == ()
 
 
+@pytest.mark.needs_time
 def test_a_child_that_nobody_needs_rests_while_there_is_no_pointer_too(own, follow):
     own_trials = Trials(idle_s=0)
     following = follow(own, trials=own_trials)

@@ -130,6 +130,7 @@ def test_what_moved_without_events_is_done_with_the_last_part(tmp_path, scoring)
     assert parts[-1][0].next_offsets == {0: 19, 1: 4}
 
 
+@pytest.mark.needs_time
 def test_where_the_child_finds_nothing_parts_are_halved_with_each_further_death(tmp_path, scoring):
     values = [b"a", b"b", b"c", b"d", b"e"]
     for sizes in ([5], [5], [5], [3, 2], [2, 2, 1], [1] * 5):
