@@ -44,11 +44,17 @@ def step(name: str, always: bool = False, share: Share | None = None) -> Iterato
     """Show a step while it runs and, once it is done, its rows and seconds; a step that fails leaves no line.
 
     `always` prints the line of the end without a terminal too. `share` says how much of the work is done, 0 to 1, or
-    None if that is not known; an end is estimated from it.
+    None if that is not known; an end is estimated from it. Within a step that is shown a step is not, and counts its
+    rows from none: the one that is shown never tells the same rows twice.
     """
     global _rows, _rejected, _shown
     console = Console(stderr=True, highlight=False)
-    if _shown or not logging.getLogger().isEnabledFor(logging.WARNING):
+    if _shown:
+        with _lock:
+            _rows = _rejected = 0
+        yield
+        return
+    if not logging.getLogger().isEnabledFor(logging.WARNING):
         yield
         return
     terminal = console.is_terminal

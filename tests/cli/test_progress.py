@@ -11,9 +11,10 @@ import pytest
 PROGRAM = """
 from beam_jobs.cli import progress
 with progress.step("outer", always={always}):
-    progress.advance(1_000)
-    with progress.step("inner", always=True):
-        progress.advance(234)
+    for name in ("read", "write"):  # the same rows
+        with progress.step(name, always=True):
+            progress.advance(1_000)
+            progress.advance(234)
 if {fails}:
     with progress.step("fails", always=True):
         raise SystemExit(1)

@@ -28,7 +28,7 @@ class CountTokens(beam.PTransform):
         super().__init__()
         self._operation, self._extra_args = operation, extra_args
 
-    def expand(self, inputs: tuple[beam.PCollection]) -> beam.PCollection:
+    def expand(self, inputs: Any) -> beam.PCollection:
         """Wire the counting."""
         if self._operation.vocab_ordering_type != _VocabOrderingType.FREQUENCY:
             return analyzer_impls._VocabularyAccumulateImpl(self._operation, self._extra_args).expand(inputs)
