@@ -31,13 +31,13 @@ def why_taken(port: int) -> str | None:
 
 
 def free_port(in_a_row: int = 1) -> int:
-    """Return a port that nothing is bound to, the first of so many; while this process lives no call returns it again.
+    """Return a port that is nobody's, the first of so many; nobody else is given it while this process lives.
 
-    That holds for all processes of this machine, also while nothing listens there: a socket of this process stays bound
-    to each port. It does not listen, and lets those listen that take an address in use, as servers do (SO_REUSEADDR).
+    A socket of this process stays bound to each of them, also while no server is there. It does not listen, and lets
+    servers listen: they ask for addresses that are in use (SO_REUSEADDR), this function does not.
     """
     while True:
-        first = random.randrange(_PORTS[0], _PORTS[1] - in_a_row)
+        first = random.randrange(_PORTS[0], _PORTS[1] - in_a_row + 1)
         with contextlib.suppress(OSError), contextlib.ExitStack() as bound:
             held = [bound.enter_context(socket.socket()) for _ in range(in_a_row)]
             for port, one in enumerate(held, first):

@@ -61,11 +61,12 @@ def test_from_offsets_on_and_without_an_end(broker: str, consumer: Consumer, fil
     assert list(read_until_end(consumer, {})) == [], "no partition is not all of them"
     assert [row.offset for step in read_until_end(consumer, {2: 5}) for row in step.polled.rows(filled)] == [5, 6]
     seen: list[bytes | None] = []
-    for step in read(consumer, begin, None, poll_s=0.1):
+    steps = read(consumer, begin, None, poll_s=0.1)
+    while len(seen) < 2:
+        seen += next(steps).polled.values
+    put(broker, filled, 1, [b"later"])  # once, however many steps bring nothing
+    while len(seen) < 3:
+        step = next(steps)
         seen += step.polled.values
-        if len(seen) == 2:
-            put(broker, filled, 1, [b"later"])
-        if len(seen) >= 3:
-            break
     assert seen == [b"38", b"39", b"later"]
     assert step.next_offsets == {0: 40, 1: 1, 2: 7}
