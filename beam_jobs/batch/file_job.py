@@ -43,6 +43,10 @@ class FileJobSettings(PlaceSettings, Protocol):
     def data(self) -> tuple[str, ...]:
         """Raw files, patterns allowed."""
 
+    @property
+    def output(self) -> str:
+        """The directory to be made."""
+
 
 @dataclasses.dataclass(frozen=True)
 class NewDirectory:
@@ -106,7 +110,9 @@ class NewDirectory:
         The lock stays until all files are hashed and on the disk: a run that is killed meanwhile is known by it.
         """
         self.name_all(REJECTED, "jsonl", written.files[REJECTED])
-        manifest = {**facts, "rejections": rejections(written.rejected_counts), RUN: dict(self.run)}
+        manifest = {**facts, "rejections": rejections(written.rejected_counts)}
+        if self.run:
+            manifest[RUN] = dict(self.run)
         empty_work(self.path)
         made = artifact.complete(self.path, self.kind, manifest, self.path / WORK, self.sent)
         if self.addressed is not None:

@@ -9,6 +9,7 @@ from beam_jobs.cli.shared_settings import (
     USE_CASE_PATH,
     BatchRunner,
     Broker,
+    Existing,
     Explained,
     NamedUseCase,
     NamedUseCaseFiles,
@@ -17,13 +18,15 @@ from beam_jobs.cli.shared_settings import (
     Trust,
     UseCaseChoice,
 )
+from beam_jobs.runners.names import LOCAL, beams_name, in_this_process
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Validate(RawData, SetGates):
+class Validate(RawData, BatchRunner, SetGates):
     """Check raw files against a schema; build nothing.
 
     Rows are rejected as a build would reject them; what the rows are like as a set is compared with the schema's
@@ -38,7 +41,10 @@ class Validate(RawData, SetGates):
         "which columns the rows must have", "TRAINING", choices=("TRAINING", "SERVING"), group="use case"
     )
     output: str | None = option(
-        "new directory for rejected rows, statistics and anomalies", None, metavar="DIR", group="writing"
+        "new directory for rejected rows, statistics and anomalies, or its address",
+        None,
+        metavar="DIR",
+        group="writing",
     )
 
     def check(self) -> None:
@@ -47,6 +53,8 @@ class Validate(RawData, SetGates):
         if self.infer:
             if self.use_case is not None or self.schema is not None or self.output is not None:
                 raise UsageError("--infer goes without --use-case, --schema and --output; it prints a schema")
+            if self.on_runner:
+                raise UsageError("--infer looks at a sample, in this process; leave out --runner and --workers")
             return
         if (self.use_case is None) == (self.schema is None):
             got = "neither" if self.schema is None else "both"
@@ -60,11 +68,19 @@ class Validate(RawData, SetGates):
         else:
             find_schema(self.use_case or "", self.use_case_path)
         if self.output is not None:
-            paths.check_output(self.output, ArtifactKind.VALIDATION)
+            paths.check_run_output(self.output, ArtifactKind.VALIDATION, "refuse")
+        elif not in_this_process(self.runner):
+            raise UsageError(f"--runner {self.runner} wants --output, where its workers write what they find")
+
+    @property
+    def on_runner(self) -> bool:
+        """Whether Beam runs it: where nothing asks for that, this process does without."""
+        asked = beams_name(self.runner) != LOCAL or self.workers is not None or bool(self.beam_args)
+        return asked or (self.output is not None and is_remote(self.output))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, SetGates, Personal):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, Personal):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
@@ -132,7 +148,7 @@ class Evaluate(NamedUseCase):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreBatch(NamedUseCase, RawData, BatchRunner, Trust, Personal, Explained):
+class ScoreBatch(NamedUseCase, RawData, BatchRunner, Existing, Trust, Personal, Explained):
     """Score raw files with a released bundle."""
 
     registry: str = option("directory of the registry, or its address", metavar="DIR")

@@ -28,7 +28,16 @@ COMMON: Mapping[str, str] = {
 
 _COMMON = [word for shown in COMMON for word in re.findall(r"--[a-z-]+", shown)]
 _NEAR_OURS = 0.75  # no option of Beam's or Flink's is nearer to one of ours
-_BEAMS_TOO = ("--dry_run", "--job-server-timeout", "--num_workers")  # Beam's, though like ours in sense or spelling
+# Beam's, though like ours in sense or spelling.
+_BEAMS_TOO = (
+    "--dry_run",
+    "--environment_config",
+    "--environment_option",
+    "--environment_options",
+    "--environment_type",
+    "--job-server-timeout",
+    "--num_workers",
+)
 _NO_VALUE = re.compile(r"argument (?:-\w, |-\w/)?(--[\w-]+)[^:]*: expected (?:one|at least one) argument")
 _FLAG_WITH_VALUE = re.compile(r"argument (?:-\w/)?(--[\w-]+): ignored explicit argument")
 

@@ -139,6 +139,17 @@ class BatchRunner(Runner):
         group="where it runs",
     )
 
+    def check(self) -> None:
+        """Refuse workers where the runner has its own."""
+        super().check()
+        if self.workers is not None and not in_this_process(self.runner):
+            raise UsageError(f"--workers is of this machine; --runner {self.runner} has its own, see --parallelism")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Existing(Settings):
+    """What becomes of an output that is there already."""
+
     existing: str = option(
         "what becomes of an output that is there already",
         "refuse",
@@ -149,12 +160,6 @@ class BatchRunner(Runner):
         },
         group="writing",
     )
-
-    def check(self) -> None:
-        """Refuse workers where the runner has its own."""
-        super().check()
-        if self.workers is not None and not in_this_process(self.runner):
-            raise UsageError(f"--workers is of this machine; --runner {self.runner} has its own, see --parallelism")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ class AddressedOutput:
 @contextlib.contextmanager
 def making(output: str) -> Iterator[AddressedOutput]:
     """Have an output that is free be a run's within the block; if that raises, nothing of it is left."""
-    made = AddressedOutput(output.rstrip("/"), uuid.uuid4().hex)
+    made = AddressedOutput(_place(output), uuid.uuid4().hex)
     if files.below(made.address):
         raise ArtifactError(f"{made.address}: not empty; remove it or choose another address")
     files.write(f"{made.address}/{_OWNER}", made.owner.encode())
@@ -78,18 +78,25 @@ def making(output: str) -> Iterator[AddressedOutput]:
 
 def check_output(settings: Any, kind: str) -> None:
     """Raise as `existing.check_output` does; change nothing."""
-    address = _place(settings)
-    if _is_complete(address):
-        if settings.existing == REFUSE:
-            raise ArtifactError(f"{address}: already a completed {kind}; choose another address")
+    address = _place(settings.output)
+    if settings.existing != REFUSE and _is_complete(address):
         opened(address, kind)
-    elif files.below(address) and (settings.existing == REFUSE or not _is_a_runs(address)):
+    elif settings.existing == REFUSE or not _is_a_runs(address):
+        check_free(address, kind)
+
+
+def check_free(output: str, kind: str) -> None:
+    """Raise `ArtifactError` for an address where something is."""
+    address = _place(output)
+    if _is_complete(address):
+        raise ArtifactError(f"{address}: already a completed {kind}; choose another address")
+    if files.below(address):
         raise ArtifactError(f"{address}: not empty and no completed {kind}; remove it or choose another address")
 
 
 def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Artifact | None:
     """Return as `existing.taken` does. Of every file it is seen that it is there with its size."""
-    address = _place(settings)
+    address = _place(settings.output)
     _finish_replacing(address)
     if not _is_complete(address):
         return None
@@ -104,7 +111,7 @@ def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Arti
 @contextlib.contextmanager
 def replaced(settings: _Settings) -> Iterator[_Settings]:
     """Yield as `existing.replaced` does: where a set is, the new one is made beside and takes its place at the end."""
-    address = _place(settings)
+    address = _place(settings.output)
     if settings.existing != REFUSE:
         _finish_replacing(address)
         _remove_left_over(address)
@@ -134,8 +141,8 @@ def opened(output: str, kind: str, names: Sequence[str] = ()) -> Artifact:
         raise ArtifactError(str(error).replace(str(folder), address)) from None
 
 
-def _place(settings: Any) -> str:
-    address = str(settings.output).strip().rstrip("/")
+def _place(output: str) -> str:
+    address = output.strip().rstrip("/")
     for letter in _PATTERNS:
         if letter in address:
             raise InputError(f"{address}: Beam reads {letter} as part of a pattern; choose another address")

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from beam_jobs.cli import logs
@@ -34,10 +35,6 @@ _SEEN = ("output", "data", "eval_data", "test_data", "registry", "use_case_path"
 
 class PlaceSettings(Protocol):
     """What says where a job runs."""
-
-    @property
-    def output(self) -> str:
-        """The directory to be made."""
 
     @property
     def runner(self) -> str:
@@ -131,6 +128,7 @@ def place(settings: PlaceSettings, verb: str) -> Place:
     dofn_specs.install()
     name = verb.replace("_", "-")
     options = pipeline_options(settings.runner, settings.beam_args, job_name=name)
+    FileSystems.set_options(options)  # some filesystems want to know more than an address
     if dataflow.chosen(options):
         dataflow.check_batch(options, verb, _seen_by_workers(settings))
     if not is_flink(settings.runner):

@@ -5,11 +5,13 @@ from typing import Any
 
 from beam_jobs.cli.settings import Inspect
 from beam_jobs.inspection import kinds
+from schemas.address import check_here
 from schemas.errors import InputError
 
 
 def check(settings: Inspect) -> None:
     """Raise if there is nothing at the path."""
+    check_here(settings.path)
     if not pathlib.Path(settings.path).exists():
         raise InputError(f"{settings.path}: no such file or directory")
 

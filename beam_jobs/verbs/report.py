@@ -6,6 +6,7 @@ from typing import Any
 from beam_jobs.cli.settings import Report
 from beam_jobs.reports.sets import set_page
 from beam_jobs.reports.sets.opened_set import OpenedSet
+from schemas.address import check_here
 from schemas.errors import InputError
 
 _GENERATOR = b'content="onegraph report"'
@@ -55,6 +56,9 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def _opened(settings: Report) -> tuple[OpenedSet, OpenedSet | None]:
+    for path in (settings.path, settings.against):
+        if path is not None:
+            check_here(path)
     against = None if settings.against is None else OpenedSet.open(settings.against)
     return OpenedSet.open(settings.path), against
 

@@ -1,13 +1,13 @@
 """`onegraph validate`: raw files against a schema, before anything is built of them; exit 3 if a gate says no.
 
-Neither Beam nor TensorFlow is imported.
+Beam is imported where a runner, workers or an address are given; TensorFlow never is in this process alone.
 """
 
 from typing import Any
 
 from beam_jobs.batch.checked_files import (
-    NAME,
     STATISTICS,
+    CheckedRows,
     check_rows,
     findings_folder,
     passing_treatments,
@@ -15,6 +15,7 @@ from beam_jobs.batch.checked_files import (
 )
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Validate as Settings
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.first_draft.inferred_schema import inferred_schema
 from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
@@ -25,10 +26,11 @@ from models.use_case import find_schema, load_schema
 from schemas.errors import GateRefusal, InputError
 from schemas.rejection_counts import rejections
 from schemas.schema import Schema
-from schemas.sets.anomaly import ordered
+from schemas.sets.anomaly import Anomaly, ordered
 from schemas.sets.earlier_set import earlier_statistics
-from schemas.sets.id_anomalies import id_anomalies
-from schemas.sets.set_checks import drift, of_limits
+from schemas.sets.set_checks import drift
+
+ON_RUNNER = "beam_jobs.batch.checked_on_runner"
 
 
 def check(settings: Settings) -> None:
@@ -57,19 +59,23 @@ def run(settings: Settings) -> dict[str, Any]:
     if settings.infer:
         return inferred_schema(find_files(settings.data, settings.file_options))
     schema, files = _found(settings)
-    with findings_folder(settings.output) as folder:
-        with progress.step("check the raw rows"):
-            treatments = passing_treatments(schema)
-            checked = check_rows(files, treatments, folder)
-        found = [*of_limits(checked.statistics, treatments.schema), *id_anomalies(checked.ids, treatments.schema)]
-        if settings.previous is not None:
-            now = checked.statistics.to_proto(NAME).datasets[0]
-            found += drift(
-                earlier_statistics(settings.previous), now, treatments.schema, f"against {settings.previous}"
-            )
-        if folder is not None:
-            write_findings(folder, checked, schema, found)
-    rows = {"read": checked.rows_read, "kept": checked.rows_kept, "rejected": checked.rows_rejected}
+    treatments = passing_treatments(schema)
+
+    def found_in(checked: CheckedRows) -> list[Anomaly]:
+        if settings.previous is None:
+            return checked.found
+        now, against = checked.statistics.datasets[0], f"against {settings.previous}"
+        return [*checked.found, *drift(earlier_statistics(settings.previous), now, treatments.schema, against)]
+
+    if settings.on_runner:
+        checked = import_quietly(ON_RUNNER).check_on_runner(settings, files, treatments, schema, found_in)
+    else:
+        with findings_folder(settings.output) as folder:
+            with progress.step("check the raw rows"):
+                checked = check_rows(files, treatments, folder)
+            if folder is not None:
+                write_findings(folder, checked, schema, found_in(checked))
+    rows, found = checked.rows, found_in(checked)
     gates = settings.gates
     refused = [*gates.of_rows(rows["read"], rows["rejected"], rows["kept"]), *gates.of_anomalies(ordered(found))]
     result = {
@@ -105,6 +111,8 @@ def _found(settings: Settings) -> tuple[Schema, list[RawFile]]:
         raise InputError(f"the schema has no column in environment {settings.environment}; see its default_environment")
     if settings.previous is not None:
         earlier_statistics(settings.previous)
+    if settings.on_runner:
+        import_quietly(ON_RUNNER).check_place(settings)
     files = find_files(settings.data, settings.file_options)
     check_files(files, schema)
     return schema, files

@@ -21,6 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas import fingerprint
+from schemas.address import check_here
 from schemas.artifacts import signature
 from schemas.artifacts.signature import Signer, TrustedKeys
 from schemas.errors import ArtifactError
@@ -132,7 +133,9 @@ def open_artifact(path: str | pathlib.Path, kind: str, trusted: TrustedKeys | No
     """Read a completed artifact of a kind and check its manifest's bytes; raises `ArtifactError` for anything else.
 
     With `trusted`, one of these keys must have signed the manifest; that is looked at before anything is parsed.
+    Raises `UsageError` for an address.
     """
+    check_here(path)
     return _opened(pathlib.Path(path), kind, trusted)[0]
 
 

@@ -5,6 +5,7 @@ import pathlib
 from google.protobuf.message import DecodeError
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from schemas.address import check_here
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError
@@ -15,7 +16,11 @@ _LARGEST = 1 << 30
 
 
 def earlier_statistics(path: str | pathlib.Path) -> statistics_pb2.DatasetFeatureStatistics:
-    """Return the statistics of a completed set; raises `ArtifactError` for a directory that is none."""
+    """Return the statistics of a completed set; raises `ArtifactError` for a directory that is none.
+
+    Raises `UsageError` for an address.
+    """
+    check_here(path)
     folder = pathlib.Path(path)
     if not folder.is_dir():
         raise ArtifactError(f"{path}: no such directory, wanted a training set or what `validate --output` wrote")

@@ -52,8 +52,12 @@ LIGHT = (
     Mistake(f"{STREAM} --region_ x", 2, r"one word too many: x; Beam's options have their value after =, .*"),
     Mistake("inspect a b", 2, r"one word too many: b; see `onegraph inspect --help`"),
     # outputs elsewhere
-    Mistake("build_training_set --use-case taxi --output gs://b/o --data {good}", 2, r"gs://b/o: an address.*"),
-    Mistake("validate --use-case taxi --data {good} --output gs://b/o", 2, r"gs://b/o: an address, wanted a dir.*"),
+    Mistake("train --training-set gs://b/o --output {new}", 2, r"gs://b/o: an address, wanted .*; copy it here.*"),
+    Mistake("train --training-set {training_set} --output gs://b/o", 2, r"gs://b/o: an address, wanted a dir.*"),
+    Mistake("validate --use-case taxi --data {good} --previous gs://b/o", 2, r"gs://b/o: an address, wanted .*"),
+    Mistake("report gs://b/o", 2, r"gs://b/o: an address, wanted a directory of this machine; copy it here.*"),
+    Mistake("inspect gs://b/o", 2, r"gs://b/o: an address, wanted a directory of this machine; copy it here.*"),
+    Mistake("evaluate --candidate {candidate} --training-set gs://b/o", 2, r"gs://b/o: an address, wanted a dir.*"),
     # what is missing
     Mistake("train", 2, r"--training-set DIR and --output DIR are missing; see `onegraph train --help`"),
     Mistake("score_stream --registry r", 2, r"--source-topic TOPIC, --predictions-topic TOPIC and --rejected-.*"),
