@@ -74,6 +74,7 @@ def test_the_graph_of_score_batch():
     check_graph("score_batch", pipeline)
 
 
+@pytest.mark.needs_time
 def test_the_graphs_of_build_training_set(taxi):
     settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=str(FOLDER))
     first = training_set_build.analysis(settings, taxi, FILES, Place("build", options(), None, here=True), FOLDER)
