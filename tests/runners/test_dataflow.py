@@ -77,6 +77,7 @@ def test_the_graph_of_score_batch():
     check_graph("score_batch", pipeline)
 
 
+@pytest.mark.needs_time
 def test_the_graphs_of_build_training_set(taxi, tmp_path):
     settings = BuildTrainingSet(use_case="taxi", data=("trips.csv",), output=OUTPUT.address)
     # tf.Transform makes a folder in its `--temp_location` when the graph is built

@@ -158,6 +158,7 @@ def test_names_that_a_killed_rebuild_has_left_are_set_right(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
+@pytest.mark.needs_time
 def test_an_output_that_is_a_link_is_replaced_where_it_leads(small, tmp_path, capsys):  # noqa: F811
     words, folder = small
     (tmp_path / "real").mkdir()
@@ -179,6 +180,7 @@ def test_the_folder_that_one_stands_in_is_not_replaced(tmp_path, monkeypatch):
     existing.check_output(rebuilding(".", "skip"), "training_set")
 
 
+@pytest.mark.needs_time
 def test_rejected_rows_of_a_rebuild_are_kept_beside_the_output(small, tmp_path, capsys):  # noqa: F811
     words, folder = small
     output, bad = tmp_path / "out", tmp_path / "bad.csv"

@@ -59,6 +59,7 @@ def run(broker, registry, source, *more):
     )
 
 
+@pytest.mark.needs_time
 def test_avro_scores_are_those_of_json(broker, topics, registry, trips, serving, written):
     path, schema = written
     rows = trips.slice(0, 200).select(serving.names)

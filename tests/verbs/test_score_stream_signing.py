@@ -63,6 +63,7 @@ def test_a_job_does_not_start_with_an_unsigned_bundle(settings, own, capsys, mon
     assert not read(settings.bootstrap_servers, settings.predictions_topic)
 
 
+@pytest.mark.needs_time
 def test_an_unsigned_generation_is_refused_under_load_and_a_signed_one_taken(
     settings, own, pair, events, second_bundle, second_candidate
 ):

@@ -75,6 +75,7 @@ def test_the_longest_wait_is_one_that_the_machine_can_wait(tmp_path, capsys):
     }  # fmt: skip
 
 
+@pytest.mark.needs_time
 def test_a_real_job_ends_with_all_it_read_committed(broker, topics, registry, taxi, trips, tmp_path, capsys):
     source = topics("trips", partitions=2)
     argv = ["--bootstrap-servers", broker, "--registry", str(registry), "--group", source, "--create-topics"]

@@ -231,6 +231,7 @@ def test_who_moved_one_partition_of_an_ended_job_by_hand_has_freed_the_group(gro
     assert group.offsets() == {0: 9, 1: 0}
 
 
+@pytest.mark.needs_time
 def test_an_error_that_passes_does_not_end_the_renewal(group):
     scripted: list[Exception] = []
 

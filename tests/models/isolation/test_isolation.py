@@ -95,6 +95,7 @@ def test_a_crash_that_does_not_come_again_ends_the_search(tmp_path, deadly):
         assert found == Findings({}, [[0, 1, 2]])
 
 
+@pytest.mark.needs_time
 def test_it_says_that_it_is_at_work():
     told = []
     find_culprits(DeadlyProbe(), [b"sleep 1.5", b"hang"], 3.0, alive=lambda: told.append("alive"))
