@@ -171,10 +171,10 @@ def repeated(folder: pathlib.Path, rows: int) -> pathlib.Path:
 
 
 def transactions(folder: pathlib.Path) -> pathlib.Path:
-    """Simulate card transactions with their features; return the file."""
+    """Simulate card transactions with their features, as many and over as many months as the handbook's."""
     path = folder / "transactions.parquet"
-    command = ["-m", "beam_jobs", "simulate", "--features", "--rows", str(TRANSACTIONS), "--output", str(path)]
-    subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=sys.stderr)
+    words = f"simulate --features --rows {TRANSACTIONS} --customers 3100 --output".split()
+    subprocess.run([sys.executable, "-m", "beam_jobs", *words, str(path)], cwd=ROOT, check=True, stdout=sys.stderr)
     return path
 
 
