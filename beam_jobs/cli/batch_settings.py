@@ -46,6 +46,13 @@ class Validate(RawData, BatchRunner, SetGates):
         metavar="DIR",
         group="writing",
     )
+    workers: int | None = option(
+        "processes of this machine that work for Beam; this one works without Beam if not given",
+        None,
+        minimum=1,
+        metavar="N",
+        group="where it runs",
+    )
 
     def check(self) -> None:
         """Refuse no schema or two, one that is not there, and an output that is taken."""
