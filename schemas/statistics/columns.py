@@ -54,6 +54,8 @@ class ColumnStatistics:
         Columns that the schema does not name are left out.
         """
         batch = batch.select([column.name for column in self._described])
+        # A copy: what waits as a part of a block keeps all of the block in memory, of other splits and columns too.
+        batch = batch.take(pa.array(np.arange(batch.num_rows)))
         if self._weighted and weight is None:
             weight = np.ones(batch.num_rows, np.float32)
         self._waiting.add(batch, weight)

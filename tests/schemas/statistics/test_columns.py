@@ -194,3 +194,25 @@ def test_a_limit_of_distinct_strings_is_broken_even_where_the_rare_ones_are_forg
     assert texts.forgot
     (broken,) = anomalies.limits(statistics, schema)
     assert (broken["limit"], broken["wanted"], broken["found"]) == ("unique_constraints.max", 15000, MAX_DISTINCT + 1)
+
+
+def test_what_waits_is_as_large_as_its_own_rows():
+    """Of a block, a small split is a part: the rest of the block must not wait with it."""
+    schema = Schema.from_text('feature { name: "fare" type: FLOAT } feature { name: "company" type: BYTES }')
+    statistics = ColumnStatistics(schema, slices=("company",))
+    before = pa.total_allocated_bytes()
+    for _ in range(20):
+        fares, companies = pa.array(np.ones(100_000, np.float32)), pa.array(["a"] * 100_000)
+        block = pa.record_batch([fares, companies], ["fare", "company"])
+        with pa.ipc.open_stream(_streamed(block)) as stream:
+            statistics.add(stream.read_next_batch().slice(50, 100))
+        del fares, companies, block
+    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert statistics.rows == 2_000
+
+
+def _streamed(batch):
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, batch.schema) as stream:
+        stream.write_batch(batch)
+    return out.getvalue()
