@@ -6,6 +6,7 @@ complete one that waits beside is never removed, the next run that is told to sk
 
 import contextlib
 import dataclasses
+import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from beam_jobs.file_runs.addressed_output import (
 from beam_jobs.file_runs.run_facts import check_same
 from beam_jobs.file_runs.run_names import NEW, REFUSE, RUN
 from beam_jobs.stored import files
+from schemas.artifacts import artifact
 from schemas.artifacts.artifact import MANIFEST, MARKER, Artifact
 from schemas.errors import ArtifactError, ServiceError
 
@@ -94,20 +96,20 @@ def _take_place(fresh: str, address: str) -> None:
 
     It is this process's to do until another one begins to, which then finishes it.
     """
-    if not is_complete(fresh):
+    if not (is_complete(fresh) and manifest_at(fresh)):
         raise begun_by_another(fresh)
     try:
         _move_all(fresh, address)
-    except FileNotFoundError:
+    except (FileNotFoundError, KeyError):
         raise begun_by_another(fresh) from None
     _remove_moved(fresh)
 
 
 def _move_all(fresh: str, address: str) -> None:
-    last = {name: files.read(f"{fresh}/{name}") for name in (MANIFEST, MARKER)}
     moving = AddressedOutput(fresh, uuid.uuid4().hex)
     moving.begin()
-    entries, old = manifest_at(fresh).get("files", {}), manifest_at(address)
+    last = {name: files.read(f"{fresh}/{name}") for name in (MANIFEST, MARKER)}
+    entries, old = json.loads(last[MANIFEST])["files"], manifest_at(address)
     waiting = {name for name in entries if files.exists(f"{fresh}/{name}")}
     moved = {name: entry for name, entry in entries.items() if name not in waiting}
     replacing = is_complete(address)  # then nothing has been moved yet
@@ -130,13 +132,12 @@ def _move_all(fresh: str, address: str) -> None:
 
 def _remove_marker(moving: AddressedOutput, address: str, old: Mapping[str, Any]) -> None:
     """Remove the marker of the `old` output; if another run's has come there meanwhile, that one gets it back."""
-    marker = files.read(f"{address}/{MARKER}")
     files.remove(f"{address}/{MARKER}")
     try:
         moving.check_owner()
     except ArtifactError:
         if manifest_at(address) not in ({}, old):
-            files.write(f"{address}/{MARKER}", marker)
+            files.write(f"{address}/{MARKER}", artifact.marker_of(files.read(f"{address}/{MANIFEST}")))
         raise
 
 
@@ -162,13 +163,12 @@ def _finish_replacing(address: str) -> None:
     """Set right what a run has left that was ended while a new output took the old one's place."""
     fresh = address + NEW
     manifest = manifest_at(fresh)
-    placed = bool(manifest) and is_complete(address) and manifest_at(address) == manifest
-    if not is_complete(fresh):
-        if placed:
-            _remove_moved(fresh)
-    elif placed and not any(missing(address, manifest["files"])):
+    if not manifest:
+        return
+    complete, placed = is_complete(fresh), is_complete(address) and manifest_at(address) == manifest
+    if placed and not (complete and any(missing(address, manifest["files"]))):
         _remove_moved(fresh)
-    else:
+    elif complete:
         _log.warning("%s: left by a run that was ended; it is %s now", fresh, address)
         _take_place(fresh, address)
 
