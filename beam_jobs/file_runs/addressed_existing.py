@@ -98,47 +98,56 @@ def _take_place(fresh: str, address: str) -> None:
     """
     if not (is_complete(fresh) and manifest_at(fresh)):
         raise begun_by_another(fresh)
+    moving, old = AddressedOutput(fresh, uuid.uuid4().hex), manifest_at(address)
+    moving.begin()
     try:
-        _move_all(fresh, address)
+        _move_all(moving, address)
+        moving.check_owner()
     except (FileNotFoundError, KeyError):
+        _set_right(address, old)
         raise begun_by_another(fresh) from None
+    except ArtifactError:
+        _set_right(address, old)
+        raise
     _remove_moved(fresh)
 
 
-def _move_all(fresh: str, address: str) -> None:
-    moving = AddressedOutput(fresh, uuid.uuid4().hex)
-    moving.begin()
+def _move_all(moving: AddressedOutput, address: str) -> None:
+    fresh = moving.address
     last = {name: files.read(f"{fresh}/{name}") for name in (MANIFEST, MARKER)}
-    entries, old = json.loads(last[MANIFEST])["files"], manifest_at(address)
+    entries = json.loads(last[MANIFEST])["files"]
     waiting = {name for name in entries if files.exists(f"{fresh}/{name}")}
     moved = {name: entry for name, entry in entries.items() if name not in waiting}
     replacing = is_complete(address)  # then nothing has been moved yet
-    for name in moved if replacing else missing(address, moved):
+    lost = list(moved if replacing else missing(address, moved))
+    moving.check_owner()
+    for name in lost:
         cure = fresh if replacing else f"{fresh} and {address}"
         raise ArtifactError(f"{fresh}/{name}: lost, so it cannot replace {address}; remove {cure} and run again")
+    files.remove(f"{address}/{MARKER}")
     moving.check_owner()
-    if replacing:
-        _remove_marker(moving, address, old)
     _remove_but(address, {f"{address}/{name}" for name in moved})
     for name in sorted(waiting):
         moving.check_owner()
         _move(fresh, address, name)
+    lost = list(missing(address, entries))
     moving.check_owner()
-    for name in missing(address, entries):
+    for name in lost:
         raise ArtifactError(f"{address}/{name}: lost while files moved; remove {fresh} and {address} and run again")
     for name, data in last.items():
         files.write(f"{address}/{name}", data)
 
 
-def _remove_marker(moving: AddressedOutput, address: str, old: Mapping[str, Any]) -> None:
-    """Remove the marker of the `old` output; if another run's has come there meanwhile, that one gets it back."""
-    files.remove(f"{address}/{MARKER}")
-    try:
-        moving.check_owner()
-    except ArtifactError:
-        if manifest_at(address) not in ({}, old):
-            files.write(f"{address}/{MARKER}", artifact.marker_of(files.read(f"{address}/{MANIFEST}")))
-        raise
+def _set_right(address: str, old: Mapping[str, Any]) -> None:
+    """Undo what the last step has done to the output of another run that came within it.
+
+    What lacks a file has no marker then, and what is whole, and not the `old` output, has its own.
+    """
+    manifest = manifest_at(address)
+    if not manifest or any(missing(address, manifest["files"])):
+        files.remove(f"{address}/{MARKER}")
+    elif manifest != old:
+        files.write(f"{address}/{MARKER}", artifact.marker_of(files.read(f"{address}/{MANIFEST}")))
 
 
 def _remove_but(address: str, moved: set[str]) -> None:

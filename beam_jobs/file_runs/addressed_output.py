@@ -58,9 +58,10 @@ class AddressedOutput:
 
     def check_owner(self) -> None:
         """Raise `ArtifactError` if another run has taken the output meanwhile."""
-        note = f"{self.address}/{OWNER}"
-        if not files.exists(note) or files.read(note) != self.owner.encode():
-            raise begun_by_another(self.address)
+        with contextlib.suppress(FileNotFoundError):
+            if files.read(f"{self.address}/{OWNER}") == self.owner.encode():
+                return
+        raise begun_by_another(self.address)
 
 
 @contextlib.contextmanager
