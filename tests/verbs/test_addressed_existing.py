@@ -1,6 +1,10 @@
 """Outputs at addresses that are there already, after runs that were ended and beside runs that go on."""
 
 import contextlib
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,7 +12,7 @@ from beam_jobs.batch.file_job import new_directory
 from beam_jobs.file_runs import existing
 from beam_jobs.stored import files
 from schemas.artifacts.artifact import Artifact
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, ServiceError
 from tests.batch.deadly_publishing import Settings, make
 from tests.support import object_store
 from tests.verbs.test_addressed_outputs import check_whole, store  # noqa: F401
@@ -78,6 +82,46 @@ def test_a_run_that_comes_while_another_one_replaces_loses_no_set(change, fails,
     with pytest.raises(ArtifactError, match="another run has begun to make it meanwhile; it is left to that one"):
         make(ADDRESS, "first")
     check_whole(ADDRESS, ("first",) if fails else ("second",))
+
+
+def test_a_run_that_comes_within_any_step_of_another_one_leaves_no_half_of_a_set():
+    for number in itertools.count(1):
+        address = f"shelf://sets/{number}"
+        make(address, "before")
+        with pytest.MonkeyPatch.context() as patch:
+            came = AtChange(number, patch, functools.partial(make, address, "second"))
+            with contextlib.suppress(ArtifactError, ServiceError):
+                make(address, "first", during=came.start)
+        if files.exists(f"{address}/COMPLETED"):
+            check_whole(address, ("second",) if came.ended else ("first",))
+        if not came.ended:
+            break
+    assert number > 20
+
+
+class AtChange:
+    """Has something done before a change of the store, so many after the start."""
+
+    def __init__(self, number: int, patch: pytest.MonkeyPatch, do: Callable[[], None]):
+        self.ended = False
+        self._left, self._patch, self._do = number, patch, do
+
+    def start(self) -> None:
+        for name in ("create", "rename", "delete"):
+            self._patch.setattr(object_store.ShelfFileSystem, name, self._counted(name))
+
+    def _counted(self, name: str) -> Any:
+        real = getattr(object_store.ShelfFileSystem, name)
+
+        def changed(*given: Any, **more: Any) -> Any:
+            self._left -= 1
+            if not self._left:
+                self._patch.undo()
+                self._do()
+                self.ended = True
+            return real(*given, **more)
+
+        return changed
 
 
 @pytest.mark.parametrize("says", ["skip", "rebuild"])
