@@ -27,7 +27,7 @@ from beam_jobs.batch.intake_steps import InOrder
 from beam_jobs.batch.rejected_rows import RejectedWriter, with_originals
 from beam_jobs.batch.written_files import REJECTED, Position, SaveWritten, UnnamedFile, Written, at_bundle_end
 from beam_jobs.cli import progress
-from beam_jobs.file_runs import addressed_output
+from beam_jobs.file_runs import addressed_existing
 from beam_jobs.file_runs.place import Place, PlaceSettings, place
 from beam_jobs.process.worker_pool import SharedTask
 from beam_jobs.raw_files.intake import RawRowsDecoder
@@ -119,7 +119,7 @@ def check_place(settings: ValidateSettings) -> Place:
     sent: Any = dataclasses.replace(cast(Any, settings), use_case_path=None)  # workers get the schema, not its file
     where = place(sent, VERB)
     if settings.output is not None and is_remote(settings.output):
-        addressed_output.check_free(settings.output, ArtifactKind.VALIDATION)
+        addressed_existing.check_free(settings.output, ArtifactKind.VALIDATION)
     return where
 
 

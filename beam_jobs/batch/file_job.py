@@ -80,10 +80,11 @@ class NewDirectory:
 
     @property
     def analysis(self) -> str:
-        """The folder of tf.Transform's own files, which TensorFlow opens."""
+        """The folder of tf.Transform's own files, which TensorFlow opens. It is removed when the graph is made."""
         if self.temp is None or self.addressed is None:
             return f"{self.path}/{WORK}/analysis"
-        return f"{self.temp}/{self.addressed.owner}/analysis"
+        ours = f"{self.temp}/{self.addressed.owner}"
+        return f"{ours}/analysis" if ours == self.work else ours
 
     @property
     def place(self) -> str:

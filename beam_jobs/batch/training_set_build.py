@@ -131,8 +131,8 @@ def build(settings: BuildSettings, use_case: UseCase, files: Sequence[RawFile]) 
         where.pool(files, WORKER_MODULES) as pool,
     ):
         with progress.step("read the raw rows and analyze the train split", share=where.share_read(files)):
-            first = analysis(settings, use_case, files, where, output, pool, given, treatments.key_id)
             try:
+                first = analysis(settings, use_case, files, where, output, pool, given, treatments.key_id)
                 spooled, rows_read = run_and_count(where, first, f"{output.work}/{SPOOLED}")
             finally:
                 remove_temporary(output.analysis)

@@ -1,8 +1,7 @@
 """What can be said of the paths in settings without reading what is there: missing, taken, of another kind.
 
 An address of another filesystem is looked at later, by Beam; here all of them pass, but for outputs that only a disk
-can have. Raw files are
-looked for by the verbs that read them (`raw_files.finding`).
+can have. Raw files are looked for by the verbs that read them (`raw_files.finding`).
 """
 
 import os

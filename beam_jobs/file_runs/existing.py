@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from beam_jobs.file_runs import addressed_output
+from beam_jobs.file_runs import addressed_existing
 from beam_jobs.file_runs.run_facts import check_same
 from beam_jobs.file_runs.run_names import LOCK, NEW, OLD, REBUILD, REFUSE, RUN, SKIP, WORK
 from schemas.address import is_remote
@@ -32,7 +32,7 @@ _Settings = TypeVar("_Settings", bound=Any)
 def check_output(settings: Any, kind: str) -> None:
     """Raise `ArtifactError` if a run cannot write its output, by what `settings.existing` says; change nothing."""
     if is_remote(settings.output):
-        addressed_output.check_output(settings, kind)
+        addressed_existing.check_output(settings, kind)
         return
     if settings.existing == REFUSE:
         check_place(settings.output, kind)
@@ -58,7 +58,7 @@ def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Arti
     if settings.existing != SKIP:
         return None
     if is_remote(settings.output):
-        return addressed_output.taken(settings, kind, facts)
+        return addressed_existing.taken(settings, kind, facts)
     path = _place(settings)
     _finish_replacing(path)
     if not (path / MARKER).exists():
@@ -73,7 +73,7 @@ def taken(settings: Any, kind: str, facts: Callable[[], dict[str, str]]) -> Arti
 def replaced(settings: _Settings) -> Iterator[_Settings]:
     """Yield the settings of a run whose directory gets the output's name, and takes its place, when the block ends."""
     if is_remote(settings.output):
-        with addressed_output.replaced(settings) as fresh_settings:
+        with addressed_existing.replaced(settings) as fresh_settings:
             yield fresh_settings
         return
     path = _place(settings)

@@ -1,5 +1,6 @@
 """Dataflow: the options that our jobs need there, what cannot work there refused before it starts, submission."""
 
+import contextlib
 import ipaddress
 import logging
 import pathlib
@@ -110,8 +111,10 @@ def run_to_end(pipeline: beam.Pipeline, say: Callable[[str], None]) -> PipelineR
     try:
         with in_one_line():
             result.wait_until_finish()
-    except KeyboardInterrupt:
-        result.cancel()
+    except BaseException:
+        with contextlib.suppress(Exception):  # Beam's errors and its transport's; why the waiting ended is said
+            if not result.is_in_terminal_state():
+                result.cancel()
         raise
     return result
 

@@ -125,7 +125,7 @@ def complete(
     write_whole(path / MANIFEST, data)
     if unfinished is not None:
         shutil.rmtree(unfinished)
-    write_whole(path / MARKER, _marked(data))
+    write_whole(path / MARKER, marker_of(data))
     return Artifact(path, full)
 
 
@@ -164,7 +164,7 @@ def _opened(path: pathlib.Path, kind: str, trusted: TrustedKeys | None) -> tuple
     if trusted is not None:
         trusted.check(signatures_of(path), data, str(path))
     manifest = _parsed(data, path)
-    if read_plain(path / MARKER, LARGEST) != _marked(data):
+    if read_plain(path / MARKER, LARGEST) != marker_of(data):
         raise ArtifactError(f"{path / MANIFEST}: altered since {MARKER} was written; copy the {kind} again")
     if manifest.get("kind") != kind:
         raise ArtifactError(f"{path}: {with_article(_word(manifest.get('kind')))}, wanted {with_article(kind)}")
@@ -218,7 +218,7 @@ def _word(kind: Any) -> str:
     return kind if isinstance(kind, str) and kind.isidentifier() else "directory of no kind that is known"
 
 
-def _marked(manifest: bytes) -> bytes:
+def marker_of(manifest: bytes) -> bytes:
     """Return what the marker holds beside that manifest."""
     return f"{fingerprint.of_bytes(manifest)}\n".encode()
 

@@ -14,7 +14,7 @@ from beam_jobs.batch.written_files import REJECTED, Written
 from schemas.artifacts import artifact
 
 # While files are hashed, and between manifest and marker.
-PLACES = ("_entry", "_marked")
+PLACES = ("_entry", "marker_of")
 
 
 def _killed(*_: Any) -> None:

@@ -1,7 +1,8 @@
 """Runs that are killed while they publish in an object store: `python -m tests.batch.deadly_publishing`.
 
 One process after the other makes a set, killed before its first change of the store from publishing on, before its
-second, and so on until one comes to its end: at `shelf://new/N`, and at `shelf://old/N`, where a set is already.
+second, and so on until one comes to its end: at `shelf://new/N`, and at `shelf://old/N` and `shelf://older/N`, where a
+set is already.
 """
 
 import dataclasses
@@ -66,7 +67,7 @@ def _kill_at(deadly: int) -> None:
 
 def main() -> None:
     """Start one process per change and wait for its end."""
-    for address, before in (("shelf://new", False), ("shelf://old", True)):
+    for address, before in (("shelf://new", False), ("shelf://old", True), ("shelf://older", True)):
         for deadly in range(1, MOST):
             if before:
                 make(f"{address}/{deadly}", "before")

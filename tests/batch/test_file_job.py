@@ -4,9 +4,10 @@ import pathlib
 
 import pytest
 
-from beam_jobs.batch.file_job import check_rows_add_up, new_directory
+from beam_jobs.batch.file_job import NewDirectory, check_rows_add_up, new_directory
 from beam_jobs.batch.written_files import REJECTED, UnnamedFile, Written
 from beam_jobs.cli.settings import ScoreBatch
+from beam_jobs.file_runs.addressed_output import AddressedOutput
 from beam_jobs.file_runs.place import place
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError, OnegraphError, UsageError
@@ -18,6 +19,16 @@ def counted(rejected: int) -> Written:
     written = Written({REJECTED: []}, rows_read=5)
     written.rejected_counts["TYPE", "/fare"] = rejected
     return written
+
+
+@pytest.mark.parametrize(
+    ("temp", "analysis"),
+    [("gs://temp", "gs://temp/run"), ("gs://a/unfinished", "gs://a/unfinished/run/analysis")],
+)
+def test_an_analysis_has_a_folder_that_can_be_removed_whole(tmp_path: pathlib.Path, temp: str, analysis: str) -> None:
+    made = NewDirectory(tmp_path, "training_set", {}, AddressedOutput("gs://a", "run"), temp)
+    assert made.analysis == analysis
+    assert not made.work.startswith(analysis)
 
 
 @pytest.mark.parametrize("error", [OnegraphError, KeyboardInterrupt])

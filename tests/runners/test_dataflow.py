@@ -25,7 +25,7 @@ from beam_jobs.raw_files.raw_format import RawFile
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.stream.job import pipeline as stream_pipeline
 from beam_jobs.verbs import doctor
-from schemas.errors import ServiceError
+from schemas.errors import OnegraphError, ServiceError
 from tests.support import dataflow_graphs
 
 FILES = [RawFile("gs://models-of-mine/trips.csv", "trips.csv", 0)]
@@ -187,6 +187,33 @@ def test_a_submission_that_is_not_taken_is_one_line(stream, local, service):
     settings = stream(*without_endpoint(local), f"--dataflow_endpoint={endpoint}", "--project=refused", NO_PIP)
     with pytest.raises(ServiceError, match=r"^job onegraph-score-stream-7-1 is not on Dataflow: .*403.*; see the log"):
         dataflow.submit(graph(settings))
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), AssertionError("no terminal state"), SystemExit(1)])
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_job_that_is_not_waited_for_any_more_is_cancelled_and_why_is_said(fault, ended, monkeypatch):
+    class Submitted:
+        cancelled = 0
+
+        def job_id(self):
+            return "1"
+
+        def wait_until_finish(self):
+            raise fault
+
+        def is_in_terminal_state(self):
+            return ended
+
+        def cancel(self):
+            self.cancelled += 1
+            raise OSError("the service is away")
+
+    job = Submitted()
+    monkeypatch.setattr(dataflow, "_submitted", lambda pipeline: job)
+    with pytest.raises((type(fault), OnegraphError)) as raised:
+        dataflow.run_to_end(beam.Pipeline(options=options(NO_PIP)), print)
+    assert str(fault) in str(raised.value)
+    assert job.cancelled == (not ended)
 
 
 def without_endpoint(args):

@@ -14,6 +14,7 @@ from beam_jobs.file_runs import existing
 from beam_jobs.file_runs.addressed_output import opened
 from beam_jobs.process.installation import ROOT as CODE
 from schemas.artifacts import artifact
+from schemas.artifacts.artifact import Artifact
 from schemas.errors import ArtifactError
 from tests.batch import deadly_publishing
 from tests.support import object_store
@@ -120,9 +121,8 @@ def test_a_gate_that_says_no_keeps_rejected_rows_beside_and_no_set(small, tmp_pa
 def test_a_run_that_was_killed_while_it_published_shows_no_half_of_a_set():
     subprocess.run([sys.executable, "-m", "tests.batch.deadly_publishing"], cwd=CODE, check=True)
     names = object_store.names()
-    places = {
-        address: set(re.findall(rf"{address}/(\d+)", " ".join(names))) for address in ("shelf://new", "shelf://old")
-    }
+    addresses = ("shelf://new", "shelf://old", "shelf://older")
+    places = {address: set(re.findall(rf"{address}/(\d+)", " ".join(names))) for address in addresses}
     assert all(10 < len(numbers) < deadly_publishing.MOST for numbers in places.values())
     for address, numbers in places.items():
         for number in numbers:
@@ -132,10 +132,30 @@ def test_a_run_that_was_killed_while_it_published_shows_no_half_of_a_set():
             else:
                 with pytest.raises(ArtifactError, match="not a completed training_set"):
                     opened(output, "training_set")
+            with pytest.raises(ArtifactError, match=r"already a completed|--existing (skip or )?rebuild"):
+                existing.check_output(deadly_publishing.Settings(output, "refuse"), "training_set")
+            if address == "shelf://older":
+                check_what_skip_makes_of_it(output, f"{output}.onegraph-new/COMPLETED" in names)
             existing.check_output(deadly_publishing.Settings(output, "rebuild"), "training_set")
             deadly_publishing.make(output, "later")
             check_whole(output, ("later",))
     assert {name.split("/")[3] for name in object_store.names()} == set.union(*places.values())
+
+
+def check_what_skip_makes_of_it(output: str, waits: bool) -> None:
+    """A set that waits beside takes its place, and what has taken it leaves nothing; else the old one is as it was."""
+
+    def skip() -> Artifact | None:
+        return existing.taken(deadly_publishing.Settings(output, "skip"), "training_set", lambda: {"code": "after"})
+
+    if waits or opened(output, "training_set").manifest["run"]["code"] == "after":
+        assert skip() is not None
+        check_whole(output, ("after",))
+        assert object_store.content(f"{output}.onegraph-new") == {}
+    else:
+        with pytest.raises(ArtifactError, match="a completed training_set that was made of other code"):
+            skip()
+        check_whole(output, ("before",))
 
 
 def check_whole(output: str, rows: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,7 +28,9 @@ from transforms.graph.graph import FEATURES, RAW_SCHEMA, SAVED_MODEL, TransformG
 from transforms.graph.preprocessing import FeatureOutputs, PreprocessingFn, several_values
 from transforms.graph.saved_model import canonicalize
 
-__all__ = ["AnalyzeGraph", "graph_fingerprint"]
+__all__ = ["AnalyzeGraph", "graph_fingerprint", "remove_temporary"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -65,9 +68,12 @@ class AnalyzeGraph(beam.PTransform):
 
 
 def remove_temporary(temp: str) -> None:
-    """Remove what an analysis has left in its `temp`."""
-    if tf.io.gfile.exists(temp):
-        tf.io.gfile.rmtree(temp)
+    """Remove the `temp` of an analysis; where that fails it is a warning, since the analysis has ended by itself."""
+    try:
+        if tf.io.gfile.exists(temp):
+            tf.io.gfile.rmtree(temp)
+    except (tf.errors.OpError, OSError) as error:
+        _log.warning("%s: cannot be removed: %s; remove it", temp, type(error).__name__)
 
 
 def columns_as_lists(batch: pa.RecordBatch, schema: Schema) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ from schemas.errors import InputError
 from schemas.schema import Schema
 from tests.support.first_at_once import first_at_once
 from tests.support.small_artifacts import build_graph
-from transforms.graph.analysis import columns_as_lists, graph_fingerprint
+from transforms.graph.analysis import columns_as_lists, graph_fingerprint, remove_temporary
 from transforms.graph.graph import TransformGraph
 from transforms.missing import fill
 
@@ -140,3 +140,20 @@ def test_columns_as_lists_keep_missing_apart_from_empty():
     lists = columns_as_lists(batch.slice(0, 2), SCHEMA)
     assert lists.to_pydict() == {"fare": [[1.5], []], "company": [[b""], []]}
     assert columns_as_lists(batch.slice(1, 1), SCHEMA).to_pydict() == {"fare": [[]], "company": [[]]}
+
+
+def test_temporary_files_that_cannot_be_removed_are_a_warning(tmp_path, caplog):
+    def fails() -> None:
+        try:
+            raise InputError("why the analysis failed")
+        finally:
+            remove_temporary("odd://bucket/temp")
+
+    with pytest.raises(InputError, match="why the analysis failed"):
+        fails()
+    assert [record.getMessage() for record in caplog.records] == [
+        "odd://bucket/temp: cannot be removed: UnimplementedError; remove it"
+    ]
+    (tmp_path / "temp/of/tensorflow").mkdir(parents=True)
+    remove_temporary(str(tmp_path / "temp"))
+    assert list(tmp_path.iterdir()) == []
