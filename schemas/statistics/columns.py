@@ -56,7 +56,9 @@ class ColumnStatistics:
         batch = batch.select([column.name for column in self._described])
         # A copy: what waits as a part of a block keeps all of the block in memory, of other splits and columns too.
         batch = batch.take(pa.array(np.arange(batch.num_rows)))
-        if self._weighted and weight is None:
+        if not self._weighted:
+            weight = None  # a block without rows has some, of no row
+        elif weight is None:
             weight = np.ones(batch.num_rows, np.float32)
         self._waiting.add(batch, weight)
         if self._waiting.full:

@@ -4,7 +4,6 @@ import json
 import logging
 import random
 import re
-import types
 
 import numpy as np
 import pytest
@@ -142,7 +141,7 @@ def test_a_killed_build_leaves_no_canary_but_of_columns_that_are_only_hidden(hid
         raise SystemExit("power cut")
 
     monkeypatch.setattr(training_set_build, "transformation", die)
-    monkeypatch.setattr(making, "shutil", types.SimpleNamespace(rmtree=lambda *_, **__: None))
+    monkeypatch.setattr(making, "_remove", lambda _: None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     if hidden:  # so the search finds what is there
         schema = re.sub("personal:[a-z0-9:]+", "personal:hidden", SCHEMA)

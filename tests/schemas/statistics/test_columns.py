@@ -215,3 +215,13 @@ def _read_back(rows):
     with pa.ipc.new_stream(out, batch.schema) as stream:
         stream.write_batch(batch)
     return pa.ipc.open_stream(out.getvalue()).read_next_batch()
+
+
+def test_statistics_without_weights_heed_none():
+    schema = Schema.from_text('feature { name: "fare" type: FLOAT } feature { name: "company" type: BYTES }')
+    batch = pa.record_batch([pa.array([1.0, 2.0], pa.float32()), pa.array(["a", "b"])], ["fare", "company"])
+    with_some, without = (ColumnStatistics(schema, slices=("company",)) for _ in range(2))
+    for statistics, weight in ((with_some, np.empty(0, np.float32)), (without, None)):
+        statistics.add(batch.slice(0, 0), weight)
+        statistics.add(batch)
+    assert with_some.to_proto("all") == without.to_proto("all")
