@@ -63,7 +63,7 @@ class ColumnStatistics:
         self._waiting.add(batch, weight)
         if self._waiting.full:
             self._count()
-        if self._slices:
+        if any(parts is not None for parts in self._slices.values()):
             self._waiting_for_slices.add(batch, weight)
         if self._waiting_for_slices.full:
             self._count_slices()
