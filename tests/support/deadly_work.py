@@ -82,8 +82,9 @@ def fail(kind, text):
 
 @dataclasses.dataclass(frozen=True)
 class CheckOf:
-    """A job's check that does something with one bundle: `abort`, `hang`, `wait` or `refuse`; with any, where that is
-    empty. `wait` goes on once there is a file `begun` with `.go`, and takes the bundle.
+    """A job's check that does something with one bundle: `abort`, `hang`, `wait`, `killed once` or `refuse`; with any,
+    where that is empty. `wait` goes on once there is a file `begun` with `.go`, and takes the bundle. `killed once`
+    takes it where there is a file `begun`; else it makes the file and has its process end by SIGKILL.
     """
 
     bundle: str
@@ -98,6 +99,11 @@ class CheckOf:
                 abort()
             if self.what == "no memory":
                 raise MemoryError
+            if self.what == "killed once":
+                if not pathlib.Path(self.begun).exists():
+                    pathlib.Path(self.begun).touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return
             if self.what == "wait":
                 pathlib.Path(self.begun).touch()
                 while not pathlib.Path(f"{self.begun}.go").exists():

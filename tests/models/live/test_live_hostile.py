@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import shutil
-import signal
 import threading
 import time
 
@@ -18,10 +17,9 @@ from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.variants.variants import Variants
 from schemas.errors import ArtifactError, OnegraphError
-from tests.support.deadly_work import CheckOf, nothing
+from tests.support.deadly_work import CheckOf, CheckOfOthers, nothing
 from tests.support.first_at_once import first_at_once
 from tests.support.hostile_bundles import CRASHING, FACTS, POINTERS, graph_that_never_ends, spoiled
-from tests.support.present import present
 from tests.support.waiting import wait_until
 
 SOON_S = 60
@@ -206,25 +204,17 @@ def test_a_bundle_that_ends_its_process_is_refused_and_not_loaded_here(own, foll
 
 
 @pytest.mark.needs_time
-def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bundle):
+def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bundle, tmp_path):
     """The machine may have no memory left; the bundle is tried again, and the follower waits for it."""
+    killed = tmp_path / "killed"
     own_trials = Trials()
-    following = follow(own, trials=own_trials, retry_s=0.02, check=CheckOf("nobody's", "refuse"))
+    check = CheckOfOthers(own.champion(), "killed once", str(killed))
+    following = follow(own, trials=own_trials, retry_s=0.02, check=check)
     try:
-        killed = threading.Event()
-
-        def kill():
-            wait_until(lambda: own_trials.pid is not None and following.loader.trying, "it is not tried")
-            os.kill(present(own_trials.pid), signal.SIGKILL)
-            killed.set()
-
-        killer = threading.Thread(target=kill)
-        killer.start()
         pointer = second_bundle(own.path)
-        killer.join()
         assert following.wait_for(pointer, SOON_S)
         assert (following.generation, following.refused) == (2, 0)
-        assert killed.is_set()
+        assert killed.exists()
     finally:
         following.close()
         own_trials.close()
