@@ -208,7 +208,7 @@ def test_a_child_that_is_killed_is_no_fault_of_the_bundle(own, follow, second_bu
     """The machine may have no memory left; the bundle is tried again, and the follower waits for it."""
     killed = tmp_path / "killed"
     own_trials = Trials()
-    check = CheckOfOthers(own.champion(), "killed once", str(killed))
+    check = CheckOfOthers(own.released().champion, "killed once", str(killed))
     following = follow(own, trials=own_trials, retry_s=0.02, check=check)
     try:
         pointer = second_bundle(own.path)
