@@ -39,10 +39,14 @@ setup(
     ],
     extras_require={
         "confluent": ["confluent-kafka>=2.11,<3"],
+        "track": ["mlflow>=3.13,<4"],
+        "tune": ["optuna>=5,<6"],
         "test": [
             "confluent-kafka>=2.11,<3",
             "hypothesis>=6",
+            "mlflow>=3.13,<4",
             "mypy>=1.15",
+            "optuna>=5,<6",
             "psutil>=6",
             "pytest>=8.3",
             "pytest-timeout>=2.3",

@@ -13,8 +13,8 @@ from beam_jobs.reports.metrics_text import metrics_lines, short, slice_line
 from models.evaluation.place import check_trained_on, evaluation_path
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
+from models.spec_json import spec_from_json
 from models.tasks import BINARY
-from models.training.training import spec_from_json
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind

@@ -84,7 +84,7 @@ def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
         )
     check_task(model, training_set)
     spec = overridden(model, **changes)
-    family_of(spec.family).check_parameters(spec, len(training_set.feature_names))
+    family_of(spec.family).check_parameters(spec, training_set.columns)
     return spec, training_set
 
 

@@ -19,9 +19,10 @@ from models.families.choice import family_of
 from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
+from models.spec_json import spec_from_json
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from models.training import labels
-from models.training.training import MODEL_FOLDER, spec_from_json
+from models.training.training import MODEL_FOLDER
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind

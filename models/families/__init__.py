@@ -1,1 +1,1 @@
-"""Kinds of models behind one protocol: trained, loaded, asked. Imports: models, schemas."""
+"""Kinds of models behind one protocol: trained, loaded, asked. Imports: models, schemas, transforms."""

@@ -7,13 +7,35 @@ names.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
+from transforms.graph.wide_outputs import WideOutput
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureColumns:
+    """What the columns of a feature matrix are: their names, and `int` or `float` for each, in the frozen order.
+
+    `wide` are the outputs of the graph that are several of these columns: vectors, and lists of ids, counted.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    wide: tuple[WideOutput, ...] = ()
+
+    @classmethod
+    def floats(cls, *names: str) -> "FeatureColumns":
+        """Return columns of floats.
+
+        >>> FeatureColumns.floats("age", "fare").kinds
+        ('float', 'float')
+        """
+        return cls(names, ("float",) * len(names))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +50,22 @@ class Split:
     label: np.ndarray
     slices: Mapping[str, pa.DictionaryArray]
     weight: np.ndarray | None = None
+
+
+def never_ends(rounds: int, metrics: Mapping[str, float]) -> bool:
+    """Let a training go on."""
+    return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingRun:
+    """How a training goes on this machine; nothing here says what the model is.
+
+    `on_round` hears, after every round, how many rounds the model has and its metrics on the eval split by name; where
+    it returns True, the training ends there, with what it has.
+    """
+
+    on_round: Callable[[int, Mapping[str, float]], bool] = never_ends
 
 
 class Model(Protocol):
@@ -77,17 +115,20 @@ class Trained(Protocol):
 class Family(Protocol):
     """What a family can do. Its functions read nothing but their arguments."""
 
-    def check_parameters(self, spec: ModelSpec, features: int, /) -> None:
-        """Raise `InputError` for parameters of a spec that training on so many features would not take or use."""
+    def check_parameters(self, spec: ModelSpec, columns: FeatureColumns, /) -> None:
+        """Raise `InputError` for parameters of a spec that training on such features would not take or use."""
 
     def names_in_model(self, feature_names: Sequence[str], /) -> tuple[str, ...]:
         """Return the names by which a model knows features, for libraries that do not take every name."""
 
-    def train(self, spec: ModelSpec, feature_names: Sequence[str], train: Split, evaluation: Split, /) -> Trained:
+    def train(
+        self, spec: ModelSpec, columns: FeatureColumns, train: Split, evaluation: Split | None, run: TrainingRun, /
+    ) -> Trained:
         """Train on one split and stop by the other; raises what `check_parameters` raises.
 
-        The caller has looked at the labels: both of a binary one in either split, every class in `train`. The same
-        splits and spec give the same model.
+        Without another split, all of the spec's rounds are trained and there is no history. The caller has looked at
+        the labels: both of a binary one in either split, every class in `train`. The same splits and spec give the same
+        model.
         """
 
     def load(self, folder: pathlib.Path, /) -> Model:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from models.families.family import Split
+from models.families.family import FeatureColumns, Split, TrainingRun
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.spec import ModelSpec
@@ -27,6 +27,10 @@ __all__ = [
     "train",
     "versions",
 ]
+
+
+_EVAL = "eval"
+_PLAIN = TrainingRun()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,38 +72,41 @@ class XGBoostModel:
         return added.reshape(len(features), *shape, features.shape[1] + 1)
 
 
-def train(spec: ModelSpec, feature_names: Sequence[str], train_split: Split, eval_split: Split) -> TrainedBooster:
+def train(
+    spec: ModelSpec, columns: FeatureColumns, train_split: Split, eval_split: Split | None, run: TrainingRun = _PLAIN
+) -> TrainedBooster:
     """Train until the last metric of the task on `eval_split` has not improved for `early_stopping_rounds`.
 
     It is the log loss, or the root of the mean squared error. Of a binary label the rarer one weighs as much as the
     other one, in training and in the metric that stops it; afterwards the weight is taken out of the base score again,
     so that scores are probabilities. A regression begins at the mean. Rows count for their weight. The same data,
     parameters and number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and
-    for names of features that XGBoost cannot tell apart.
+    for names of features that XGBoost cannot tell apart. Without `eval_split`, all rounds are trained.
     """
-    check_parameters(spec, len(feature_names))
+    check_parameters(spec, columns)
     balance = _weight_of_positives(train_split) if spec.task == BINARY else None
     parameters = all_parameters(spec, _mean(train_split) if spec.task == REGRESSION else 0.5)
     history: dict[str, dict[str, list[float]]] = {}
     try:
-        matrices = [_matrix(split, balance, feature_names) for split in (train_split, eval_split)]
         booster = xgboost.train(
             parameters,
-            matrices[0],
+            _matrix(train_split, balance, columns.names),
             num_boost_round=spec.rounds,
-            evals=[(matrices[1], "eval")],
-            early_stopping_rounds=spec.early_stopping_rounds,
+            evals=[] if eval_split is None else [(_matrix(eval_split, balance, columns.names), _EVAL)],
+            early_stopping_rounds=None if eval_split is None else spec.early_stopping_rounds,
             evals_result=history,
             verbose_eval=False,
+            callbacks=[_Rounds(run)],
         )
     except ValueError as error:  # XGBoostError is one
         raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
-    best = booster[: booster.best_iteration + 1]
+    rounds = booster.num_boosted_rounds() if eval_split is None else booster.best_iteration + 1
+    best = booster[:rounds]
     if balance is not None:
         best.set_param({"base_score": 1.0 / (1.0 + balance)})
         parameters["weight_of_positives"] = balance
     best.set_attr(best_iteration=None, best_score=None)
-    return TrainedBooster(best, booster.best_iteration + 1, history["eval"], parameters)
+    return TrainedBooster(best, rounds, history.get(_EVAL, {}), parameters)
 
 
 def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -134,6 +141,17 @@ def _classes_of(booster: xgboost.Booster) -> int:
     """Return how many classes a booster scores, 0 if it gives one number."""
     config = json.loads(booster.save_config())
     return int(config["learner"]["learner_model_param"]["num_class"])
+
+
+class _Rounds(xgboost.callback.TrainingCallback):
+    """Tells a run of every round."""
+
+    def __init__(self, run: TrainingRun):
+        self._run = run
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
+        metrics = {name: float(values[-1]) for name, values in evals_log.get(_EVAL, {}).items()}
+        return self._run.on_round(model.num_boosted_rounds(), metrics)
 
 
 def _weight_of_positives(split: Split) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from models.families.family import FeatureColumns
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.errors import InputError
@@ -49,10 +50,10 @@ def all_parameters(spec: ModelSpec, base_score: float = 0.5) -> dict[str, Any]:
     }
 
 
-def check_parameters(spec: ModelSpec, features: int) -> None:
+def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     """Raise `InputError` for a parameter that XGBoost does not know or use, or a value that it does not take.
 
-    XGBoost itself is asked: it trains one tree on made-up rows of so many features, and says what it did not use.
+    XGBoost itself is asked: it trains one tree on made-up rows of as many features, and says what it did not use.
     """
     for name in spec.parameters:
         if name in _OURS:
@@ -66,7 +67,7 @@ def check_parameters(spec: ModelSpec, features: int) -> None:
     if booster != "gbtree":
         raise InputError(f"model: booster is {booster!r}, wanted gbtree, which can be cut to its best round")
     classes = max(len(spec.classes), 2)
-    count = max(_ROWS, classes)
+    count, features = max(_ROWS, classes), len(columns.names)
     values = np.arange(count * features, dtype=np.float32).reshape(count, features) % 7
     rows = xgboost.DMatrix(values, label=np.arange(count) % classes)
     parameters = {**all_parameters(spec), "verbosity": 1, "validate_parameters": True}

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from models import splits
 from models.families.choice import family_of
-from models.spec import Gate, ModelSpec
+from models.families.family import TrainingRun
+from models.spec import ModelSpec
+from models.spec_json import spec_as_json
 from models.training import labels
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder, making
-from schemas.errors import ArtifactError, InputError
+from schemas.errors import InputError
 from schemas.personal.treatments import FACT
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
     for name, split in (("train", train_split), ("eval", eval_split)):
         labels.check_split(split.label, spec, name, split.weight)
     family = family_of(spec.family)
-    trained = family.train(spec, training_set.feature_names, train_split, eval_split)
+    trained = family.train(spec, training_set.columns, train_split, eval_split, TrainingRun())
     trained.save(path / MODEL_FOLDER)
     copy_folder(training_set.graph, path / "graph")
     copy_file(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
@@ -114,26 +115,3 @@ def overridden(
     given = {"seed": seed, "rounds": rounds, "early_stopping_rounds": early_stopping_rounds}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(spec, **changed, parameters={**spec.parameters, **(parameters or {})})
-
-
-def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
-    """Return a spec as the JSON value that manifests carry."""
-    fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
-    if fields.pop("down_sample"):  # a spec without is written as it always was
-        fields["down_sample"] = {str(label): share for label, share in spec.down_sample.items()}
-    gates = [dataclasses.asdict(gate) for gate in spec.gates]
-    return {**fields, "parameters": dict(spec.parameters), "split": splits.to_json(spec.split), "gates": gates} | {
-        "slices": list(spec.slices),
-        "classes": list(spec.classes),
-    }
-
-
-def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
-    """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
-    try:
-        gates = tuple(Gate(**gate) for gate in value["gates"])
-        down_sample = {int(label): share for label, share in value.get("down_sample", {}).items()}
-        made = {"gates": gates, "slices": tuple(value["slices"]), "down_sample": down_sample}
-        return ModelSpec(**{**value, **made, "split": splits.from_json(value["split"])})
-    except (KeyError, TypeError, AttributeError, ValueError, InputError):
-        raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None

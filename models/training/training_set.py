@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pyarrow as pa
 
-from models.families.family import Split
+from models.families.family import FeatureColumns, Split
 from models.tasks import BINARY
 from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
@@ -57,6 +57,11 @@ class TrainingSet:
     def graph(self) -> pathlib.Path:
         """The directory of the graph that made the features."""
         return self.path / "graph"
+
+    @property
+    def columns(self) -> FeatureColumns:
+        """What the columns of the feature matrix are."""
+        return FeatureColumns(self.feature_names, self.feature_kinds, self.wide_outputs)
 
     @property
     def schema(self) -> Schema:

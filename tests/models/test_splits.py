@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.spec import ModelSpec
+from models.spec_json import spec_as_json, spec_from_json
 from models.splits import (
     ColumnSplit,
     GroupSplit,
@@ -19,7 +20,6 @@ from models.splits import (
     since,
     to_json,
 )
-from models.training.training import spec_as_json, spec_from_json
 from schemas.errors import InputError
 from schemas.schema import Schema
 

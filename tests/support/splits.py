@@ -3,11 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
-from models.families.family import Split
+from models.families.family import FeatureColumns, Split
 from models.spec import ModelSpec
 from tests.support.small_artifacts import FAST
 
-NAMES = ("a", "b", "c")
+COLUMNS = FeatureColumns.floats("a", "b", "c")
 SPEC = ModelSpec(parameters=FAST, rounds=60, early_stopping_rounds=5, seed=3)
 
 

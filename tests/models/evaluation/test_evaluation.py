@@ -16,13 +16,13 @@ from models.families.xgb import XGBoostModel, train
 from models.spec import Gate
 from models.training.training_set import TrainingSet
 from schemas.errors import ArtifactError, InputError
-from tests.support.splits import NAMES, SPEC, random_split
+from tests.support.splits import COLUMNS, SPEC, random_split
 from transforms.examples.examples import ExampleDecoder, ExampleEncoder
 
 
 @pytest.fixture(scope="module")
 def model() -> XGBoostModel:
-    return XGBoostModel(train(SPEC, NAMES, random_split(2000, 1), random_split(1000, 2)).booster)
+    return XGBoostModel(train(SPEC, COLUMNS, random_split(2000, 1), random_split(1000, 2)).booster)
 
 
 def test_evaluation(model: XGBoostModel) -> None:
@@ -45,11 +45,11 @@ def test_a_few_long_texts_in_a_slice_cost_their_own_length(model: XGBoostModel) 
     texts[::300] = [f"{row:0{length}}" for row in range(0, rows, 300)]
     long = pa.array(texts, pa.string())
     test = random_split(rows, 3)
-    examples = ExampleEncoder(NAMES, ("float",) * 3, ("side",)).encode(test.features, test.label, {"side": long})
+    examples = ExampleEncoder(COLUMNS.names, COLUMNS.kinds, ("side",)).encode(test.features, test.label, {"side": long})
     pool = pa.default_memory_pool()
     before = pool.bytes_allocated()
     tracemalloc.start()
-    features, label, slices = ExampleDecoder(NAMES, ("float",) * 3, ("side",)).decode(examples)
+    features, label, slices = ExampleDecoder(COLUMNS.names, COLUMNS.kinds, ("side",)).decode(examples)
     sides = evaluate(model, SPEC, random_split(1000, 2), Split(features, label, slices)).slices["side"]
     peak = tracemalloc.get_traced_memory()[1] + pool.bytes_allocated() - before
     tracemalloc.stop()

@@ -9,7 +9,7 @@ from models.families import xgb
 from models.families.family import Split
 from models.spec import ModelSpec
 from tests.support.small_artifacts import FAST
-from tests.support.splits import NAMES
+from tests.support.splits import COLUMNS
 
 RANDOM = np.random.default_rng(5)
 ROWS = 300
@@ -66,7 +66,7 @@ def test_training_heeds_weights(task):
 
     def scores(rows, weight):
         split = Split(features[rows], label[rows], {"s": pa.array(["x"] * len(rows)).dictionary_encode()}, weight)
-        return xgb.train(spec, NAMES, split, split).booster.inplace_predict(features)
+        return xgb.train(spec, COLUMNS, split, split).booster.inplace_predict(features)
 
     weighted = scores(np.arange(ROWS), WEIGHT)
     assert weighted == pytest.approx(scores(repeated, None), abs=1e-4)

@@ -8,16 +8,16 @@ import pytest
 
 from models.families import xgb
 from models.families.choice import family_of
-from models.families.family import Family
+from models.families.family import Family, FeatureColumns
 from models.families.xgb import TrainedBooster, XGBoostModel
 from schemas.errors import ArtifactError, InputError
 from tests.support.small_artifacts import FAST
-from tests.support.splits import NAMES, SPEC, random_split
+from tests.support.splits import COLUMNS, SPEC, random_split
 
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedBooster:
-    return xgb.train(SPEC, NAMES, random_split(2000, 1), random_split(1000, 2))
+    return xgb.train(SPEC, COLUMNS, random_split(2000, 1), random_split(1000, 2))
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def test_it_is_a_family() -> None:
 
 
 def test_two_trainings_are_equal_bytes(trained: TrainedBooster) -> None:
-    again = xgb.train(SPEC, NAMES, random_split(2000, 1), random_split(1000, 2))
+    again = xgb.train(SPEC, COLUMNS, random_split(2000, 1), random_split(1000, 2))
     assert again.booster.save_raw() == trained.booster.save_raw()
     other = dataclasses.replace(SPEC, parameters={**FAST, "subsample": 0.5})
-    changed = xgb.train(other, NAMES, random_split(2000, 1), random_split(1000, 2))
+    changed = xgb.train(other, COLUMNS, random_split(2000, 1), random_split(1000, 2))
     assert changed.booster.save_raw() != trained.booster.save_raw()
 
 
@@ -82,18 +82,18 @@ def test_a_missing_value_is_no_fault(model: XGBoostModel) -> None:
 def test_parameters_are_checked_before_anything_is_trained() -> None:
     wrong = dataclasses.replace(SPEC, parameters={"max_deepth": 3})
     with pytest.raises(InputError, match="did you mean max_depth"):
-        xgb.train(wrong, NAMES, random_split(50, 1), random_split(50, 2))
+        xgb.train(wrong, COLUMNS, random_split(50, 1), random_split(50, 2))
 
 
 ODD_NAMES = ("age<18", "zip[0]", 'a "b"\n\t=:,é')
 
 
 def test_a_feature_may_have_any_name(tmp_path: pathlib.Path) -> None:
-    xgb.train(SPEC, ODD_NAMES, random_split(500, 1), random_split(500, 2)).save(tmp_path)
+    xgb.train(SPEC, FeatureColumns.floats(*ODD_NAMES), random_split(500, 1), random_split(500, 2)).save(tmp_path)
     model = xgb.load(tmp_path)
     assert model.feature_names == xgb.names_in_model(ODD_NAMES) == ("age%3C18", "zip%5B0%5D", ODD_NAMES[2])
     features = random_split(20, 3).features
-    plain = xgb.train(SPEC, NAMES, random_split(500, 1), random_split(500, 2)).booster
+    plain = xgb.train(SPEC, COLUMNS, random_split(500, 1), random_split(500, 2)).booster
     assert model.predict(features).tobytes() == plain.inplace_predict(features, validate_features=False).tobytes()
     described = xgb.describe(tmp_path)
     assert set(described["share_of_gain"]) <= set(ODD_NAMES)
@@ -102,7 +102,7 @@ def test_a_feature_may_have_any_name(tmp_path: pathlib.Path) -> None:
 
 def test_two_features_that_xgboost_cannot_tell_apart_are_one_line() -> None:
     with pytest.raises(InputError, match="xgboost: feature_names must be unique"):
-        xgb.train(SPEC, ("a[", "a%5B", "b"), random_split(50, 1), random_split(50, 2))
+        xgb.train(SPEC, FeatureColumns.floats("a[", "a%5B", "b"), random_split(50, 1), random_split(50, 2))
 
 
 def test_what_a_person_asks_of_a_model(trained: TrainedBooster, tmp_path: pathlib.Path) -> None:

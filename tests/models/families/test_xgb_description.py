@@ -15,7 +15,7 @@ from models.families.choice import describe_model
 from models.families.xgb_description import FILE, describe
 from schemas.errors import ArtifactError
 from tests.support.small_artifacts import FAST
-from tests.support.splits import NAMES, SPEC, random_split
+from tests.support.splits import COLUMNS, SPEC, random_split
 
 
 def by_xgboost(path: pathlib.Path) -> dict:
@@ -35,7 +35,7 @@ def by_xgboost(path: pathlib.Path) -> dict:
 @pytest.mark.parametrize("parameters", [{}, {"num_parallel_tree": 3}, {"subsample": 0.5, "max_depth": 1}])
 def test_the_numbers_are_those_of_xgboost(parameters: dict, tmp_path: pathlib.Path) -> None:
     spec = dataclasses.replace(SPEC, parameters={**FAST, **parameters})
-    xgb.train(spec, NAMES, random_split(2000, 1), random_split(1000, 2)).save(tmp_path)
+    xgb.train(spec, COLUMNS, random_split(2000, 1), random_split(1000, 2)).save(tmp_path)
     assert describe(tmp_path) == describe_model("xgboost", tmp_path) == by_xgboost(tmp_path / FILE)
     assert (
         list(describe(tmp_path)["share_of_gain"].values()) == sorted(describe(tmp_path)["share_of_gain"].values())[::-1]
@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_xgboost(parameters: dict, tmp_path: pathlib.Pa
 
 def test_a_model_without_a_split_has_no_gain(tmp_path: pathlib.Path) -> None:
     spec = dataclasses.replace(SPEC, parameters={**FAST, "gamma": 1e9})
-    xgb.train(spec, NAMES, random_split(500, 1), random_split(500, 2)).save(tmp_path)
+    xgb.train(spec, COLUMNS, random_split(500, 1), random_split(500, 2)).save(tmp_path)
     assert describe(tmp_path) == by_xgboost(tmp_path / FILE)
     assert describe(tmp_path)["share_of_gain"] == {}
 

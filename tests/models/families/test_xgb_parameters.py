@@ -7,6 +7,7 @@ import pytest
 from models.families.xgb_parameters import check_parameters
 from models.spec import ModelSpec
 from schemas.errors import InputError
+from tests.support.splits import COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from schemas.errors import InputError
     ],
 )
 def test_what_xgboost_takes_is_taken(parameters):
-    check_parameters(ModelSpec(parameters=parameters), 3)
+    check_parameters(ModelSpec(parameters=parameters), COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_what_xgboost_takes_is_taken(parameters):
 )
 def test_what_it_does_not_take_is_one_line_without_its_stack(parameters, message):
     with pytest.raises(InputError, match=f"^model: .*{message}") as raised:
-        check_parameters(ModelSpec(parameters=parameters), 3)
+        check_parameters(ModelSpec(parameters=parameters), COLUMNS)
     said = str(raised.value)
     assert "\n" not in said
     assert not re.search(r"/src/|\.so|\[bt\]", said)

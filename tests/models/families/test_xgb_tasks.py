@@ -12,7 +12,7 @@ from models.spec import ModelSpec
 from schemas.errors import InputError
 from tests.models.families.test_trees import binary
 from tests.support.small_artifacts import FAST
-from tests.support.splits import NAMES, random_split
+from tests.support.splits import COLUMNS, random_split
 
 CLASSES = ModelSpec(task="multiclass", classes=("a", "b", "c", "d"), parameters=FAST, rounds=30, seed=3)
 NUMBERS = ModelSpec(task="regression", parameters=FAST, rounds=60, seed=3)
@@ -28,7 +28,7 @@ def split(spec, rows, seed):
 
 
 def trained(spec, folder: pathlib.Path) -> XGBoostModel:
-    xgb.train(spec, NAMES, split(spec, 2000, 1), split(spec, 1000, 2)).save(folder)
+    xgb.train(spec, COLUMNS, split(spec, 2000, 1), split(spec, 1000, 2)).save(folder)
     return xgb.load(folder)
 
 
@@ -52,7 +52,7 @@ def test_a_number_is_expected(tmp_path):
 
 @pytest.mark.parametrize("spec", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_two_trainings_are_equal_bytes(spec):
-    first, again = (xgb.train(spec, NAMES, split(spec, 500, 1), split(spec, 300, 2)) for _ in range(2))
+    first, again = (xgb.train(spec, COLUMNS, split(spec, 500, 1), split(spec, 300, 2)) for _ in range(2))
     assert first.booster.save_raw() == again.booster.save_raw()
     metric = {"multiclass": "mlogloss", "regression": "rmse"}[spec.task]
     assert first.rounds == 1 + int(np.argmin(first.history[metric]))
@@ -70,7 +70,7 @@ def test_contributions_add_up(tmp_path):
 
 def test_a_regression_begins_at_the_mean():
     made = split(NUMBERS, 500, 1)
-    found = xgb.train(dataclasses.replace(NUMBERS, rounds=1), NAMES, made, made)
+    found = xgb.train(dataclasses.replace(NUMBERS, rounds=1), COLUMNS, made, made)
     assert found.parameters["base_score"] == pytest.approx(made.label.mean())
 
 
@@ -84,7 +84,7 @@ def test_what_a_person_asks_of_a_model_of_classes(tmp_path):
 @pytest.mark.parametrize("name", ["num_class", "objective"])
 def test_the_number_of_classes_is_no_parameter(name):
     with pytest.raises(InputError, match=f"parameter '{name}' is set by the family"):
-        xgb.check_parameters(dataclasses.replace(CLASSES, parameters={name: 4}), 3)
+        xgb.check_parameters(dataclasses.replace(CLASSES, parameters={name: 4}), COLUMNS)
 
 
 def model_of_classes(folder):

@@ -9,7 +9,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.families import xgb
-from models.families.family import Split
+from models.families.family import FeatureColumns, Split
 from models.registry.registry import Registry
 from models.scoring import golden
 from models.scoring.golden_values import GoldenValues
@@ -77,7 +77,9 @@ def scorer(tmp_path_factory) -> Scorer:
     graph = TransformGraph.load(path)
     features = graph.apply(raw())
     split = Split(features, (np.arange(ROWS) % 2).astype(np.float32), {})
-    booster = xgb.train(ModelSpec(parameters=FAST, rounds=5), graph.feature_names, split, split).booster
+    booster = xgb.train(
+        ModelSpec(parameters=FAST, rounds=5), FeatureColumns.floats(*graph.feature_names), split, split
+    ).booster
     facts = {"use_case": "mine", "threshold": 0.5, "files": {}}
     opened = artifact.Artifact(pathlib.Path("bundle"), facts)
     return Scorer(opened, Treatments.untouched(SCHEMA), graph, xgb.XGBoostModel(booster))
@@ -231,7 +233,9 @@ def test_flags_are_0_and_1(tmp_path):
     path = build_graph(lambda inputs: {"a": fill(inputs["flag_0"], 0.0)}, FLAGS, [batch], tmp_path / "graph")
     graph = TransformGraph.load(path)
     split = Split(graph.apply(batch), (np.arange(ROWS) % 2).astype(np.float32), {})
-    booster = xgb.train(ModelSpec(parameters=FAST, rounds=2), graph.feature_names, split, split).booster
+    booster = xgb.train(
+        ModelSpec(parameters=FAST, rounds=2), FeatureColumns.floats(*graph.feature_names), split, split
+    ).booster
     facts = {"use_case": "mine", "threshold": 0.5, "files": {}}
     opened = artifact.Artifact(pathlib.Path("bundle"), facts)
     scorer = Scorer(opened, Treatments.untouched(FLAGS), graph, xgb.XGBoostModel(booster))

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.training.training import overridden, spec_as_json, spec_from_json, train_candidate
+from models.spec_json import spec_as_json, spec_from_json
+from models.training.training import overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact

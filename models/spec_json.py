@@ -1,0 +1,50 @@
+"""A spec as the JSON value that manifests carry, and back."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from models import splits
+from models.spec import Gate, ModelSpec
+from schemas.errors import ArtifactError, InputError
+
+# What is no plain JSON value: how a field is written, and how it is read.
+_FORMS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "classes": (list, tuple),
+    "parameters": (dict, dict),
+    "split": (splits.to_json, splits.from_json),
+    "down_sample": (
+        lambda shares: {str(label): share for label, share in shares.items()},
+        lambda shares: {int(label): share for label, share in shares.items()},
+    ),
+    "slices": (list, tuple),
+    "gates": (
+        lambda gates: [dataclasses.asdict(gate) for gate in gates],
+        lambda gates: tuple(Gate(**gate) for gate in gates),
+    ),
+}
+# Fields that specs of before had not: one that is at its default is not written.
+_LATER = ("down_sample",)
+
+
+def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
+    """Return a spec as the JSON value that manifests carry.
+
+    >>> spec_as_json(ModelSpec(rounds=7))["rounds"]
+    7
+    """
+    plain = ModelSpec(task=spec.task, classes=spec.classes)
+    return {
+        field.name: _FORMS[field.name][0](value) if field.name in _FORMS else value
+        for field in dataclasses.fields(spec)
+        if (value := getattr(spec, field.name)) != getattr(plain, field.name) or field.name not in _LATER
+    }
+
+
+def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
+    """Return the spec that a manifest carries; raises `ArtifactError` naming `where` for what is none."""
+    try:
+        read = {name: _FORMS[name][1](part) if name in _FORMS else part for name, part in value.items()}
+        return ModelSpec(**{"split": None, "slices": None, "gates": None} | read)  # what every version wrote
+    except (KeyError, TypeError, AttributeError, ValueError, InputError):
+        raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None
