@@ -13,11 +13,13 @@ from schemas.errors import UsageError
 REGISTRY_ACTIONS = {
     "list": "bundles and generations",
     "show": "what a bundle is; the champion where none is given",
+    "diff": "what differs between two bundles; with one, from the champion to it",
     "verify": "every byte of a bundle, or of all, and its golden rows",
     "sign": "a released bundle gets a signature; its id stays",
     "promote": "a challenger or shadow becomes champion",
     "weigh": "a challenger gets another share of keys",
     "remove": "a challenger or shadow serves no longer",
+    "gc": "bundles go that no generation names, and what a killed writer left",
 }
 _WHY = "one line kept in the pointer's history"
 _SERVING = "serving"
@@ -76,19 +78,26 @@ class Rollback(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegistryVerb(Trust, Trial):
-    """Look into a registry, or change who serves in it.
+    """Look into a registry, change who serves in it, or tidy it up.
 
-    promote, weigh and remove write the next generation.
+    promote, weigh and remove write the next generation. gc keeps all that a rollback can go back to.
     """
 
     action: str = argument("what to do", choices=REGISTRY_ACTIONS)
     bundle: str | None = argument("id of the bundle that is meant", None)
+    other: str | None = argument("with diff: id of the bundle to compare it with", None)
     registry: str = option("directory of the registry", metavar="DIR")
     sign_key_file: str | None = option(
         "with sign: PEM file of an Ed25519 private key", None, metavar="FILE", group=_SERVING
     )
     weight: float | None = option(
         "with weigh: the challenger's share of keys", None, metavar="SHARE", above=0, maximum=1, group=_SERVING
+    )
+    generations: int | None = option(
+        "with gc: newest generations to keep; older ones are forgotten, none where not given",
+        None,
+        metavar="N",
+        minimum=1,
     )
     why: str = option(f"with promote, weigh, remove: {_WHY}", "", group=_SERVING)
 
@@ -99,6 +108,12 @@ class RegistryVerb(Trust, Trial):
             raise UsageError("--weight is for `registry weigh`, which wants it, as in --weight 0.1")
         if (self.action == "sign") != (self.sign_key_file is not None):
             raise UsageError("--sign-key-file is for `registry sign`, which wants it: the PEM file of a private key")
-        if self.action in ("sign", "promote", "weigh", "remove") and self.bundle is None:
+        if self.generations is not None and self.action != "gc":
+            raise UsageError("--generations is for `registry gc`")
+        if self.other is not None and self.action != "diff":
+            raise UsageError(f"registry {self.action} takes one bundle, got {self.other!r} too")
+        if self.action == "gc" and self.bundle is not None:
+            raise UsageError(f"registry gc takes no bundle, got {self.bundle!r}; it finds what is not needed")
+        if self.action in ("sign", "promote", "weigh", "remove", "diff") and self.bundle is None:
             raise UsageError(f"registry {self.action} wants a bundle id; `onegraph registry list` shows them")
         paths.check_registry(self.registry)

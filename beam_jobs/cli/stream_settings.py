@@ -104,6 +104,19 @@ class ScoreStream(Runner, Broker, Trust, Trial, Personal, Explained):
         minimum=1,
         group=_READING,
     )
+    registry_copy: str | None = option(
+        "folder where a worker keeps what served last; with the registry away at a start, that serves",
+        None,
+        metavar="DIR",
+        group="scoring",
+    )
+    registry_wait_ms: int = option(
+        "with --registry-copy: how long a registry that is away at a start is waited for",
+        60_000,
+        metavar="MS",
+        minimum=0,
+        group="scoring",
+    )
     pointer_poll_ms: int = option(
         "how often the registry's pointer is looked at", 1_000, metavar="MS", minimum=1, group="scoring"
     )
@@ -166,7 +179,8 @@ class ScoreStream(Runner, Broker, Trust, Trial, Personal, Explained):
                 milliseconds(time)
         if self.from_savepoint is not None and names.beams_name(self.runner) != names.FLINK:
             raise UsageError(f"--from-savepoint with --runner {self.runner}: only Flink has savepoints")
-        paths.check_registry(self.registry)
+        if self.registry_copy is None:
+            paths.check_registry(self.registry)
 
     @property
     def topics(self) -> tuple[str, ...]:

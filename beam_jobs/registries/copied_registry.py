@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -37,11 +38,12 @@ class CopiedRegistry(Registry):
 
     Raises `ServiceError` if the registry cannot be read or the copy cannot be written; the next call tries again,
     and nothing of an unfinished copy stays. The copy has a bundle only if it is complete, signed if that is asked
-    for, and every byte is that of its manifest; `bundle_path` says what is wrong.
+    for, and every byte is that of its manifest; `bundle_path` says what is wrong. `folder` is where copies lie, one of
+    this process alone where not given.
     """
 
-    def __init__(self, address: str, trusted: TrustedKeys | None = None):
-        super().__init__(private_folder("onegraph-registry-"), trusted)
+    def __init__(self, address: str, trusted: TrustedKeys | None = None, folder: pathlib.Path | None = None):
+        super().__init__(folder or private_folder("onegraph-registry-"), trusted)
         self.name = self._address = address.rstrip("/")
 
     def live(self) -> Pointer | None:
@@ -94,11 +96,14 @@ class CopiedRegistry(Registry):
             artifact.open_artifact(source, ArtifactKind.BUNDLE, self._trusted).verify(still_wanted)
         if not self._exists(f"{source}/{artifact.MARKER}"):
             return
-        unfinished = target.with_name(f".unfinished-{bundle}")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = target.with_name(f".unfinished-{uuid.uuid4().hex}")
         try:
             self._copy_files(source, unfinished, still_wanted)
-            unfinished.rename(target)
+            try:
+                unfinished.rename(target)
+            except OSError:  # another process that shares the folder was quicker
+                if not target.exists():
+                    raise
         except ArtifactError as error:
             raise ArtifactError(str(error).replace(str(unfinished), source)) from None
         finally:

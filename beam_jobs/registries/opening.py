@@ -2,18 +2,28 @@
 
 import dataclasses
 import pathlib
+import threading
 
 from beam_jobs.registries.copied_registry import CopiedRegistry
+from beam_jobs.registries.kept_registry import KeptCopy, KeptRegistry
 from models.registry.registry import Registry
 from schemas.address import is_remote
 from schemas.artifacts.signature import TrustedKeys
 
 
-def open_registry(registry: str, trusted: TrustedKeys | None = None) -> Registry:
+def open_registry(
+    registry: str,
+    trusted: TrustedKeys | None = None,
+    kept: KeptCopy | None = None,
+    stop: threading.Event | None = None,
+) -> Registry:
     """Return the registry at a path of this machine, or at an address such as gs://bucket/registry.
 
-    With `trusted`, bundles that none of these keys signed are refused.
+    With `trusted`, bundles that none of these keys signed are refused. With `kept`, a registry that is away is waited
+    for, until `stop` is set, and what served here last stands for it.
     """
+    if kept is not None:
+        return KeptRegistry(registry, trusted, kept, stop)
     return CopiedRegistry(registry, trusted) if is_remote(registry) or trusted is not None else Registry(registry)
 
 

@@ -1,19 +1,24 @@
-"""`onegraph registry`: what is released, who signed it, whether every byte is as it was, and who serves.
+"""`onegraph registry`: what is released, what differs, whether every byte is as it was, who serves, what can go.
 
 Only `verify` loads bundles, so only it imports TensorFlow and the families' libraries.
 """
 
 import dataclasses
+import time
 from typing import Any
 
 from beam_jobs.cli.settings import RegistryVerb
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.registries import first_loads
+from beam_jobs.registries.bundle_difference_text import bundle_difference_text
 from beam_jobs.registries.bundle_text import bundle_text, signed_text
+from beam_jobs.registries.garbage_text import garbage_text
 from beam_jobs.registries.listing import listing, listing_text
 from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_local, check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
+from models.registry.bundle_difference import bundle_difference
+from models.registry.garbage import collect, garbage
 from models.registry.registry import Registry, describe_bundle
 from models.variants.variants import Variants
 from schemas.artifacts import artifact
@@ -25,7 +30,7 @@ _CHANGES = ("promote", "weigh", "remove")
 
 def check(settings: RegistryVerb) -> None:
     """Raise if the registry or the bundle is not there."""
-    if settings.action in (*_CHANGES, "sign"):
+    if settings.action in (*_CHANGES, "sign", "gc"):
         check_writable(settings.registry)
     check_local(settings.registry)
     if settings.action == "list" and settings.bundle is not None:
@@ -36,7 +41,9 @@ def check(settings: RegistryVerb) -> None:
     if settings.action in _CHANGES:
         _changed(settings, registry.standing().base().variants)
     elif settings.bundle is not None:
-        registry.bundle_path(settings.bundle)
+        for bundle in (settings.bundle, settings.other):
+            if bundle is not None:
+                registry.bundle_path(bundle)
     elif not registry.bundles():
         registry.standing().base()  # raises, and says what is there instead of a registry
 
@@ -57,6 +64,9 @@ def plan(settings: RegistryVerb) -> list[str]:
             return [f"bundle {settings.bundle} is signed by {Signer(key)} already; nothing would change"]
         others = f", besides {', '.join(map(str, signers))}" if signers else ""
         return [f"bundle {settings.bundle} would be signed by {Signer(key)}{others}; its id stays"]
+    if settings.action == "gc":
+        found = garbage(registry, time.time(), settings.generations)
+        return garbage_text(settings.registry, dataclasses.asdict(found), "would be removed")
     return []
 
 
@@ -76,6 +86,13 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
             lambda stands: _changed(settings, stands.base().variants), who(), now(), settings.why
         )
         return generation(pointer, settings.registry)
+    if settings.action == "gc":
+        found = collect(registry, time.time(), settings.generations)
+        return {"registry": settings.registry, "removed": dataclasses.asdict(found)}
+    if settings.action == "diff":
+        first, second = settings.bundle or "", settings.other
+        pair = (registry.standing().base().champion, first) if second is None else (first, second)
+        return {"difference": bundle_difference(*map(registry.bundle_path, pair))}
     if settings.action == "sign":
         registry.sign(settings.bundle or "", load_private_key(settings.sign_key_file or ""))
     if settings.action in ("show", "sign"):
@@ -91,6 +108,10 @@ def describe(result: dict[str, Any]) -> str:
             f"bundle {bundle}: every byte and every golden row as it was; {signed_text(result['signed_by'][bundle])}"
             for bundle in result["verified"]
         )
+    if "removed" in result:
+        return "\n".join(garbage_text(result["registry"], result["removed"], "removed"))
+    if "difference" in result:
+        return bundle_difference_text(result["difference"])
     if "bundle" in result:
         return bundle_text(result["bundle"])
     if "generation" in result:

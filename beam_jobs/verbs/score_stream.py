@@ -94,6 +94,8 @@ def _check_here(settings: ScoreStream) -> None:
             raise ServiceError(
                 f"--metrics-port {port}: cannot listen on {HOST}: {why}; choose another one, or 0 for a free one"
             )
+    if settings.registry_copy is not None:  # then the registry may be away
+        return
     if not is_remote(settings.registry) and read_live(pathlib.Path(settings.registry)) is None:
         raise ArtifactError(
             f"{settings.registry}: no bundle is released here (no {LIVE_FILE}); run `onegraph release` first"

@@ -207,3 +207,49 @@ def test_a_registry_at_an_address_is_not_written_to(candidate, tmp_path, capsys,
     assert main([*(real.get(word, word) for word in argv), "--registry", "gs://bucket/registry"]) == 2
     assert "a registry at an address can be read but not written, since it cannot be locked" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+
+
+def test_diff_names_what_changed_from_the_champion(registry, second_candidate, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    first = own.released().champion
+    second = own.release(second_candidate, "me", "now", "", "shadow").variants.newest("shadow")
+    verb = ["registry", "--registry", str(own.path), "diff"]
+    assert main([*verb, second, "--json"]) == 0
+    captured = capsys.readouterr().out
+    found = json.loads(captured)["difference"]
+    assert (found["before"], found["after"]) == (first, second)
+    assert f"{first} and {second}:" in for_people("registry", captured)
+    assert "parameter" in for_people("registry", captured)
+    assert main([*verb, second, first, "--json"]) == 0
+    turned = json.loads(capsys.readouterr().out)["difference"]
+    assert turned["parameters"]["seed"] == found["parameters"]["seed"][::-1]
+    assert main([*verb, second, second]) == 0
+    assert "no difference" in capsys.readouterr().out
+    assert main([*verb]) == 2
+    assert main([*verb, second, "0123456789ab"]) == 1
+    assert "no bundle '0123456789ab'" in capsys.readouterr().err
+
+
+def test_gc_says_what_would_go_and_removes_it(registry, second_bundle, tmp_path, capsys):
+    own = Registry(shutil.copytree(registry, tmp_path / "registry"))
+    first = own.released().champion
+    second_bundle(own.path)
+    for marker in own.path.glob(f"bundles/*/{artifact.MARKER}"):
+        os.utime(marker, (1, 1))
+        os.utime(marker.parent, (1, 1))
+    verb = ["registry", "gc", "--registry", str(own.path)]
+    assert main([*verb, "--dry-run"]) == 0
+    assert "2 bundles stay; 0.0 MiB would be removed" in capsys.readouterr().out
+    assert main([*verb, "--generations", "1", "--dry-run"]) == 0
+    assert f"bundle {first} would be removed" in capsys.readouterr().out
+    assert len(own.bundles()) == 2
+    assert main([*verb, "--generations", "1", "--json"]) == 0
+    captured = capsys.readouterr().out
+    assert json.loads(captured)["removed"]["bundles"] == [first]
+    assert f"bundle {first} removed" in for_people("registry", captured)
+    assert own.bundles() == [own.released().champion]
+    for wrong in (["--generations", "0"], [first], ["--weight", "0.5"]):
+        assert main([*verb, *wrong]) == 2
+    capsys.readouterr()
+    assert main(["registry", "list", "--registry", str(own.path), "--generations", "2"]) == 2
+    assert "--generations is for `registry gc`" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from beam_jobs.cli.times import milliseconds
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.registries import registry_address
+from beam_jobs.registries.kept_registry import KeptCopy
 from beam_jobs.runners import runners
 from beam_jobs.stream.read.reader import ReadEvents
 from beam_jobs.stream.read.source import ReadSettings
@@ -90,6 +91,7 @@ def score_settings(settings: ScoreStream) -> ScoreSettings:
     folder = os.path.abspath(settings.marker_folder) if settings.marker_folder else ""
     return ScoreSettings(
         trusted=TrustedKeys.of(settings.trusted_keys),
+        kept=kept_copy(settings),
         pointer_poll_s=settings.pointer_poll_ms / 1000,
         trial=settings.trial_limits,
         keep_warm=here,
@@ -105,6 +107,13 @@ def score_settings(settings: ScoreStream) -> ScoreSettings:
         personal_keys=settings.personal_keys,
         metrics_host=None if here or settings.metrics_port is None else settings.metrics_host,
     )
+
+
+def kept_copy(settings: ScoreStream) -> KeptCopy | None:
+    """Return where what served last is kept, on whichever machine, None if nowhere."""
+    if settings.registry_copy is None:
+        return None
+    return KeptCopy(os.path.abspath(settings.registry_copy), settings.registry_wait_ms / 1000)
 
 
 def formats(settings: ScoreStream) -> Formats:

@@ -19,6 +19,7 @@ from beam_jobs.runners.in_process.run import run_pipeline
 from beam_jobs.stream.job import flink, group, metrics
 from beam_jobs.stream.job.pipeline import (
     formats,
+    kept_copy,
     pipeline,
     read_settings,
     stream_job,
@@ -49,7 +50,7 @@ def check_runner(settings: ScoreStream) -> None:
 def check(settings: ScoreStream) -> Pointer:
     """Refuse what the formats or the registry cannot work with; return what is released there."""
     values = formats(settings).values
-    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys))
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys), kept_copy(settings))
     released = registry.released()
     for bundle in released.variants.bundles:
         opened = artifact.open_artifact(registry.bundle_path(bundle), ArtifactKind.BUNDLE)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from beam_jobs.process.personal_keys import NO_KEYS, PersonalKeys
+from beam_jobs.registries.kept_registry import KeptCopy
 from beam_jobs.stream.score.breaker import BreakerSettings
 from beam_jobs.stream.score.bundle_check import BundleCheck
 from beam_jobs.stream.score.event_policy import EventPolicy
@@ -16,12 +17,13 @@ from schemas.artifacts.signature import TrustedKeys
 class ScoreSettings:
     """Plain values that travel to workers.
 
-    `keep_warm` says that the process to try bundles in is there before it is needed. Without `isolation` no batch is
-    marked. `metrics_host` is where every worker process serves its measures, None if none does. `personal_keys` says
-    where the keys of hashed columns are.
+    `kept` is where what served last is kept, None if nowhere. `keep_warm` says that the process to try bundles in is
+    there before it is needed. Without `isolation` no batch is marked. `metrics_host` is where every worker process
+    serves its measures, None if none does. `personal_keys` says where the keys of hashed columns are.
     """
 
     trusted: TrustedKeys | None = None
+    kept: KeptCopy | None = None
     pointer_poll_s: float = 1.0
     trial: TrialLimits = dataclasses.field(default_factory=TrialLimits)
     keep_warm: bool = False

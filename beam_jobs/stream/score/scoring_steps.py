@@ -15,6 +15,7 @@ from beam_jobs.monitoring.metrics_endpoint import announced_worker
 from beam_jobs.process import process_wide
 from beam_jobs.process.run_files import WorkerMetrics
 from beam_jobs.registries import first_loads
+from beam_jobs.registries.kept_registry import keeping
 from beam_jobs.registries.opening import open_registry
 from beam_jobs.stream.events import EventBatch, Outcome
 from beam_jobs.stream.score.event_scoring import EventScorer
@@ -114,11 +115,12 @@ class ScoreBatches(beam.DoFn):
         self._borrowed.close()
 
 
-def _follow(registry: str, settings: ScoreSettings, stop: threading.Event) -> LiveScorer:
+def _follow(address: str, settings: ScoreSettings, stop: threading.Event) -> LiveScorer:
+    registry = open_registry(address, settings.trusted, settings.kept, stop)
     live = LiveScorer(
-        open_registry(registry, settings.trusted),
+        registry,
         settings.pointer_poll_s,
-        LIVE_WATCH.changed,
+        keeping(registry, LIVE_WATCH.changed),
         settings.check,
         trials=first_loads.trials(settings.trial, settings.keep_warm),
         tried=first_loads.tried(),
