@@ -78,7 +78,7 @@ class Rollback(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegistryVerb(Trust, Trial):
-    """Look into a registry, change who serves in it, or tidy it up.
+    """Look into a registry, tidy it, or change who serves.
 
     promote, weigh and remove write the next generation. gc keeps all that a rollback can go back to.
     """
