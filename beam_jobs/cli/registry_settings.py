@@ -4,7 +4,7 @@ import dataclasses
 
 from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
-from beam_jobs.cli.shared_settings import Trial, Trust
+from beam_jobs.cli.shared_settings import Tracked, Trial, Trust
 from models.variants.variants import CHALLENGER, CHAMPION, ROLES
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -26,7 +26,7 @@ _SERVING = "serving"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Release(Trial):
+class Release(Trial, Tracked):
     """Let an evaluated candidate serve: the next generation.
 
     Its bundle, once written, never changes; the same candidate is the same bundle.
@@ -78,7 +78,7 @@ class Rollback(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegistryVerb(Trust, Trial):
-    """Look into a registry, change who serves in it, or tidy it up.
+    """Look into a registry, tidy it, or change who serves.
 
     promote, weigh and remove write the next generation. gc keeps all that a rollback can go back to.
     """
