@@ -6,6 +6,7 @@ from beam_jobs.cli import paths
 from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
 from beam_jobs.cli.shared_settings import (
+    TRACKER,
     USE_CASE_PATH,
     BatchRunner,
     Broker,
@@ -15,6 +16,7 @@ from beam_jobs.cli.shared_settings import (
     NamedUseCaseFiles,
     Personal,
     SetGates,
+    Tracked,
     Trust,
     UseCaseChoice,
 )
@@ -114,7 +116,7 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, 
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(NamedUseCaseFiles):
+class Train(NamedUseCaseFiles, Tracked):
     """Train a model on a training set; writes a candidate."""
 
     training_set: str = option("directory of the training set", metavar="DIR")
@@ -137,7 +139,7 @@ class Train(NamedUseCaseFiles):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(NamedUseCase):
+class Evaluate(NamedUseCase, Tracked):
     """Evaluate a candidate on the test split; its gates speak.
 
     Metrics are those of all test rows and of each slice. A gate that says no is exit code 3.
@@ -152,6 +154,25 @@ class Evaluate(NamedUseCase):
         candidate = artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
         self.check_named(candidate.fact("use_case", str), self.candidate)
         artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Track(Settings):
+    """Tell MLflow of a candidate.
+
+    It gets parameters, metrics, evaluation and bundle; a run that has it already is brought up to date.
+    """
+
+    candidate: str = option("directory of the candidate", metavar="DIR")
+    track: str = option(TRACKER, metavar="URI")
+    registry: str | None = option("directory of the registry that has its bundle", None, metavar="DIR")
+
+    def check(self) -> None:
+        """Refuse a candidate and a registry that are none."""
+        super().check()
+        artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
+        if self.registry is not None:
+            paths.check_registry(self.registry)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

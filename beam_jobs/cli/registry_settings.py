@@ -4,7 +4,7 @@ import dataclasses
 
 from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
-from beam_jobs.cli.shared_settings import Trial, Trust
+from beam_jobs.cli.shared_settings import Tracked, Trial, Trust
 from models.variants.variants import CHALLENGER, CHAMPION, ROLES
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -26,7 +26,7 @@ _SERVING = "serving"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Release(Trial):
+class Release(Trial, Tracked):
     """Let an evaluated candidate serve: the next generation.
 
     Its bundle, once written, never changes; the same candidate is the same bundle.

@@ -10,6 +10,7 @@ from beam_jobs.cli.batch_settings import (
     Inspect,
     Report,
     ScoreBatch,
+    Track,
     Train,
     Validate,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Status",
     "Stop",
     "Tail",
+    "Track",
     "Train",
     "Validate",
 ]
@@ -74,6 +76,7 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "evaluate": Evaluate,
         "inspect": Inspect,
         "report": Report,
+        "track": Track,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew, "simulate": Simulate},

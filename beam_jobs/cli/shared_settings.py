@@ -17,6 +17,7 @@ from schemas.errors import UsageError
 from schemas.sets.gates import FAIL_ON, Gates, most
 
 KAFKA, CONNECTION = "Kafka", "Kafka over TLS and with logins"
+TRACKER = "MLflow that is told of it: sqlite:///FILE, or the address of a server"
 USE_CASE_PATH = "folder that holds schemas/, transforms/ and models/ of your own"
 _PORTS = 65_535
 _SERVER = re.compile(r"[^\s,:/]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
@@ -34,6 +35,13 @@ class UseCaseChoice(Settings):
         from models.use_case import check_files  # brings NumPy and PyArrow
 
         check_files(self.use_case, self.use_case_path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tracked(Settings):
+    """Who is told of a candidate."""
+
+    track: str | None = option(TRACKER, None, metavar="URI", group="tracking")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

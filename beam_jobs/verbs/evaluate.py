@@ -10,6 +10,7 @@ from typing import Any
 from beam_jobs.cli.settings import Evaluate
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.reports.metrics_text import metrics_lines, short, slice_line
+from beam_jobs.tracking.telling import check_tracker, tell
 from models.evaluation.place import check_trained_on, evaluation_path
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
@@ -35,6 +36,7 @@ def run(settings: Evaluate) -> dict[str, Any]:
     findings: dict[str, Any] = {"evaluation": str(written.path)}
     for name in ("metrics", "slices", "verdict"):
         findings[name] = json.loads((written.path / f"{name}.json").read_text())
+    findings |= tell(settings.track, settings.candidate)
     if not written.manifest["passed"]:
         failed = [_in_words(gate) for gate in findings["verdict"]["gates"] if not gate["passed"]]
         raise GateRefusal(f"{settings.candidate}: gate not met: {'; '.join(failed)}", findings)
@@ -71,6 +73,7 @@ _SHOWN = 5
 
 def _opened(settings: Evaluate) -> tuple[artifact.Artifact, TrainingSet]:
     """Return the candidate and the training set that it was trained on."""
+    check_tracker(settings.track)
     candidate = artifact.open_artifact(settings.candidate, ArtifactKind.CANDIDATE)
     settings.check_named(candidate.fact("use_case", str), settings.candidate)
     training_set = TrainingSet.open(settings.training_set)

@@ -12,6 +12,7 @@ from beam_jobs.registries import first_loads
 from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
+from beam_jobs.tracking.telling import check_tracker, tell
 from models.registry.pointer import Pointer
 from models.registry.registry import Registry
 from models.registry.releasable import check_releasable
@@ -56,6 +57,7 @@ def run(settings: Release) -> dict[str, Any]:
         "was": _role_before(registry, pointer, bundle),
         "released_before": bundle in before,
         **generation(pointer, settings.registry),
+        **tell(settings.track, settings.candidate, settings.registry),
     }
     return result if key is None else {**result, "signed_by": key_fingerprint(key.public_key())}
 
@@ -83,6 +85,7 @@ class _Planned:
 
 
 def _planned(settings: Release) -> _Planned:
+    check_tracker(settings.track)
     check_writable(settings.registry)
     registry = Registry(settings.registry)
     registry.check_place()

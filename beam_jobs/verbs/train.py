@@ -9,6 +9,7 @@ from typing import Any
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
 from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.tracking.telling import check_tracker, tell
 from models.families.choice import family_of
 from models.spec import ModelSpec
 from models.training.training import check_task, overridden, train_candidate
@@ -39,6 +40,7 @@ def run(settings: Train) -> dict[str, Any]:
         "rounds": written.manifest["rounds"],
         "train_rows": training_set.manifest["rows"]["train"],
         "eval_rows": training_set.manifest["rows"]["eval"],
+        **tell(settings.track, written.path),
     }
 
 
@@ -69,6 +71,7 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
+    check_tracker(settings.track)
     changes = _changes(settings)
     check_place(settings.output, ArtifactKind.CANDIDATE)
     training_set = TrainingSet.open(settings.training_set)

@@ -1,0 +1,1 @@
+"""Candidates, evaluations and bundles in an MLflow server or database. Imports: models, schemas."""

@@ -1,0 +1,1 @@
+"""Tests of the tracker, which is a real MLflow server or database."""
