@@ -14,8 +14,8 @@ class Metric:
     """A metric of one's own: its name, the function, and the raw columns of the test rows that the function gets.
 
     The function is called with label, scores and weight, float32 [rows] each (1 where rows have none; scores of several
-    classes are [rows, classes]), and a `pyarrow.RecordBatch` of `columns`. It returns a finite number, or None where there is none. It
-    is called for all test rows, and for those of each value of a slice.
+    classes are [rows, classes]), and a `pyarrow.RecordBatch` of `columns`. It returns a finite number, or None where
+    there is none. It is called for all test rows, and for those of each value of a slice.
 
     Training sets carry the columns. Candidates and bundles keep the name, never the function: an evaluation takes that
     from the use case's file, and `function` is None until then.

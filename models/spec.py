@@ -114,13 +114,17 @@ class ModelSpec:
         if self.costs is not None and not isinstance(self.costs, Costs):
             raise InputError(f"model: costs is {shown(self.costs)}, wanted Costs(false_positive=1, false_negative=10)")
         if self.costs is not None and self.task != BINARY:
-            raise InputError(f"model: costs of task {self.task}; they are of the decisions of task binary, take them out")
+            raise InputError(
+                f"model: costs of task {self.task}; they are of the decisions of task binary, take them out"
+            )
         if len({metric.name for metric in self.metrics}) < len(self.metrics):
             raise InputError("model: a metric is named twice; name it once")
         for gate in self.gates:
             gate.check_of(self.task, self.metric_names, self.slices)
             if gate.no_worse_by is not None and self.higher_is_better(gate.metric) is None:
-                raise InputError(f"model: a gate is no_worse_by on {gate.metric!r}, of which neither more nor less is better")
+                raise InputError(
+                    f"model: a gate is no_worse_by on {gate.metric!r}, of which neither more nor less is better"
+                )
 
     @property
     def metric_names(self) -> tuple[str, ...]:

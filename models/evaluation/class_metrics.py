@@ -52,9 +52,7 @@ class ClassMetrics:
             "log_loss": means[:, 3],
             "calibration_error": divided(error, whole),
             "macro_auc": _mean_of(each["auc"], ~np.isnan(each["auc"])),
-            "macro_average_precision": _mean_of(
-                each["average_precision"], ~np.isnan(each["average_precision"])
-            ),
+            "macro_average_precision": _mean_of(each["average_precision"], ~np.isnan(each["average_precision"])),
             "macro_precision": _mean_of(np.nan_to_num(each["precision"]), there),
             "macro_f1": _mean_of(each["f1"], there),
         }

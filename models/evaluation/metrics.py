@@ -187,7 +187,7 @@ def thinned(**columns: np.ndarray) -> dict[str, list[float]]:
 
 
 def tenths(ranked: Ranked, weight: np.ndarray | None) -> np.ndarray:
-    """Return where each tenth of the rows begins, of what they count for: int [bins]; rows of one score stay together."""
+    """Return where each tenth of the rows, of what they count for, begins: int [bins]; a score is in one of them."""
     sums = np.cumsum(ranked.sorted(one_draw(len(ranked.label), weight))[0])
     if not len(sums) or not sums[-1]:
         return np.empty(0, np.int64)

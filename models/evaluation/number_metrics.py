@@ -20,9 +20,7 @@ class NumberMetrics:
     deviance, between 1 and 2.
     """
 
-    def __init__(
-        self, label: np.ndarray, scores: np.ndarray, quantile: float = QUANTILE, power: float = TWEEDIE_POWER
-    ):
+    def __init__(self, label: np.ndarray, scores: np.ndarray, quantile: float = QUANTILE, power: float = TWEEDIE_POWER):
         label, scores = np.asarray(label, np.float64), np.asarray(scores, np.float64)
         error = label - scores
         absolute = np.abs(error)

@@ -16,8 +16,8 @@ def ndcg(
 
     `label` is how good a row is, at 0 or more, float32 [rows]; `scores` float32 [rows]; `query` says which query a row
     is of, any values [rows]; `weight` what each row counts for, float32 [rows], of which a query has its rows' mean. A
-    row gains its label, less by the logarithm of its place; rows of equal scores share the gains of their places. Queries
-    without a row above 0 have none; None if no query has one.
+    row gains its label, less by the logarithm of its place; rows of equal scores share the gains of their places.
+    Queries without a row above 0 have none; None if no query has one.
 
     >>> ndcg(np.array([3.0, 0.0, 1.0]), np.array([0.9, 0.5, 0.1]), np.array([7, 7, 7]), k=2)
     0.8262346571285599

@@ -5,7 +5,7 @@ that all draws of a metric are a few operations on matrices. An interval is from
 the draws. Each draw is a value that the metric can have, so no interval leaves its range.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _drawn(weight: np.ndarray, draws: int, seed: int) -> Iterator[Weights]:
         yield random.poisson(1.0, (min(at_once, draws - first), len(weight))) * weight
 
 
-def _joined(parts: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

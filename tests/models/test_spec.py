@@ -52,7 +52,10 @@ from schemas.errors import InputError
         ({"gates": (Gate("acu", at_least=0.5),)}, "a gate's metric is 'acu', wanted one of auc, .*, did you mean auc?"),
         ({"gates": (Gate("cost", at_most=1),)}, "a gate's metric is 'cost', wanted one of"),
         ({"gates": (Gate("rows", no_worse_by=1),)}, "'rows', of which neither more nor less is better"),
-        ({"gates": (Gate("auc", at_least=0.5, slice="sex"),)}, "of slice 'sex', wanted a column, but the model names no"),
+        (
+            {"gates": (Gate("auc", at_least=0.5, slice="sex"),)},
+            "of slice 'sex', wanted a column, but the model names no",
+        ),
         (
             {"slices": ("age", "sex"), "gates": (Gate("auc", at_least=0.5, slice="sax"),)},
             "of slice 'sax', wanted one of slices, age, sex, did you mean sex?",

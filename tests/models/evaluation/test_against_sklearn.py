@@ -29,7 +29,7 @@ def test_binary(weighted: bool, steps: int) -> None:
     found = of_scores(label, scores, 0.5, weight, costs)
     said, given = scores >= 0.5, {"sample_weight": weight}
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-    true_negative, false_positive, false_negative, true_positive = sk.confusion_matrix(label, said, **given).ravel()
+    _, false_positive, false_negative, true_positive = sk.confusion_matrix(label, said, **given).ravel()
     paid = 2 * false_positive + 9 * false_negative - true_positive
     wanted = {
         "auc": sk.roc_auc_score(label, scores, **given),
