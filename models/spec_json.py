@@ -5,7 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models import splits
-from models.spec import Gate, ModelSpec
+from models.costs import Costs
+from models.gates import Gate
+from models.metric import Metric
+from models.spec import ModelSpec
 from schemas.errors import ArtifactError, InputError
 
 # What is no plain JSON value: how a field is written, and how it is read.
@@ -19,12 +22,17 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     ),
     "slices": (list, tuple),
     "gates": (
-        lambda gates: [dataclasses.asdict(gate) for gate in gates],
+        lambda gates: [_gate_as_json(gate) for gate in gates],
         lambda gates: tuple(Gate(**gate) for gate in gates),
     ),
+    "metrics": (
+        lambda metrics: [metric.kept() for metric in metrics],
+        lambda metrics: tuple(Metric.of_kept(metric) for metric in metrics),
+    ),
+    "costs": (dataclasses.asdict, lambda costs: Costs(**costs)),
 }
 # Fields that specs of before had not: one that is at its default is not written.
-_LATER = ("down_sample",)
+_LATER = ("down_sample", "metrics", "costs")
 
 
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
@@ -48,3 +56,9 @@ def spec_from_json(value: Mapping[str, Any], where: str) -> ModelSpec:
         return ModelSpec(**{"split": None, "slices": None, "gates": None} | read)  # what every version wrote
     except (KeyError, TypeError, AttributeError, ValueError, InputError):
         raise ArtifactError(f"{where}: its manifest's model is no spec of this version; train again") from None
+
+
+def _gate_as_json(gate: Gate) -> dict[str, Any]:
+    """Return a gate without what gates of before had not, where it is not given."""
+    first = ("metric", "at_least", "at_most")
+    return {name: value for name, value in dataclasses.asdict(gate).items() if name in first or value is not None}

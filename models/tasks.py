@@ -14,21 +14,38 @@ TASKS = (BINARY, MULTICLASS, REGRESSION)
 
 METRICS_OF: Mapping[str, tuple[str, ...]] = {
     BINARY: (
-        *("auc", "average_precision", "f1", "precision", "recall", "accuracy"),
-        *("label_mean", "score_mean", "threshold", "log_loss", "rows"),
+        *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "brier", "calibration_error"),
+        *("label_mean", "score_mean", "threshold", "log_loss", "lift_at_10", "rows"),
     ),
-    MULTICLASS: ("accuracy", "macro_auc", "macro_f1", "log_loss", "rows"),
-    REGRESSION: ("rmse", "mae", "r2", "label_mean", "score_mean", "rows"),
+    MULTICLASS: (
+        *("accuracy", "balanced_accuracy", "top_2_accuracy", "top_3_accuracy", "calibration_error"),
+        *("macro_auc", "macro_average_precision", "macro_precision", "macro_f1", "log_loss", "rows"),
+    ),
+    REGRESSION: (
+        *("rmse", "mae", "median_absolute_error", "r2", "pinball", "poisson_deviance", "tweedie_deviance"),
+        *("label_mean", "score_mean", "rows"),
+    ),
 }
 """Numbers that an evaluation gives, by task; a gate can be on each."""
 METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
+COST = "cost"
+"""One more of a binary task whose spec has costs."""
+NOT_METRICS = (COST, "weight", "confusion", "classes", "value")
+"""Other names in an evaluation, which no metric of one's own has."""
 
 SHARES = (
-    *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "threshold"),
-    *("macro_auc", "macro_f1"),
+    *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "threshold", "brier", "calibration_error"),
+    *("macro_auc", "macro_average_precision", "macro_precision", "macro_f1"),
+    *("balanced_accuracy", "top_2_accuracy", "top_3_accuracy"),
 )
 """Those that are from 0 to 1 in every task that has them."""
 MEANS = ("label_mean", "score_mean")
 """From 0 to 1 of a binary label, any number of a regression."""
 SIGNED = (*MEANS, "r2")
 """Those that may be negative."""
+UNRANKED = (*MEANS, "threshold", "rows")
+"""Those of which neither more nor less is better."""
+LOWER_IS_BETTER = (
+    *("log_loss", "brier", "calibration_error", COST, "rmse", "mae", "median_absolute_error", "pinball"),
+    *("poisson_deviance", "tweedie_deviance"),
+)

@@ -74,6 +74,7 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
     files = files_of(name, folder)
     spec = _spec(name, folder)
     _check_slices(spec, schema, files.model)
+    _check_metrics(spec, schema, files.model)
     check_columns(spec.split, schema, str(files.model))
     bound = names_in(files.transform)
     for wanted in ("preprocessing_fn", "label"):
@@ -102,6 +103,7 @@ def find_model(name: str, folder: str | pathlib.Path | None = None) -> ModelSpec
     """Load only the model of a use case, without importing TensorFlow; raises as `find` does."""
     spec, schema, file = _spec(name, folder), find_schema(name, folder), files_of(name, folder).model
     _check_slices(spec, schema, file)
+    _check_metrics(spec, schema, file)
     check_columns(spec.split, treatments.treated(schema), str(file))
     return spec
 
@@ -136,6 +138,28 @@ def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
             raise InputError(
                 f"{file}: slice {name!r} is in training only; wanted a column that serving has: {listed(serving.names)}"
             )
+
+
+def _check_metrics(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:
+    """A training set carries the columns that metrics get: of personal ones what their treatment leaves."""
+    treated = treatments.treated(schema)
+    for metric in spec.metrics:
+        what = f"{file}: metric {metric.name!r}"
+        if metric.function is None:
+            raise InputError(f"{what} has no function; give it one")
+        for name in metric.columns:
+            if name not in schema:
+                raise InputError(
+                    f"{what} wants column {name!r}, which is not in the schema ({listed(schema.names)})"
+                    f"{did_you_mean(name, schema.names)}"
+                )
+            acts = name in treatments.acting(schema, str(file)) and name in treated
+            if schema[name].role("personal") is not None and not acts:
+                raise InputError(
+                    f"{what} wants column {name!r}, which is personal; tag it personal:hash, or take it out"
+                )
+            if schema[name].value_count is not None:
+                raise InputError(f"{what} wants column {name!r}, of several values a row; wanted one of a single value")
 
 
 def _function(module: ModuleType, file: pathlib.Path, name: str) -> Callable:

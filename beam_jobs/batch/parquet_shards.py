@@ -1,13 +1,14 @@
 """Parquet beside the shards, for `--parquet`: the same rows, in the same order and the same cuts, as columns.
 
 A feature is a column of its name (float32, int64 where it is whole), the label is `label`, a slice `slice.<name>`, the
-weight, where rows have one, `example.weight`, as in the examples.
+weight, where rows have one, `example.weight`, as in the examples. Columns for metrics, `example.column.<name>`, are of
+their own types.
 """
 
 import dataclasses
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -18,7 +19,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
-from transforms.examples.names import LABEL, SLICE, WEIGHT, stored_name
+from transforms.examples.names import COLUMN, LABEL, SLICE, WEIGHT, stored_name
 from transforms.graph.graph import FEATURES
 
 SUFFIX = "parquet"
@@ -40,6 +41,7 @@ class WriteParquet(beam.PTransform):
     slices: Sequence[str]
     rows_per_shard: int
     weighted: bool = False
+    columns: Mapping[str, pa.DataType] = dataclasses.field(default_factory=dict)
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Write Columns" >> beam.ParDo(_WriteParquet(self))
@@ -54,8 +56,9 @@ class _WriteParquet(beam.DoFn):
         kinds = {"float": pa.float32(), "int": pa.int64()}
         fields = [pa.field(stored_name(feature["name"]), kinds[feature["kind"]]) for feature in described]
         slices = [pa.field(SLICE + name, pa.string()) for name in self._settings["slices"]]
+        along = [pa.field(COLUMN + name, kind) for name, kind in self._settings["columns"].items()]
         weight = [pa.field(WEIGHT, pa.float32())] if self._settings["weighted"] else []
-        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices])
+        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices, *along])
 
     def start_bundle(self) -> None:
         prefix = f"{self._settings['folder']}/{uuid.uuid4().hex}"
@@ -66,11 +69,12 @@ class _WriteParquet(beam.DoFn):
 
     def process(self, rows: TransformedRows) -> None:
         slices = [rows.batch.column(name).cast(pa.string()) for name in self._settings["slices"]]
+        along = [rows.batch.column(name) for name in self._settings["columns"]]
         values = [*rows.features.T, rows.label]
         if self._settings["weighted"]:
             values.append(np.ones_like(rows.label) if rows.weight is None else rows.weight)
         columns = [pa.array(value).cast(field.type) for value, field in zip(values, self._schema, strict=False)]
-        batch = pa.RecordBatch.from_arrays([*columns, *slices], schema=self._schema)
+        batch = pa.RecordBatch.from_arrays([*columns, *slices, *along], schema=self._schema)
         for split, part in zip(self._splits, rows.of_splits(), strict=True):
             # A copy: a slice of few rows that waits for others would hold the whole block.
             split.add(batch.take(pa.array(np.arange(part.start, part.stop))), rows.spooled.start)

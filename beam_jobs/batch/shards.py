@@ -17,6 +17,7 @@ from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFil
 from beam_jobs.cli import progress
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
+from transforms.examples.columns import with_columns
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
@@ -30,7 +31,8 @@ _WAITING_BLOCKS = 2
 class WriteShards(beam.PTransform):
     """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names.
 
-    `classes` is how many classes the label numbers, 0 if it numbers none.
+    `classes` is how many classes the label numbers, 0 if it numbers none; `columns` are the raw ones that go along for
+    the use case's own metrics.
     """
 
     graph: str
@@ -40,6 +42,7 @@ class WriteShards(beam.PTransform):
     compression: str
     rows_per_shard: int
     classes: int = 0
+    columns: Sequence[str] = ()
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
@@ -79,11 +82,12 @@ class _Bundle:
         compression: str,
         rows_per_shard: int,
         classes: int,
+        columns: Sequence[str],
     ):
         self._prefix = f"{folder}/{uuid.uuid4().hex}"
         names, kinds = ([feature[part] for feature in described["features"]] for part in ("name", "kind"))
         wide = wide_outputs.from_json(described.get("wide_outputs", []), len(names))
-        self._slices = tuple(slices)
+        self._slices, self._columns = tuple(slices), tuple(columns)
         self._encode = ExampleEncoder(names, kinds, slices, wide).encode
         self._compression = compression
         self._splits = {name: _Split(name, classes) for name in splits}
@@ -120,6 +124,8 @@ class _Bundle:
                 examples = self._encode(rows.features[part], label, taken, ids)
                 if rows.weight is not None:
                     examples = with_weight(examples, rows.weight[part])
+                along = {name: rows.batch.column(name).slice(part.start, count) for name in self._columns}
+                examples = with_columns(examples, along)
                 self._write(split, examples, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:

@@ -36,6 +36,7 @@ from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from beam_jobs.sets.split_files import split_files
 from beam_jobs.stored.folders import place_folder
 from models import use_case as use_cases
+from models.metric import columns_of
 from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
 from models.training import labels
 from models.training.weights import are_weighted
@@ -239,7 +240,7 @@ def transformation(
     """Return the second pass: apply the graph to the spooled rows; write shards and statistics."""
     pipeline = beam.Pipeline(options=options)
     schema = use_case.treated_schema.environment(TRAINING)
-    weighted = are_weighted(use_case.model, schema)
+    weighted, columns = are_weighted(use_case.model, schema), columns_of(use_case.model.metrics)
     rows = (
         pipeline
         | "Read Spool" >> ReadSpool(spooled.files[SPOOL])
@@ -262,12 +263,14 @@ def transformation(
             compression=settings.compression,
             rows_per_shard=settings.rows_per_shard,
             classes=len(use_case.model.classes),
+            columns=columns,
         )
         | "Save Shard Names" >> SaveWritten(f"{output.work}/{SHARDS}")
     )
     if settings.parquet:
         beside = WriteParquet(
-            output.graph, output.work, SPLITS, use_case.model.slices, settings.rows_per_shard, weighted
+            *(output.graph, output.work, SPLITS, use_case.model.slices, settings.rows_per_shard, weighted),
+            {name: schema[name].arrow_type for name in columns},
         )
         _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(f"{output.work}/{PARQUET}")
     return pipeline

@@ -12,9 +12,10 @@ from beam_jobs.batch.written_files import REJECTED, Written
 from beam_jobs.sets.anomaly_files import write_anomalies
 from beam_jobs.stored.folders import take_folder
 from models import splits
+from models.metric import columns_of
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
-from models.training import labels
+from models.training import labels, metric_columns
 from models.training.training_set import FORMAT
 from models.training.weights import are_weighted
 from models.use_case import UseCase
@@ -151,6 +152,8 @@ def finish(
         **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
+    if along := columns_of(use_case.model.metrics):
+        facts[metric_columns.FACT] = list(along)
     content = {**facts, "sha256": {name: output.sha256(name) for name in names}}
     if are_weighted(use_case.model, use_case.treated_schema):
         facts["weighted"] = True

@@ -26,6 +26,8 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
 
+_FEWEST_DRAWS = 40  # a 40th of them lies outside on either side
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Validate(RawData, BatchRunner, SetGates):
@@ -139,18 +141,39 @@ class Train(NamedUseCaseFiles, Tracked):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(NamedUseCase, Tracked):
+class Evaluate(NamedUseCaseFiles, Tracked):
     """Evaluate a candidate on the test split; its gates speak.
 
-    Metrics are those of all test rows and of each slice. A gate that says no is exit code 3.
+    Metrics are those of all test rows and of each slice, and of the champion on the same rows where a registry is
+    given. A gate that says no is exit code 3.
     """
 
     candidate: str = option("directory of the candidate", metavar="DIR")
     training_set: str = option("directory of the training set that it was trained on", metavar="DIR")
+    registry: str | None = option(
+        "registry whose champion it is compared with, if there is one", None, metavar="DIR", group="evaluation"
+    )
+    against: str | None = option("a bundle to compare it with, instead", None, metavar="DIR", group="evaluation")
+    intervals: int | None = option(
+        "draws of the bootstrap for 95% intervals, 0 for none; 200 where not given and they take seconds",
+        None,
+        metavar="N",
+        minimum=0,
+        maximum=100_000,
+        group="evaluation",
+    )
 
     def check(self) -> None:
-        """Refuse a candidate and a training set that are none."""
+        """Refuse a candidate and a training set that are none, and a champion that is none."""
         super().check()
+        if self.registry is not None and self.against is not None:
+            raise UsageError("--registry and --against both name a champion; give one of them")
+        if self.intervals in range(1, _FEWEST_DRAWS):
+            raise UsageError(f"--intervals {self.intervals} says nothing of 95%; wanted {_FEWEST_DRAWS} or more, or 0")
+        if self.registry is not None:
+            paths.check_new_registry(self.registry)
+        if self.against is not None:
+            artifact.open_artifact(self.against, ArtifactKind.BUNDLE)
         candidate = artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
         self.check_named(candidate.fact("use_case", str), self.candidate)
         artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)

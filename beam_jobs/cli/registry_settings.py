@@ -44,6 +44,9 @@ class Release(Trial, Tracked):
     sign_key_file: str | None = option(
         "PEM file of an Ed25519 private key that signs the bundle", None, metavar="FILE", group=_SERVING
     )
+    override: str | None = option(
+        "release it though its gates said no; this says why, and is kept", None, metavar="WHY", group=_SERVING
+    )
     why: str = option(_WHY, "", group=_SERVING)
 
     def check(self) -> None:
@@ -53,6 +56,8 @@ class Release(Trial, Tracked):
             raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
         if self.as_ != CHALLENGER and self.weight is not None:
             raise UsageError(f"--weight is for a challenger, --as is {self.as_}")
+        if self.override is not None and not self.override.strip():
+            raise UsageError("--override wants the reason, as in --override 'the slice is being withdrawn'")
         artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
         paths.check_new_registry(self.registry)
 

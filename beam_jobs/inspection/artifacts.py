@@ -21,6 +21,7 @@ from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import number, table
 from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
+from models.evaluation.gate_text import gate_text
 from models.families.choice import describe_model
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
@@ -187,8 +188,7 @@ def _slice(one: Mapping[str, Any]) -> str:
 
 
 def _gate(gate: Mapping[str, Any]) -> str:
-    wanted = f"at least {gate['at_least']}" if "at_least" in gate else f"at most {gate.get('at_most')}"
-    return shown(f"{gate.get('metric')} is {_short(gate.get('value'))}, wanted {wanted}")
+    return shown(gate_text(gate))
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from beam_jobs.monitoring.job_status import WINDOW_S, rejected_for
+from beam_jobs.reports.override_text import override_text
 from beam_jobs.reports.terminal_text import shown
 from schemas.rejection_counts import rejected_text
 
@@ -177,7 +178,10 @@ def _registry(path: str, pointer: Mapping[str, Any] | None) -> Text:
         return Text(pointer["trouble"], style="red")
     names = ("generation", "champion", "when", "who", "why")
     generation, champion, when, who, why = (str(pointer.get(name, "")) for name in names)
-    return Text(f"{path}: generation {generation}, champion {champion[:12]}, {when} by {who}: {why}")
+    said = Text(f"{path}: generation {generation}, champion {champion[:12]}, {when} by {who}: {why}")
+    for bundle, override in pointer.get("overrides", {}).items():
+        said.append(f"\n  {shown(bundle[:12])} {override_text(override)}", style="yellow")
+    return said
 
 
 def _milliseconds(seconds: float | None) -> str:

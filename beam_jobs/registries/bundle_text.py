@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.reports.override_text import override_text
 from beam_jobs.reports.terminal_text import shown
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.artifacts.signature import Signer
@@ -20,6 +21,7 @@ def bundle_text(bundle: dict[str, Any]) -> str:
             f"  training set {bundle['training_set_fingerprint'][:12]}; {versions}",
             *_personal(bundle.get(FACT)),
             f"  {signed_text(bundle['signed_by'])}",
+            *([f"  {override_text(bundle['override'])}"] if "override" in bundle else []),
         ]
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from beam_jobs.registries.bundle_text import signed_text
 from beam_jobs.registries.written_generation import variants_text
+from beam_jobs.reports.override_text import override_text
 from beam_jobs.reports.terminal_text import shown
 from models.registry.registry import Registry
 from models.registry.standing import BUNDLES
@@ -54,6 +55,7 @@ def listing_text(listed: dict[str, Any]) -> str:
             f"  generation {pointer['generation']}: {variants_text(pointer)}  {pointer['when']}  {pointer['who']}"
             f"{'  ' + pointer['why'] if pointer['why'] else ''}"
         )
+        lines += [f"    {bundle} {override_text(one)}" for bundle, one in pointer.get("overrides", {}).items()]
     return "\n".join(map(shown, lines))
 
 

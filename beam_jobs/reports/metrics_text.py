@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.reports.text_table import table
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY, COST, METRICS, MULTICLASS, NOT_METRICS, REGRESSION
 
 _MOST_CLASSES = 12
 
@@ -14,6 +14,11 @@ SLICE_METRICS: Mapping[str, tuple[tuple[str, str], ...]] = {
     REGRESSION: (("label mean", "label_mean"), ("MAE", "mae"), ("R2", "r2")),
 }
 """What is shown of the values of a slice: heads and metrics."""
+_WITH_INTERVALS: Mapping[str, tuple[str, ...]] = {
+    BINARY: ("auc", "average_precision", "log_loss", "f1"),
+    MULTICLASS: ("accuracy", "macro_auc", "macro_f1", "log_loss"),
+    REGRESSION: ("rmse", "mae", "r2"),
+}
 
 
 def task_of(metrics: Mapping[str, Any]) -> str:
@@ -25,8 +30,30 @@ def task_of(metrics: Mapping[str, Any]) -> str:
     return MULTICLASS if "macro_auc" in metrics else REGRESSION if "rmse" in metrics else BINARY
 
 
-def metrics_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the metrics of the whole test split, the rows first."""
+def metrics_lines(metrics: Mapping[str, Any], intervals: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the metrics of the whole test split, the rows first, then the intervals and own metrics, if any."""
+    return [*_of_task(metrics), *_own(metrics), *_intervals(metrics, intervals or {})]
+
+
+def _own(metrics: Mapping[str, Any]) -> list[str]:
+    """Return metrics that are not ours, and the cost."""
+    own = {name: value for name, value in metrics.items() if name not in (*METRICS, *NOT_METRICS) or name == COST}
+    return ["  " + "  ".join(f"{name.replace('_', ' ')} {short(value)}" for name, value in own.items())] if own else []
+
+
+def _intervals(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:
+    """Return the 95 % intervals of the metrics that a slice shows too, and of the first of its task."""
+    names = dict.fromkeys([*_WITH_INTERVALS[task_of(metrics)], *([COST] if COST in metrics else [])])
+    said = [
+        f"{name.replace('_', ' ')} {short(low)} to {short(high)}"
+        for name in names
+        if intervals.get(name) is not None
+        for low, high in [intervals[name]]
+    ]
+    return [f"  95% intervals: {', '.join(said)}"] if said else []
+
+
+def _of_task(metrics: Mapping[str, Any]) -> list[str]:
     task = task_of(metrics)
     rows = f"{metrics['rows']:,} test rows"
     if "weight" in metrics:

@@ -97,7 +97,11 @@ def run(settings: RegistryVerb) -> dict[str, Any]:
         registry.sign(settings.bundle or "", load_private_key(settings.sign_key_file or ""))
     if settings.action in ("show", "sign"):
         bundle = settings.bundle or registry.standing().base().champion
-        return {"bundle": describe_bundle(registry.bundle_path(bundle), trusted)}
+        override = registry.standing().overrides().get(bundle)
+        return {
+            "bundle": describe_bundle(registry.bundle_path(bundle), trusted)
+            | ({} if override is None else {"override": override.to_json()})
+        }
     return _verified(settings, registry, trusted)
 
 

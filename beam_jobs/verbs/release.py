@@ -15,7 +15,7 @@ from beam_jobs.registries.written_generation import generation, generation_text,
 from beam_jobs.tracking.telling import check_tracker, tell
 from models.registry.pointer import Pointer
 from models.registry.registry import Registry
-from models.registry.releasable import check_releasable
+from models.registry.releasable import check_gates, check_releasable
 from models.registry.standing import NEW, Standing
 from schemas.artifacts.signature import Signer, key_fingerprint, load_private_key
 
@@ -34,6 +34,7 @@ def plan(settings: Release) -> list[str]:
         bundle = first_loads.made_in_trial(settings.candidate, settings.trial_limits)
     become = "is bundle {} of the registry already" if bundle in registry.bundles() else "would become bundle {}"
     lines = [f"candidate {settings.candidate} {become.format(bundle)}"]
+    lines += [f"overridden would be: {gate}" for gate in planned.failed]
     if settings.sign_key_file is not None:
         lines.append(f"{bundle} would be signed by {_signer(settings.sign_key_file)}")
     return [*lines, *(line.replace(NEW, bundle) for line in planned_text(planned.now.pointer, planned.pointer))]
@@ -48,7 +49,9 @@ def run(settings: Release) -> dict[str, Any]:
     registry = Registry(settings.registry)
     before = registry.bundles()
     pointer = registry.release(
-        settings.candidate, who(), now(), settings.why, settings.as_, settings.weight or 0.0, settings.experiment, key
+        *(settings.candidate, who(), now(), settings.why, settings.as_, settings.weight or 0.0, settings.experiment),
+        sign_key=key,
+        override=settings.override,
     )
     bundle = pointer.variants.newest(settings.as_)
     result = {
@@ -59,6 +62,8 @@ def run(settings: Release) -> dict[str, Any]:
         **generation(pointer, settings.registry),
         **tell(settings.track, settings.candidate, settings.registry),
     }
+    if settings.override is not None:
+        result["override"] = pointer.overrides[bundle].to_json()
     return result if key is None else {**result, "signed_by": key_fingerprint(key.public_key())}
 
 
@@ -70,6 +75,8 @@ def describe(result: dict[str, Any]) -> str:
         said.append(f"bundle {bundle} was {role} already" if was == role else f"bundle {bundle} was {was} until now")
     elif result["released_before"]:
         said.append(f"bundle {bundle} was in the registry already")
+    if "override" in result:
+        said.append(f"released though {'; '.join(result['override']['gates'])}: {result['override']['why']}")
     if "signed_by" in result:
         said.append(f"{bundle} signed by {Signer(result['signed_by'])}")
     return "; ".join(said)
@@ -77,11 +84,15 @@ def describe(result: dict[str, Any]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Planned:
-    """How the registry stands, the bundle that the candidate became before, if any, and the generation to come."""
+    """How the registry stands, the bundle that the candidate became before, if any, and the generation to come.
+
+    `failed` are the gates that said no and are overridden, in words.
+    """
 
     now: Standing
     bundle: str | None
     pointer: Pointer
+    failed: tuple[str, ...]
 
 
 def _planned(settings: Release) -> _Planned:
@@ -94,9 +105,10 @@ def _planned(settings: Release) -> _Planned:
     stands = registry.standing()
     opened, evaluation = check_releasable(settings.candidate)
     bundle = registry.bundle_of(opened, evaluation)
+    failed = check_gates(settings.candidate, evaluation, stands.champion_besides(bundle or NEW), settings.override)
     variants = stands.joined(bundle or NEW, settings.as_, settings.weight or 0.0, settings.experiment)
     use_case = opened.manifest["use_case"] if bundle is None else None
-    return _Planned(stands, bundle, registry.planned(stands, variants, who(), now(), settings.why, use_case))
+    return _Planned(stands, bundle, registry.planned(stands, variants, who(), now(), settings.why, use_case), failed)
 
 
 def _role_before(registry: Registry, pointer: Pointer, bundle: str) -> str | None:

@@ -4,24 +4,32 @@ Every task has its own metrics, with the weight of rows where they have one.
 """
 
 import dataclasses
-import functools
 import json
+import logging
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from models.evaluation import class_metrics, metrics, number_metrics
+from models.evaluation.comparison import Champion, Compared, compare, load_champion
+from models.evaluation.fairness import fairness
+from models.evaluation.measuring import Measuring, measuring, scores_of
+from models.evaluation.own_metrics import with_functions
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
+from models.evaluation.resampling import LEVEL, METHOD, intervals
+from models.evaluation.scored_rows import ScoredRows
+from models.evaluation.slicing import SHOWN, SliceValue, values_of
+from models.evaluation.verdict import fewest_rows, verdict
 from models.families.choice import family_of
 from models.families.family import Model, Split
+from models.metric import columns_of
 from models.scoring.manifest import model_facts
-from models.spec import BEST_F1, ModelSpec
+from models.spec import Metric, ModelSpec
 from models.spec_json import spec_from_json
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY
 from models.training import labels
+from models.training.metric_columns import carried, read_columns
 from models.training.training import MODEL_FOLDER
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
@@ -29,117 +37,185 @@ from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
 from schemas.errors import InputError
 
-_VALUES_PER_SLICE = 50
+DRAWS = 200
+_MOST_CELLS = 50_000  # rows, times the classes, of which intervals are made unasked: some seconds
+_NO_COLUMNS = pa.RecordBatch.from_arrays([], [])
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What an evaluation is to do besides: draws for intervals, a bundle to compare with, functions of own metrics.
+
+    Without `draws` there are `DRAWS` where they take seconds, else none; 0 is none. `own` are the metrics of the use
+    case with their functions, and `own_file` where they are written.
+    """
+
+    draws: int | None = None
+    champion: str | pathlib.Path | None = None
+    own: tuple[Metric, ...] = ()
+    own_file: str = "the use case"
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found. `verdict` has `passed` and one entry per gate; every value is plain JSON, no NaN."""
+    """What an evaluation found. `verdict` has `passed` and one entry per gate; every value is plain JSON, no NaN.
+
+    `others` are files by name that only some evaluations have.
+    """
 
     metrics: Mapping[str, Any]
     slices: Mapping[str, list[dict[str, Any]]]
     curves: Mapping[str, Any]
     verdict: Mapping[str, Any]
+    others: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+
+    def files(self) -> dict[str, Mapping[str, Any]]:
+        """Return what is written, by name without `.json`."""
+        first = {name: getattr(self, name) for name in ("metrics", "slices", "curves", "verdict")}
+        return {**first, **self.others}
 
 
-def evaluate_candidate(candidate: str | pathlib.Path, training_set: TrainingSet) -> artifact.Artifact:
+def evaluate_candidate(
+    candidate: str | pathlib.Path, training_set: TrainingSet, asked: Asked | None = None
+) -> artifact.Artifact:
     """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
 
     Raises `ArtifactError` if the candidate is not whole or was trained on another training set, `InputError` for a
-    split without rows, or without both labels of a binary task. A gate that says no is no error here: read
-    `verdict.json`.
+    split without rows, or without both labels of a binary task, for a champion that cannot be compared, and for an own
+    metric that fails. A gate that says no is no error here: read `verdict.json`.
     """
+    asked = asked or Asked()
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     opened.verify()
     check_trained_on(opened, training_set)
     spec = spec_from_json(model_facts(opened.manifest, str(candidate)), str(candidate))
+    spec = with_functions(spec, asked.own, asked.own_file)
     with making(evaluation_path(candidate), ArtifactKind.EVALUATION) as path:
-        return _evaluate_into(path, opened, spec, training_set)
+        return _evaluate_into(path, opened, spec, training_set, asked)
 
 
 def _evaluate_into(
-    path: pathlib.Path, opened: artifact.Artifact, spec: ModelSpec, training_set: TrainingSet
+    path: pathlib.Path, opened: artifact.Artifact, spec: ModelSpec, training_set: TrainingSet, asked: Asked
 ) -> artifact.Artifact:
+    champion = load_champion(asked.champion, spec, training_set) if asked.champion is not None else None
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
-    found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
-    for name in ("metrics", "slices", "curves", "verdict"):
-        text = json.dumps(getattr(found, name), indent=1, sort_keys=True, allow_nan=False)
+    splits = training_set.load("eval"), training_set.load("test")
+    found = evaluate(model, spec, *splits, _columns(training_set, spec), asked.draws, champion)
+    for name, value in found.files().items():
+        text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
         (path / f"{name}.json").write_text(text + "\n")
     facts = {
         "use_case": opened.manifest["use_case"],
         "candidate": manifest_fingerprint(opened.path),
         "metrics": found.metrics,
         "passed": found.verdict["passed"],
+        **({} if champion is None else {"champion": champion.bundle}),
     }
     return artifact.complete(path, ArtifactKind.EVALUATION, facts)
 
 
-def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split) -> Evaluation:
-    """Measure everything on `test_split`; a binary task's threshold may be chosen on `eval_split`."""
+def evaluate(
+    model: Model,
+    spec: ModelSpec,
+    eval_split: Split,
+    test_split: Split,
+    columns: pa.RecordBatch = _NO_COLUMNS,
+    draws: int | None = 0,
+    champion: Champion | None = None,
+) -> Evaluation:
+    """Measure everything on `test_split`; a binary task's threshold may be chosen on `eval_split`.
+
+    `columns` are the raw ones of the test rows that the spec's own metrics get; `draws` as of `Asked`.
+    """
     for name, split in (("eval", eval_split), ("test", test_split)):
         labels.check_values(split.label, spec, name)
         if spec.task == BINARY and not labels.has_both(split.label):
             raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
         if not len(split.label):
             raise InputError(f"{name} split: no rows; use more data")
-    measure, curves = _measures(model, spec, eval_split)
-    label, scores, weight = test_split.label, model.predict(test_split.features), test_split.weight
-    overall = measure(label, scores, weight)
+    how = measuring(spec, model, eval_split)
+    rows = ScoredRows(test_split.label, scores_of(model, test_split.features, "test split"), test_split.weight, columns)
+    overall = how.metrics(rows)
     slices = {
-        name: _per_value(values, lambda rows: _of_rows(measure, label, scores, weight, rows))
+        name: [(one, how.of_slice(rows.take(one.rows))) for one in values_of(values, fewest_rows(spec, name))]
         for name, values in sorted(test_split.slices.items())
     }
-    return Evaluation(overall, slices, curves(label, scores, weight), _verdict(spec, overall))
+    listed = {name: [{"value": one.value, **found} for one, found in values] for name, values in slices.items()}
+    draws = _draws(rows) if draws is None else draws
+    compared = None
+    if champion is not None:
+        compared = compare(champion, how, rows, test_split.features, overall, slices, draws)
+    return Evaluation(
+        overall,
+        {name: values[:SHOWN] for name, values in listed.items()},
+        how.curves(rows),
+        verdict(spec, overall, listed, compared),
+        _others(how, rows, slices, draws, compared),
+    )
 
 
-_Measure = Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, Any]]  # of label, scores, weight
-_WHOLE_ONLY = ("classes", "confusion")  # of several classes: what the values of a slice do not repeat
+_Sliced = Mapping[str, Sequence[tuple[SliceValue, Mapping[str, Any]]]]  # by column, values with their metrics
 
 
-def _measures(model: Model, spec: ModelSpec, eval_split: Split) -> tuple[_Measure, _Measure]:
-    """Return what gives a task's metrics, and what gives its curves."""
-    if spec.task == REGRESSION:
-        return number_metrics.of_numbers, number_metrics.curves
-    if spec.task == MULTICLASS:
-        return functools.partial(_of_classes, spec.classes), class_metrics.curves
-    if spec.threshold == BEST_F1:
-        threshold = metrics.best_f1_threshold(eval_split.label, model.predict(eval_split.features), eval_split.weight)
-    else:
-        threshold = float(np.float32(spec.threshold))  # what scores, float32, are compared with
-    return functools.partial(_of_scores, threshold), metrics.curves
+def _others(
+    how: Measuring, rows: ScoredRows, slices: _Sliced, draws: int, compared: Compared | None
+) -> dict[str, Mapping[str, Any]]:
+    """Return the files that only some evaluations have."""
+    found: dict[str, Mapping[str, Any]] = {}
+    if how.spec.task == BINARY:
+        found["thresholds"] = how.thresholds(rows)
+        if slices:
+            found["fairness"] = {name: _fairness(rows, values[:SHOWN]) for name, values in slices.items()}
+    if draws:
+        found["intervals"] = _intervals(how, rows, slices, draws)
+    if compared is not None:
+        found["comparison"] = compared.written
+    return found
 
 
-def _of_scores(threshold: float, label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None) -> dict[str, Any]:
-    return metrics.of_scores(label, scores, threshold, weight)
+def _fairness(rows: ScoredRows, values: Sequence[tuple[SliceValue, Mapping[str, Any]]]) -> dict[str, Any]:
+    counted = [(one, metrics, int((rows.label[one.rows] == 1).sum())) for one, metrics in values]
+    return fairness(
+        [
+            {"value": one.value, **metrics, "rows_of_label": [len(one.rows) - positives, positives]}
+            for one, metrics, positives in counted
+        ]
+    )
 
 
-def _of_classes(
-    names: Sequence[str], label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None
-) -> dict[str, Any]:
-    return class_metrics.of_classes(label, scores, names, weight)
+def _intervals(how: Measuring, rows: ScoredRows, slices: _Sliced, draws: int) -> dict[str, Any]:
+    def of(some: ScoredRows) -> dict[str, Any]:
+        return intervals(how.measure(some), some.weights, draws, how.spec.seed)
+
+    return {
+        "method": METHOD,
+        "draws": draws,
+        "seed": how.spec.seed,
+        "level": LEVEL,
+        "metrics": of(rows),
+        "slices": {
+            name: [{"value": one.value, "rows": len(one.rows), **of(rows.take(one.rows))} for one, _ in values[:SHOWN]]
+            for name, values in slices.items()
+        },
+    }
 
 
-def _of_rows(
-    measure: _Measure, label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None, rows: np.ndarray
-) -> dict[str, Any]:
-    """Return the metrics of some rows (bool [rows])."""
-    found = measure(label[rows], scores[rows], None if weight is None else weight[rows])
-    return {name: value for name, value in found.items() if "classes" not in found or name not in _WHOLE_ONLY}
+def _draws(rows: ScoredRows) -> int:
+    """Return how many draws are made where nobody says: those of a test split that takes seconds."""
+    return DRAWS if rows.scores.size <= _MOST_CELLS else 0
 
 
-def _per_value(values: pa.DictionaryArray, measured: Callable[[np.ndarray], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metrics per value of a slice, the most frequent values first; a missing value is None."""
-    names = [None, *values.dictionary.to_pylist()]
-    codes = values.indices.fill_null(-1).to_numpy() + 1
-    counts = np.bincount(codes, minlength=len(names))
-    order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], names[code] or "", code))
-    return [{"value": names[code], **measured(codes == code)} for code in order[:_VALUES_PER_SLICE]]
-
-
-def _verdict(spec: ModelSpec, overall: Mapping[str, Any]) -> dict[str, Any]:
-    gates = []
-    for gate in spec.gates:
-        value = overall.get(gate.metric)
-        entry = {**dataclasses.asdict(gate), "value": value, "passed": gate.passes(value)}
-        gates.append({name: part for name, part in entry.items() if part is not None or name == "value"})
-    return {"passed": all(gate["passed"] for gate in gates), "gates": gates}
+def _columns(training_set: TrainingSet, spec: ModelSpec) -> pa.RecordBatch:
+    """Return the columns of the test rows that the spec's own metrics get, if the training set carries them."""
+    wanted = columns_of(spec.metrics)
+    if not wanted:
+        return _NO_COLUMNS
+    if gone := [name for name in wanted if name not in carried(training_set)]:
+        _log.warning(
+            "%s: carries no column %r, so the metrics that want it have no value; build the training set again",
+            training_set.path,
+            gone[0],
+        )
+    return read_columns(training_set, "test") if carried(training_set) else _NO_COLUMNS

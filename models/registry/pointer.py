@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from models.variants.variants import Variants
@@ -17,10 +18,33 @@ CURE = "`onegraph rollback --to CHAMPION` writes the same again, `onegraph rollb
 
 
 @dataclasses.dataclass(frozen=True)
+class Override:
+    """Who released a bundle though gates said no, when (ISO 8601, UTC) and why, and what these gates said."""
+
+    who: str
+    when: str
+    why: str
+    gates: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value that is written."""
+        return {**dataclasses.asdict(self), "gates": list(self.gates)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Override":
+        """Read what `to_json` gave; raises `TypeError` or `KeyError` for anything else."""
+        who, when, why, gates = (value[name] for name in ("who", "when", "why", "gates"))
+        if not isinstance(gates, list) or not all(isinstance(one, str) for one in (who, when, why, *gates)):
+            raise TypeError
+        return cls(who, when, why, tuple(gates))
+
+
+@dataclasses.dataclass(frozen=True)
 class Pointer:
     """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
 
-    `after` is the generation that served before it; None if nothing did, or an older version wrote it.
+    `after` is the generation that served before it; None if nothing did, or an older version wrote it. `overrides` says
+    of each bundle that serves though its gates said no who wanted that; later generations repeat it.
     """
 
     generation: int
@@ -29,6 +53,7 @@ class Pointer:
     when: str
     why: str
     after: int | None = None
+    overrides: Mapping[str, Override] = dataclasses.field(default_factory=dict)
 
     @property
     def champion(self) -> str:
@@ -39,7 +64,8 @@ class Pointer:
         """Return the value that is written."""
         said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
         after = {} if self.after is None else {"after": self.after}
-        return {**said, **after, **self.variants.to_json()}
+        overrides = {bundle: one.to_json() for bundle, one in self.overrides.items()}
+        return {**said, **after, **self.variants.to_json(), **({"overrides": overrides} if overrides else {})}
 
     def text(self) -> str:
         """Return the JSON that is written."""
@@ -71,7 +97,11 @@ def _parsed(text: bytes | str) -> Pointer:
     if after is not None and (type(after) is not int or not 0 < after <= LAST_GENERATION):
         raise ValueError(f"its `after` is not from 1 to {LAST_GENERATION:,}")
     who, when, why = said
-    return Pointer(generation, Variants.from_json(value), who, when, why, after)
+    given = value.get("overrides", {})
+    if not isinstance(given, dict):
+        raise TypeError
+    overrides = {bundle: Override.from_json(one) for bundle, one in given.items()}
+    return Pointer(generation, Variants.from_json(value), who, when, why, after, overrides)
 
 
 def check_readable(pointer: Pointer) -> None:

@@ -11,14 +11,14 @@ Release and rollback are the same act: write the next generation.
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.registry.generations import Generations, locked
-from models.registry.pointer import LIVE_FILE, Pointer, check_readable, read_live
-from models.registry.releasable import bundle_of, check_releasable
+from models.registry.pointer import LIVE_FILE, Override, Pointer, check_readable, read_live
+from models.registry.releasable import bundle_of, check_gates, check_releasable
 from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, nothing_released
 from models.scoring.manifest import check_manifest
 from models.variants.variants import CHAMPION, LONGEST_ID, Variants
@@ -30,6 +30,8 @@ from schemas.errors import ArtifactError, InputError
 from schemas.personal.treatments import FACT, said_of
 
 _log = logging.getLogger(__name__)
+
+_NO_OVERRIDES: Mapping[str, Override] = {}
 
 
 class Registry:
@@ -113,23 +115,28 @@ class Registry:
         weight: float = 0.0,
         experiment: str | None = None,
         sign_key: Ed25519PrivateKey | None = None,
+        override: str | None = None,
     ) -> Pointer:
         """Make the bundle of an evaluated candidate and let it serve in a role, `champion`, `challenger` or `shadow`.
 
         A new champion takes the old one's keys, challengers keep theirs. A bundle that serves already gets that role
         instead of its own, but for a champion, which stays. `weight` is a challenger's share of keys; a new name of
-        the experiment deals all keys anew. `sign_key` signs the bundle before it serves.
+        the experiment deals all keys anew. `sign_key` signs the bundle before it serves. A candidate that did not pass
+        its gates is refused, but for an `override`, which says why and is kept in the generation.
         """
         from models.registry.bundle import write_bundle  # TensorFlow and the family's library, which no other act needs
 
         opened, evaluation = check_releasable(candidate)
         before = self.bundle_of(opened, evaluation) or NEW
-        self.standing().joined(before, role, weight, experiment)  # before anything is written
+        stands = self.standing()
+        failed = check_gates(candidate, evaluation, stands.champion_besides(before), override)
+        stands.joined(before, role, weight, experiment)  # before anything is written
         bundle = write_bundle(candidate, self.path / BUNDLES)
         if sign_key is not None:
             self.standing().joined(bundle, role, weight, experiment)  # before anything is signed
             self.sign(bundle, sign_key)
-        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why)
+        overrides = {bundle: Override(who, when, override, failed)} if override is not None else {}
+        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why, overrides)
 
     def bundle_of(self, candidate: artifact.Artifact, evaluation: artifact.Artifact) -> str | None:
         """Return which bundle of this registry a candidate became already, None if none."""
@@ -172,8 +179,17 @@ class Registry:
         """Write the next generation with these variants, whichever serve now; raises what `change` does."""
         return self.change(lambda _: variants, who, when, why)
 
-    def change(self, changed: Callable[[Standing], Variants], who: str, when: str, why: str) -> Pointer:
+    def change(
+        self,
+        changed: Callable[[Standing], Variants],
+        who: str,
+        when: str,
+        why: str,
+        overrides: Mapping[str, Override] = _NO_OVERRIDES,
+    ) -> Pointer:
         """Write the next generation, with the variants that `changed` makes of how the registry stands.
+
+        `overrides` are those of bundles that come in now; what was overridden of others that serve is repeated.
 
         No other writer comes in between: several changes at once are made one after the other, each on top of the one
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
@@ -185,7 +201,7 @@ class Registry:
             now = self.standing()
             for trouble in now.troubles:
                 _log.warning("%s", trouble)
-            pointer = self._next(now, changed(now), who, when, why)
+            pointer = self._next(now, changed(now), who, when, why, overrides=overrides)
             Generations(self.path).write(pointer)
         return pointer
 
@@ -207,12 +223,21 @@ class Registry:
             raise InputError(f"{self.name}: {with_article(kind)}, wanted the directory of a registry; choose another")
 
     def _next(
-        self, now: Standing, variants: Variants, who: str, when: str, why: str, new_use_case: str | None = None
+        self,
+        now: Standing,
+        variants: Variants,
+        who: str,
+        when: str,
+        why: str,
+        new_use_case: str | None = None,
+        overrides: Mapping[str, Override] = _NO_OVERRIDES,
     ) -> Pointer:
         self._check(variants, new_use_case)
         number = Generations(self.path).next_number(now.pointer)
         after = now.pointer.generation if now.pointer is not None else None
-        pointer = Pointer(number, variants, who, when, why, after)
+        known = {**now.overrides(), **overrides}
+        serving = {bundle: known[bundle] for bundle in variants.bundles if bundle in known}
+        pointer = Pointer(number, variants, who, when, why, after, serving)
         check_readable(pointer)
         return pointer
 

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from models.registry.generations import FOLDER
-from models.registry.pointer import LIVE_FILE, Pointer
+from models.registry.pointer import LIVE_FILE, Override, Pointer
 from models.variants.variants import CHAMPION, Variants
 from schemas.address import is_remote
 from schemas.artifacts import artifact
@@ -38,6 +38,16 @@ class Standing:
         if self.pointer is None:
             raise nothing_released(self.registry, self.troubles)
         return self.pointer
+
+    def champion_besides(self, bundle: str) -> str | None:
+        """Return the champion, None if there is none or it is this bundle."""
+        champion = self.pointer.champion if self.pointer is not None else None
+        return None if champion == bundle else champion
+
+    def overrides(self) -> dict[str, Override]:
+        """Return of every bundle that served though its gates said no who wanted that, the last time it was said."""
+        pointers = [*self.history, *([self.pointer] if self.pointer is not None else [])]
+        return {bundle: one for pointer in pointers for bundle, one in pointer.overrides.items()}
 
     def joined(self, bundle: str, role: str, weight: float = 0.0, experiment: str | None = None) -> Variants:
         """Return who serves if a bundle gets a role now, whatever it was; raises `InputError` if that cannot be."""

@@ -1,5 +1,6 @@
 """What a use case says of its model: values that make no sense are one line when the spec is made."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from models.evaluation.class_metrics import of_classes
 from models.evaluation.metrics import of_scores
 from models.evaluation.number_metrics import of_numbers
-from models.spec import Gate, ModelSpec
+from models.spec import Costs, Gate, Metric, ModelSpec
+from models.spec_json import spec_as_json, spec_from_json
 from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, REGRESSION, SHARES, TASKS
 from schemas.errors import InputError
 
@@ -47,6 +49,24 @@ from schemas.errors import InputError
         ({"slices": ("a", "a")}, "a slice is named twice"),
         ({"gates": Gate("auc", at_least=0.5)}, r"gates is Gate\(.*, wanted a tuple as \(Gate\("),
         ({"gates": ("auc",)}, r"gates is \('auc',\), wanted a tuple"),
+        ({"gates": (Gate("acu", at_least=0.5),)}, "a gate's metric is 'acu', wanted one of auc, .*, did you mean auc?"),
+        ({"gates": (Gate("cost", at_most=1),)}, "a gate's metric is 'cost', wanted one of"),
+        ({"gates": (Gate("rows", no_worse_by=1),)}, "'rows', of which neither more nor less is better"),
+        (
+            {"gates": (Gate("auc", at_least=0.5, slice="sex"),)},
+            "of slice 'sex', wanted a column, but the model names no",
+        ),
+        (
+            {"slices": ("age", "sex"), "gates": (Gate("auc", at_least=0.5, slice="sax"),)},
+            "of slice 'sax', wanted one of slices, age, sex, did you mean sex?",
+        ),
+        ({"metrics": ("found",)}, r"metrics is \('found',\), wanted a tuple as \(Metric"),
+        ({"metrics": (Metric("a", None), Metric("a", None))}, "a metric is named twice"),
+        ({"costs": 5}, r"costs is 5, wanted Costs\("),
+        (
+            {"task": "regression", "costs": Costs(false_positive=1, false_negative=9)},
+            "costs of task regression",
+        ),
         ({"round": 500}, r"ModelSpec has no 'round' \(it has task, .*\), did you mean rounds?"),
     ],
 )
@@ -63,20 +83,78 @@ def test_lists_do_as_well_as_tuples() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"metric": "acu", "at_least": 0.5}, "gate: metric is 'acu', wanted one of auc, .*, did you mean auc?"),
+        ({"metric": 5, "at_least": 0.5}, "gate: metric is 5, wanted one of auc, "),
         ({"metric": "auc", "at_least": 80}, "gate on 'auc': its limit is 80, wanted a number from 0 to 1"),
         ({"metric": "auc", "at_least": "0.8"}, "its limit is '0.8', wanted a number"),
         ({"metric": "log_loss", "at_most": -0.1}, "its limit is -0.1, wanted a number of 0 or more"),
         ({"metric": "log_loss", "at_most": float("nan")}, "its limit is nan"),
+        ({"metric": "log_loss", "no_worse_by": -0.1}, "its limit is -0.1, wanted a number of 0 or more"),
+        ({"metric": "r2", "no_worse_by": -0.1}, "its limit is -0.1, wanted a number"),
+        ({"metric": "auc", "no_worse_by": 0.1, "at_least": 0.5}, "give at_least or at_most or no_worse_by, one of"),
+        ({"metric": "auc", "at_least": 0.5, "slice": 5}, "slice is 5, wanted a text"),
+        ({"metric": "auc", "at_least": 0.5, "min_rows": 5}, "min_rows without slice"),
+        ({"metric": "auc", "at_least": 0.5, "slice_value": "x"}, "slice_value without slice"),
+        ({"metric": "auc", "at_least": 0.5, "slice": "a", "min_rows": 0}, "min_rows is 0, wanted 1 or more"),
+        (
+            {"metric": "auc", "at_least": 0.5, "slice": "a", "slice_value": "x", "min_rows": 9},
+            "min_rows with slice_value, which is one value",
+        ),
         (
             {"metric": "auc", "atleast": 0.5},
-            r"Gate has no 'atleast' \(it has metric, at_least, at_most\), did you mean at_least\?",
+            r"Gate has no 'atleast' \(it has metric, at_least, at_most, .*\), did you mean at_least\?",
         ),
     ],
 )
 def test_gate_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Gate(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "auc"}, "metric 'auc': evaluations have one of that name"),
+        ({"name": "cost"}, "metric 'cost': evaluations have one of that name"),
+        ({"name": "share found"}, "its name is 'share found', wanted one as"),
+        ({"function": "f"}, "metric 'm': function is 'f', wanted a function"),
+        ({"columns": "CARD"}, r"metric 'm': columns is 'CARD', wanted a tuple as \("),
+        ({"higher_is_better": None}, "metric 'm': higher_is_better is None, wanted a bool"),
+        ({"colums": ()}, "Metric has no 'colums'.*did you mean columns?"),
+    ],
+)
+def test_metric_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Metric(**{"name": "m", "function": None} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"false_positive": float("inf")}, "costs: false_positive is of type float, wanted a finite number"),
+        ({"false_negative": "9"}, "costs: false_negative is of type str"),
+        ({"true_positive": 10}, "costs: false_negative costs no more than true_positive"),
+        ({"true_negative": 1}, "costs: false_positive costs no more than true_negative"),
+    ],
+)
+def test_costs_that_make_no_sense(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Costs(**{"false_positive": 1, "false_negative": 10} | wrong)
+
+
+def test_own_metrics_costs_and_gates_are_kept_as_values_without_the_function() -> None:
+    spec = ModelSpec(
+        slices=("side",),
+        metrics=(Metric("found", max, columns=("CARD",)),),
+        costs=Costs(false_positive=1, false_negative=20),
+        gates=(Gate("found", at_least=-5.0), Gate("cost", no_worse_by=0.1, slice="side", min_rows=7)),
+    )
+    kept = spec_as_json(spec)
+    assert kept["metrics"] == [{"name": "found", "columns": ["CARD"], "higher_is_better": True}]
+    assert kept["gates"][0] == {"metric": "found", "at_least": -5.0, "at_most": None}
+    read = spec_from_json(json.loads(json.dumps(kept)), "c")
+    assert read == spec
+    assert read.metrics[0].function is None
+    assert set(spec_as_json(ModelSpec())).isdisjoint({"metrics", "costs"})
 
 
 def test_gates_are_on_what_an_evaluation_measures() -> None:

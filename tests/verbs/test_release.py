@@ -1,5 +1,6 @@
 """`onegraph release`: a bundle and the next generation, or nothing."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -7,11 +8,15 @@ import shutil
 import pytest
 
 from beam_jobs.cli.command_line import main
-from models.evaluation.evaluation import evaluation_path
+from models.evaluation.evaluation import Asked, evaluate_candidate, evaluation_path
 from models.registry.registry import Registry
+from models.spec import Gate
+from models.training.training import overridden, train_candidate
+from models.training.training_set import TrainingSet
 from schemas.artifacts.signature import TrustedKeys
 from tests.support.printed import for_people
 from tests.support.signing_keys import make_key
+from tests.support.small_artifacts import FAST
 
 
 def test_release(candidate, tmp_path, capsys):
@@ -134,4 +139,66 @@ def test_a_key_that_cannot_sign_leaves_nothing(candidate, tmp_path, capsys):
     for dry_run in ([], ["--dry-run"]):
         assert main([*argv, "--sign-key-file", str(make_key(tmp_path / str(len(dry_run))).public), *dry_run]) == 1
         assert "no private key in PEM; `openssl genpkey -algorithm ed25519` makes one" in capsys.readouterr().err
+    assert not (tmp_path / "registry").exists()
+
+
+@pytest.fixture(scope="module")
+def refused(taxi, small_training_set, tmp_path_factory):
+    """A candidate of which a gate said no."""
+    path = tmp_path_factory.mktemp("refused") / "candidate"
+    strict = dataclasses.replace(overridden(taxi.model, parameters=FAST), gates=(Gate("auc", at_least=0.9999),))
+    opened = TrainingSet.open(small_training_set)
+    train_candidate("taxi", strict, opened, path)
+    evaluate_candidate(path, opened, Asked(draws=0))
+    return path
+
+
+def test_a_gate_that_said_no_is_overridden_and_that_is_kept(refused, candidate, tmp_path, capsys):
+    registry = Registry(tmp_path / "registry")
+    argv = ["release", "--candidate", str(refused), "--registry", str(registry.path), "--why", "first one"]
+    for more in ([], ["--dry-run"]):
+        assert main([*argv, *more]) == 3
+        assert re.search(r"\(auc is 0\.\d{4}, wanted at least 0\.9999\); see .*verdict\.json", capsys.readouterr().err)
+    assert not registry.path.exists()
+    assert main([*argv, "--override", " "]) == 2
+    assert "--override wants the reason" in capsys.readouterr().err
+    override = ["--override", "the data of June are gone"]
+    assert main([*argv, *override, "--dry-run"]) == 0
+    assert "overridden would be: auc is 0." in capsys.readouterr().out
+    assert not registry.path.exists()
+    assert main([*argv, *override, "--json"]) == 0
+    captured = capsys.readouterr()
+    bundle, pointer = json.loads(captured.out)["bundle"], registry.released()
+    assert "released though auc is 0." in for_people("release", captured.out)
+    said = pointer.overrides[bundle]
+    assert (said.why, said.who, said.when) == ("the data of June are gone", pointer.who, pointer.when)
+    assert len(said.gates) == 1
+    assert pointer.why == "first one"
+    for verb in (["registry", "list"], ["registry", "show"], ["status"]):
+        assert main([*verb, "--registry", str(registry.path)]) == 0
+        assert f"OVERRIDDEN by {said.who}, {said.when}: the data of June are gone (auc is " in capsys.readouterr().out
+    # Whoever comes later does not make it forgotten, and a bundle that passed says nothing of it.
+    shadow = ["release", "--candidate", str(candidate), "--registry", str(registry.path), "--as", "shadow"]
+    assert main(shadow) == 0
+    assert registry.released().overrides == {bundle: said}
+    assert main([*shadow[:-1], "champion"]) == 0
+    assert registry.released().overrides == {}
+    assert main(["rollback", "--registry", str(registry.path), "--to", bundle]) == 0
+    assert registry.released().overrides == {bundle: said}
+
+
+def test_an_override_does_not_change_the_bundle(refused, tmp_path, capsys):
+    made = []
+    for why in ("one reason", "another"):
+        registry = Registry(tmp_path / why)
+        assert main(["release", "--candidate", str(refused), "--registry", str(registry.path), "--override", why]) == 0
+        made.append(registry.released().champion)
+    capsys.readouterr()
+    assert made[0] == made[1]
+
+
+def test_an_override_of_nothing_is_a_mistake(candidate, tmp_path, capsys):
+    argv = ["release", "--candidate", str(candidate), "--registry", str(tmp_path / "registry"), "--override", "why not"]
+    assert main(argv) == 1
+    assert "passed all its gates, --override has nothing to override" in capsys.readouterr().err
     assert not (tmp_path / "registry").exists()

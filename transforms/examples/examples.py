@@ -76,7 +76,7 @@ class ExampleEncoder:
         width = matrix.shape[1]
         data = matrix.tobytes()
         examples = [data[at : at + width] for at in range(0, rows * width, width)]
-        more = [_slice_tails(name, (slices or {})[name]) for name in self.slice_names]
+        more = [text_tails(SLICE + name, (slices or {})[name]) for name in self.slice_names]
         more += [_id_tails(one.name, (ids or {})[one.name]) for one in self.wide_outputs if one.form == IDS]
         for tails in more:
             examples = [example + tail for example, tail in zip(examples, tails, strict=True)]
@@ -118,7 +118,7 @@ class ExampleDecoder:
         for output in self._wide:
             column = batch.column(batch.schema.names.index(stored_name(output.name)))
             features[:, output.columns] = counted(column, output) if output.form == IDS else _vectors(column, output)
-        slices = {name: _texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
+        slices = {name: texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices
 
 
@@ -180,8 +180,9 @@ def _entry_head(name: str, list_tag: bytes, value_bytes: int) -> bytes:
     return _ENTRY + _varint(len(key) + len(value) + value_bytes) + key + value
 
 
-def _slice_tails(name: str, column: pa.Array) -> list[bytes]:
-    key = _field(_KEY, (SLICE + name).encode())
+def text_tails(name: str, column: pa.Array) -> list[bytes]:
+    """Return, for every row of a column, the bytes that put its value as a text under a name; none where it is null."""
+    key = _field(_KEY, name.encode())
 
     def tail(text: str | None) -> bytes:
         strings = b"" if text is None else _field(b"\x0a", text.encode())
@@ -222,7 +223,7 @@ def _one_per_row(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _texts(column: pa.Array) -> pa.DictionaryArray:
+def texts(column: pa.Array) -> pa.DictionaryArray:
     """Return the string of every row, null where there is none; a text is held once, however many rows have it."""
     present = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) > 0
     encoded = column.flatten().cast(TEXTS.value_type).dictionary_encode()

@@ -13,7 +13,7 @@ import pytest
 from models.evaluation.evaluation import evaluate, evaluate_candidate, evaluation_path
 from models.families.family import Split
 from models.families.xgb import XGBoostModel, train
-from models.spec import Gate
+from models.spec import Costs, Gate
 from models.training.training_set import TrainingSet
 from schemas.errors import ArtifactError, InputError
 from tests.support.splits import COLUMNS, SPEC, random_split
@@ -75,10 +75,73 @@ def test_evaluation_stands_beside_and_is_written_once(
     path = evaluation_path(candidate)
     assert path.parent == candidate.parent
     curves = json.loads((path / "curves.json").read_text())
-    assert set(curves) == {"roc", "precision_recall", "calibration", "score_histogram"}
+    assert set(curves) == {"roc", "precision_recall", "calibration", "score_histogram", "gain"}
     assert sum(curves["calibration"]["rows"]) == 600
     with pytest.raises(ArtifactError, match="already a completed evaluation"):
         evaluate_candidate(candidate, TrainingSet.open(small_training_set))
+
+
+def test_every_file_of_an_evaluation(candidate: pathlib.Path) -> None:
+    path = evaluation_path(candidate)
+    assert {file.stem for file in path.glob("*.json")} - {"manifest"} == {
+        *("metrics", "slices", "curves", "verdict", "thresholds", "fairness", "intervals"),
+    }
+    metrics, found = (json.loads((path / f"{name}.json").read_text()) for name in ("metrics", "intervals"))
+    assert (found["draws"], found["level"]) == (200, 0.95)
+    low, high = found["metrics"]["auc"]
+    assert low < metrics["auc"] < high
+    thresholds = json.loads((path / "thresholds.json").read_text())
+    at = thresholds["threshold"].index(thresholds["chosen"])
+    assert thresholds["precision"][at] == metrics["precision"]
+    fairness = json.loads((path / "fairness.json").read_text())
+    slices = json.loads((path / "slices.json").read_text())
+    assert set(fairness) == set(slices) == set(found["slices"])
+    for name, values in slices.items():
+        assert [one["value"] for one in values] == [one["value"] for one in fairness[name]["values"]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_are_one_line(model: XGBoostModel, bad: float) -> None:
+    class Broken:
+        feature_names, classes = model.feature_names, 0
+
+        def predict(self, features: np.ndarray) -> np.ndarray:
+            scores = model.predict(features)
+            scores[3] = bad
+            return scores
+
+        def contributions(self, features: np.ndarray) -> np.ndarray:
+            return model.contributions(features)
+
+    with pytest.raises(InputError, match=r"^eval split: the scores of 1 of 100 rows are not finite; train again$"):
+        evaluate(Broken(), SPEC, random_split(100, 2), random_split(100, 3))
+
+
+def test_a_slice_of_one_row_and_scores_that_are_all_the_same(model: XGBoostModel) -> None:
+    class Constant:
+        feature_names, classes = model.feature_names, 0
+
+        def predict(self, features: np.ndarray) -> np.ndarray:
+            return np.full(len(features), 0.25, np.float32)
+
+        def contributions(self, features: np.ndarray) -> np.ndarray:
+            return model.contributions(features)
+
+    test = random_split(500, 3)
+    lonely = pa.array(["only", *["many"] * 499]).dictionary_encode()
+    test = dataclasses.replace(test, slices={"side": lonely})
+    spec = dataclasses.replace(SPEC, costs=Costs(false_positive=1, false_negative=5))
+    found = evaluate(Constant(), spec, random_split(500, 2), test, draws=50)
+    json.dumps(found.files(), allow_nan=False)
+    assert (found.metrics["auc"], found.metrics["lift_at_10"]) == (0.5, pytest.approx(1.0))
+    assert found.metrics["calibration_error"] == pytest.approx(0.25 - test.label.mean())
+    assert found.slices["side"][1]["rows"] == 1
+    assert found.slices["side"][1]["auc"] is None
+    assert found.others["intervals"]["slices"]["side"][1]["brier"] is None
+    assert found.others["fairness"]["side"]["too_few"] == ["only"]
+    assert len(found.curves["cost"]["cost"]) == len(found.curves["cost"]["threshold"])
+    at = found.curves["cost"]["threshold"].index(found.metrics["threshold"])
+    assert found.curves["cost"]["cost"][at] == found.metrics["cost"]
 
 
 def test_evaluation_on_another_training_set(

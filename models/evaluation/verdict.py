@@ -1,0 +1,76 @@
+"""The verdict: whether a candidate meets its gates, each with its value, its limit and where it looked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from models.evaluation.comparison import Compared
+from models.gates import MIN_ROWS, Gate
+from models.spec import ModelSpec
+
+NO_CHAMPION = "no champion"
+
+
+def verdict(
+    spec: ModelSpec,
+    overall: Mapping[str, Any],
+    slices: Mapping[str, Sequence[Mapping[str, Any]]],
+    champion: Compared | None,
+) -> dict[str, Any]:
+    """Return whether all gates are met, and each gate, one on a slice once per value that it looked at.
+
+    `overall` are the metrics of all rows, `slices` those by column and value, of as many values as gates ask for.
+    """
+    gates = [entry for gate in spec.gates for entry in _entries(gate, spec, overall, slices, champion)]
+    return {"passed": all(gate["passed"] for gate in gates), "gates": gates}
+
+
+def fewest_rows(spec: ModelSpec, slice: str) -> int | None:
+    """Return how many rows a value of a slice must have for a gate to look at it; None if no gate looks at any."""
+    asked = [gate for gate in spec.gates if gate.slice == slice]
+    return min((1 if gate.slice_value is not None else gate.min_rows or MIN_ROWS for gate in asked), default=None)
+
+
+def _entries(
+    gate: Gate,
+    spec: ModelSpec,
+    overall: Mapping[str, Any],
+    slices: Mapping[str, Sequence[Mapping[str, Any]]],
+    champion: Compared | None,
+) -> Iterator[dict[str, Any]]:
+    if gate.slice is None:
+        yield _entry(gate, spec, overall, champion.overall if champion is not None else None)
+        return
+    values = slices.get(gate.slice, [])
+    if gate.slice_value is not None:
+        looked_at = [one for one in values if one["value"] == gate.slice_value]
+        none = f"no test row of {gate.slice} {gate.slice_value}"
+    else:
+        least = gate.min_rows or MIN_ROWS
+        looked_at = [one for one in values if one["rows"] >= least]
+        none = f"no value of {gate.slice} has {least:,} test rows"
+    if not looked_at:
+        yield {**_given(gate), "value": None, "passed": False, "why": none}
+    for one in looked_at:
+        other = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
+        entry = _entry(gate, spec, one, other)
+        yield {**entry, "slice_value": one["value"], "rows": one["rows"]}
+
+
+def _entry(gate: Gate, spec: ModelSpec, found: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
+    value = found.get(gate.metric)
+    entry = {**_given(gate), "value": value}
+    if gate.no_worse_by is None:
+        return {**entry, "limit": gate.limit(None, True), "passed": gate.passes(value)}
+    if other is None:
+        return {**entry, "passed": True, "why": NO_CHAMPION}
+    of_champion = other.get(gate.metric)
+    higher = spec.higher_is_better(gate.metric) is True
+    compared = {"champion": of_champion, "limit": gate.limit(of_champion, higher), "higher_is_better": higher}
+    if of_champion is None:
+        return {**entry, **compared, "passed": True, "why": "the champion has no value"}
+    return {**entry, **compared, "passed": gate.passes(value, of_champion, higher)}
+
+
+def _given(gate: Gate) -> dict[str, Any]:
+    names = ("metric", "at_least", "at_most", "no_worse_by", "slice", "slice_value")
+    return {name: getattr(gate, name) for name in names if getattr(gate, name) is not None}

@@ -1,0 +1,89 @@
+"""Gates speak overall, of every value of a slice or of one, and against the champion."""
+
+from typing import Any
+
+import pytest
+
+from models.evaluation.comparison import Compared
+from models.evaluation.gate_text import gate_text
+from models.evaluation.verdict import fewest_rows, verdict
+from models.spec import Gate, Metric, ModelSpec
+
+OVERALL = {"auc": 0.8, "log_loss": 0.5, "r2": None, "found": 3.0}
+SLICES: dict[str, list[dict[str, Any]]] = {
+    "pay": [
+        {"value": "cash", "rows": 500, "auc": 0.85},
+        {"value": None, "rows": 120, "auc": 0.7},
+        {"value": "card", "rows": 20, "auc": None},
+    ]
+}
+CHAMPION = Compared(
+    "c0ffee",
+    {"auc": 0.82, "log_loss": 0.45, "found": None},
+    {"pay": {"cash": {"auc": 0.84}, None: {"auc": 0.75}, "card": {"auc": 0.9}}},
+    {},
+)
+
+
+def judged(*gates: Gate, champion: Compared | None = None) -> dict[str, Any]:
+    spec = ModelSpec(slices=("pay",), gates=gates, metrics=(Metric("found", None),))
+    return verdict(spec, OVERALL, SLICES, champion)
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed"),
+    [
+        (Gate("auc", at_least=0.8), [True]),
+        (Gate("log_loss", at_most=0.4), [False]),
+        (Gate("auc", at_least=0.75, slice="pay"), [True, False]),
+        (Gate("auc", at_least=0.75, slice="pay", min_rows=200), [True]),
+        (Gate("auc", at_least=0.1, slice="pay", min_rows=1), [True, True, False]),  # one has no AUC
+        (Gate("auc", at_least=0.75, slice="pay", slice_value="cash"), [True]),
+        (Gate("auc", at_least=0.75, slice="pay", slice_value="card"), [False]),
+        (Gate("auc", at_least=0.1, slice="pay", min_rows=501), [False]),
+        (Gate("auc", at_least=0.1, slice="pay", slice_value="gone"), [False]),
+    ],
+)
+def test_thresholds(gate: Gate, passed: list[bool]) -> None:
+    found = judged(gate)
+    assert [one["passed"] for one in found["gates"]] == passed
+    assert found["passed"] is all(passed)
+
+
+def test_what_no_row_can_say_is_said() -> None:
+    found = judged(Gate("auc", at_least=0.1, slice="pay", min_rows=501))["gates"]
+    assert gate_text(found[0]) == "auc of pay is -, wanted at least 0.1 (no value of pay has 501 test rows)"
+    found = judged(Gate("auc", at_least=0.1, slice="pay"))["gates"]
+    assert gate_text(found[1]) == "auc of pay (missing) is 0.7000, wanted at least 0.1"
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed", "limit"),
+    [
+        (Gate("auc", no_worse_by=0.03), [True], [0.79]),
+        (Gate("auc", no_worse_by=0.01), [False], [0.81]),
+        (Gate("log_loss", no_worse_by=0.03), [False], [0.48]),
+        (Gate("log_loss", no_worse_by=0.06), [True], [0.51]),
+        (Gate("auc", no_worse_by=0.0, slice="pay"), [True, False], [0.84, 0.75]),
+        (Gate("auc", no_worse_by=0.0, slice="pay", slice_value="card"), [False], [0.9]),
+    ],
+)
+def test_no_worse_than_the_champion(gate: Gate, passed: list[bool], limit: list[float]) -> None:
+    found = judged(gate, champion=CHAMPION)["gates"]
+    assert [one["passed"] for one in found] == passed
+    assert [one["limit"] for one in found] == pytest.approx(limit)
+
+
+def test_without_a_champion_such_a_gate_passes_and_says_so() -> None:
+    found = judged(Gate("auc", no_worse_by=0.0), Gate("auc", no_worse_by=0.0, slice="pay"))
+    assert found["passed"] is True
+    assert {one["why"] for one in found["gates"]} == {"no champion"}
+    no_value = judged(Gate("found", no_worse_by=0.0), champion=CHAMPION)["gates"][0]
+    assert (no_value["passed"], no_value["why"]) == (True, "the champion has no value")
+
+
+def test_slices_are_measured_as_far_down_as_gates_look() -> None:
+    gates = (Gate("auc", at_least=0.1, slice="pay", min_rows=30), Gate("auc", at_least=0.1, slice="pay"))
+    spec = ModelSpec(slices=("pay", "sex"), gates=gates)
+    assert (fewest_rows(spec, "pay"), fewest_rows(spec, "sex")) == (30, None)
+    assert fewest_rows(ModelSpec(slices=("pay",), gates=(Gate("auc", 0.1, slice="pay", slice_value="x"),)), "pay") == 1
