@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.evaluation import class_metrics, metrics, number_metrics
+from models.evaluation import class_metrics, explained, metrics, number_metrics
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
 from models.families.family import Model, Split
@@ -29,6 +29,8 @@ from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
 from schemas.errors import InputError
 
+EXPLANATION = "explanation.json"
+"""The file of an evaluation with importance and dependence."""
 _VALUES_PER_SLICE = 50
 
 
@@ -61,10 +63,14 @@ def _evaluate_into(
     path: pathlib.Path, opened: artifact.Artifact, spec: ModelSpec, training_set: TrainingSet
 ) -> artifact.Artifact:
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
-    found = evaluate(model, spec, training_set.load("eval"), training_set.load("test"))
+    test_split = training_set.load("test")
+    found = evaluate(model, spec, training_set.load("eval"), test_split)
     for name in ("metrics", "slices", "curves", "verdict"):
         text = json.dumps(getattr(found, name), indent=1, sort_keys=True, allow_nan=False)
         (path / f"{name}.json").write_text(text + "\n")
+    explanation = explained.explain(opened.path, model, spec, test_split)
+    text = json.dumps(explanation, indent=1, sort_keys=True, allow_nan=False)
+    (path / EXPLANATION).write_text(text + "\n")
     facts = {
         "use_case": opened.manifest["use_case"],
         "candidate": manifest_fingerprint(opened.path),
