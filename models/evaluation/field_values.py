@@ -13,12 +13,15 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
 from models.evaluation.dependence import Tried
 from models.evaluation.importance import Features, rounded
-from models.scoring.golden_values import one_value_each
 from schemas.column import Column, Kind
+from schemas.statistics.protos import VALUES
+from schemas.statistics.texts import stands_for_long
 from transforms.graph.graph import TransformGraph
 
-_RANKS = 41  # of which the outermost are left out: what few rows have says little
-_EDGE, _STEP = 2, 2
+_POINTS = 20
+_LEAST_RANK, _MOST_RANK = 0.025, 0.975  # what few rows have says little
+_MOST_OF_DECILES = 0.9  # nothing is known of where in the highest tenth rows are
+_LONGEST = 1000  # characters
 _MOST_WHOLE = 31  # whole numbers that are tried one by one
 _MOST_TEXTS = 12
 _HIDDEN_ROLES = ("personal", "id", "event_time")
@@ -47,7 +50,9 @@ def of_field(
         return None
     if column.value_count is not None and column.value_count.least > 1:
         return None
-    values = _values(column, graph, statistics)
+    values = _values(column, statistics)
+    if not values:
+        return None
     made = _made(graph, column, values)[:, columns]
     finite = ~np.isinf(made).any(axis=1)
     missing = not column.required and _missing(statistics)
@@ -64,14 +69,32 @@ def of_field(
     return Tried(said=said, columns=columns, features=made[finite], missing=gone)
 
 
-def _values(column: Column, graph: TransformGraph, statistics: FeatureNameStatistics) -> list[Any]:
+def _values(column: Column, statistics: FeatureNameStatistics) -> list[Any]:
     if column.kind is Kind.BYTES:
-        texts = one_value_each(column, graph.schema, statistics, _MOST_TEXTS)
-        return list(dict.fromkeys(texts))
-    spread = one_value_each(column, graph.schema, statistics, _RANKS)
-    if column.kind is Kind.INT and spread[-1] - spread[0] < _MOST_WHOLE:
-        return list(range(spread[0], spread[-1] + 1))
-    return sorted(set(spread[_EDGE:-_EDGE:_STEP]))
+        texts = (top.value for top in statistics.string_stats.top_values if not stands_for_long(top.value))
+        return [text for text in texts if len(text) <= _LONGEST][:_MOST_TEXTS]
+    numbers = statistics.num_stats
+    if column.kind is Kind.INT and numbers.max - numbers.min < _MOST_WHOLE:
+        return list(range(round(numbers.min), round(numbers.max) + 1))
+    points = _points(statistics)
+    return sorted({round(value) if column.kind is Kind.INT else float(np.float32(value)) for value in points})
+
+
+def _points(statistics: FeatureNameStatistics) -> list[float]:
+    """Return numbers between which lie equal shares of rows: of the finest histogram, or of the deciles of before."""
+    fine = [one.histogram for one in statistics.custom_stats if one.name == VALUES]
+    deciles = [one for one in statistics.num_stats.histograms if one.type == statistics_pb2.Histogram.QUANTILES]
+    buckets: list[statistics_pb2.Histogram.Bucket] = next(
+        (list(one.buckets) for one in fine + deciles if one.buckets), []
+    )
+    most = _MOST_RANK if fine else _MOST_OF_DECILES
+    counts = np.array([bucket.sample_count for bucket in buckets])
+    if not len(counts) or not counts.sum() > 0:
+        return []
+    ends = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+    ranks = np.stack([ends[:-1], ends[1:]], axis=1).ravel()
+    values = [value for bucket in buckets for value in (bucket.low_value, bucket.high_value)]
+    return np.interp(np.linspace(_LEAST_RANK, most, _POINTS), ranks, values).tolist()
 
 
 def _made(graph: TransformGraph, column: Column, values: list[Any]) -> np.ndarray:

@@ -88,15 +88,6 @@ class GoldenValues:
         return [None if gone[at] else values[drawn] for at, drawn in enumerate(random.permutation(rows).tolist())]
 
 
-def one_value_each(column: Column, schema: Schema, statistics: FeatureNameStatistics, rows: int) -> list[Any]:
-    """Return for so many rows a value over all that was seen of a column, one of a column of several too.
-
-    Numbers rise; texts stand in the order of their frequency, again from the first one if there are fewer.
-    """
-    alone = dataclasses.replace(column, value_count=None)
-    return GoldenValues.of(alone, schema, statistics).like_the_data(rows)
-
-
 def _float32(value: float) -> float:
     return float(np.float32(min(max(value, _FLOAT32[0]), _FLOAT32[1])))
 
