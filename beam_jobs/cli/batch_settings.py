@@ -231,15 +231,18 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set, which opens offline.
+    """Make the page of a training set or of a model, which opens offline.
 
-    One HTML file with statistics, splits, anomalies. Columns stand in the order of what differs most between splits or,
-    with --against, between two sets.
+    Of a set one HTML file with statistics, splits, anomalies; columns stand in the order of what differs most between
+    splits or, with --against, between two sets. Of a model what its evaluation found: gates, curves, thresholds,
+    slices, what it looks at.
     """
 
-    path: str = argument("directory of the training set")
-    against: str | None = option("directory of another set, of an earlier day", None, metavar="DIR")
-    output: str | None = option("file of the page; beside the training set otherwise", None, metavar="FILE")
+    path: str = argument("directory of a training set, an evaluated candidate, an evaluation or a bundle")
+    against: str | None = option("another one: a set of an earlier day, another candidate", None, metavar="DIR")
+    output: str | None = option(
+        "file of the page; beside what it is of otherwise, of a bundle here", None, metavar="FILE"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""One HTML file that opens without a network: figures, charts as inline SVG, tables. No script, no link."""
+"""One HTML file that opens without a network: figures, charts as inline SVG, tables. No link."""
 
 import dataclasses
+import importlib.resources
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -40,3 +41,8 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**values)
+
+
+def packaged(name: str) -> str:
+    """Return the text of a file beside the templates."""
+    return importlib.resources.files("beam_jobs.reports").joinpath("templates", name).read_text(encoding="utf-8")

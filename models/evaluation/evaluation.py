@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from models.evaluation import explained
 from models.evaluation.comparison import Champion, Compared, compare, load_champion
 from models.evaluation.fairness import fairness
 from models.evaluation.measuring import Measuring, measuring, scores_of
@@ -56,6 +57,10 @@ class Asked:
     champion: str | pathlib.Path | None = None
     own: tuple[Metric, ...] = ()
     own_file: str = "the use case"
+
+
+EXPLANATION = "explanation.json"
+"""The file of an evaluation with importance and dependence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +111,9 @@ def _evaluate_into(
     for name, value in found.files().items():
         text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
         (path / f"{name}.json").write_text(text + "\n")
+    explanation = explained.explain(opened.path, model, spec, splits[1])
+    text = json.dumps(explanation, indent=1, sort_keys=True, allow_nan=False)
+    (path / EXPLANATION).write_text(text + "\n")
     facts = {
         "use_case": opened.manifest["use_case"],
         "candidate": manifest_fingerprint(opened.path),

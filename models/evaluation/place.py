@@ -7,6 +7,8 @@ from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.errors import ArtifactError
 
+_SUFFIX = ".evaluation"
+
 
 def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
     """Return the path of a candidate's evaluation: beside it, since a candidate is complete and never changes.
@@ -15,7 +17,19 @@ def evaluation_path(candidate: str | pathlib.Path) -> pathlib.Path:
     'runs/candidate.evaluation'
     """
     path = pathlib.Path(candidate)
-    return path.with_name(path.name + ".evaluation")
+    return path.with_name(path.name + _SUFFIX)
+
+
+def candidate_path(evaluation: str | pathlib.Path) -> pathlib.Path | None:
+    """Return the path of the candidate that an evaluation stands beside; None if it was moved or renamed.
+
+    >>> present = candidate_path("runs/candidate.evaluation")
+    >>> present and present.as_posix(), candidate_path("runs/another")
+    ('runs/candidate', None)
+    """
+    path = pathlib.Path(evaluation)
+    name = path.name.removesuffix(_SUFFIX)
+    return path.with_name(name) if name and name != path.name else None
 
 
 def manifest_fingerprint(path: pathlib.Path) -> str:

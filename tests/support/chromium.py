@@ -16,13 +16,17 @@ _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A page as it was shown: a picture (PNG), how wide its content is, and every address that was asked for."""
+    """A page as it was shown: a picture (PNG), how wide its content is, and every address that was asked for.
+
+    `told` is the value of the script that was run in it, None without one.
+    """
 
     picture: bytes
     content_width: int
     height: int
     asked: list[str]
     errors: list[str]
+    told: Any = None
 
 
 class Chromium:
@@ -34,8 +38,8 @@ class Chromium:
         self._next = 0
         self._events: list[dict[str, Any]] = []
 
-    def show(self, page: pathlib.Path, width: int, height: int = 900) -> Shown:
-        """Open a file in a window of a size, the whole of it in the picture."""
+    def show(self, page: pathlib.Path, width: int, height: int = 900, script: str | None = None) -> Shown:
+        """Open a file in a window of a size, the whole of it in the picture; `script` is run in it before that."""
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Network", "Page", "Log", "Runtime"):
@@ -46,13 +50,13 @@ class Chromium:
         self._call("Page.navigate", session, url=page.resolve().as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._events.append(self._message())
+        told = None if script is None else self._evaluated(session, script)
         size = self._call("Page.getLayoutMetrics", session)["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": width, "height": size["height"], "scale": 1}
         picture = self._call("Page.captureScreenshot", session, format="png", clip=clip, captureBeyondViewport=True)[
             "data"
         ]
-        script = "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
-        wide = self._call("Runtime.evaluate", session, expression=script)["result"]["value"]
+        wide = self._evaluated(session, "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
         asked = [
             event["params"]["request"]["url"]
             for event in self._events
@@ -60,7 +64,10 @@ class Chromium:
         ]
         errors = [event["params"]["entry"]["text"] for event in self._events if event["method"] == "Log.entryAdded"]
         self._call("Target.closeTarget", targetId=target)
-        return Shown(base64.b64decode(picture), int(wide), int(size["height"]), asked, errors)
+        return Shown(base64.b64decode(picture), int(wide), int(size["height"]), asked, errors, told)
+
+    def _evaluated(self, session: str, script: str) -> Any:
+        return self._call("Runtime.evaluate", session, expression=script, returnByValue=True)["result"].get("value")
 
     def close(self) -> None:
         """Ask the browser to end."""

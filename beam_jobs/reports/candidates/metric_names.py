@@ -1,0 +1,60 @@
+"""Which metrics a page shows first, what people call them, and in which direction they are better."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from beam_jobs.reports.sets.wording import text
+from models.tasks import BINARY, MULTICLASS, REGRESSION
+
+HEADLINES: Mapping[str, tuple[str, ...]] = {
+    BINARY: ("auc", "average_precision", "log_loss", "brier", "calibration_error", "f1", "precision", "recall", "cost"),
+    MULTICLASS: ("accuracy", "balanced_accuracy", "macro_auc", "macro_f1", "log_loss", "calibration_error"),
+    REGRESSION: ("rmse", "mae", "median_absolute_error", "r2"),
+}
+MAIN: Mapping[str, str] = {BINARY: "auc", MULTICLASS: "accuracy", REGRESSION: "mae"}
+"""The metric whose interval is drawn per value of a slice."""
+_NAMES = {
+    "auc": "AUC",
+    "f1": "F1",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R2",
+    "brier": "Brier score",
+    "macro_auc": "macro AUC",
+    "macro_f1": "macro F1",
+    "lift_at_10": "lift in the highest tenth",
+}
+_LESS_IS_BETTER = (
+    *("log_loss", "brier", "calibration_error", "cost", "rmse", "mae", "median_absolute_error", "pinball"),
+    *("poisson_deviance", "tweedie_deviance"),
+)
+_MORE_IS_BETTER = (
+    *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "balanced_accuracy", "r2", "ndcg"),
+    *("macro_auc", "macro_f1", "macro_average_precision", "macro_precision", "macro_recall", "lift_at_10"),
+    *("top_2_accuracy", "top_3_accuracy"),
+)
+
+
+def name_of(metric: str) -> str:
+    """Return what people call a metric; one of a use case's own has its own name.
+
+    >>> name_of("macro_auc"), name_of("log_loss")
+    ('macro AUC', 'log loss')
+    """
+    return _NAMES.get(metric) or text(metric.replace("_", " "))
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the metrics that are one number, or none that could be computed; not tables such as the confusion."""
+    return {name: value for name, value in metrics.items() if value is None or type(value) in (int, float)}
+
+
+def better(metric: str, difference: float | None) -> str:
+    """Return whether a difference is for the better: `better`, `worse`, or nothing that can be said.
+
+    >>> better("auc", 0.01), better("log_loss", 0.01), better("rows", 5)
+    ('better', 'worse', '')
+    """
+    if not difference or metric not in _LESS_IS_BETTER + _MORE_IS_BETTER:
+        return ""
+    return "better" if (difference < 0) == (metric in _LESS_IS_BETTER) else "worse"
