@@ -1,7 +1,6 @@
 """What a use case says about its model: task, classes, family, parameters, split, slices, threshold and gates."""
 
 import dataclasses
-import math
 import types
 from collections.abc import Mapping
 from typing import Any, Self
@@ -16,9 +15,12 @@ from schemas.errors import InputError
 
 __all__ = ["BEST_F1", "FAMILIES", "LEAST_SHARE", "Costs", "Gate", "Metric", "ModelSpec"]
 
-FAMILIES = ("xgboost",)
+FAMILIES = ("xgboost", "keras")
 """Names of families; what each of them can do is in `families/`."""
 BEST_F1 = "best_f1"
+
+Parameter = str | int | float | tuple[int | float, ...]
+"""What a parameter of a model may be."""
 
 _MOST_CLASSES = 1_000
 LEAST_SHARE = 1e-5
@@ -40,7 +42,7 @@ class ModelSpec:
     task: str = "binary"
     classes: tuple[str, ...] = ()
     family: str = "xgboost"
-    parameters: Mapping[str, str | int | float] = dataclasses.field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
     rounds: int = 500
     early_stopping_rounds: int = 20
     seed: int = 0
@@ -71,8 +73,10 @@ class ModelSpec:
         for name, value in self.parameters.items():
             if not isinstance(name, str):
                 raise InputError(f"model: a parameter is called {shown(name)}, wanted a text")
-            if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-                raise InputError(f"model: parameter {name!r} is {shown(value)}, wanted a finite number or a text")
+            is_tuple = isinstance(value, tuple | list) and value and all(map(is_number, value))
+            if not (isinstance(value, str | bool) or is_number(value) or is_tuple):
+                wanted = "a finite number, a text or a tuple of numbers"
+                raise InputError(f"model: parameter {name!r} is {shown(value)}, wanted {wanted}")
         if isinstance(self.threshold, str):
             check_one_of("model: threshold", self.threshold, (BEST_F1,))
         elif not is_number(self.threshold) or not 0 < self.threshold < 1:
@@ -87,7 +91,8 @@ class ModelSpec:
         if len(set(self.slices)) != len(self.slices):
             raise InputError("model: a slice is named twice; name it once")
         self._check_task()
-        object.__setattr__(self, "parameters", types.MappingProxyType(dict(self.parameters)))
+        plain = {name: tuple(one) if isinstance(one, list) else one for name, one in self.parameters.items()}
+        object.__setattr__(self, "parameters", types.MappingProxyType(plain))
         object.__setattr__(self, "down_sample", types.MappingProxyType(dict(self.down_sample)))
         if isinstance(self.split, Mapping):
             object.__setattr__(self, "split", types.MappingProxyType({name: self.split[name] for name in SPLITS}))

@@ -123,8 +123,16 @@ class Train(NamedUseCaseFiles, Tracked):
 
     training_set: str = option("directory of the training set", metavar="DIR")
     output: str = option("directory of the new candidate", metavar="DIR")
+    family: str | None = option(
+        "xgboost or keras: another kind of model than the use case's own, as that family has it where nobody says",
+        None,
+        metavar="NAME",
+        group="training",
+    )
     seed: int | None = option("instead of the use case's own", None, group="training")
-    rounds: int | None = option("trees at most, instead of the use case's own", None, group="training")
+    rounds: int | None = option(
+        "rounds of trees, or epochs, at most, instead of the use case's own", None, group="training"
+    )
     early_stopping_rounds: int | None = option(
         "stop after so many without a gain, instead of the use case's own", None, group="training"
     )

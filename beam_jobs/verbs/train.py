@@ -11,7 +11,7 @@ from beam_jobs.cli.settings import Train
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.tracking.telling import check_tracker, tell
 from models.families.choice import family_of
-from models.spec import ModelSpec
+from models.spec import ModelSpec, Parameter
 from models.training.training import check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import find_model, find_schema
@@ -98,24 +98,26 @@ def _changes(settings: Train) -> dict[str, Any]:
         "rounds": settings.rounds,
         "early_stopping_rounds": settings.early_stopping_rounds,
         "parameters": _parameters(settings.parameters),
+        "family": settings.family,
     }
 
 
-def _parameters(given: tuple[str, ...]) -> dict[str, str | int | float]:
-    """Parse `name=value`; a value that reads as a number is one."""
-    parameters: dict[str, str | int | float] = {}
+def _parameters(given: tuple[str, ...]) -> dict[str, Parameter]:
+    """Parse `name=value`; a value that reads as a number, or as several with commas between, is that."""
+    parameters: dict[str, Parameter] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise UsageError(f"--parameters {text!r}: wanted name=value, such as max_depth=4")
-        parameters[name] = _number(value)
+        parts = [number for part in value.split(",") if (number := _number(part)) is not None]
+        parameters[name] = value if len(parts) <= value.count(",") else tuple(parts) if len(parts) > 1 else parts[0]
     return parameters
 
 
-def _number(text: str) -> str | int | float:
+def _number(text: str) -> int | float | None:
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             pass
-    return text
+    return None

@@ -15,8 +15,14 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     from models.families.family import Family  # numpy and Arrow, which the table needs not
 
-_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb"}  # the names are those of FAMILIES
-_DESCRIPTIONS: Mapping[str, str] = {"xgboost": "models.families.xgb_description"}  # modules with `describe` alone
+_MODULES: Mapping[str, str] = {"xgboost": "models.families.xgb", "keras": "models.families.keras_net"}  # of FAMILIES
+_DESCRIPTIONS: Mapping[str, str] = {  # modules with `describe` alone
+    "xgboost": "models.families.xgb_description",
+    "keras": "models.families.keras_description",
+}
+
+# What a model of a family starts with where the family alone is chosen: rounds at most, and rounds without a gain.
+ROUNDS: Mapping[str, tuple[int, int]] = {"xgboost": (500, 20), "keras": (50, 5)}
 
 
 def family_of(name: str) -> "Family":
@@ -24,7 +30,7 @@ def family_of(name: str) -> "Family":
 
     >>> family_of("forest")
     Traceback (most recent call last):
-    schemas.errors.InputError: model: family is 'forest', wanted one of xgboost
+    schemas.errors.InputError: model: family is 'forest', wanted one of xgboost, keras
     """
     if name not in _MODULES:
         raise InputError(f"model: family is {name!r}, wanted one of {', '.join(FAMILIES)}")

@@ -38,9 +38,9 @@ def model_facts(manifest: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
     Raises `ArtifactError` naming `where` if it does not say so.
 
-    >>> model_facts({"model": {"task": "binary", "family": ["xgboost"]}}, "runs/1")
+    >>> model_facts({"model": {"task": "binary", "family": ["xgboost"]}}, "c")
     Traceback (most recent call last):
-    schemas.errors.ArtifactError: runs/1: its manifest's model has 'family' a list, wanted one of xgboost; train again
+    schemas.errors.ArtifactError: c: its manifest's model has 'family' a list, wanted one of xgboost, keras; train again
     """
     _check(manifest, {"model": (_is_object, "an object")}, f"{where}: its manifest", "train again")
     model: Mapping[str, Any] = manifest["model"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from models.families.choice import family_of
+from models.families.choice import ROUNDS, family_of
 from models.families.family import TrainingRun
-from models.spec import ModelSpec
+from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
 from models.training import labels
 from models.training.training_set import TrainingSet
@@ -107,11 +107,23 @@ def check_task(spec: ModelSpec, training_set: TrainingSet) -> None:
 def overridden(
     spec: ModelSpec,
     seed: int | None = None,
-    parameters: Mapping[str, str | int | float] | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
     rounds: int | None = None,
     early_stopping_rounds: int | None = None,
+    family: str | None = None,
 ) -> ModelSpec:
-    """Return the spec with some parameters and whatever else is given replaced."""
+    """Return the spec with some parameters and whatever else is given replaced.
+
+    Of another family than its own it has that family's parameters and rounds, as they are where nobody says.
+
+    >>> made = overridden(ModelSpec(parameters={"eta": 0.1}), family="keras", rounds=3)
+    >>> made.family, dict(made.parameters), made.rounds, made.early_stopping_rounds
+    ('keras', {}, 3, 5)
+    """
+    if family is not None and family != spec.family:
+        spec = dataclasses.replace(spec, family=family, parameters={})
+        most, without_gain = ROUNDS[family]
+        spec = dataclasses.replace(spec, rounds=most, early_stopping_rounds=without_gain)
     given = {"seed": seed, "rounds": rounds, "early_stopping_rounds": early_stopping_rounds}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(spec, **changed, parameters={**spec.parameters, **(parameters or {})})

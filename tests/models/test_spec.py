@@ -18,7 +18,7 @@ from schemas.errors import InputError
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"family": "forest"}, "family is 'forest', wanted one of xgboost"),
+        ({"family": "forest"}, "family is 'forest', wanted one of xgboost, keras"),
         ({"task": "ranking"}, "task is 'ranking', wanted one of binary, multiclass, regression"),
         ({"task": "multiclass"}, "task multiclass with 0 classes, wanted 2 to 1,000"),
         ({"task": "multiclass", "classes": ("a",)}, "task multiclass with 1 classes"),
@@ -31,7 +31,7 @@ from schemas.errors import InputError
         ({"gates": (Gate("rmse", at_most=1),)}, "task binary: a gate's metric is 'rmse', wanted one of auc, "),
         ({"gates": (Gate("label_mean", at_most=2),)}, "its limit is 2, wanted a number from 0 to 1"),
         ({"task": "regression", "gates": (Gate("auc", at_least=0.5),)}, "gate's metric is 'auc', wanted one of rmse"),
-        ({"family": "xgbost"}, "wanted one of xgboost, did you mean xgboost?"),
+        ({"family": "xgbost"}, "wanted one of xgboost, keras, did you mean xgboost?"),
         ({"split": {"train": 0.9, "test": 0.1}}, "wanted a dict with fractions of train, eval, test"),
         ({"split": {"train": 0.9, "eval": 0.2, "test": 0.1}}, "that sum to 1"),
         ({"split": 0.7}, "split is 0.7, wanted a dict"),

@@ -49,9 +49,9 @@ def test_candidate_and_evaluation(candidate, capsys):
     ("model", "said"),
     [
         ({}, "its manifest's model has no 'task', wanted one of binary, multiclass, regression; train again"),
-        ({"task": "binary"}, "its manifest's model has no 'family', wanted one of xgboost; train again"),
+        ({"task": "binary"}, "its manifest's model has no 'family', wanted one of xgboost, keras; train again"),
         ("x", "its manifest has 'model' a str, wanted an object; train again"),
-        ({"task": "binary", "family": []}, "its manifest's model has 'family' a list, wanted one of xgboost"),
+        ({"task": "binary", "family": []}, "its manifest's model has 'family' a list, wanted one of xgboost, keras"),
         ({"task": "binary", "family": "xgboost"}, None),
     ],
 )

@@ -23,6 +23,7 @@ from transforms.graph.feature_names import is_feature_name
 from transforms.graph.operations import check_saved_model
 from transforms.graph.origins import origins
 from transforms.graph.packed_columns import PackedColumns
+from transforms.graph.packets import padded
 from transforms.graph.wide_outputs import IDS, VECTOR, WideOutput, counted
 
 SAVED_MODEL = "transform_fn"
@@ -30,9 +31,6 @@ FEATURES = "features.json"
 RAW_SCHEMA = "schema.pbtxt"
 _KINDS = ("float", "int")
 
-# TensorFlow's CPU kernels compute whole packets with vector code and the rest of a batch with scalar code, whose
-# last bits differ. A batch padded to a multiple of 16 rows has no rest, so a row's bits do not depend on its batch.
-_ROWS_MULTIPLE = 16
 _EXACT_IN_FLOAT32 = 2**24
 _LARGEST = 16 * 1024 * 1024  # of the two files that describe a graph
 _FINGERPRINT = "fingerprint.pb"  # random in every file that TensorFlow writes; says nothing about the content
@@ -84,7 +82,7 @@ class TransformGraph:
     def load(cls, path: str | pathlib.Path) -> "TransformGraph":
         """Load a graph directory; raises `ArtifactError` if it is not one, is incomplete or may not be run."""
         path = pathlib.Path(path)
-        _use_one_thread()
+        use_one_thread()
         try:
             described = parse_json(read_plain(path / FEATURES, _LARGEST))
             features = [(feature["name"], feature["kind"]) for feature in described["features"]]
@@ -155,7 +153,7 @@ class TransformGraph:
 
     def pack(self, batch: pa.RecordBatch) -> list[np.ndarray]:
         """Pack a raw batch as the graph takes it (`PackedColumns`), padded with rows that have no values."""
-        return self._packed.pack(batch, -(-batch.num_rows // _ROWS_MULTIPLE) * _ROWS_MULTIPLE)
+        return self._packed.pack(batch, padded(batch.num_rows))
 
     def _traced(self) -> tuple[tf.types.experimental.ConcreteFunction, tuple[tuple[str, ...], ...]]:
         columns: dict[str, str] = {}
@@ -209,7 +207,8 @@ def _lists(values: np.ndarray, rows_of: np.ndarray, rows: int) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[: offsets[-1]], pa.int64()))
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
+    """Have TensorFlow compute with one thread from now on, unless it has computed already."""
     # One core is what a Beam worker or a consumer has per batch; more threads only add jumps to the latency.
     # TensorFlow refuses the setting after its first operation: then the program that ran it has chosen.
     with contextlib.suppress(RuntimeError):

@@ -28,7 +28,7 @@ def test_the_table_has_the_names_of_the_spec() -> None:
 
 
 def test_a_family_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(InputError, match="family is 'forest', wanted one of xgboost"):
+    with pytest.raises(InputError, match="family is 'forest', wanted one of xgboost, keras"):
         family_of("forest")
 
 

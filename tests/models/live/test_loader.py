@@ -84,7 +84,9 @@ def test_a_family_that_is_not_there_is_refused_before_any_trial(own: Registry, f
     unused = Trials()
     loader = BundleLoader(own, unchecked, unused, TriedBundles())
     bad = another_bundle(own.champion(), family=family)
-    with pytest.raises(ArtifactError, match=r"its manifest has 'family' .*, wanted one of xgboost; release again"):
+    with pytest.raises(
+        ArtifactError, match=r"its manifest has 'family' .*, wanted one of xgboost, keras; release again"
+    ):
         loader.load(pointer_at(bad), None, always, NEVER)
     assert unused.pid is None
 

@@ -13,7 +13,7 @@ from schemas.errors import ArtifactError, InputError
 from schemas.schema import Schema
 from tests.support.file_limit import no_file_can_be_opened
 from tests.support.small_artifacts import build_graph
-from transforms.graph import graph as graph_module
+from transforms.graph import packets
 from transforms.graph.graph import TransformGraph
 from transforms.missing import fill
 
@@ -90,7 +90,7 @@ def test_bits_do_not_depend_on_the_batch(graph, size):
 
 def test_without_padding_bits_would_depend_on_the_batch(path, monkeypatch):
     """The test above can fail: this is what it would see if rows were not padded."""
-    monkeypatch.setattr(graph_module, "_ROWS_MULTIPLE", 1)
+    monkeypatch.setattr(packets, "_ROWS_MULTIPLE", 1)
     unpadded = TransformGraph.load(path)
     batch = raw()
     assert in_batches(unpadded, batch, 1).tobytes() != unpadded.apply(batch.slice(0, 300)).tobytes()
