@@ -20,6 +20,7 @@ from beam_jobs.cli.shared_settings import (
     Trust,
     UseCaseChoice,
 )
+from beam_jobs.cli.sizes import parsed_size
 from beam_jobs.runners.names import LOCAL, beams_name, in_this_process
 from schemas.address import is_remote
 from schemas.artifacts import artifact
@@ -119,7 +120,11 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(NamedUseCaseFiles, Tracked):
-    """Train a model on a training set; writes a candidate."""
+    """Train a model on a training set; writes a candidate.
+
+    With --checkpoint-every it may be stopped at any time, by SIGTERM (exit code 143) or a kill: the same command goes
+    on. It is one of several workers where DMLC_TRACKER_URI, DMLC_TRACKER_PORT, DMLC_TASK_ID and DMLC_NUM_WORKER say so.
+    """
 
     training_set: str = option("directory of the training set", metavar="DIR")
     output: str = option("directory of the new candidate", metavar="DIR")
@@ -139,13 +144,33 @@ class Train(NamedUseCaseFiles, Tracked):
     parameters: tuple[str, ...] = option(
         "parameters of the model, instead of the use case's own", (), metavar="NAME=VALUE", group="training"
     )
+    device: str | None = option("where the family's library computes, such as cuda", None, group="where it runs")
+    workers: int | None = option(
+        "processes of this machine that train together, each on a part of the rows",
+        None,
+        minimum=1,
+        maximum=1_000,
+        metavar="N",
+        group="where it runs",
+    )
+    max_memory: str | None = option(
+        "memory that a process may take, 2GiB; a larger set is read piece by piece from a file beside the output",
+        None,
+        metavar="SIZE",
+        group="where it runs",
+    )
+    checkpoint_every: int | None = option(
+        "rounds after which a training saves itself, beside the output", None, minimum=1, group="where it runs"
+    )
 
     def check(self) -> None:
         """Refuse a training set that is none, and an output that is taken."""
         super().check()
         training_set = artifact.open_artifact(self.training_set, ArtifactKind.TRAINING_SET)
         self.check_use_case(training_set.fact("use_case", str), self.training_set)
-        paths.check_output(self.output, ArtifactKind.CANDIDATE)
+        if self.max_memory is not None and parsed_size(self.max_memory) is None:
+            raise UsageError(f"--max-memory is {self.max_memory!r}, wanted a size such as 2GiB")
+        paths.check_candidate_output(self.output)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,9 @@ can have. Raw files are looked for by the verbs that read them (`raw_files.findi
 import os
 
 from models.registry.standing import check_directory
+from models.training import work_folder
 from schemas.address import is_remote
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place, check_writable
 from schemas.errors import InputError, UsageError
 
@@ -28,6 +30,13 @@ def check_output(path: str, kind: str) -> None:
     if is_remote(path):
         raise UsageError(f"{path}: an address, wanted a directory of this machine; copy what is made there afterwards")
     check_place(path, kind)
+
+
+def check_candidate_output(path: str) -> None:
+    """Raise as `check_output` does, of a training, which goes on where one that was killed has left its output."""
+    if is_remote(path):
+        check_output(path, ArtifactKind.CANDIDATE)
+    work_folder.check_output(path)
 
 
 def check_run_output(path: str, kind: str, existing: str) -> None:

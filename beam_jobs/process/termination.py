@@ -1,9 +1,9 @@
-"""SIGTERM taken as Ctrl-C is, for commands that show something until they are told to end."""
+"""SIGTERM: taken as Ctrl-C is by commands that show something; asked for between two steps by those that save."""
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -24,3 +24,32 @@ def until_terminated() -> Iterator[None]:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def asked_to_end(at_once: Exception) -> Iterator[Callable[[], bool]]:
+    """Have SIGTERM only noted within the block, once somebody asks for it; yield what says whether it came.
+
+    Before anybody has asked there is nothing to save, and SIGTERM raises `at_once` wherever the main thread is.
+    """
+    came = looks = False
+
+    def note(number: int, frame: Any) -> None:
+        nonlocal came
+        came = True
+        if not looks:
+            raise at_once
+
+    def asked() -> bool:
+        nonlocal looks
+        looks = True
+        return came
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)

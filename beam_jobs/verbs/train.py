@@ -4,44 +4,73 @@ What reads the shards and what trains are imported when they are needed, after e
 """
 
 import logging
+import os
 from typing import Any
 
-from beam_jobs.cli import progress
+from beam_jobs.cli import options, progress
 from beam_jobs.cli.settings import Train
-from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.cli.sizes import parsed_size
+from beam_jobs.process.termination import asked_to_end
 from beam_jobs.tracking.telling import check_tracker, tell
+from beam_jobs.training.environment import WORKERS, team_of
+from beam_jobs.training.local_team import train_together
+from models.families.checkpoints import Interrupted
 from models.families.choice import family_of
+from models.families.team import Team
 from models.spec import ModelSpec, Parameter
-from models.training.training import check_task, overridden, train_candidate
+from models.training.training import Means, check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
+from models.training.work_folder import check_output
 from models.use_case import find_model, find_schema
-from schemas.artifacts.artifact import ArtifactKind
-from schemas.artifacts.making import check_place
 from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
 
 
+_ENDED = Interrupted("stopped by SIGTERM before its first round; run the same command again")
+
+
 def check(settings: Train) -> None:
     """Raise if the use case, the training set or a parameter makes no sense, or the output is taken."""
     _opened(settings)
+    _team(settings)
 
 
 def run(settings: Train) -> dict[str, Any]:
-    """Write the candidate; return its path, rounds and last metrics on the eval split."""
-    spec, training_set = _opened(settings)
-    use_case = training_set.manifest["use_case"]
-    import_quietly("transforms.examples.examples")
-    with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
-        written = train_candidate(use_case, spec, training_set, settings.output)
-    return {
-        "candidate": str(written.path),
-        "use_case": use_case,
-        "rounds": written.manifest["rounds"],
-        "train_rows": training_set.manifest["rows"]["train"],
-        "eval_rows": training_set.manifest["rows"]["eval"],
-        **tell(settings.track, written.path),
+    """Write the candidate; return its path, rounds and last metrics on the eval split.
+
+    Of several workers on several machines the first one writes it, and the others say that they are done.
+    """
+    with asked_to_end(_ENDED) as asked:
+        spec, training_set = _opened(settings)
+        team = _team(settings)
+        rows = training_set.manifest["rows"]
+        if _draws_otherwise(spec, settings):
+            _log.warning(
+                "with --checkpoint-every %d, rows or columns are sampled anew after every checkpoint: it is another "
+                "model than without, the same whether it is stopped in between or not",
+                settings.checkpoint_every,
+            )
+        with progress.step(f"train on {rows['train']:,} rows"):
+            if settings.workers is not None and settings.workers > 1:
+                trained = train_together(_words_of_one(settings), settings.workers, asked)
+                return trained | tell(settings.track, settings.output)
+            means = Means(
+                team=team,
+                max_memory=None if settings.max_memory is None else parsed_size(settings.max_memory),
+                checkpoint_every=settings.checkpoint_every or 0,
+                asked_to_end=asked,
+            )
+            written = train_candidate(training_set.manifest["use_case"], spec, training_set, settings.output, means)
+    result = {
+        "candidate": str(settings.output),
+        "use_case": training_set.manifest["use_case"],
+        "train_rows": rows["train"],
+        "eval_rows": rows["eval"],
     }
+    if written is None:
+        return result | {"worker": team.rank}
+    return result | {"rounds": written.manifest["rounds"]} | tell(settings.track, written.path)
 
 
 def plan(settings: Train) -> list[str]:
@@ -64,16 +93,37 @@ def plan(settings: Train) -> list[str]:
 
 def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
+    if "worker" in result:
+        return f"worker {result['worker']} is done; worker 0 writes {result['candidate']}"
     return (
         f"{result['candidate']}: {result['use_case']} model of {result['rounds']} rounds, trained on "
         f"{result['train_rows']:,} rows, {result['eval_rows']:,} rows to stop by\nnext: onegraph evaluate"
     )
 
 
+def _team(settings: Train) -> Team:
+    team = team_of(os.environ)
+    if team.workers > 1 and settings.workers is not None:
+        raise UsageError(f"--workers is for one machine; {WORKERS} says that this is one of {team.workers} workers")
+    return team
+
+
+def _words_of_one(settings: Train) -> list[str]:
+    """Return the words of the command for one of several workers."""
+    given = {field.name: getattr(settings, field.name) for field in options.fields(Train)}
+    return options.words(
+        Train, {name: value for name, value in given.items() if value != () and name not in ("workers", "track")}
+    )
+
+
+def _draws_otherwise(spec: ModelSpec, settings: Train) -> bool:
+    return bool(settings.checkpoint_every) and family_of(spec.family).draws(spec)
+
+
 def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
     check_tracker(settings.track)
     changes = _changes(settings)
-    check_place(settings.output, ArtifactKind.CANDIDATE)
+    check_output(settings.output)
     training_set = TrainingSet.open(settings.training_set)
     name = training_set.manifest["use_case"]
     model, schema = find_model(name, settings.use_case_path), find_schema(name, settings.use_case_path)
@@ -97,7 +147,7 @@ def _changes(settings: Train) -> dict[str, Any]:
         "seed": settings.seed,
         "rounds": settings.rounds,
         "early_stopping_rounds": settings.early_stopping_rounds,
-        "parameters": _parameters(settings.parameters),
+        "parameters": _parameters(settings.parameters) | ({"device": settings.device} if settings.device else {}),
         "family": settings.family,
     }
 

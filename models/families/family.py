@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from models.families.checkpoints import NO_CHECKPOINTS, Checkpoints
+from models.families.team import ALONE, Team
 from models.spec import ModelSpec
 from transforms.graph.wide_outputs import WideOutput
 
@@ -62,10 +64,17 @@ class TrainingRun:
     """How a training goes on this machine; nothing here says what the model is.
 
     `on_round` hears, after every round, how many rounds the model has and its metrics on the eval split by name; where
-    it returns True, the training ends there, with what it has.
+    it returns True, the training ends there, with what it has. `team` are the workers that train one model together:
+    within it a split is this worker's part, and sums over all rows are `team.total`. `checkpoints` is where a training
+    saves itself, and what it goes on from. `rows_at_once` is given where features are a file that is mapped and larger
+    than memory: they are then copied so many rows at a time, and what else is large goes into files of `work_folder`.
     """
 
     on_round: Callable[[int, Mapping[str, float]], bool] = never_ends
+    team: Team = ALONE
+    checkpoints: Checkpoints = NO_CHECKPOINTS
+    rows_at_once: int | None = None
+    work_folder: pathlib.Path | None = None
 
 
 class Model(Protocol):
@@ -118,6 +127,9 @@ class Family(Protocol):
     def check_parameters(self, spec: ModelSpec, columns: FeatureColumns, /) -> None:
         """Raise `InputError` for parameters of a spec that training on such features would not take or use."""
 
+    def draws(self, spec: ModelSpec, /) -> bool:
+        """Say whether training draws by chance in a way that a checkpoint cannot keep."""
+
     def names_in_model(self, feature_names: Sequence[str], /) -> tuple[str, ...]:
         """Return the names by which a model knows features, for libraries that do not take every name."""
 
@@ -128,7 +140,7 @@ class Family(Protocol):
 
         Without another split, all of the spec's rounds are trained and there is no history. The caller has looked at
         the labels: both of a binary one in either split, every class in `train`. The same splits and spec give the same
-        model.
+        model. A run that is asked to end saves itself, if it has checkpoints, and raises `Interrupted`.
         """
 
     def load(self, folder: pathlib.Path, /) -> Model:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +11,14 @@ import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
+from models.families.team import Team, is_lost
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
+from models.families.xgb_matrix import matrix
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
+from models.families.xgb_rounds import boost, samples
 from models.spec import ModelSpec
 from models.tasks import BINARY, REGRESSION
+from schemas.artifacts.making import no_room
 from schemas.errors import ArtifactError, InputError
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "XGBoostModel",
     "check_parameters",
     "describe",
+    "draws",
     "load",
     "names_in_model",
     "train",
@@ -29,7 +35,6 @@ __all__ = [
 ]
 
 
-_EVAL = "eval"
 _PLAIN = TrainingRun()
 
 
@@ -82,23 +87,31 @@ def train(
     so that scores are probabilities. A regression begins at the mean. Rows count for their weight. The same data,
     parameters and number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and
     for names of features that XGBoost cannot tell apart. Without `eval_split`, all rounds are trained.
+
+    Of several workers each trains on its part; sums and trees are of all rows, and every worker has the same model.
     """
     check_parameters(spec, columns)
-    balance = _weight_of_positives(train_split) if spec.task == BINARY else None
-    parameters = all_parameters(spec, _mean(train_split) if spec.task == REGRESSION else 0.5)
-    history: dict[str, dict[str, list[float]]] = {}
+    balance = _weight_of_positives(train_split, run.team) if spec.task == BINARY else None
+    parameters = all_parameters(spec, _mean(train_split, run.team) if spec.task == REGRESSION else 0.5)
+    names = names_in_model(columns.names)
     try:
-        booster = xgboost.train(
+        train_rows = matrix(train_split, _weights(train_split, balance), names, run)
+        eval_rows = None
+        if eval_split is not None:
+            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, train_rows)
+        booster, history = boost(
             parameters,
-            _matrix(train_split, balance, columns.names),
-            num_boost_round=spec.rounds,
-            evals=[] if eval_split is None else [(_matrix(eval_split, balance, columns.names), _EVAL)],
-            early_stopping_rounds=None if eval_split is None else spec.early_stopping_rounds,
-            evals_result=history,
-            verbose_eval=False,
-            callbacks=[_Rounds(run)],
+            train_rows,
+            eval_rows,
+            spec.rounds,
+            lambda: xgboost.callback.EarlyStopping(rounds=spec.early_stopping_rounds),
+            run,
         )
     except ValueError as error:  # XGBoostError is one
+        if run.team.workers > 1 and is_lost(error):
+            raise
+        if (full := no_room(error)) is not None:
+            raise OSError(full, os.strerror(full), str(run.work_folder)) from None
         raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
     rounds = booster.num_boosted_rounds() if eval_split is None else booster.best_iteration + 1
     best = booster[:rounds]
@@ -106,7 +119,12 @@ def train(
         best.set_param({"base_score": 1.0 / (1.0 + balance)})
         parameters["weight_of_positives"] = balance
     best.set_attr(best_iteration=None, best_score=None)
-    return TrainedBooster(best, rounds, history.get(_EVAL, {}), parameters)
+    return TrainedBooster(best, rounds, history, parameters)
+
+
+def draws(spec: ModelSpec) -> bool:
+    """Say whether rows or columns are sampled."""
+    return samples(all_parameters(spec))
 
 
 def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -143,32 +161,25 @@ def _classes_of(booster: xgboost.Booster) -> int:
     return int(config["learner"]["learner_model_param"]["num_class"])
 
 
-class _Rounds(xgboost.callback.TrainingCallback):
-    """Tells a run of every round."""
-
-    def __init__(self, run: TrainingRun):
-        self._run = run
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
-        metrics = {name: float(values[-1]) for name, values in evals_log.get(_EVAL, {}).items()}
-        return self._run.on_round(model.num_boosted_rounds(), metrics)
-
-
-def _weight_of_positives(split: Split) -> float:
+def _weight_of_positives(split: Split, team: Team) -> float:
     total = float(len(split.label) if split.weight is None else split.weight.sum(dtype=np.float64))
     label = split.label if split.weight is None else split.label * split.weight
-    positives = float(label.sum(dtype=np.float64))
+    total, positives = team.total([total, float(label.sum(dtype=np.float64))])
     return (total - positives) / positives
 
 
-def _mean(split: Split) -> float:
-    return float(np.average(split.label.astype(np.float64), weights=split.weight))
+def _mean(split: Split, team: Team) -> float:
+    label = split.label.astype(np.float64)
+    if team.workers == 1:
+        return float(np.average(label, weights=split.weight))
+    counts = len(label) if split.weight is None else split.weight.sum(dtype=np.float64)
+    total, rows = team.total([float((label if split.weight is None else label * split.weight).sum()), float(counts)])
+    return total / rows
 
 
-def _matrix(split: Split, balance: float | None, feature_names: Sequence[str]) -> xgboost.DMatrix:
-    weights = split.weight
-    if balance is not None:
-        by_label = np.where(split.label == 1, np.float32(balance), np.float32(1))
-        weights = by_label if weights is None else weights * by_label
-    names = list(names_in_model(feature_names))
-    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=names)
+def _weights(split: Split, balance: float | None) -> np.ndarray | None:
+    """Return what every row counts for, float32 [rows]; None where all count for 1."""
+    if balance is None:
+        return split.weight
+    by_label = np.where(split.label == 1, np.float32(balance), np.float32(1))
+    return by_label if split.weight is None else split.weight * by_label

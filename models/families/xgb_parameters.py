@@ -30,6 +30,7 @@ _FIELDS = {
 }
 _SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 _ROWS = 64
+_CPU = "cpu"
 
 
 def all_parameters(spec: ModelSpec, base_score: float = 0.5) -> dict[str, Any]:
@@ -77,9 +78,12 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
             probe = xgboost.train(parameters, rows, 1)
         except xgboost.core.XGBoostError as error:
             raise InputError(f"model: xgboost: {reason(error)}; look at the parameters") from None
+    asked, config = str(parameters.get("device", _CPU)), json.loads(probe.save_config())
+    if asked != _CPU and config["learner"]["generic_param"]["device"] == _CPU:  # it only warns
+        raise InputError(f"model: device is {asked!r}, and XGBoost finds no such GPU here; train where there is one")
     unused = re.findall(r"Parameters: \{(.*)\} are not used", "\n".join(str(one.message) for one in warned))
     for name in re.findall(r'"([^"]*)"', " ".join(unused)):
-        others = [one for one in _known(json.loads(probe.save_config())) if one != name]
+        others = [one for one in _known(config) if one != name]
         meant = did_you_mean(name, others) or "; remove it"
         raise InputError(f"model: parameter {name!r} is not one that XGBoost {xgboost.__version__} uses here{meant}")
 

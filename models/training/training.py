@@ -4,17 +4,22 @@ import dataclasses
 import json
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from models.families.checkpoints import Checkpoints, never_asked
 from models.families.choice import ROUNDS, family_of
-from models.families.family import TrainingRun
+from models.families.family import Split, Trained, TrainingRun
+from models.families.team import ALONE, Team, together
 from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
 from models.training import labels
+from models.training.memory import rows_at_once
+from models.training.spool import spooled
 from models.training.training_set import TrainingSet
+from models.training.work_folder import checkpoints_of, working
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder, making
@@ -24,31 +29,109 @@ from schemas.personal.treatments import FACT
 _log = logging.getLogger(__name__)
 
 MODEL_FOLDER = "model"
+_MOST_LABELS = 2_000
+_ROWS_LOOKED_AT = 65_536
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Means:
+    """With what a model is trained: nothing of it says what the model is, though some of it decides its last bits.
+
+    `max_memory` are the bytes that a process may take; a set that does not fit is trained on from files.
+    `checkpoint_every` so many rounds the training saves itself, and goes on from there; 0 for never. `asked_to_end`
+    says, between two rounds, whether it shall end.
+    """
+
+    team: Team = ALONE
+    max_memory: int | None = None
+    checkpoint_every: int = 0
+    asked_to_end: Callable[[], bool] = never_asked
+
+
+PLAIN = Means()
 
 
 def train_candidate(
-    name: str, spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path
-) -> artifact.Artifact:
+    name: str, spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path, means: Means = PLAIN
+) -> artifact.Artifact | None:
     """Train a use case's model on the `train` split, stop early on `eval`, write a candidate at `output`.
 
     The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
     reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
-    another use case's or task's, or if its label cannot be learnt, as one class alone; nothing is left then.
+    another use case's or task's, or if its label cannot be learnt, as one class alone; nothing is left then. With
+    checkpoints it may be ended at any time: raises `Interrupted`, and the same call goes on. Of a team, only the first
+    worker writes; the others return None.
     """
     check_fits(name, training_set)
     check_task(spec, training_set)
-    with making(output, ArtifactKind.CANDIDATE) as path:
-        return _train_into(path, name, spec, training_set)
+    with working(output, means.checkpoint_every > 0, means.team.rank) as files:
+        run = _run_of(spec, training_set, output, means, files)
+        if means.team.rank:
+            _trained(spec, training_set, run)
+            return None
+        with making(output, ArtifactKind.CANDIDATE) as path:
+            return _train_into(path, name, spec, training_set, run, means)
 
 
-def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set: TrainingSet) -> artifact.Artifact:
-    train_split = training_set.load("train")
-    _warn_of_missing(training_set, train_split.features)
-    eval_split = training_set.load("eval")
-    for name, split in (("train", train_split), ("eval", eval_split)):
-        labels.check_split(split.label, spec, name, split.weight)
+def _run_of(
+    spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path, means: Means, files: pathlib.Path
+) -> TrainingRun:
+    rows = len(means.team.part(training_set.rows_of("train"))) + len(means.team.part(training_set.rows_of("eval")))
+    columns = len(training_set.feature_names)
+    at_once = None if means.max_memory is None else rows_at_once(rows, columns, means.max_memory)
     family = family_of(spec.family)
-    trained = family.train(spec, training_set.columns, train_split, eval_split, TrainingRun())
+    training = {
+        "training set": training_set.fingerprint,
+        "model": spec_as_json(spec),
+        "versions": family.versions(),
+        "number of workers": means.team.workers,
+        **({"checkpoint_every": means.checkpoint_every} if family.draws(spec) else {}),
+    }
+    folder = checkpoints_of(output) if means.checkpoint_every else None
+    saved = Checkpoints(folder, means.checkpoint_every, training, means.asked_to_end)
+    return TrainingRun(team=means.team, checkpoints=saved, rows_at_once=at_once, work_folder=files)
+
+
+def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Trained:
+    with together(run.team):
+        splits = {}
+        for name in ("train", "eval"):
+            rows = run.team.part(training_set.rows_of(name))
+            if not rows and run.team.workers > 1:
+                raise InputError(f"{name} split: {training_set.rows_of(name)} rows for {run.team.workers} workers")
+            if run.rows_at_once is None:
+                splits[name] = training_set.load(name, rows if run.team.workers > 1 else None)
+            else:
+                splits[name] = spooled(training_set, name, rows, pathlib.Path(run.work_folder or ".") / f"{name}.f32")
+            if name == "train":
+                _warn_of_missing(training_set, splits[name].features, run.team)
+        for name, split in splits.items():
+            _check_labels(split, spec, name, run.team)
+        family = family_of(spec.family)
+        return family.train(spec, training_set.columns, splits["train"], splits["eval"], run)
+
+
+def _check_labels(split: Split, spec: ModelSpec, name: str, team: Team) -> None:
+    """Raise as `labels.check_split` does; of a team, all look at what labels there are in all parts."""
+    if team.workers == 1:
+        labels.check_split(split.label, spec, name, split.weight)
+        return
+    labels.check_values(split.label, spec, name)
+    counting = split.label if split.weight is None else split.label[split.weight > 0]
+    values, counts = np.unique(counting, return_counts=True)
+    kept = slice(None) if len(values) <= _MOST_LABELS else [0, -1]  # of numbers it is enough whether they differ
+    parts = team.gathered((values[kept], counts[kept]))
+    known = np.concatenate([values for values, _ in parts])
+    try:
+        labels.check_split(known, spec, name)
+    except InputError:
+        labels.check_split(np.repeat(known, np.concatenate([counts for _, counts in parts])), spec, name)
+
+
+def _train_into(
+    path: pathlib.Path, use_case: str, spec: ModelSpec, training_set: TrainingSet, run: TrainingRun, means: Means
+) -> artifact.Artifact:
+    trained = _trained(spec, training_set, run)
     trained.save(path / MODEL_FOLDER)
     copy_folder(training_set.graph, path / "graph")
     copy_file(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
@@ -67,15 +150,23 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
         "graph_fingerprint": training_set.manifest["graph_fingerprint"],
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
-        "versions": family.versions(),
+        "versions": family_of(spec.family).versions(),
+        **({"workers": means.team.workers} if means.team.workers > 1 else {}),  # sketches of parts merge otherwise
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
 
 
-def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:
+def _warn_of_missing(training_set: TrainingSet, features: np.ndarray, team: Team) -> None:
     """Warn of features that no row has: one infinite value is enough for an analyzer to make NaN of all."""
-    for column in np.flatnonzero(np.isnan(features).all(axis=0)).tolist():
+    missing = np.ones(features.shape[1], np.bool_)
+    for start in range(0, len(features), _ROWS_LOOKED_AT):
+        if not missing.any():
+            break
+        missing &= np.isnan(features[start : start + _ROWS_LOOKED_AT]).all(axis=0)
+    if team.workers > 1:
+        missing = np.array(team.total(missing.tolist())) == team.workers
+    for column in np.flatnonzero(missing).tolist() if team.rank == 0 else ():
         _log.warning(
             "%s: feature %r is missing in every row of split train; does a division in preprocessing_fn give infinity "
             "before it is scaled?",

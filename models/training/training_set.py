@@ -1,10 +1,11 @@
 """Read a training set: its manifest, and a split as matrices.
 
-TensorFlow, which comes with the decoder of examples, is imported when a split is loaded.
+What decodes examples is imported when a split is read.
 """
 
-import dataclasses
 import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,8 @@ class TrainingSet:
         for shards in opened.fact("shards", dict, list).values():
             if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in shards):
                 raise ArtifactError(f"{self.path}: its manifest has a shard without a name; copy it again")
+            if not all(type(one.get("rows")) is int and one["rows"] >= 0 for one in shards):
+                raise ArtifactError(f"{self.path}: its manifest has a shard without a number of rows; copy it again")
         self._check_format()
         self._check_graph()
 
@@ -73,35 +76,77 @@ class TrainingSet:
         """The sha256 of what the training set holds; candidates and bundles name it."""
         return self.manifest["fingerprint"]
 
-    def load(self, split: str) -> Split:
-        """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
+    def rows_of(self, split: str) -> int:
+        """Return how many rows a split has; raises `InputError` for one that there is not."""
+        return sum(shard["rows"] for shard in self._shards(split))
+
+    def load(self, split: str, rows: range | None = None) -> Split:
+        """Read a split, or only those of its rows, checksums compared.
+
+        Raises `ArtifactError` for rows missing or infinite, and for more than this machine's memory can hold.
+        """
+        count = len(rows) if rows is not None else self.rows_of(split)
+        try:
+            features = np.empty((count, len(self.feature_names)), np.float32)
+            label = np.empty(count, np.float32)
+            weight = np.empty(count, np.float32) if self.weighted else None
+        except (MemoryError, ValueError):
+            raise ArtifactError(
+                f"{self.path}: split {split}: {count:,} rows are more than this machine's memory holds; give "
+                "--max-memory, or build a smaller set"
+            ) from None
+        slices: dict[str, list[pa.DictionaryArray]] = {name: [] for name in self.slices}
+        at = 0
+        for block in self.blocks(split, rows):
+            to = at + len(block.label)
+            features[at:to], label[at:to] = block.features, block.label
+            if weight is not None:
+                weight[at:to] = block.weight
+            for name, column in block.slices.items():
+                slices[name].append(column)
+            at = to
+        self.check_finite(split, features)
+        return Split(features, label, {name: joined_texts(columns) for name, columns in slices.items()}, weight)
+
+    def blocks(self, split: str, rows: range | None = None) -> Iterator[Split]:
+        """Yield a split, or only those of its rows, in pieces of some thousands, in order; shards without are not read.
+
+        Raises `ArtifactError` for rows missing; whether features are finite is not looked at.
+        """
         from transforms.examples.examples import ExampleDecoder
         from transforms.examples.weights import WeightDecoder
 
-        shards = self.manifest["shards"].get(split)
-        if shards is None:
-            raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
         decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs)
         weight_decoder = WeightDecoder() if self.weighted else None
-        blocks, weights = [], []
-        for shard in shards:
+        end = 0
+        for shard in self._shards(split):
+            begin, end = end, end + shard["rows"]
+            wanted = range(begin, end) if rows is None else range(max(begin, rows.start), min(end, rows.stop))
+            if rows is not None and not wanted:
+                continue
             path = self.path / shard["name"]
             if not path.is_file():
                 raise ArtifactError(f"{path}: missing, the manifest names it; copy the training set again")
-            found = []
+            at = begin
             for records in read_shard(path, self.manifest["compression"]):
-                found.append(decoder.decode(records))
-                if weight_decoder is not None:
-                    weights.append(weight_decoder.decode(records))
-            rows = sum(len(label) for _, label, _ in found)
-            if rows != shard["rows"]:
-                raise ArtifactError(f"{path}: {rows} rows, the manifest says {shard['rows']}; copy the file again")
-            blocks += found
-        joined = self._joined(blocks)
-        if weight_decoder is not None:
-            joined = dataclasses.replace(joined, weight=np.concatenate([np.empty(0, np.float32), *weights]))
-        self._check_finite(split, joined.features)
-        return joined
+                own = records[max(0, wanted.start - at) : max(0, wanted.stop - at)]
+                at += len(records)
+                if own:
+                    weight = None if weight_decoder is None else weight_decoder.decode(own)
+                    yield Split(*decoder.decode(own), weight)
+                if at >= wanted.stop and wanted.stop < end:
+                    break  # the rest of the shard is another worker's
+            else:
+                if at != end:
+                    raise ArtifactError(
+                        f"{path}: {at - begin} rows, the manifest says {end - begin}; copy the file again"
+                    )
+
+    def _shards(self, split: str) -> list[dict[str, Any]]:
+        shards = self.manifest["shards"].get(split)
+        if shards is None:
+            raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
+        return shards
 
     def _check_format(self) -> None:
         written = self.manifest.get("format", 1)
@@ -120,24 +165,17 @@ class TrainingSet:
                 "training set again"
             )
 
-    def _check_finite(self, split: str, features: np.ndarray) -> None:
+    def check_finite(self, split: str, features: np.ndarray) -> None:
+        """Raise `ArtifactError`, naming the first, for infinite features (float32 [rows, features])."""
         if found := infinite_rows(features, self.feature_names):
             raise ArtifactError(
                 f"{self.path}: split {split}: {found[0].path} is infinite, as in {len(found)} of {len(features)} rows; "
                 "build the training set again, which rejects such rows"
             )
 
-    def _joined(self, blocks: list[tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]]) -> Split:
-        from transforms.examples.examples import TEXTS
 
-        if not blocks:
-            return Split(
-                np.empty((0, len(self.feature_names)), np.float32),
-                np.empty(0, np.float32),
-                {name: pa.array([], TEXTS) for name in self.slices},
-            )
-        return Split(
-            np.concatenate([features for features, _, _ in blocks]),
-            np.concatenate([label for _, label, _ in blocks]),
-            {name: pa.concat_arrays([slices[name] for _, _, slices in blocks]) for name in self.slices},
-        )
+def joined_texts(columns: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
+    """Return the slices of pieces one behind the other."""
+    from transforms.examples.examples import TEXTS
+
+    return pa.concat_arrays(columns) if columns else pa.array([], TEXTS)

@@ -7,15 +7,18 @@ never a feature's: one of such a name stands under `feature.<name>`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.coders import example_coder
 
 from schemas.errors import ArtifactError
+from transforms.examples import constant_layout
+from transforms.examples.constant_layout import Block, ConstantLayouts
 from transforms.examples.names import LABEL, SLICE, stored_name
+from transforms.examples.weights import HEAD as WEIGHT_HEAD
 from transforms.graph.wide_outputs import IDS, VECTOR, WideOutput, counted
 
 TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded slice
@@ -84,7 +87,11 @@ class ExampleEncoder:
 
 
 class ExampleDecoder:
-    """Parse examples that have these features; built once, used for many blocks."""
+    """Parse examples that have these features; built once, used for many blocks.
+
+    Blocks of one layout, which `ExampleEncoder` writes, are read as matrices of bytes; all others by tfx_bsl, which
+    brings TensorFlow and is imported then.
+    """
 
     def __init__(
         self,
@@ -99,19 +106,51 @@ class ExampleDecoder:
         self.slice_names = tuple(slice_names)
         stored = {name: feature_kinds[at] for at, name in self._single.items()}
         stored |= {stored_name(output.name): feature_kinds[output.first] for output in wide_outputs}
-        schema = schema_pb2.Schema()
-        for name, kind in (stored | {LABEL: "float"}).items():
-            schema.feature.add(name=name, type=schema_pb2.FLOAT if kind == "float" else schema_pb2.INT)
-        for name in slice_names:
-            schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
-        self._decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
+        self._kinds = stored | {LABEL: "float"}
+        lists = {SLICE + name: constant_layout.TEXTS for name in slice_names}
+        lists |= {stored_name(one.name): constant_layout.INTEGERS for one in wide_outputs if one.form == IDS}
+        numbers = {
+            name: constant_layout.FLOATS if kind == "float" else constant_layout.INTEGERS
+            for name, kind in self._kinds.items()
+            if name not in lists
+        }
+        self._layouts = ConstantLayouts(numbers, lists)
 
     def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
         """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
 
         Raises `ArtifactError` if an example lacks a feature or the label, `InputError` for an id that is none.
         """
-        batch = self._decoder.DecodeBatch(list(examples))
+        block = self._layouts.read(examples, WEIGHT_HEAD)
+        found = None if block is None else self._of_one_layout(block)
+        return self._parsed(examples) if found is None else found
+
+    def _of_one_layout(self, block: Block) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]] | None:
+        """Return what `decode` does; None where it would raise, or a text is none."""
+        features = np.empty((len(block.codes), len(self.feature_names)), np.float32)
+        for index, name in self._single.items():
+            values = block.values(name)
+            if values.shape[1] != 1:
+                return None
+            features[:, index] = values[:, 0]
+        for output in self._wide:
+            name = stored_name(output.name)
+            if output.form == IDS:
+                lists = pa.array([tail[name] for tail in block.tails], pa.list_(pa.int64()))
+                features[:, output.columns] = counted(lists, output)[block.codes]
+                continue
+            values = block.values(name)
+            if values.shape[1] != output.width:
+                return None
+            features[:, output.columns] = values
+        label = block.values(LABEL)
+        slices = {name: _coded_texts(block, SLICE + name) for name in self.slice_names}
+        if label.shape[1] != 1 or None in slices.values():
+            return None
+        return features, label[:, 0], {name: column for name, column in slices.items() if column is not None}
+
+    def _parsed(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
+        batch = self._parser.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
         for index, name in self._single.items():
             features[:, index] = _one_per_row(batch, name)
@@ -120,6 +159,18 @@ class ExampleDecoder:
             features[:, output.columns] = counted(column, output) if output.form == IDS else _vectors(column, output)
         slices = {name: texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
         return features, _one_per_row(batch, LABEL).astype(np.float32), slices
+
+    @functools.cached_property
+    def _parser(self) -> Any:
+        from tensorflow_metadata.proto.v0 import schema_pb2
+        from tfx_bsl.coders import example_coder
+
+        schema = schema_pb2.Schema()
+        for name, kind in self._kinds.items():
+            schema.feature.add(name=name, type=schema_pb2.FLOAT if kind == "float" else schema_pb2.INT)
+        for name in self.slice_names:
+            schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
+        return example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
 
 
 def single_columns(columns: int, wide_outputs: Sequence[WideOutput]) -> list[int]:
@@ -230,3 +281,19 @@ def texts(column: pa.Array) -> pa.DictionaryArray:
     codes = np.zeros(len(column), np.int32)
     codes[present] = encoded.indices.to_numpy()
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=~present), encoded.dictionary)
+
+
+def _coded_texts(block: Block, name: str) -> pa.DictionaryArray | None:
+    """Return what `_texts` does, of a block of one layout; None if a row has two texts, or one that is no text."""
+    numbers: dict[str, int] = {}
+    codes = []
+    try:
+        for tail in block.tails:
+            texts = tail[name]
+            codes.append(numbers.setdefault(texts[0].decode(), len(numbers)) if texts else None)
+            if len(texts) > 1:
+                return None
+    except UnicodeDecodeError:
+        return None
+    indices = pa.array(codes, pa.int32()).take(pa.array(block.codes))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(numbers, TEXTS.value_type))

@@ -20,6 +20,7 @@ _LEVEL = 1
 _BLOCK_BYTES = 1 << 20
 _RECORDS_PER_BLOCK = 4096
 _MASK = 0xA282EAD8
+_MOST_LENGTHS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +70,13 @@ def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iter
     """Yield the records of a shard in blocks of some thousands, checksums compared.
 
     `compression` None means by the file's name. In Python, because it says what is wrong with a file, and because a
-    list of bytes is what the decoder takes: 1.7 us a record (gzip 4.0 us) against 3.8 (5.2) through `tf.data`.
+    list of bytes is what the decoder takes: 0.8 us a record (gzip 1.6 us) against 3.8 (5.2) through `tf.data`.
     Raises `ArtifactError` for a cut or altered file.
     """
     path = pathlib.Path(path)
     if compression is None:
         compression = "gzip" if path.name.endswith(".gz") else "none"
-    rest = b""
+    rest, lengths = b"", dict[bytes, int]()
     with open(path, "rb") as file:
         inflate = zlib.decompressobj(_GZIP) if compression == "gzip" else None
         while data := file.read(_BLOCK_BYTES):
@@ -84,7 +85,7 @@ def read_shard(path: str | pathlib.Path, compression: str | None = None) -> Iter
                     data = inflate.decompress(data)
                 except zlib.error:
                     raise ArtifactError(f"{path}: not a gzip file, or altered; copy it again") from None
-            records, rest = _records(rest + data, path)
+            records, rest = _records(rest + data, path, lengths)
             for start in range(0, len(records), _RECORDS_PER_BLOCK):
                 yield records[start : start + _RECORDS_PER_BLOCK]
         if inflate is not None and inflate.unused_data:
@@ -98,20 +99,37 @@ def masked(crc: int) -> int:
     return (((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF
 
 
-def _records(data: bytes, path: pathlib.Path) -> tuple[list[bytes], bytes]:
-    """Return the complete records at the start of `data`, and the bytes after them."""
-    records = []
-    at = 0
-    while at + _HEAD.size <= len(data):
-        length, head_crc = _HEAD.unpack_from(data, at)
-        if masked(crc32c.crc32c(data[at : at + 8])) != head_crc:
-            raise ArtifactError(f"{path}: a record's length has another checksum; not a TFRecord file, or altered")
-        end = at + _HEAD.size + length
-        if end + _TAIL.size > len(data):
-            break
-        record = data[at + _HEAD.size : end]
-        if masked(crc32c.crc32c(record)) != _TAIL.unpack_from(data, end)[0]:
-            raise ArtifactError(f"{path}: a record has another checksum; copy the file again")
-        records.append(record)
+def _records(data: bytes, path: pathlib.Path, lengths: dict[bytes, int]) -> tuple[list[bytes], bytes]:
+    """Return the complete records at the start of `data`, and the bytes after them.
+
+    `lengths` has the length that a head says, of heads whose checksum was right: most records are as long as others.
+    """
+    import numpy as np  # here, since who only looks at single examples need not wait for it
+
+    records, tails = [], []
+    at, size = 0, len(data)
+    while (begin := at + _HEAD.size) <= size:
+        head = data[at:begin]
+        length = lengths.get(head)
+        if length is None:
+            length = _length(head, path)
+            if len(lengths) < _MOST_LENGTHS:
+                lengths[head] = length
+        end = begin + length
         at = end + _TAIL.size
+        if at > size:
+            at = begin - _HEAD.size
+            break
+        records.append(data[begin:end])
+        tails.append(data[end:at])
+    crcs = np.fromiter(map(crc32c.crc32c, records), np.uint32, len(records))
+    if not np.array_equal(((crcs >> 15) | (crcs << 17)) + np.uint32(_MASK), np.frombuffer(b"".join(tails), "<u4")):
+        raise ArtifactError(f"{path}: a record has another checksum; copy the file again")
     return records, data[at:]
+
+
+def _length(head: bytes, path: pathlib.Path) -> int:
+    length, crc = _HEAD.unpack(head)
+    if masked(crc32c.crc32c(head[:8])) != crc:
+        raise ArtifactError(f"{path}: a record's length has another checksum; not a TFRecord file, or altered")
+    return length
