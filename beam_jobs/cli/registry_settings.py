@@ -122,3 +122,19 @@ class RegistryVerb(Trust, Trial):
         if self.action in ("sign", "promote", "weigh", "remove", "diff") and self.bundle is None:
             raise UsageError(f"registry {self.action} wants a bundle id; `onegraph registry list` shows them")
         paths.check_registry(self.registry)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lineage(Settings):
+    """Tell where a bundle comes from: release, commit, training set."""
+
+    bundle: str | None = argument("id of the bundle, as a prediction names it; the champion where not given", None)
+    registry: str = option("directory of the registry", metavar="DIR")
+    training_set: str | None = option(
+        "directory of its training set, where it is not where the release says", None, metavar="DIR"
+    )
+
+    def check(self) -> None:
+        """Refuse a registry that is not there."""
+        super().check()
+        paths.check_registry(self.registry)

@@ -15,7 +15,7 @@ from beam_jobs.cli.batch_settings import (
     Validate,
 )
 from beam_jobs.cli.options import Settings
-from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, RegistryVerb, Release, Rollback
+from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, Lineage, RegistryVerb, Release, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
 from beam_jobs.cli.shared_settings import Broker
 from beam_jobs.cli.simulation_settings import Simulate
@@ -78,7 +78,7 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "report": Report,
         "track": Track,
     },
-    "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb},
+    "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb, "lineage": Lineage},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew, "simulate": Simulate},
     "stream": {
         "score_stream": ScoreStream,

@@ -18,10 +18,12 @@ from models.families.checkpoints import Interrupted
 from models.families.choice import family_of
 from models.families.team import Team
 from models.spec import ModelSpec, Parameter
+from models.training.source import Source, commit_of
 from models.training.training import Means, check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.training.work_folder import check_output
 from models.use_case import find_model, find_schema
+from models.use_case_files import files_of
 from schemas.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -55,10 +57,12 @@ def run(settings: Train) -> dict[str, Any]:
             if settings.workers is not None and settings.workers > 1:
                 trained = train_together(_words_of_one(settings), settings.workers, asked)
                 return trained | tell(settings.track, settings.output)
+            files = files_of(training_set.manifest["use_case"], settings.use_case_path)
             means = Means(
                 team=team,
                 max_memory=None if settings.max_memory is None else parsed_size(settings.max_memory),
                 checkpoint_every=settings.checkpoint_every or 0,
+                source=Source(commit_of(files), os.path.abspath(settings.training_set)),
                 asked_to_end=asked,
             )
             written = train_candidate(training_set.manifest["use_case"], spec, training_set, settings.output, means)

@@ -40,11 +40,30 @@ class Override:
 
 
 @dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where the bundle comes from that a release brought in: the candidate's directory, and what it said of itself."""
+
+    bundle: str
+    candidate: str
+    training_set: str
+    commit: str
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Origin":
+        """Read what `dataclasses.asdict` gave; raises `TypeError` or `KeyError` for anything else."""
+        texts = [value[field.name] for field in dataclasses.fields(cls)]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+        return cls(*texts)
+
+
+@dataclasses.dataclass(frozen=True)
 class Pointer:
     """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
 
     `after` is the generation that served before it; None if nothing did, or an older version wrote it. `overrides` says
-    of each bundle that serves though its gates said no who wanted that; later generations repeat it.
+    of each bundle that serves though its gates said no who wanted that; later generations repeat it. `origin` says
+    where the bundle comes from that this generation released.
     """
 
     generation: int
@@ -54,6 +73,7 @@ class Pointer:
     why: str
     after: int | None = None
     overrides: Mapping[str, Override] = dataclasses.field(default_factory=dict)
+    origin: Origin | None = None
 
     @property
     def champion(self) -> str:
@@ -62,10 +82,12 @@ class Pointer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value that is written."""
-        said = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
+        said: dict[str, Any] = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
         after = {} if self.after is None else {"after": self.after}
         overrides = {bundle: one.to_json() for bundle, one in self.overrides.items()}
-        return {**said, **after, **self.variants.to_json(), **({"overrides": overrides} if overrides else {})}
+        origin = {} if self.origin is None else {"origin": dataclasses.asdict(self.origin)}
+        said |= after | origin | ({"overrides": overrides} if overrides else {})
+        return {**said, **self.variants.to_json()}
 
     def text(self) -> str:
         """Return the JSON that is written."""
@@ -101,7 +123,8 @@ def _parsed(text: bytes | str) -> Pointer:
     if not isinstance(given, dict):
         raise TypeError
     overrides = {bundle: Override.from_json(one) for bundle, one in given.items()}
-    return Pointer(generation, Variants.from_json(value), who, when, why, after, overrides)
+    origin = Origin.from_json(value["origin"]) if "origin" in value else None
+    return Pointer(generation, Variants.from_json(value), who, when, why, after, overrides, origin)
 
 
 def check_readable(pointer: Pointer) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.registry.generations import Generations, locked
-from models.registry.pointer import LIVE_FILE, Override, Pointer, check_readable, read_live
+from models.registry.pointer import LIVE_FILE, Origin, Override, Pointer, check_readable, read_live
 from models.registry.releasable import bundle_of, check_gates, check_releasable
 from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, nothing_released
 from models.scoring.manifest import check_manifest
+from models.training.source import Source
 from models.variants.variants import CHAMPION, LONGEST_ID, Variants
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind, with_article
@@ -136,7 +137,8 @@ class Registry:
             self.standing().joined(bundle, role, weight, experiment)  # before anything is signed
             self.sign(bundle, sign_key)
         overrides = {bundle: Override(who, when, override, failed)} if override is not None else {}
-        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why, overrides)
+        origin = _origin(bundle, opened)
+        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why, overrides, origin)
 
     def bundle_of(self, candidate: artifact.Artifact, evaluation: artifact.Artifact) -> str | None:
         """Return which bundle of this registry a candidate became already, None if none."""
@@ -186,10 +188,12 @@ class Registry:
         when: str,
         why: str,
         overrides: Mapping[str, Override] = _NO_OVERRIDES,
+        origin: Origin | None = None,
     ) -> Pointer:
         """Write the next generation, with the variants that `changed` makes of how the registry stands.
 
         `overrides` are those of bundles that come in now; what was overridden of others that serve is repeated.
+        `origin` is where a bundle comes from that a release brings in.
 
         No other writer comes in between: several changes at once are made one after the other, each on top of the one
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
@@ -201,7 +205,7 @@ class Registry:
             now = self.standing()
             for trouble in now.troubles:
                 _log.warning("%s", trouble)
-            pointer = self._next(now, changed(now), who, when, why, overrides=overrides)
+            pointer = self._next(now, changed(now), who, when, why, overrides=overrides, origin=origin)
             Generations(self.path).write(pointer)
         return pointer
 
@@ -231,13 +235,14 @@ class Registry:
         why: str,
         new_use_case: str | None = None,
         overrides: Mapping[str, Override] = _NO_OVERRIDES,
+        origin: Origin | None = None,
     ) -> Pointer:
         self._check(variants, new_use_case)
         number = Generations(self.path).next_number(now.pointer)
         after = now.pointer.generation if now.pointer is not None else None
         known = {**now.overrides(), **overrides}
         serving = {bundle: known[bundle] for bundle in variants.bundles if bundle in known}
-        pointer = Pointer(number, variants, who, when, why, after, serving)
+        pointer = Pointer(number, variants, who, when, why, after, serving, origin)
         check_readable(pointer)
         return pointer
 
@@ -256,6 +261,11 @@ class Registry:
             raise InputError(f"{self.path}: use cases {', '.join(sorted(use_cases))} cannot serve together")
         if len(tasks) > 1:
             raise InputError(f"{self.path}: bundles of tasks {', '.join(sorted(tasks))} cannot serve together")
+
+
+def _origin(bundle: str, candidate: artifact.Artifact) -> Origin:
+    source = Source.of_manifest(candidate.manifest)
+    return Origin(bundle, str(candidate.path.absolute()), source.training_set, source.commit)
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
 from models.training import labels
 from models.training.memory import rows_at_once
+from models.training.source import UNKNOWN, Source
 from models.training.spool import spooled
 from models.training.training_set import TrainingSet
 from models.training.work_folder import checkpoints_of, working
@@ -39,12 +40,13 @@ class Means:
 
     `max_memory` are the bytes that a process may take; a set that does not fit is trained on from files.
     `checkpoint_every` so many rounds the training saves itself, and goes on from there; 0 for never. `asked_to_end`
-    says, between two rounds, whether it shall end.
+    says, between two rounds, whether it shall end. `source` is where use case and training set come from.
     """
 
     team: Team = ALONE
     max_memory: int | None = None
     checkpoint_every: int = 0
+    source: Source = UNKNOWN
     asked_to_end: Callable[[], bool] = never_asked
 
 
@@ -151,6 +153,7 @@ def _train_into(
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
         "versions": family_of(spec.family).versions(),
+        "source": dataclasses.asdict(means.source),
         **({"workers": means.team.workers} if means.team.workers > 1 else {}),  # sketches of parts merge otherwise
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
