@@ -1,11 +1,9 @@
-"""`onegraph evaluate` against the champion: differences on the same rows, gates on them, and what cannot be compared."""
+"""`onegraph evaluate` against the champion: differences on the same rows, gates on them, what cannot be compared."""
 
 import dataclasses
 import json
 import pathlib
 import shutil
-
-import pytest
 
 from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path
