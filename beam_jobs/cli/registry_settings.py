@@ -56,8 +56,6 @@ class Release(Trial, Tracked):
             raise UsageError("--as challenger wants --weight, the share of keys that it gets, as in --weight 0.1")
         if self.as_ != CHALLENGER and self.weight is not None:
             raise UsageError(f"--weight is for a challenger, --as is {self.as_}")
-        if self.override is not None and not self.override.strip():
-            raise UsageError("--override wants the reason, as in --override 'the slice is being withdrawn'")
         artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
         paths.check_new_registry(self.registry)
 

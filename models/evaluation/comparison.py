@@ -29,6 +29,10 @@ class Champion:
     threshold: float
     model: Model
 
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Return its scores of features float32 [rows, features]."""
+        return scores_of(self.model, features, f"champion {self.bundle}")
+
 
 def load_champion(bundle: str | pathlib.Path, spec: ModelSpec, training_set: TrainingSet) -> Champion:
     """Load the model of a bundle, every byte compared; raises as `check_comparable` does."""
@@ -52,17 +56,17 @@ def compare(
     champion: Champion,
     ours: Measuring,
     rows: ScoredRows,
-    features: np.ndarray,
+    scores: np.ndarray,
     overall: Mapping[str, Any],
     slices: Mapping[str, Sequence[tuple[SliceValue, Mapping[str, Any]]]],
     draws: int,
 ) -> Compared:
-    """Score the same rows (features float32 [rows, features]) with the champion; compare, with `draws` for intervals.
+    """Compare with the champion's scores of the same rows, float32 [rows] or [rows, classes]; `draws` for intervals.
 
     `overall` and `slices` are the candidate's metrics, the latter with the rows of their values.
     """
     theirs = dataclasses.replace(ours, threshold=champion.threshold)
-    their_rows = rows.with_scores(scores_of(champion.model, features, f"champion {champion.bundle}"))
+    their_rows = rows.with_scores(scores)
     their_overall, their_slices = theirs.metrics(their_rows), dict[str, dict[str | None, dict[str, Any]]]()
     written = {"metrics": _compared(ours, theirs, rows, their_rows, overall, their_overall, draws), "slices": {}}
     for name, values in slices.items():

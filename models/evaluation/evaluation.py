@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from models.evaluation import explained
@@ -39,7 +40,7 @@ from schemas.artifacts.making import making
 from schemas.errors import InputError
 
 DRAWS = 200
-_MOST_CELLS = 50_000  # rows, times the classes, of which intervals are made unasked: some seconds
+_MOST_CELLS = 20_000  # rows, times the classes, of which intervals are made unasked: some seconds
 _NO_COLUMNS = pa.RecordBatch.from_arrays([], [])
 
 _log = logging.getLogger(__name__)
@@ -144,17 +145,23 @@ def evaluate(
         if not len(split.label):
             raise InputError(f"{name} split: no rows; use more data")
     how = measuring(spec, model, eval_split)
-    rows = ScoredRows(test_split.label, scores_of(model, test_split.features, "test split"), test_split.weight, columns)
+    scores = scores_of(model, test_split.features, "test split")
+    # Sorted once, the rows of every slice's value are in order too.
+    order = np.argsort(-scores) if spec.task == BINARY else np.arange(len(scores))
+    rows = ScoredRows(test_split.label, scores, test_split.weight, columns).take(order)
     overall = how.metrics(rows)
     slices = {
-        name: [(one, how.of_slice(rows.take(one.rows))) for one in values_of(values, fewest_rows(spec, name))]
+        name: [
+            (one, how.of_slice(rows.take(one.rows)))
+            for one in values_of(values.take(pa.array(order)), fewest_rows(spec, name))
+        ]
         for name, values in sorted(test_split.slices.items())
     }
     listed = {name: [{"value": one.value, **found} for one, found in values] for name, values in slices.items()}
     draws = _draws(rows) if draws is None else draws
     compared = None
     if champion is not None:
-        compared = compare(champion, how, rows, test_split.features, overall, slices, draws)
+        compared = compare(champion, how, rows, champion.scores(test_split.features)[order], overall, slices, draws)
     return Evaluation(
         overall,
         {name: values[:SHOWN] for name, values in listed.items()},

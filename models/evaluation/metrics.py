@@ -11,7 +11,7 @@ _CURVE_POINTS = 200
 _BINS = 20
 _CALIBRATION_BINS = 10
 _SMALLEST = 1e-7  # float32 scores of exactly 0 or 1 would make the log loss infinite
-_TENTH = 0.1
+_TENTH = np.array([0.1])
 
 
 class ScoreMetrics:
@@ -55,7 +55,7 @@ class ScoreMetrics:
             "log_loss": means[:, 2],
             "brier": means[:, 3],
             "calibration_error": self._calibration_error(ours, whole),
-            "lift_at_10": sums.gain(_TENTH) / _TENTH,
+            "lift_at_10": sums.gain(_TENTH)[:, 0] / _TENTH[0],
             "accuracy": divided(true + right_no, whole),
             "precision": divided(true, true + false),
             "recall": divided(true, sums.positives),

@@ -53,6 +53,8 @@ class Sums:
 
     def at_ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Return true and false positives where each different score is the threshold: float64 [draws, scores]."""
+        if len(self._ends) == self._positive.shape[1]:
+            return self._positive, self._negative
         return self._positive[:, self._ends], self._negative[:, self._ends]
 
     def auc(self) -> np.ndarray:
@@ -72,19 +74,22 @@ class Sums:
         area = (np.diff(true, axis=1, prepend=0.0) * precision).sum(axis=1)
         return np.where(self.negatives > 0, divided(area, self.positives), np.nan)
 
-    def gain(self, share: float) -> np.ndarray:
-        """Return which share of the positives is among the `share` of rows with the highest scores: float64 [draws].
+    def gain(self, shares: np.ndarray) -> np.ndarray:
+        """Return which share of the positives is among each of these shares of rows, those with the highest scores.
 
-        Rows of one score count in proportion, as if they stood in any order.
+        float64 [draws, shares]. Rows of one score count in proportion, as if they stood in any order.
         """
         true, false = self.at_ends()
-        found = true + false
-        wanted = share * (self.positives + self.negatives)
-        reached = [
-            np.interp(most, np.append(0.0, row), np.append(0.0, part)) if len(row) else 0.0
-            for most, row, part in zip(wanted, found, true, strict=True)
-        ]
-        return divided(np.array(reached), self.positives)
+        whole = self.positives + self.negatives
+        if not true.shape[1]:
+            return np.full((len(true), len(shares)), np.nan)
+        reached = np.empty((len(true), len(shares)))
+        for draw, (positive, negative) in enumerate(zip(true, false, strict=True)):
+            found, wanted = positive + negative, shares * whole[draw]
+            first = wanted < found[0]  # within the rows of the highest score
+            within = wanted / found[0] * positive[0] if found[0] else 0.0 * wanted
+            reached[draw] = np.where(first, within, np.interp(wanted, found, positive))
+        return divided(reached, self.positives[:, None])
 
 
 def divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

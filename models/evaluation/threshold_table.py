@@ -59,7 +59,7 @@ def gain(ranked: Ranked, weight: np.ndarray | None = None) -> dict[str, list[flo
     [1.0, 1.0]
     """
     sums = ranked.sums(one_draw(len(ranked.scores), weight))
-    recall = [plain(sums.gain(share)[0]) for share in _GAIN_SHARES]
+    recall = [plain(value) for value in sums.gain(np.array(_GAIN_SHARES))[0]]
     lift = [one / share if one is not None and share else None for one, share in zip(recall, _GAIN_SHARES, strict=True)]
     return {"share": list(_GAIN_SHARES), "recall": recall, "lift": lift}
 

@@ -1,4 +1,4 @@
-"""`onegraph evaluate` against the champion: differences on the same rows, gates on them, and what cannot be compared."""
+"""`onegraph evaluate` against the champion: differences on the same rows, gates on them, what cannot be compared."""
 
 import dataclasses
 import json

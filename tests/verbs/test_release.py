@@ -161,7 +161,7 @@ def test_a_gate_that_said_no_is_overridden_and_that_is_kept(refused, candidate, 
         assert re.search(r"\(auc is 0\.\d{4}, wanted at least 0\.9999\); see .*verdict\.json", capsys.readouterr().err)
     assert not registry.path.exists()
     assert main([*argv, "--override", " "]) == 2
-    assert "--override wants the reason" in capsys.readouterr().err
+    assert "--override is empty, wanted WHY" in capsys.readouterr().err
     override = ["--override", "the data of June are gone"]
     assert main([*argv, *override, "--dry-run"]) == 0
     assert "overridden would be: auc is 0." in capsys.readouterr().out

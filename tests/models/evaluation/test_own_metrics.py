@@ -24,9 +24,10 @@ def test_it_gets_its_columns_and_weights() -> None:
     def seen(label: np.ndarray, scores: np.ndarray, weight: np.ndarray, rows: pa.RecordBatch) -> float:
         assert (label.tolist(), scores.tolist(), weight.tolist()) == ([0, 1], [0.25, 0.5], [1, 1])
         assert rows.schema.names == ["card"]
-        return np.float32(0.5)
+        return 0.5
 
     assert own_value(Metric("m", seen, ("card",)), ROWS) == 0.5
+    assert own_value(Metric("m", lambda *_: np.float32(0.5)), ROWS) == 0.5
     assert own_value(Metric("m", seen, ("card", "gone")), ROWS) is None  # a training set of before
     assert own_value(Metric("m", lambda *_: None), ROWS) is None
 
@@ -34,7 +35,10 @@ def test_it_gets_its_columns_and_weights() -> None:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda *_: {}["secret-1"], r"^metric 'm' ended in KeyError in .*test_own_metrics.py line \d+, for 2 rows; it"),
+        (
+            lambda *_: {"a": 1.0}["secret-1"],
+            r"^metric 'm' ended in KeyError in .*test_own_metrics.py line \d+, for 2 rows; it",
+        ),
         (lambda *_: float("nan"), r"^metric 'm' returned nan, for 2 rows; wanted a finite number or None$"),
         (lambda *_: float("inf"), "returned inf"),
         (lambda *_: "secret-1", "returned a value of type str, wanted a finite number or None"),
