@@ -18,7 +18,6 @@ _MOST_GATES = 60
 _MOST_SLICES = 20
 _MOST_VALUES = 20
 _MOST_CLASSES = 30
-_DASH = "\u2013"
 _CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
@@ -26,11 +25,11 @@ def interval(value: Any) -> str:
     """Return an interval as a page has it, nothing of none.
 
     >>> interval([0.94951, 0.9696]), interval(None)
-    ('0.9495\u20130.9696', '')
+    ('0.9495 to 0.9696', '')
     """
     if not isinstance(value, list) or len(value) != 2 or None in value:
         return ""
-    return f"{short(value[0])}{_DASH}{short(value[1])}"
+    return f"{short(value[0])} to {short(value[1])}"
 
 
 def signed(value: float | None) -> str:
