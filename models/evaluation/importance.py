@@ -21,7 +21,7 @@ MOST_ROWS = 500
 """Rows that are explained; a contribution can cost as much as thousands of scores."""
 _LEAST_ROWS = 20
 _CELLS = 20_000_000  # contributions that are asked for, of all rows together
-_BYTES = 1_000_000_000  # of the model, over all rows
+_BYTES = 300_000_000  # of the model, over all rows
 _AT_ONCE = 2_000_000  # and in one call
 _MOST_NAMED = 1_000
 _DIGITS = 6
@@ -67,7 +67,7 @@ def rows_to_explain(features: np.ndarray, classes: int, model_bytes: int = 0) ->
 
     >>> rows_to_explain(np.empty((9_000, 20)), 0), rows_to_explain(np.empty((9_000, 999)), 100)
     (500, 200)
-    >>> rows_to_explain(np.empty((9_000, 20)), 0, model_bytes=10_000_000)
+    >>> rows_to_explain(np.empty((9_000, 20)), 0, model_bytes=3_000_000)
     100
     """
     of_row = max(classes, 1) * (features.shape[1] + 1)

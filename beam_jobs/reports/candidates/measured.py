@@ -18,6 +18,7 @@ _MOST_GATES = 60
 _MOST_SLICES = 20
 _MOST_VALUES = 20
 _MOST_CLASSES = 30
+_MOST_NAMED = 8
 _CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
@@ -265,8 +266,8 @@ def _rate(one: Mapping[str, Any]) -> str:
 
 
 def _some(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""
-    return ", ".join(values[:_MOST_VALUES]) + more
+    more = f" and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
+    return ", ".join(values[:_MOST_NAMED]) + more
 
 
 def _value(value: Any) -> str:
