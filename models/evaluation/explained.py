@@ -32,7 +32,8 @@ def explain(candidate: pathlib.Path, model: Model, spec: ModelSpec, split: Split
     raw = Schema.load(candidate / "schema.pbtxt")
     hidden = frozenset(column.name for schema in (raw, graph.schema) for column in schema.with_role("personal"))
     known = Features(graph.feature_names, graph.feature_columns, graph.wide_outputs, hidden)
-    count = rows_to_explain(split.features, model.classes)
+    size = sum(file.stat().st_size for file in (candidate / MODEL_FOLDER).rglob("*") if file.is_file())
+    count = rows_to_explain(split.features, model.classes, size)
     drawn = np.sort(np.random.default_rng(_SEED).choice(len(split.features), count, replace=False))
     features, weight = split.features[drawn], None if split.weight is None else split.weight[drawn]
     if weight is not None and not weight.any():

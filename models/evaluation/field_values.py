@@ -4,6 +4,8 @@ They come from the statistics of the training rows, quantiles and frequent texts
 that is made of the field and of others needs those too: it stays as it is in every row, and is told.
 """
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,13 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
 from models.evaluation.dependence import Tried
 from models.evaluation.importance import Features, rounded
+from models.scoring.causes import where_raised
 from schemas.column import Column, Kind
 from schemas.statistics.protos import VALUES
 from schemas.statistics.texts import stands_for_long
 from transforms.graph.graph import TransformGraph
+
+_log = logging.getLogger(__name__)
 
 _POINTS = 20
 _LEAST_RANK, _MOST_RANK = 0.025, 0.975  # what few rows have says little
@@ -53,10 +58,14 @@ def of_field(
     values = _values(column, statistics)
     if not values:
         return None
-    made = _made(graph, column, values)[:, columns]
+    try:
+        made = _made(graph, column, values)[:, columns]
+        missing = not column.required and _missing(statistics)
+        gone = _made(graph, column, [None])[0, columns] if missing else None
+    except Exception as error:  # a graph may refuse rows that have nothing else, in any way that TensorFlow knows
+        _log.warning("nothing is told of how field %r moves the score: %s", name, where_raised(error))
+        return None
     finite = ~np.isinf(made).any(axis=1)
-    missing = not column.required and _missing(statistics)
-    gone = _made(graph, column, [None])[0, columns] if missing else None
     if finite.sum() < 1 or (gone is not None and np.isinf(gone).any()):
         return None
     kept = [value for value, fits in zip(values, finite.tolist(), strict=True) if fits]
@@ -73,24 +82,26 @@ def _values(column: Column, statistics: FeatureNameStatistics) -> list[Any]:
     if column.kind is Kind.BYTES:
         texts = (top.value for top in statistics.string_stats.top_values if not stands_for_long(top.value))
         return [text for text in texts if len(text) <= _LONGEST][:_MOST_TEXTS]
-    numbers = statistics.num_stats
-    if column.kind is Kind.INT and numbers.max - numbers.min < _MOST_WHOLE:
-        return list(range(round(numbers.min), round(numbers.max) + 1))
-    points = _points(statistics)
-    return sorted({round(value) if column.kind is Kind.INT else float(np.float32(value)) for value in points})
-
-
-def _points(statistics: FeatureNameStatistics) -> list[float]:
-    """Return numbers between which lie equal shares of rows: of the finest histogram, or of the deciles of before."""
-    fine = [one.histogram for one in statistics.custom_stats if one.name == VALUES]
-    deciles = [one for one in statistics.num_stats.histograms if one.type == statistics_pb2.Histogram.QUANTILES]
-    buckets: list[statistics_pb2.Histogram.Bucket] = next(
-        (list(one.buckets) for one in fine + deciles if one.buckets), []
-    )
-    most = _MOST_RANK if fine else _MOST_OF_DECILES
-    counts = np.array([bucket.sample_count for bucket in buckets])
-    if not len(counts) or not counts.sum() > 0:
+    fine = [one.histogram.buckets for one in statistics.custom_stats if one.name == VALUES]
+    deciles = [one.buckets for one in statistics.num_stats.histograms if one.type == statistics_pb2.Histogram.QUANTILES]
+    buckets = list(next((one for one in fine + deciles if one), []))
+    if not sum(bucket.sample_count for bucket in buckets) > 0:
         return []
+    if column.kind is Kind.INT and buckets[-1].high_value - buckets[0].low_value < _MOST_WHOLE:
+        return list(range(round(buckets[0].low_value), round(buckets[-1].high_value) + 1))
+    points = _points(buckets, _MOST_RANK if fine else _MOST_OF_DECILES)
+    return sorted({_of_kind(value, column) for value in points})
+
+
+def _of_kind(value: float, column: Column) -> float | int:
+    if column.kind is Kind.INT:
+        return round(value)
+    return float(round(value)) if column.boolean else float(np.float32(value))
+
+
+def _points(buckets: Sequence[statistics_pb2.Histogram.Bucket], most: float) -> list[float]:
+    """Return numbers between which lie equal shares of rows, up to the value that a share `most` of them is below."""
+    counts = np.array([bucket.sample_count for bucket in buckets])
     ends = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
     ranks = np.stack([ends[:-1], ends[1:]], axis=1).ravel()
     values = [value for bucket in buckets for value in (bucket.low_value, bucket.high_value)]

@@ -21,6 +21,7 @@ MOST_ROWS = 500
 """Rows that are explained; a contribution can cost as much as thousands of scores."""
 _LEAST_ROWS = 20
 _CELLS = 20_000_000  # contributions that are asked for, of all rows together
+_BYTES = 300_000_000  # of the model, over all rows
 _AT_ONCE = 2_000_000  # and in one call
 _MOST_NAMED = 1_000
 _DIGITS = 6
@@ -59,14 +60,19 @@ class Features:
         return not self.personal.isdisjoint(self.fields[column])
 
 
-def rows_to_explain(features: np.ndarray, classes: int) -> int:
-    """Return how many rows are explained: 500, fewer of a model that gives very many contributions for a row.
+def rows_to_explain(features: np.ndarray, classes: int, model_bytes: int = 0) -> int:
+    """Return how many rows are explained: 500, fewer of a large model or of very many contributions for a row.
+
+    What a row costs grows with the model, so rows times bytes are bounded; a clock would choose other rows each time.
 
     >>> rows_to_explain(np.empty((9_000, 20)), 0), rows_to_explain(np.empty((9_000, 999)), 100)
     (500, 200)
+    >>> rows_to_explain(np.empty((9_000, 20)), 0, model_bytes=3_000_000)
+    100
     """
     of_row = max(classes, 1) * (features.shape[1] + 1)
-    return min(len(features), max(_LEAST_ROWS, min(MOST_ROWS, _CELLS // of_row)))
+    bounds = MOST_ROWS, _CELLS // of_row, _BYTES // max(model_bytes, 1)
+    return min(len(features), max(_LEAST_ROWS, min(bounds)))
 
 
 def importance(

@@ -65,7 +65,7 @@ def _card(line: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     lines = _lines(line)[:_MOST_LINES]
     notes = []
     if not is_field:
-        notes.append(f"a feature of {', '.join(line['fields'])}, by the values that the model sees")
+        notes.append(f"a feature of {', '.join(map(text, line['fields']))}, by the values that the model sees")
     if line.get("unchanged"):
         notes.append(f"left as they are: {_some(line['unchanged'])}, made of other fields too")
     missing = [one.get("missing") for one in lines]
@@ -77,7 +77,7 @@ def _card(line: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     card: dict[str, Any] = {
         "name": text(name),
         "kind": "field" if is_field else "feature",
-        "note": "; ".join(map(text, notes)),
+        "note": "; ".join(notes),
         "legend": [text(str(one["class"])) for one in lines] if "classes" in line else [],
         "svg": "",
         "bars": [],
@@ -102,4 +102,4 @@ def _card(line: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(text, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

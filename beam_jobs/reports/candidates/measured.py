@@ -18,7 +18,7 @@ _MOST_GATES = 60
 _MOST_SLICES = 20
 _MOST_VALUES = 20
 _MOST_CLASSES = 30
-_DASH = "\u2013"
+_MOST_NAMED = 8
 _CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
@@ -26,11 +26,11 @@ def interval(value: Any) -> str:
     """Return an interval as a page has it, nothing of none.
 
     >>> interval([0.94951, 0.9696]), interval(None)
-    ('0.9495\u20130.9696', '')
+    ('0.9495 to 0.9696', '')
     """
     if not isinstance(value, list) or len(value) != 2 or None in value:
         return ""
-    return f"{short(value[0])}{_DASH}{short(value[1])}"
+    return f"{short(value[0])} to {short(value[1])}"
 
 
 def signed(value: float | None) -> str:
@@ -266,8 +266,8 @@ def _rate(one: Mapping[str, Any]) -> str:
 
 
 def _some(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""
-    return ", ".join(values[:_MOST_VALUES]) + more
+    more = f" and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
+    return ", ".join(values[:_MOST_NAMED]) + more
 
 
 def _value(value: Any) -> str:

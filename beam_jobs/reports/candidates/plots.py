@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 _WIDTH, _HEIGHT = 360.0, 230.0
-_LEFT, _RIGHT, _TOP, _FOOT = 44.0, 8.0, 8.0, 36.0
+_LEFT, _RIGHT, _TOP, _FOOT, _NAME = 44.0, 8.0, 8.0, 36.0, 16.0
 _TICKS = 5
 _PADDING = 0.05
 _NICE = (1, 2, 2.5, 5, 10)
@@ -56,7 +56,7 @@ class Axis:
         """Return round numbers on it.
 
         >>> Axis("", 0, 1).ticks(), Axis("", 2, 47).ticks()
-        ([0.0, 0.25, 0.5, 0.75, 1.0], [10.0, 20.0, 30.0, 40.0])
+        ([0.0, 0.25, 0.5, 0.75, 1.0], [20.0, 40.0])
         """
         rough = (self.high - self.low) / (_TICKS - 1)
         power = 10.0 ** math.floor(math.log10(rough))
@@ -98,7 +98,7 @@ def plot(
         parts.append(f'<line class="ref" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
     for one in drawn:
         parts.append(_line(x, y, one) if isinstance(one, Line) else _bars(x, y, one))
-    view = f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}"
+    view = f"0 0 {_WIDTH:.0f} {_HEIGHT if x.name else _HEIGHT - _NAME:.0f}"
     return f'<svg class="plot" viewBox="{view}" role="img" aria-label="{html.escape(label)}">{"".join(parts)}</svg>'
 
 
