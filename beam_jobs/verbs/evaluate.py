@@ -11,6 +11,7 @@ from beam_jobs.cli.settings import Evaluate
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.reports.metrics_text import metrics_lines, short, slice_line
 from models.evaluation.place import check_trained_on, evaluation_path
+from models.families.choice import THAT_SCORE
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
 from models.spec_json import spec_from_json
@@ -29,8 +30,10 @@ def check(settings: Evaluate) -> None:
 
 def run(settings: Evaluate) -> dict[str, Any]:
     """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
-    _, training_set = _opened(settings)
-    import_quietly("transforms.examples.examples")
+    candidate, training_set = _opened(settings)
+    family = model_facts(candidate.manifest, settings.candidate)["family"]
+    for module in ("transforms.examples.examples", THAT_SCORE[family]):
+        import_quietly(module)
     written = import_quietly("models.evaluation.evaluation").evaluate_candidate(settings.candidate, training_set)
     findings: dict[str, Any] = {"evaluation": str(written.path)}
     for name in ("metrics", "slices", "verdict"):

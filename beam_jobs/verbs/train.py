@@ -9,7 +9,7 @@ from typing import Any
 from beam_jobs.cli import progress
 from beam_jobs.cli.settings import Train
 from beam_jobs.cli.verbs import import_quietly
-from models.families.choice import family_of
+from models.families.choice import THAT_TRAIN, family_of
 from models.spec import ModelSpec, Parameter
 from models.training.training import check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
@@ -30,7 +30,8 @@ def run(settings: Train) -> dict[str, Any]:
     """Write the candidate; return its path, rounds and last metrics on the eval split."""
     spec, training_set = _opened(settings)
     use_case = training_set.manifest["use_case"]
-    import_quietly("transforms.examples.examples")
+    for module in ("transforms.examples.examples", THAT_TRAIN[spec.family]):
+        import_quietly(module)
     with progress.step(f"train on {training_set.manifest['rows']['train']:,} rows"):
         written = train_candidate(use_case, spec, training_set, settings.output)
     return {
