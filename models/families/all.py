@@ -1,4 +1,4 @@
-"""Every family, what it scores with loaded: to be imported by a process before, so that no bundle waits for a library."""
+"""Every family, and what it scores with: to be imported by a process beforehand, so that no bundle waits for them."""
 
 import importlib
 from collections.abc import Mapping

@@ -83,7 +83,7 @@ def test_both_families_serve_one_stream(registry, keras_candidate, taxi, trips, 
             predictions_topic=predictions,
             rejected_topic=rejected,
             until_caught_up=True,
-        )  # fmt: skip
+        )
     )
     pointer = own.released()
     bundles = {bundle: Scorer.load(own.bundle_path(bundle)) for bundle in pointer.variants.bundles}
