@@ -113,7 +113,7 @@ def _candidate_text(found: Mapping[str, Any]) -> list[str]:
     named = {name: value for name, value in found.items() if name not in ("kind", "path", "share_of_gain", "model")}
     named |= {name: value for name, value in found["model"].items() if name not in named}
     lines = [f"  {shown(name.replace('_', ' '))}: {_fact_text(value)}" for name, value in named.items()]
-    gain = [[shown(name), f"{share:.2%}"] for name, share in found["share_of_gain"].items()]
+    gain = [[shown(name), f"{share:.2%}"] for name, share in found.get("share_of_gain", {}).items()]
     lines += [f"  {line}" for line in table(["feature", "share of gain"], gain)] if gain else []
     return [*lines, next_line(f"inspect {shown(found['path'])}/{_STATISTICS} shows what it was trained on")]
 

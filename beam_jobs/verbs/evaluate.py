@@ -16,6 +16,7 @@ from beam_jobs.tracking.telling import check_tracker, tell
 from models.evaluation.comparable import check_comparable
 from models.evaluation.gate_text import asked_text, gate_text
 from models.evaluation.place import check_trained_on, evaluation_path
+from models.families.choice import THAT_SCORE
 from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, Metric, ModelSpec
@@ -38,7 +39,8 @@ def check(settings: Evaluate) -> None:
 def run(settings: Evaluate) -> dict[str, Any]:
     """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
     opened = _opened(settings)
-    import_quietly("transforms.examples.examples")
+    for module in ("transforms.examples.examples", THAT_SCORE[opened.spec.family]):
+        import_quietly(module)
     evaluation = import_quietly("models.evaluation.evaluation")
     asked = evaluation.Asked(
         draws=settings.intervals, champion=opened.champion, own=opened.own, own_file=_own_file(opened, settings)

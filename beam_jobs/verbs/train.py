@@ -10,12 +10,13 @@ from typing import Any
 from beam_jobs.cli import options, progress
 from beam_jobs.cli.settings import Train
 from beam_jobs.cli.sizes import parsed_size
+from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.process.termination import asked_to_end
 from beam_jobs.tracking.telling import check_tracker, tell
 from beam_jobs.training.environment import WORKERS, team_of
 from beam_jobs.training.local_team import train_together
 from models.families.checkpoints import Interrupted
-from models.families.choice import family_of
+from models.families.choice import THAT_TRAIN, family_of
 from models.families.team import Team
 from models.spec import ModelSpec, Parameter
 from models.training.source import Source, commit_of
@@ -53,6 +54,7 @@ def run(settings: Train) -> dict[str, Any]:
                 "model than without, the same whether it is stopped in between or not",
                 settings.checkpoint_every,
             )
+        import_quietly(THAT_TRAIN[spec.family])
         with progress.step(f"train on {rows['train']:,} rows"):
             if settings.workers is not None and settings.workers > 1:
                 trained = train_together(_words_of_one(settings), settings.workers, asked)

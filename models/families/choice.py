@@ -21,6 +21,10 @@ _DESCRIPTIONS: Mapping[str, str] = {  # modules with `describe` alone
     "keras": "models.families.keras_description",
 }
 
+# What a family trains with and scores with, whose libraries take seconds to import: so that a program can have them
+# before it needs them.
+THAT_TRAIN: Mapping[str, str] = {"xgboost": "models.families.xgb", "keras": "models.families.keras_trained"}
+THAT_SCORE: Mapping[str, str] = {"xgboost": "models.families.xgb", "keras": "models.families.keras_model"}
 # What a model of a family starts with where the family alone is chosen: rounds at most, and rounds without a gain.
 ROUNDS: Mapping[str, tuple[int, int]] = {"xgboost": (500, 20), "keras": (50, 5)}
 

@@ -1,6 +1,7 @@
 """A network of the family `keras` that was just trained: from splits to weights, and the folder that scores."""
 
 import dataclasses
+import errno
 import io
 import json
 import pathlib
@@ -58,7 +59,11 @@ class TrainedNetwork:
             self._scored, input_signature=[tf.TensorSpec([None, len(self.columns.names)], tf.float32, "features")]
         )
         with tempfile.TemporaryDirectory() as made:
-            tf.saved_model.save(network, made)
+            try:
+                tf.saved_model.save(network, made)
+            except tf.errors.OpError as error:  # a full disk is one, and has no number of the machine's
+                said = str(error).splitlines()[0]
+                raise OSError(errno.EIO, f"TensorFlow cannot write a network: {said}", str(folder)) from None
             canonicalize(pathlib.Path(made), made)
             copy_folder(pathlib.Path(made), folder / NETWORK)
         _, scores = network.score(tf.constant(self.background))

@@ -15,6 +15,7 @@ import tensorflow as tf
 from models.families.family import Split, TrainingRun
 from models.families.keras_inputs import Inputs
 from models.families.keras_network import NetworkForm, outputs_of
+from models.families.keras_parameters import WIDE_AND_DEEP
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
 from schemas.errors import InputError
@@ -151,7 +152,8 @@ def fit(
         )
     use_one_thread()
     layers = _layers(spec, parameters, inputs, form, goal)
-    optimizer = keras.optimizers.AdamW(parameters["learning_rate"], weight_decay=parameters["weight_decay"])
+    step, decay = float(parameters["learning_rate"]), float(parameters["weight_decay"])
+    optimizer = keras.optimizers.AdamW(step, weight_decay=decay)
     optimizer.build(layers.variables)
     epoch = _epoch_of(layers, optimizer, inputs, form, goal)
     targets, weight = goal.targets(train)
@@ -168,7 +170,7 @@ def fit(
             found = goal.metrics(*goal.targets(evaluation), _outputs(layers, inputs, form, evaluation.features))
             for name, value in found.items():
                 history.setdefault(name, []).append(value)
-            loss = history[name][-1]
+            *_, loss = found.values()
             if not np.isfinite(loss) and number == 1:
                 raise InputError(f"keras: the loss on split eval is {loss} after a round; make learning_rate smaller")
             if loss < best_loss:
@@ -191,7 +193,8 @@ def _layers(
     layers = KerasLayers(spec.seed, parameters["dropout"])
     if inputs.embeddings:
         layers.add_embedding("embeddings", inputs, form.embedding_size)
-        layers.add_embedding("wide_ids", inputs, form.outputs)
+        if form.network == WIDE_AND_DEEP:
+            layers.add_embedding("wide_ids", inputs, form.outputs)
     columns = max([0, *inputs.numbers, *inputs.ids, *(first + width - 1 for first, width in inputs.bags)]) + 1
     outputs_of(form, inputs.prepared(tf.zeros([1, columns])), layers)
     weights = layers.weights()

@@ -159,6 +159,39 @@ def of_graph(rng: Random, data: bytes) -> bytes:
     return model.SerializeToString()
 
 
+def of_network(rng: Random, data: bytes) -> bytes:
+    """Return a SavedModel of a network in which an operation, an input, a shape or a weight is another one."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString(data)
+    graph = model.meta_graphs[0]
+    functions = graph.graph_def.library.function
+    function = max(functions, key=lambda one: len(one.node_def)) if rng.random() < 0.8 else rng.choice(list(functions))
+    node = rng.choice(list(function.node_def))
+    kind = rng.randrange(6)
+    if kind == 0:
+        node.op = rng.choice(["WriteFile", "ReadFile", "PyFunc", "RestoreV2", "Print", "NoSuch", "Identity", "MatMul"])
+    elif kind == 1 and node.input:
+        node.input[rng.randrange(len(node.input))] = rng.choice(["", "none:0", "^none", node.name, "features"])
+    elif kind == 2:
+        constants = [one for one in function.node_def if one.op == "Const"]
+        tensor = rng.choice(constants or [node]).attr["value"].tensor
+        if tensor.tensor_content:
+            tensor.tensor_content = of_bytes(rng, tensor.tensor_content)
+        else:
+            tensor.tensor_shape.dim.add(size=rng.choice([-1, 0, 2**31, 2**62]))
+    elif kind == 3:
+        for dim in function.attr["_input_shapes"].list.shape:
+            dim.unknown_rank = True
+        for name in list(node.attr)[:1]:
+            del node.attr[name]
+    elif kind == 4:
+        del function.node_def[rng.randrange(len(function.node_def))]
+    else:
+        del graph.object_graph_def.nodes[rng.randrange(len(graph.object_graph_def.nodes)) :]
+    return model.SerializeToString()
+
+
 def of_golden(rng: Random, path: pathlib.Path) -> None:
     """Cut golden rows, or change what they must give."""
     import pyarrow as pa

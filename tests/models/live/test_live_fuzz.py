@@ -50,7 +50,7 @@ CHECKS = {
     "operations": r"operation |no asset of the graph|an asset of its SavedModel",
     "SavedModel": r"its SavedModel",
     "graph directory": r"not a graph directory|not the graph|raw batch: ",
-    "model": r"not an XGBoost model|model\.ubj|its features are|tree",
+    "model": r"not an XGBoost model|model\.ubj|its features are|tree|family keras|background row|its network",
     "golden rows": r"golden rows",
     "use case": r"use case",
     "the process that tried it": r"ended the process|within [\d.]+ s|GiB of memory",
