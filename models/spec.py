@@ -6,8 +6,9 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from models.search import Search
 from models.splits import EVAL, SPLITS, TEST, TRAIN, ColumnSplit, GroupSplit, SplitRule, TimeSplit
-from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, SHARES, SIGNED, TASKS
+from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, NO_OBJECTIVES, SHARES, SIGNED, TASKS
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
@@ -68,7 +69,7 @@ class ModelSpec:
     evaluation repeats its metrics; `threshold`, of a binary label, is a number in (0, 1) or `best_f1`, chosen on the
     eval split; `parameters` go to the family as they are. `split` says how rows are split (`models.splits`);
     `down_sample` has, by label, the share of its rows that train keeps, each of which then weighs as many as it stands
-    for.
+    for. `search` is where `onegraph tune` looks for better parameters; it is no part of what the model is.
     """
 
     task: str = "binary"
@@ -83,6 +84,7 @@ class ModelSpec:
     slices: tuple[str, ...] = ()
     threshold: float | str = BEST_F1
     gates: tuple[Gate, ...] = ()
+    search: Search | None = dataclasses.field(default=None, compare=False)
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         _check_fields(cls, named)
@@ -140,12 +142,18 @@ class ModelSpec:
             raise InputError(f"model: classes of task {self.task}, which has none; take them out, or set multiclass")
 
     def _check_task(self) -> None:
-        """A threshold and gates must be of the task."""
+        """A threshold, gates and the metric of a search must be of the task."""
         if self.task != BINARY and self.threshold != BEST_F1:
             raise InputError(f"model: threshold of task {self.task}, which has none; take it out")
         for gate in self.gates:
             _one_of(f"model: task {self.task}: a gate's metric", gate.metric, METRICS_OF[self.task])
             gate.check_limit(gate.metric in SHARES or (self.task == BINARY and gate.metric in MEANS))
+        if self.search is None:
+            return
+        if not isinstance(self.search, Search):
+            raise InputError(f"model: search is {_shown(self.search)}, wanted Search(space={{...}}, metric=...)")
+        objectives = tuple(name for name in METRICS_OF[self.task] if name not in NO_OBJECTIVES)
+        _one_of(f"model: task {self.task}: the search's metric", self.search.metric, objectives)
 
     def _check_split(self) -> None:
         if isinstance(self.split, TimeSplit | GroupSplit | ColumnSplit):

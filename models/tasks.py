@@ -32,3 +32,7 @@ MEANS = ("label_mean", "score_mean")
 """From 0 to 1 of a binary label, any number of a regression."""
 SIGNED = (*MEANS, "r2")
 """Those that may be negative."""
+LOSSES = ("log_loss", "rmse", "mae")
+"""Of which less is better; of every other metric, more is."""
+NO_OBJECTIVES = ("label_mean", "score_mean", "threshold", "rows")
+"""Numbers of an evaluation that say nothing of how good a model is."""

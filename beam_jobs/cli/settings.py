@@ -29,6 +29,7 @@ from beam_jobs.cli.stream_settings import (
     Stop,
 )
 from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
+from beam_jobs.cli.tuning_settings import CrossValidate, Tune
 from beam_jobs.cli.use_case_settings import New
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Broker",
     "BuildTrainingSet",
     "CheckSkew",
+    "CrossValidate",
     "Demo",
     "Doctor",
     "Evaluate",
@@ -62,6 +64,7 @@ __all__ = [
     "Stop",
     "Tail",
     "Train",
+    "Tune",
     "Validate",
 ]
 
@@ -71,6 +74,8 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "validate": Validate,
         "build_training_set": BuildTrainingSet,
         "train": Train,
+        "tune": Tune,
+        "cross_validate": CrossValidate,
         "evaluate": Evaluate,
         "inspect": Inspect,
         "report": Report,

@@ -1,10 +1,12 @@
-"""SIGTERM taken as Ctrl-C is, for commands that show something until they are told to end."""
+"""SIGTERM: taken as Ctrl-C is by commands that show something, as an interruption by those that can be gone on with."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
+
+from schemas.errors import Interrupted
 
 
 @contextlib.contextmanager
@@ -24,3 +26,30 @@ def until_terminated() -> Iterator[None]:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def interrupted_by_sigterm(line: str) -> Iterator[None]:
+    """Let SIGTERM end the block, with `Interrupted` of that line behind it. In the main thread only.
+
+    Until the block is left it is no `Exception`, so that nothing on the way takes it for an error of its own.
+    """
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is cleaned up shall come to its end
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except _Terminated:
+        raise Interrupted(line) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    pass

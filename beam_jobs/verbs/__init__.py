@@ -2,5 +2,6 @@
 
 Imports: batch, batch.predictions, cli, demo, file_runs, first_draft, inspection, kafka, kafka.groups,
 kafka.kafka_python, kafka.libraries, kafka.topics, models, monitoring, process, raw_files, registries, reports,
-reports.sets, runners, runners.flink, schemas, services, sets, simulation, skew, stream, stream.job, transforms.
+reports.sets, runners, runners.flink, schemas, services, sets, simulation, skew, stream, stream.job, transforms,
+tuning.
 """

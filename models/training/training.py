@@ -4,13 +4,14 @@ import dataclasses
 import json
 import logging
 import pathlib
+import types
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from models.families.choice import family_of
-from models.families.family import TrainingRun
+from models.families.family import Trained, TrainingRun
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json
 from models.training import labels
@@ -47,8 +48,23 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
     eval_split = training_set.load("eval")
     for name, split in (("train", train_split), ("eval", eval_split)):
         labels.check_split(split.label, spec, name, split.weight)
-    family = family_of(spec.family)
-    trained = family.train(spec, training_set.columns, train_split, eval_split, TrainingRun())
+    run = TrainingRun()
+    trained = family_of(spec.family).train(spec, training_set.columns, train_split, eval_split, run)
+    return write_candidate(path, use_case, spec, training_set, trained)
+
+
+def write_candidate(
+    path: pathlib.Path,
+    use_case: str,
+    spec: ModelSpec,
+    training_set: TrainingSet,
+    trained: Trained,
+    further: Mapping[str, Any] = types.MappingProxyType({}),
+) -> artifact.Artifact:
+    """Fill the folder of a new candidate with a model and all that scoring needs, and complete it.
+
+    `further` are facts that its manifest has besides.
+    """
     trained.save(path / MODEL_FOLDER)
     copy_folder(training_set.graph, path / "graph")
     copy_file(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
@@ -67,7 +83,8 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
         "graph_fingerprint": training_set.manifest["graph_fingerprint"],
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
-        "versions": family.versions(),
+        "versions": family_of(spec.family).versions(),
+        **further,
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
