@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from beam_jobs.reports.tuning_page import write_tuning_page
+from beam_jobs.reports.tuning.tuning_page import write_page
 from beam_jobs.tuning.samplers import repeatable
 from beam_jobs.tuning.search_folder import SearchFolder
 from beam_jobs.tuning.search_plan import SearchPlan
@@ -47,7 +47,8 @@ def search(
     best = best_of(records, plan.search.metric, folder.path)
     tuning = artifact.open_artifact(folder.candidate, ArtifactKind.CANDIDATE).fact(TUNING, dict)
     use_case = training_set.manifest["use_case"]
-    write_tuning_page(folder.page, f"Search for {use_case}", as_json(plan, records, study.importance()))
+    found = as_json(plan, records, study.importance())
+    write_page(folder.page, f"Search for {use_case}", found, tuning["repeatable"])
     return {
         "candidate": str(folder.candidate),
         "use_case": use_case,
