@@ -16,7 +16,8 @@ from beam_jobs.tuning.trials import as_json, best_of, make_trials, write_trials
 from models.spec_json import spec_as_json
 from models.training import labels
 from models.training.training_set import TrainingSet
-from models.tuning.best import TUNING, write_best
+from models.tuning.best import write_best
+from models.tuning.fact import TUNING
 from models.tuning.kept_splits import kept
 from models.tuning.space import of_trial
 from models.tuning.trial import with_threshold

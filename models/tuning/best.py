@@ -11,12 +11,10 @@ from models.families.split_parts import joined
 from models.spec import ModelSpec
 from models.training.training import write_candidate
 from models.training.training_set import TrainingSet
+from models.tuning.fact import TUNING
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
-
-TUNING = "tuning"
-"""The fact of a candidate's manifest that says how it was tuned; none of one that was not."""
 
 
 def write_best(

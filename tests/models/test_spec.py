@@ -8,6 +8,7 @@ import pytest
 from models.evaluation.class_metrics import of_classes
 from models.evaluation.metrics import of_scores
 from models.evaluation.number_metrics import of_numbers
+from models.search import Real, Search
 from models.spec import Gate, ModelSpec
 from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, REGRESSION, SHARES, TASKS
 from schemas.errors import InputError
@@ -47,6 +48,15 @@ from schemas.errors import InputError
         ({"slices": ("a", "a")}, "a slice is named twice"),
         ({"gates": Gate("auc", at_least=0.5)}, r"gates is Gate\(.*, wanted a tuple as \(Gate\("),
         ({"gates": ("auc",)}, r"gates is \('auc',\), wanted a tuple"),
+        ({"search": {"eta": 1}}, r"search is \{'eta': 1\}, wanted Search\(space"),
+        (
+            {"search": Search(space={"eta": Real(0, 1)}, metric="rmse")},
+            "the search's metric is 'rmse', wanted one",
+        ),
+        (
+            {"search": Search(space={"eta": Real(0, 1)}, metric="rows")},
+            "the search's metric is 'rows', wanted one",
+        ),
         ({"round": 500}, r"ModelSpec has no 'round' \(it has task, .*\), did you mean rounds?"),
     ],
 )

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.reports.metrics_text import short
 from beam_jobs.reports.text_table import number
 
 _WIDTH, _LEFT, _RIGHT = 360.0, 56.0, 8.0
@@ -34,7 +35,7 @@ def history(trials: Sequence[Mapping[str, Any]], metric: str, smallest_is_best: 
     if best is not None:
         steps.append(at(last, best))
     dots = "".join(
-        f'<circle class="trial" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>trial {trial}: {number(value)}</title></circle>'
+        f'<circle class="trial" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>trial {trial}: {short(value)}</title></circle>'
         for trial, value in done
         for x, y in (at(trial, value),)
     )
@@ -69,11 +70,11 @@ def parallel_coordinates(
         look = 'class="first"' if is_best else f'class="line" opacity="{0.12 + 0.5 * (rank / len(done)) ** 2:.2f}"'
         lines.append(
             f'<polyline {look} points="{points}">'
-            f"<title>trial {trial['number']}: {number(trial['value'])}</title></polyline>"
+            f"<title>trial {trial['number']}: {short(trial['value'])}</title></polyline>"
         )
     axes = [_of_axis(at, name, _marks(about)) for at, (name, about) in enumerate(space.items())]
-    axes.append(_of_axis(len(space), metric, [(0.0, number(low, _DIGITS)), (1.0, number(high, _DIGITS))]))
-    return _svg(f"parameters and {metric} of every complete trial", height, [*axes, *lines])
+    axes.append(_of_axis(len(space), metric, [(0.0, short(low)), (1.0, short(high))]))
+    return _svg(f"parameters and {metric} of every complete trial", height, [*lines, *axes])
 
 
 def _marks(about: Mapping[str, Any]) -> list[tuple[float, str]]:
@@ -122,7 +123,7 @@ def _across(share: float) -> float:
 def _level(value: float, y: float) -> str:
     return (
         f'<line class="grid" x1="{_LEFT:.0f}" x2="{_WIDTH - _RIGHT:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f"{_text(_LEFT - 5, y + 3, number(value, _DIGITS), 'end')}"
+        f"{_text(_LEFT - 5, y + 3, short(value), 'end')}"
     )
 
 

@@ -30,7 +30,7 @@ def page(title: str, found: Mapping[str, Any], repeatable: bool) -> str:
     figures = [
         (f"{metric} on eval, the best", short(None if best is None else best["value"])),
         *_own(found, trials),
-        ("trials", ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])),
+        (f"trials: {', '.join(f'{counts[state]} {state}' for state in _STATES if counts[state])}", f"{len(trials):,}"),
         ("rounds of the best", "-" if best is None else f"{best['rounds']:,}"),
     ]
     most = max(found["importance"].values(), default=1.0) or 1.0
