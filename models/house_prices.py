@@ -1,5 +1,6 @@
 """House prices: gradient boosted trees for a number, dollars."""
 
+from models.search import Real, Search, Whole
 from models.spec import Gate, ModelSpec
 
 MODEL = ModelSpec(
@@ -15,5 +16,10 @@ MODEL = ModelSpec(
     early_stopping_rounds=50,
     seed=2_011,
     slices=("Neighborhood", "OverallQual"),
+    search=Search(
+        space={"eta": Real(0.01, 0.2, log=True), "max_depth": Whole(3, 8)},
+        metric="mae",
+        trials=9,
+    ),
     gates=(Gate("mae", at_most=20_000), Gate("r2", at_least=0.80)),
 )

@@ -8,12 +8,13 @@ from typing import Any, Self
 from models.costs import Costs
 from models.gates import Gate
 from models.metric import Metric
+from models.search import Search
 from models.spec_values import check_fields, check_one_of, is_number, shown
 from models.splits import EVAL, SPLITS, TEST, TRAIN, ColumnSplit, GroupSplit, SplitRule, TimeSplit
 from models.tasks import BINARY, COST, LOWER_IS_BETTER, METRICS_OF, MULTICLASS, TASKS, UNRANKED
 from schemas.errors import InputError
 
-__all__ = ["BEST_F1", "FAMILIES", "LEAST_SHARE", "Costs", "Gate", "Metric", "ModelSpec"]
+__all__ = ["BEST_F1", "FAMILIES", "LEAST_SHARE", "Costs", "Gate", "Metric", "ModelSpec", "Search"]
 
 FAMILIES = ("xgboost", "keras")
 """Names of families; what each of them can do is in `families/`."""
@@ -36,7 +37,8 @@ class ModelSpec:
     eval split; `parameters` go to the family as they are. `split` says how rows are split (`models.splits`);
     `down_sample` has, by label, the share of its rows that train keeps, each of which then weighs as many as it stands
     for. `metrics` are the use case's own beside ours (`models.metric`), `costs` what a binary decision costs
-    (`models.costs`), for the metric `cost` and its curve.
+    (`models.costs`), for the metric `cost` and its curve. `search` is where `onegraph tune` looks for better
+    parameters (`models.search`); it is no part of what the model is.
     """
 
     task: str = "binary"
@@ -53,6 +55,7 @@ class ModelSpec:
     gates: tuple[Gate, ...] = ()
     metrics: tuple[Metric, ...] = ()
     costs: Costs | None = None
+    search: Search | None = dataclasses.field(default=None, compare=False)
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         check_fields(cls, named)
@@ -113,7 +116,7 @@ class ModelSpec:
             raise InputError(f"model: classes of task {self.task}, which has none; take them out, or set multiclass")
 
     def _check_task(self) -> None:
-        """A threshold, costs and gates must be of the task."""
+        """A threshold, costs, gates and the metric of a search must be of the task."""
         if self.task != BINARY and self.threshold != BEST_F1:
             raise InputError(f"model: threshold of task {self.task}, which has none; take it out")
         if self.costs is not None and not isinstance(self.costs, Costs):
@@ -130,6 +133,12 @@ class ModelSpec:
                 raise InputError(
                     f"model: a gate is no_worse_by on {gate.metric!r}, of which neither more nor less is better"
                 )
+        if self.search is None:
+            return
+        if not isinstance(self.search, Search):
+            raise InputError(f"model: search is {shown(self.search)}, wanted Search(space={{...}}, metric=...)")
+        objectives = tuple(name for name in METRICS_OF[self.task] if name not in UNRANKED)
+        check_one_of(f"model: task {self.task}: the search's metric", self.search.metric, objectives)
 
     @property
     def metric_names(self) -> tuple[str, ...]:

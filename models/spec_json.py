@@ -33,6 +33,8 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 # Fields that specs of before had not: one that is at its default is not written.
 _LATER = ("down_sample", "metrics", "costs")
+# How parameters are looked for is no part of what a model is.
+_NOT_WRITTEN = ("search",)
 
 
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     return {
         field.name: _FORMS[field.name][0](value) if field.name in _FORMS else value
         for field in dataclasses.fields(spec)
-        if (value := getattr(spec, field.name)) != getattr(plain, field.name) or field.name not in _LATER
+        if field.name not in _NOT_WRITTEN
+        and ((value := getattr(spec, field.name)) != getattr(plain, field.name) or field.name not in _LATER)
     }
 
 

@@ -1,5 +1,6 @@
 """Taxi: gradient boosted trees on the features of transforms/taxi.py."""
 
+from models.search import Real, Search, Whole
 from models.spec import Gate, ModelSpec
 
 MODEL = ModelSpec(
@@ -9,6 +10,10 @@ MODEL = ModelSpec(
     rounds=400,
     early_stopping_rounds=25,
     seed=20_140_516,
+    search=Search(
+        space={"max_depth": Whole(3, 9), "eta": Real(0.03, 0.3, log=True), "min_child_weight": Real(1, 20, log=True)},
+        metric="auc",
+    ),
     slices=("payment_type", "company", "trip_start_hour"),
     gates=(Gate("auc", at_least=0.90), Gate("log_loss", at_most=0.45)),
 )

@@ -43,3 +43,9 @@ class ArtifactError(OnegraphError):
 
 class ServiceError(OnegraphError):
     """A broker, topic or other service that is not there or does not answer."""
+
+
+class Interrupted(OnegraphError):
+    """Work that SIGTERM has ended before its end, and that the same command goes on with; exit code 143."""
+
+    exit_code = 143

@@ -9,9 +9,9 @@ from beam_jobs.cli import command_words, options
 
 GROUPS = (
     "use case", "how the files are written", "options", "topics", "where to begin", "reading", "split", "gates",
-    "training", "evaluation", "scoring", "writing", "personal data", "how much", "where to", "serving",
-    "before a bundle is used", "when things break", "monitoring", "tracking", "where it runs", "Flink", "Kafka",
-    "Kafka over TLS and with logins",
+    "training", "search", "folds", "evaluation", "scoring", "writing", "personal data", "how much", "where to",
+    "serving", "before a bundle is used", "when things break", "monitoring", "tracking", "where it runs", "Flink",
+    "Kafka", "Kafka over TLS and with logins",
 )  # fmt: skip
 """Titles of groups, in the order in which a help has them; `options` are those of no group."""
 

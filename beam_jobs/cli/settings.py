@@ -30,6 +30,7 @@ from beam_jobs.cli.stream_settings import (
     Stop,
 )
 from beam_jobs.cli.topic_settings import Send, SkipTo, Tail
+from beam_jobs.cli.tuning_settings import CrossValidate, Tune
 from beam_jobs.cli.use_case_settings import New
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Broker",
     "BuildTrainingSet",
     "CheckSkew",
+    "CrossValidate",
     "Demo",
     "Doctor",
     "Evaluate",
@@ -64,6 +66,7 @@ __all__ = [
     "Tail",
     "Track",
     "Train",
+    "Tune",
     "Validate",
 ]
 
@@ -73,6 +76,8 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "validate": Validate,
         "build_training_set": BuildTrainingSet,
         "train": Train,
+        "tune": Tune,
+        "cross_validate": CrossValidate,
         "evaluate": Evaluate,
         "inspect": Inspect,
         "report": Report,

@@ -25,6 +25,7 @@ from models.evaluation.gate_text import gate_text
 from models.families.choice import describe_model
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
+from models.tuning.fact import TUNING
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError
@@ -106,7 +107,8 @@ def _labels_text(found: Mapping[str, Any]) -> list[str]:
 def _candidate(opened: artifact.Artifact, _: int) -> dict[str, Any]:
     facts = _facts(opened, "use_case", "feature_names", "training_set_fingerprint", "rounds", "model")
     family = model_facts(opened.manifest, str(opened.path))["family"]
-    return {**facts, **describe_model(family, opened.path / "model")}
+    tuned = {TUNING: opened.fact(TUNING, dict)} if TUNING in opened.manifest else {}
+    return {**facts, **tuned, **describe_model(family, opened.path / "model")}
 
 
 def _candidate_text(found: Mapping[str, Any]) -> list[str]:
@@ -202,6 +204,18 @@ def _bundle_text(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _cross_validation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
+    opened.fact("summary", dict, dict)
+    return _facts(opened, "use_case", "folds", "rows", "training_set_fingerprint", "summary")
+
+
+def _cross_validation_text(found: Mapping[str, Any]) -> list[str]:
+    named = {name: value for name, value in found.items() if name not in ("kind", "path", "summary")}
+    lines = [f"  {shown(name.replace('_', ' '))}: {_fact_text(value)}" for name, value in named.items()]
+    rows = [[shown(name), _short(one.get("mean")), _short(one.get("spread"))] for name, one in found["summary"].items()]
+    return [*lines, *(f"  {line}" for line in table(["metric", "mean", "spread"], rows))]
+
+
 def _validation(opened: artifact.Artifact, _: int) -> dict[str, Any]:
     opened.fact("rows", dict)
     file = opened.path / ANOMALIES
@@ -239,4 +253,5 @@ _KINDS: dict[str, _Kind] = {
     ArtifactKind.BUNDLE: _Kind(lambda opened, _: describe_bundle(opened.path), _bundle_text),
     ArtifactKind.VALIDATION: _Kind(_validation, _validation_text),
     ArtifactKind.PREDICTIONS: _Kind(_predictions, _predictions_text),
+    ArtifactKind.CROSS_VALIDATION: _Kind(_cross_validation, _cross_validation_text),
 }

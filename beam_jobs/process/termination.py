@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from schemas.errors import Interrupted
+
 
 @contextlib.contextmanager
 def until_terminated() -> Iterator[None]:
@@ -53,3 +55,30 @@ def asked_to_end(at_once: Exception) -> Iterator[Callable[[], bool]]:
         yield asked
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def interrupted_by_sigterm(line: str) -> Iterator[None]:
+    """Let SIGTERM end the block, with `Interrupted` of that line behind it. In the main thread only.
+
+    Until the block is left it is no `Exception`, so that nothing on the way takes it for an error of its own.
+    """
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is cleaned up shall come to its end
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except _Terminated:
+        raise Interrupted(line) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    pass

@@ -21,9 +21,8 @@ from beam_jobs.process import installation
 from beam_jobs.process.loopback import HOST
 from beam_jobs.process.private_folder import private_folder
 from beam_jobs.training.environment import variables
-from models.families.checkpoints import Interrupted
 from models.families.team import Team
-from schemas.errors import OnegraphError
+from schemas.errors import Interrupted, OnegraphError
 
 _LOOK_AGAIN_S = 0.05
 _PATIENCE_S = 10.0  # that the others have to notice that one is gone

@@ -15,7 +15,6 @@ from beam_jobs.process.termination import asked_to_end
 from beam_jobs.tracking.telling import check_tracker, tell
 from beam_jobs.training.environment import WORKERS, team_of
 from beam_jobs.training.local_team import train_together
-from models.families.checkpoints import Interrupted
 from models.families.choice import THAT_TRAIN, family_of
 from models.families.team import Team
 from models.spec import ModelSpec, Parameter
@@ -25,7 +24,7 @@ from models.training.training_set import TrainingSet
 from models.training.work_folder import check_output
 from models.use_case import find_model, find_schema
 from models.use_case_files import files_of
-from schemas.errors import UsageError
+from schemas.errors import Interrupted, UsageError
 
 _log = logging.getLogger(__name__)
 

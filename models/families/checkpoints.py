@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas import fingerprint
-from schemas.errors import ArtifactError, OnegraphError
+from schemas.errors import ArtifactError
 from schemas.plain_files import parse_json, read_plain, sync, write_whole
 
 _log = logging.getLogger(__name__)
@@ -23,12 +23,6 @@ _log = logging.getLogger(__name__)
 _ABOUT = "checkpoint.json"
 _LARGEST = 4 << 30  # bytes of a file of a checkpoint
 _UNFINISHED = "."
-
-
-class Interrupted(OnegraphError):
-    """A training was asked to end and has; exit code 143, as of a process that SIGTERM ends."""
-
-    exit_code = 143
 
 
 def never_asked() -> bool:

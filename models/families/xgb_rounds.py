@@ -13,8 +13,9 @@ from typing import Any
 
 import xgboost
 
-from models.families.checkpoints import Checkpoint, Interrupted
+from models.families.checkpoints import Checkpoint
 from models.families.family import TrainingRun
+from schemas.errors import Interrupted
 
 EVAL = "eval"
 """The name of the split that a training stops by, in histories."""

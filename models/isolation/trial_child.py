@@ -31,7 +31,7 @@ def main() -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")  # if memory runs out, this process goes first
     channel: Connection = Connection(int(descriptor))
-    threading.Thread(target=_end_with_parent, args=(channel.fileno(),), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(channel.fileno(),), daemon=True).start()
     for module in modules:
         importlib.import_module(module)  # so that it is no part of a trial's time
     try:
@@ -59,7 +59,8 @@ def _serve(channel: Connection) -> None:
     channel.send_bytes(answer.encode("utf-8", "backslashreplace"))
 
 
-def _end_with_parent(descriptor: int) -> None:
+def end_with_parent(descriptor: int) -> None:
+    """Wait until the other end of a channel is closed, then end this process, whatever it does."""
     looked_at = select.poll()
     looked_at.register(descriptor, 0)  # nothing but its end is asked for
     looked_at.poll()

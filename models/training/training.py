@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import pathlib
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -134,6 +135,24 @@ def _train_into(
     path: pathlib.Path, use_case: str, spec: ModelSpec, training_set: TrainingSet, run: TrainingRun, means: Means
 ) -> artifact.Artifact:
     trained = _trained(spec, training_set, run)
+    further: dict[str, Any] = {"source": dataclasses.asdict(means.source)}
+    if means.team.workers > 1:  # sketches of parts merge otherwise
+        further["workers"] = means.team.workers
+    return write_candidate(path, use_case, spec, training_set, trained, further)
+
+
+def write_candidate(
+    path: pathlib.Path,
+    use_case: str,
+    spec: ModelSpec,
+    training_set: TrainingSet,
+    trained: Trained,
+    further: Mapping[str, Any] = types.MappingProxyType({}),
+) -> artifact.Artifact:
+    """Fill the folder of a new candidate with a model and all that scoring needs, and complete it.
+
+    `further` are facts that its manifest has besides.
+    """
     trained.save(path / MODEL_FOLDER)
     copy_folder(training_set.graph, path / "graph")
     copy_file(training_set.path / "schema.pbtxt", path / "schema.pbtxt")
@@ -153,8 +172,7 @@ def _train_into(
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
         "versions": family_of(spec.family).versions(),
-        "source": dataclasses.asdict(means.source),
-        **({"workers": means.team.workers} if means.team.workers > 1 else {}),  # sketches of parts merge otherwise
+        **further,
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)

@@ -47,6 +47,7 @@ class ArtifactKind(enum.StrEnum):
     BUNDLE = "bundle"
     PREDICTIONS = "predictions"
     VALIDATION = "validation"
+    CROSS_VALIDATION = "cross_validation"
 
 
 def _always_wanted() -> None:

@@ -9,6 +9,7 @@ import pytest
 from models.evaluation.class_metrics import of_classes
 from models.evaluation.metrics import of_scores
 from models.evaluation.number_metrics import of_numbers
+from models.search import Real, Search
 from models.spec import Costs, Gate, Metric, ModelSpec
 from models.spec_json import spec_as_json, spec_from_json
 from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, REGRESSION, SHARES, TASKS
@@ -66,6 +67,15 @@ from schemas.errors import InputError
         (
             {"task": "regression", "costs": Costs(false_positive=1, false_negative=9)},
             "costs of task regression",
+        ),
+        ({"search": {"eta": 1}}, r"search is \{'eta': 1\}, wanted Search\(space"),
+        (
+            {"search": Search(space={"eta": Real(0, 1)}, metric="rmse")},
+            "the search's metric is 'rmse', wanted one",
+        ),
+        (
+            {"search": Search(space={"eta": Real(0, 1)}, metric="rows")},
+            "the search's metric is 'rows', wanted one",
         ),
         ({"round": 500}, r"ModelSpec has no 'round' \(it has task, .*\), did you mean rounds?"),
     ],

@@ -1,0 +1,53 @@
+"""What a search is: what is searched, on which rows, by which sampler and seed. Imports nothing heavy."""
+
+import dataclasses
+from typing import Any
+
+from beam_jobs.tuning.grid import MOST_CELLS, cells_of
+from beam_jobs.tuning.samplers import GRID
+from models.search import Search, space_as_json
+from models.spec import ModelSpec
+from models.spec_json import spec_as_json
+from models.tuning.space import Parameters, own_parameters
+from schemas.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """A spec, where its parameters are looked for, and how. `training_set` is the fingerprint of the rows."""
+
+    spec: ModelSpec
+    search: Search
+    training_set: str
+    sampler: str
+    pruner: str
+    seed: int
+
+    @property
+    def trials(self) -> int:
+        """How many trials are made: no more than a grid has cells."""
+        return min(self.search.trials, cells_of(self.search.space)) if self.sampler == GRID else self.search.trials
+
+    @property
+    def first(self) -> Parameters | None:
+        """The parameters of the first trial: the model's own, so that no search ends with worse ones, if it can be."""
+        return None if self.sampler == GRID else own_parameters(self.spec, self.search.space)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a study must be of to be gone on with, as plain JSON values; more trials than before may be wanted."""
+        return {
+            "training_set": self.training_set,
+            "metric": self.search.metric,
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            "seed": self.seed,
+            "space": space_as_json(self.search.space),
+            "model": spec_as_json(self.spec),
+        }
+
+    def check(self) -> None:
+        """Raise `UsageError` for a grid with too many cells to be listed."""
+        if self.sampler == GRID and cells_of(self.search.space) > MOST_CELLS:
+            cells = cells_of(self.search.space)
+            raise UsageError(f"--sampler grid: {cells:,} cells, wanted {MOST_CELLS:,} at most; take random or tpe")

@@ -1,0 +1,46 @@
+"""What trials are compared by: a metric of evaluation, which way it is better, and the sign of it while one trains."""
+
+from collections.abc import Mapping
+
+from models.spec import ModelSpec
+from models.tasks import LOWER_IS_BETTER, METRICS_OF, UNRANKED
+from schemas.errors import UsageError
+from schemas.nearest import did_you_mean
+
+# What families call metrics that they measure while they train, of which more is better.
+_GAINS = ("auc", "aucpr", "ndcg", "map", "pre", "accuracy", "acc", "average_precision", "r2")
+
+
+def is_loss(metric: str) -> bool:
+    """Say whether less of a metric is better."""
+    return metric in LOWER_IS_BETTER
+
+
+def check_metric(metric: str, spec: ModelSpec) -> None:
+    """Raise `UsageError` for a metric that models of the spec's task cannot be compared by."""
+    known = [name for name in METRICS_OF[spec.task] if name not in UNRANKED]
+    if metric not in known:
+        near = did_you_mean(metric, known)
+        raise UsageError(f"--metric is {metric!r}, wanted one of {', '.join(known)} of task {spec.task}{near}")
+
+
+def signal(metric: str, heard: Mapping[str, float]) -> float | None:
+    """Return how good a model is in the middle of its training, in the direction of the metric; None if nothing says.
+
+    `heard` are the family's own metrics after a round. The one of the metric's name says it, or else the last one,
+    which stops the training, turned round where less of it is better and more of the metric, or the other way.
+
+    >>> signal("log_loss", {"auc": 0.9, "logloss": 0.25}), signal("average_precision", {"auc": 0.9, "logloss": 0.25})
+    (0.25, -0.25)
+    """
+    by_name = {_plain(name): value for name, value in heard.items()}
+    if _plain(metric) in by_name:
+        return by_name[_plain(metric)]
+    if not heard:
+        return None
+    name, value = list(heard.items())[-1]
+    return value if (name not in _GAINS) == is_loss(metric) else -value
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
