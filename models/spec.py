@@ -6,14 +6,19 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from models.feature_rules import check_categories, check_interactions, check_monotone
+from models.losses import Loss, loss_of
 from models.splits import EVAL, SPLITS, TEST, TRAIN, ColumnSplit, GroupSplit, SplitRule, TimeSplit
-from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, SHARES, SIGNED, TASKS
+from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, RANKING, REGRESSION, SHARES, SIGNED, TASKS
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
 FAMILIES = ("xgboost",)
 """Names of families; what each of them can do is in `families/`."""
 BEST_F1 = "best_f1"
+WEIGHT, NONE = "weight", "none"
+BALANCES = (WEIGHT, NONE)
+"""What is done of a binary label one of which is rare."""
 
 _MOST_CLASSES = 1_000
 LEAST_SHARE = 1e-5
@@ -69,6 +74,12 @@ class ModelSpec:
     eval split; `parameters` go to the family as they are. `split` says how rows are split (`models.splits`);
     `down_sample` has, by label, the share of its rows that train keeps, each of which then weighs as many as it stands
     for.
+
+    `loss` is what training makes small (`models.losses`), None the first of the task. `balance`, of the log loss of a binary label, is `weight`, by
+    which the rarer label weighs as much as the other, or `none`; scores are chances either way. `stop_by` is the
+    family's metric that stops the training. By names of features or of outputs of several columns: `monotone` are those
+    with which scores may only rise (1) or fall (-1), `interactions` groups of those that may act together,
+    `categories` ids whose order means nothing.
     """
 
     task: str = "binary"
@@ -83,6 +94,12 @@ class ModelSpec:
     slices: tuple[str, ...] = ()
     threshold: float | str = BEST_F1
     gates: tuple[Gate, ...] = ()
+    loss: Loss | None = None
+    balance: str = WEIGHT
+    stop_by: str | None = None
+    monotone: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    interactions: tuple[tuple[str, ...], ...] = ()
+    categories: tuple[str, ...] = ()
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         _check_fields(cls, named)
@@ -119,6 +136,13 @@ class ModelSpec:
         if len(set(self.slices)) != len(self.slices):
             raise InputError("model: a slice is named twice; name it once")
         self._check_task()
+        loss_of(self.task, self.loss)
+        _one_of("model: balance", self.balance, BALANCES)
+        if self.stop_by is not None and not isinstance(self.stop_by, str):
+            raise InputError(f"model: stop_by is {_shown(self.stop_by)}, wanted the name of a metric, as 'auc'")
+        object.__setattr__(self, "monotone", types.MappingProxyType(check_monotone(self.monotone)))
+        object.__setattr__(self, "interactions", check_interactions(self.interactions))
+        object.__setattr__(self, "categories", check_categories(self.categories))
         object.__setattr__(self, "parameters", types.MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, "down_sample", types.MappingProxyType(dict(self.down_sample)))
         if isinstance(self.split, Mapping):
@@ -163,8 +187,8 @@ class ModelSpec:
         for label, share in self.down_sample.items():
             if type(label) is not int or label < 0 or not _is_number(share) or not 0 < share <= 1:
                 raise InputError(f"model: down_sample is {_shown(dict(self.down_sample))}, {wanted}")
-        if self.down_sample and self.task == "regression":
-            raise InputError("model: down_sample is for classes, the task is regression; leave it out")
+        if self.down_sample and self.task in (REGRESSION, RANKING):
+            raise InputError(f"model: down_sample is for classes, the task is {self.task}; leave it out")
         last = max(len(self.classes), 2) - 1
         for label, share in self.down_sample.items():
             if label > last:

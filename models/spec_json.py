@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models import splits
+from models import losses, splits
 from models.spec import Gate, ModelSpec
 from schemas.errors import ArtifactError, InputError
 
@@ -22,9 +22,16 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda gates: [dataclasses.asdict(gate) for gate in gates],
         lambda gates: tuple(Gate(**gate) for gate in gates),
     ),
+    "loss": (losses.to_json, losses.from_json),
+    "monotone": (dict, dict),
+    "interactions": (
+        lambda groups: [list(group) for group in groups],
+        lambda groups: tuple(tuple(group) for group in groups),
+    ),
+    "categories": (list, tuple),
 }
 # Fields that specs of before had not: one that is at its default is not written.
-_LATER = ("down_sample",)
+_LATER = ("down_sample", "loss", "balance", "stop_by", "monotone", "interactions", "categories")
 
 
 def spec_as_json(spec: ModelSpec) -> dict[str, Any]:

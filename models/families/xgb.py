@@ -10,10 +10,13 @@ import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
+from models.families.queries import by_query
+from models.families.xgb_columns import categories_of, category_columns, check_categories, feature_types, with_missing
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
+from models.families.xgb_losses import base_score_of, functions_of, is_balanced
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.spec import ModelSpec
-from models.tasks import BINARY, REGRESSION
+from models.tasks import RANKING
 from schemas.errors import ArtifactError, InputError
 
 __all__ = [
@@ -56,17 +59,20 @@ class XGBoostModel:
         self._booster = booster
         self.feature_names = tuple(booster.feature_names or ())
         self.classes = _classes_of(booster)
+        self._categories = categories_of(booster.feature_types)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the scores of features float32 [rows, features], where NaN is missing: float32 [rows (, classes)]."""
-        return self._booster.inplace_predict(features, validate_features=False)
+        return self._booster.inplace_predict(with_missing(features, self._categories), validate_features=False)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1].
+        """Return what every feature adds to the margin of a row, the bias last: float32 [rows, features + 1].
 
-        `features` are float32 [rows, features]. Of several classes, float32 [rows, classes, features + 1].
+        `features` are float32 [rows, features]. Of several classes, float32 [rows, classes, features + 1]. Which number
+        of the score the margin is, the loss says (`models.losses.Loss.link`).
         """
-        matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
+        known = with_missing(features, self._categories)
+        matrix = xgboost.DMatrix(known, feature_names=list(self.feature_names), nthread=1)
         shape = (self.classes,) if self.classes else ()
         added = self._booster.predict(matrix, pred_contribs=True)
         return added.reshape(len(features), *shape, features.shape[1] + 1)
@@ -75,28 +81,30 @@ class XGBoostModel:
 def train(
     spec: ModelSpec, columns: FeatureColumns, train_split: Split, eval_split: Split | None, run: TrainingRun = _PLAIN
 ) -> TrainedBooster:
-    """Train until the last metric of the task on `eval_split` has not improved for `early_stopping_rounds`.
+    """Train until the last metric of the loss, or `stop_by`, has not improved on `eval_split` for some rounds.
 
-    It is the log loss, or the root of the mean squared error. Of a binary label the rarer one weighs as much as the
-    other one, in training and in the metric that stops it; afterwards the weight is taken out of the base score again,
-    so that scores are probabilities. A regression begins at the mean. Rows count for their weight. The same data,
-    parameters and number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and
-    for names of features that XGBoost cannot tell apart. Without `eval_split`, all rounds are trained.
+    How many is the spec's `early_stopping_rounds`; without `eval_split`, all rounds are trained. Of a binary label the
+    rarer one weighs as much as the other one unless the spec says otherwise, in training and in the metric that stops
+    it; afterwards the weight is taken out of the base score again, so that scores are probabilities. Others begin where
+    `base_score_of` says. Rows count for their weight. The same data, parameters and number of threads give the same
+    bytes. Raises `InputError` for what `check_parameters` raises it, and for names of features that XGBoost cannot tell
+    apart.
     """
     check_parameters(spec, columns)
-    balance = _weight_of_positives(train_split) if spec.task == BINARY else None
-    parameters = all_parameters(spec, _mean(train_split) if spec.task == REGRESSION else 0.5)
+    balance = _weight_of_positives(train_split) if is_balanced(spec) else None
+    parameters = all_parameters(spec, columns, base_score_of(spec, train_split.label, train_split.weight))
     history: dict[str, dict[str, list[float]]] = {}
     try:
         booster = xgboost.train(
             parameters,
-            _matrix(train_split, balance, columns.names),
+            _matrix(spec, columns, train_split, balance),
             num_boost_round=spec.rounds,
-            evals=[] if eval_split is None else [(_matrix(eval_split, balance, columns.names), _EVAL)],
+            evals=[] if eval_split is None else [(_matrix(spec, columns, eval_split, balance), _EVAL)],
             early_stopping_rounds=None if eval_split is None else spec.early_stopping_rounds,
             evals_result=history,
             verbose_eval=False,
             callbacks=[_Rounds(run)],
+            **functions_of(spec),
         )
     except ValueError as error:  # XGBoostError is one
         raise InputError(f"xgboost: {reason(error)}; look at the model's parameters and features") from None
@@ -161,14 +169,22 @@ def _weight_of_positives(split: Split) -> float:
     return (total - positives) / positives
 
 
-def _mean(split: Split) -> float:
-    return float(np.average(split.label.astype(np.float64), weights=split.weight))
-
-
-def _matrix(split: Split, balance: float | None, feature_names: Sequence[str]) -> xgboost.DMatrix:
-    weights = split.weight
+def _matrix(spec: ModelSpec, columns: FeatureColumns, split: Split, balance: float | None) -> xgboost.DMatrix:
+    """Return a split as XGBoost takes it; of a ranking query by query, each in the order of its rows."""
+    categories = category_columns(spec, columns)
+    check_categories(split.features, categories, columns.names)
+    weights, queries = split.weight, None
     if balance is not None:
         by_label = np.where(split.label == 1, np.float32(balance), np.float32(1))
         weights = by_label if weights is None else weights * by_label
-    names = list(names_in_model(feature_names))
-    return xgboost.DMatrix(split.features, label=split.label, weight=weights, feature_names=names)
+    if spec.task == RANKING:
+        split, queries, weights = by_query(split)
+    return xgboost.DMatrix(
+        with_missing(split.features, categories),
+        label=split.label,
+        weight=weights,
+        qid=queries,
+        feature_names=list(names_in_model(columns.names)),
+        feature_types=feature_types(categories, len(columns.names)),
+        enable_categorical=bool(categories),
+    )
