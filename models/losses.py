@@ -21,6 +21,8 @@ from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
+CALIBRATED = "calibrated"
+"""The fact of manifests and evaluations, false where scores are no chances, that says so."""
 LOGIT, SOFTMAX, IDENTITY, LOG = "logit", "softmax", "identity", "log"
 """Which number of a score the contributions add up to."""
 EXPONENTIAL, LINEAR = "exponential", "linear"
@@ -57,7 +59,9 @@ class Loss:
     def _check_number(self, field: str, least: float, most: float) -> None:
         value = getattr(self, field)
         if type(value) not in (int, float) or not math.isfinite(value) or not least < value < most:
-            raise InputError(f"model: loss {self.name}: {field} is {value!r:.60}, wanted a number {_range(least, most)}")
+            raise InputError(
+                f"model: loss {self.name}: {field} is {value!r:.60}, wanted a number {_range(least, most)}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -75,11 +75,11 @@ class ModelSpec:
     `down_sample` has, by label, the share of its rows that train keeps, each of which then weighs as many as it stands
     for.
 
-    `loss` is what training makes small (`models.losses`), None the first of the task. `balance`, of the log loss of a binary label, is `weight`, by
-    which the rarer label weighs as much as the other, or `none`; scores are chances either way. `stop_by` is the
-    family's metric that stops the training. By names of features or of outputs of several columns: `monotone` are those
-    with which scores may only rise (1) or fall (-1), `interactions` groups of those that may act together,
-    `categories` ids whose order means nothing.
+    `loss` is what training makes small (`models.losses`), None the first of the task. `balance`, of the log loss of a
+    binary label, is `weight`, by which the rarer label weighs as much as the other, or `none`; scores are chances
+    either way. `stop_by` is the family's metric that stops the training. By names of features or of outputs of several
+    columns: `monotone` are those with which scores may only rise (1) or fall (-1), `interactions` groups of those that
+    may act together, `categories` ids whose order means nothing.
     """
 
     task: str = "binary"

@@ -1,7 +1,7 @@
 """Parquet beside the shards, for `--parquet`: the same rows, in the same order and the same cuts, as columns.
 
 A feature is a column of its name (float32, int64 where it is whole), the label is `label`, a slice `slice.<name>`, the
-weight, where rows have one, `example.weight`, as in the examples.
+weight, where rows have one, `example.weight`, the query of a ranking `example.query`, as in the examples.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
-from transforms.examples.names import LABEL, SLICE, WEIGHT, stored_name
+from transforms.examples.names import LABEL, QUERY, SLICE, WEIGHT, stored_name
 from transforms.graph.graph import FEATURES
 
 SUFFIX = "parquet"
@@ -40,6 +40,7 @@ class WriteParquet(beam.PTransform):
     slices: Sequence[str]
     rows_per_shard: int
     weighted: bool = False
+    ranked: bool = False
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Write Columns" >> beam.ParDo(_WriteParquet(self))
@@ -55,7 +56,8 @@ class _WriteParquet(beam.DoFn):
         fields = [pa.field(stored_name(feature["name"]), kinds[feature["kind"]]) for feature in described]
         slices = [pa.field(SLICE + name, pa.string()) for name in self._settings["slices"]]
         weight = [pa.field(WEIGHT, pa.float32())] if self._settings["weighted"] else []
-        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices])
+        query = [pa.field(QUERY, pa.int64())] if self._settings["ranked"] else []
+        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *query, *slices])
 
     def start_bundle(self) -> None:
         prefix = f"{self._settings['folder']}/{uuid.uuid4().hex}"
@@ -69,6 +71,8 @@ class _WriteParquet(beam.DoFn):
         values = [*rows.features.T, rows.label]
         if self._settings["weighted"]:
             values.append(np.ones_like(rows.label) if rows.weight is None else rows.weight)
+        if self._settings["ranked"]:
+            values.append(rows.query)
         columns = [pa.array(value).cast(field.type) for value, field in zip(values, self._schema, strict=False)]
         batch = pa.RecordBatch.from_arrays([*columns, *slices], schema=self._schema)
         for split, part in zip(self._splits, rows.of_splits(), strict=True):

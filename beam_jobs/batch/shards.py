@@ -18,6 +18,7 @@ from beam_jobs.cli import progress
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
 from transforms.examples.examples import ExampleEncoder
+from transforms.examples.queries import with_query
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
 from transforms.graph import wide_outputs
@@ -120,6 +121,8 @@ class _Bundle:
                 examples = self._encode(rows.features[part], label, taken, ids)
                 if rows.weight is not None:
                     examples = with_weight(examples, rows.weight[part])
+                if rows.query is not None:
+                    examples = with_query(examples, rows.query[part])
                 self._write(split, examples, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:

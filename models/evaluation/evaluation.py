@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.evaluation import class_metrics, metrics, number_metrics
+from models.evaluation import class_metrics, metrics, number_metrics, rank_metrics
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
 from models.families.choice import family_of
 from models.families.family import Model, Split
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, ModelSpec
 from models.spec_json import spec_from_json
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION
 from models.training import labels
-from models.training.training import MODEL_FOLDER
+from models.training.training import MODEL_FOLDER, calibration_fact
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -70,6 +70,7 @@ def _evaluate_into(
         "candidate": manifest_fingerprint(opened.path),
         "metrics": found.metrics,
         "passed": found.verdict["passed"],
+        **calibration_fact(spec),
     }
     return artifact.complete(path, ArtifactKind.EVALUATION, facts)
 
@@ -82,14 +83,27 @@ def evaluate(model: Model, spec: ModelSpec, eval_split: Split, test_split: Split
             raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
         if not len(split.label):
             raise InputError(f"{name} split: no rows; use more data")
+    if spec.task == RANKING:
+        return _of_ranking(model, spec, test_split)
     measure, curves = _measures(model, spec, eval_split)
     label, scores, weight = test_split.label, model.predict(test_split.features), test_split.weight
-    overall = measure(label, scores, weight)
+    overall = measure(label, scores, weight) | calibration_fact(spec)
     slices = {
         name: _per_value(values, lambda rows: _of_rows(measure, label, scores, weight, rows))
         for name, values in sorted(test_split.slices.items())
     }
     return Evaluation(overall, slices, curves(label, scores, weight), _verdict(spec, overall))
+
+
+def _of_ranking(model: Model, spec: ModelSpec, test_split: Split) -> Evaluation:
+    """Measure a ranking, query by query; in a slice, of those of a query's rows that are in it."""
+    ranked = rank_metrics.Ranked.of(test_split, model.predict(test_split.features), spec)
+    overall = ranked.metrics()
+    slices = {
+        name: _per_value(values, lambda rows: ranked.of_rows(rows).metrics())
+        for name, values in sorted(test_split.slices.items())
+    }
+    return Evaluation(overall, slices, ranked.curves(), _verdict(spec, overall))
 
 
 _Measure = Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, Any]]  # of label, scores, weight

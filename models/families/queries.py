@@ -31,10 +31,15 @@ def by_query(split: Split) -> tuple[Split, np.ndarray, np.ndarray | None]:
         other = np.unique(numbers[of_rows != weight[numbers]])
         if len(other):
             raise InputError(
-                f"ranking: rows of one query have other weights, in {len(other):,} of {len(firsts):,} queries; give all "
-                "rows of a query the same weight"
+                f"ranking: rows of one query have other weights, in {len(other):,} of {len(firsts):,} queries; give "
+                "all rows of a query the same weight"
             )
     ordered = dataclasses.replace(
-        split, features=split.features[order], label=split.label[order], slices={}, weight=None, query=split.query[order]
+        split,
+        features=split.features[order],
+        label=split.label[order],
+        slices={},
+        weight=None,
+        query=split.query[order],
     )
     return ordered, numbers.astype(np.int32), weight

@@ -1,5 +1,6 @@
 """What a spec asks of features by their names, as XGBoost has it: by the numbers of columns."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def feature_types(categories: list[int], features: int) -> list[str] | None:
     return [_CATEGORY if at in categories else _NUMBER for at in range(features)]
 
 
-def categories_of(types: list[str] | None) -> list[int]:
+def categories_of(types: Sequence[str] | None) -> list[int]:
     """Return the columns that XGBoost's feature types say are categories."""
     return [at for at, kind in enumerate(types or ()) if kind == _CATEGORY]
 

@@ -1,4 +1,4 @@
-"""The losses of a spec as XGBoost has them: objective, metrics, where rows begin, and the focal loss, which it lacks."""
+"""A spec's loss as XGBoost has it: objective, metrics, where rows begin; and the focal loss, which it lacks."""
 
 import dataclasses
 import re

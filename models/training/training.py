@@ -11,9 +11,10 @@ import numpy as np
 
 from models.families.choice import family_of
 from models.families.family import TrainingRun
+from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json
-from models.training import labels
+from models.training import labels, loss_labels, queries
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -47,6 +48,10 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
     eval_split = training_set.load("eval")
     for name, split in (("train", train_split), ("eval", eval_split)):
         labels.check_split(split.label, spec, name, split.weight)
+        loss_labels.check_labels(split, spec, name)
+    if train_split.query is not None and eval_split.query is not None:
+        others = {"train": train_split.query, "eval": eval_split.query, "test": training_set.queries("test")}
+        queries.check_apart(others, str(training_set.path))
     family = family_of(spec.family)
     trained = family.train(spec, training_set.columns, train_split, eval_split, TrainingRun())
     trained.save(path / MODEL_FOLDER)
@@ -68,9 +73,15 @@ def _train_into(path: pathlib.Path, use_case: str, spec: ModelSpec, training_set
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
         "versions": family.versions(),
+        **calibration_fact(spec),
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
+
+
+def calibration_fact(spec: ModelSpec) -> dict[str, bool]:
+    """Return what a manifest says of a model whose scores are no chances; nothing of others, as it ever was."""
+    return {} if loss_of(spec.task, spec.loss).calibrated else {CALIBRATED: False}
 
 
 def _warn_of_missing(training_set: TrainingSet, features: np.ndarray) -> None:

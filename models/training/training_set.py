@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.families.family import FeatureColumns, Split
-from models.tasks import BINARY
+from models.tasks import BINARY, RANKING
 from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -76,6 +76,7 @@ class TrainingSet:
     def load(self, split: str) -> Split:
         """Read every shard of a split, checksums compared; raises `ArtifactError` for rows missing or infinite."""
         from transforms.examples.examples import ExampleDecoder
+        from transforms.examples.queries import QueryDecoder
         from transforms.examples.weights import WeightDecoder
 
         shards = self.manifest["shards"].get(split)
@@ -83,7 +84,8 @@ class TrainingSet:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
         decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs)
         weight_decoder = WeightDecoder() if self.weighted else None
-        blocks, weights = [], []
+        query_decoder = QueryDecoder() if self.task == RANKING else None
+        blocks, weights, queries = [], [], []
         for shard in shards:
             path = self.path / shard["name"]
             if not path.is_file():
@@ -93,6 +95,8 @@ class TrainingSet:
                 found.append(decoder.decode(records))
                 if weight_decoder is not None:
                     weights.append(weight_decoder.decode(records))
+                if query_decoder is not None:
+                    queries.append(query_decoder.decode(records))
             rows = sum(len(label) for _, label, _ in found)
             if rows != shard["rows"]:
                 raise ArtifactError(f"{path}: {rows} rows, the manifest says {shard['rows']}; copy the file again")
@@ -100,8 +104,19 @@ class TrainingSet:
         joined = self._joined(blocks)
         if weight_decoder is not None:
             joined = dataclasses.replace(joined, weight=np.concatenate([np.empty(0, np.float32), *weights]))
+        if query_decoder is not None:
+            joined = dataclasses.replace(joined, query=np.concatenate([np.empty(0, np.int64), *queries]))
         self._check_finite(split, joined.features)
         return joined
+
+    def queries(self, split: str) -> np.ndarray:
+        """Return only the queries of a split of a ranking, int64 [rows]; of shards that `load` would take."""
+        from transforms.examples.queries import QueryDecoder
+
+        decoder, compression = QueryDecoder(), self.manifest["compression"]
+        paths = [self.path / shard["name"] for shard in self.manifest["shards"][split]]
+        found = [decoder.decode(records) for path in paths for records in read_shard(path, compression)]
+        return np.concatenate([np.empty(0, np.int64), *found])
 
     def _check_format(self) -> None:
         written = self.manifest.get("format", 1)

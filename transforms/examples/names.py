@@ -1,8 +1,9 @@
-"""The names in an example: of features, of the label, of the weight, of slices. Imports nothing heavy."""
+"""The names in an example: of features, of the label, of the weight, of the query, of slices. Imports nothing heavy."""
 
 LABEL = "label"
 SLICE = "slice."
 WEIGHT = "example.weight"
+QUERY = "example.query"
 FEATURE = "feature."
 _OURS = (SLICE, FEATURE, "example.")
 
