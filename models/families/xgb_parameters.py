@@ -26,6 +26,7 @@ _FIELDS = {
 }
 _SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 _ROWS = 64
+_LONGEST = 300  # letters of what XGBoost says
 
 
 def all_parameters(spec: ModelSpec, columns: FeatureColumns, base_score: float = 0.5) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def reason(error: Exception) -> str:
     text = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
     lines = [_SOURCE.sub("", line.strip()) for line in text]
     checks = [line for line in lines if "Check failed" in line]
-    return checks[0] if checks else " ".join(lines)
+    return (checks[0] if checks else " ".join(lines))[:_LONGEST]  # a model that does not load is quoted as a whole
 
 
 def _known(config: Any) -> list[str]:
