@@ -48,7 +48,7 @@ def test_the_order_of_the_data_does_not_decide() -> None:
 
 
 def test_queries_without_a_relevant_row_are_left_out() -> None:
-    made = Ranked(np.float32([1, 0, 0, 0]), np.float32([0, 1, 5, 6]), np.array([4, 4, 2, 2]))
+    made = Ranked(np.array([1, 0, 0, 0], np.float32), np.array([0, 1, 5, 6], np.float32), np.array([4, 4, 2, 2]))
     assert made.metrics() == {
         "rows": 4,
         "queries": 1,
@@ -61,7 +61,12 @@ def test_queries_without_a_relevant_row_are_left_out() -> None:
 
 
 def test_a_query_counts_by_its_weight() -> None:
-    made = Ranked(np.float32([1, 0, 1, 0]), np.float32([1, 0, 0, 1]), np.array([4, 4, 2, 2]), np.float32([3, 3, 1, 1]))
+    made = Ranked(
+        np.array([1, 0, 1, 0], np.float32),
+        np.array([1, 0, 0, 1], np.float32),
+        np.array([4, 4, 2, 2]),
+        np.array([3, 3, 1, 1], np.float32),
+    )
     assert made.metrics()["ndcg"] == pytest.approx((3 * 1 + 1 / np.log2(3)) / 4)
     assert made.metrics()["weight"] == 8
 
