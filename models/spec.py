@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from models.costs import Costs
+from models.feature_rules import check_categories, check_interactions, check_monotone
 from models.gates import Gate
+from models.losses import Loss, loss_of
 from models.metric import Metric
 from models.search import Search
 from models.spec_values import check_fields, check_one_of, is_number, shown
 from models.splits import EVAL, SPLITS, TEST, TRAIN, ColumnSplit, GroupSplit, SplitRule, TimeSplit
-from models.tasks import BINARY, COST, LOWER_IS_BETTER, METRICS_OF, MULTICLASS, TASKS, UNRANKED
+from models.tasks import BINARY, COST, LOWER_IS_BETTER, METRICS_OF, MULTICLASS, RANKING, REGRESSION, TASKS, UNRANKED
 from schemas.errors import InputError
 
 __all__ = ["BEST_F1", "FAMILIES", "LEAST_SHARE", "Costs", "Gate", "Metric", "ModelSpec", "Search"]
@@ -19,6 +21,9 @@ __all__ = ["BEST_F1", "FAMILIES", "LEAST_SHARE", "Costs", "Gate", "Metric", "Mod
 FAMILIES = ("xgboost", "keras")
 """Names of families; what each of them can do is in `families/`."""
 BEST_F1 = "best_f1"
+WEIGHT, NONE = "weight", "none"
+BALANCES = (WEIGHT, NONE)
+"""What is done of a binary label one of which is rare."""
 
 Parameter = str | int | float | tuple[int | float, ...]
 """What a parameter of a model may be."""
@@ -39,6 +44,12 @@ class ModelSpec:
     for. `metrics` are the use case's own beside ours (`models.metric`), `costs` what a binary decision costs
     (`models.costs`), for the metric `cost` and its curve. `search` is where `onegraph tune` looks for better
     parameters (`models.search`); it is no part of what the model is.
+
+    `loss` is what training makes small (`models.losses`), None the first of the task. `balance`, of the log loss of a
+    binary label, is `weight`, by which the rarer label weighs as much as the other, or `none`; scores are chances
+    either way. `stop_by` is the family's metric that stops the training. By names of features or of outputs of several
+    columns: `monotone` are those with which scores may only rise (1) or fall (-1), `interactions` groups of those that
+    may act together, `categories` ids whose order means nothing.
     """
 
     task: str = "binary"
@@ -56,6 +67,12 @@ class ModelSpec:
     metrics: tuple[Metric, ...] = ()
     costs: Costs | None = None
     search: Search | None = dataclasses.field(default=None, compare=False)
+    loss: Loss | None = None
+    balance: str = WEIGHT
+    stop_by: str | None = None
+    monotone: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    interactions: tuple[tuple[str, ...], ...] = ()
+    categories: tuple[str, ...] = ()
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         check_fields(cls, named)
@@ -94,6 +111,13 @@ class ModelSpec:
         if len(set(self.slices)) != len(self.slices):
             raise InputError("model: a slice is named twice; name it once")
         self._check_task()
+        loss_of(self.task, self.loss)
+        check_one_of("model: balance", self.balance, BALANCES)
+        if self.stop_by is not None and not isinstance(self.stop_by, str):
+            raise InputError(f"model: stop_by is {shown(self.stop_by)}, wanted the name of a metric, as 'auc'")
+        object.__setattr__(self, "monotone", types.MappingProxyType(check_monotone(self.monotone)))
+        object.__setattr__(self, "interactions", check_interactions(self.interactions))
+        object.__setattr__(self, "categories", check_categories(self.categories))
         plain = {name: tuple(one) if isinstance(one, list) else one for name, one in self.parameters.items()}
         object.__setattr__(self, "parameters", types.MappingProxyType(plain))
         object.__setattr__(self, "down_sample", types.MappingProxyType(dict(self.down_sample)))
@@ -173,8 +197,8 @@ class ModelSpec:
         for label, share in self.down_sample.items():
             if type(label) is not int or label < 0 or not is_number(share) or not 0 < share <= 1:
                 raise InputError(f"model: down_sample is {shown(dict(self.down_sample))}, {wanted}")
-        if self.down_sample and self.task == "regression":
-            raise InputError("model: down_sample is for classes, the task is regression; leave it out")
+        if self.down_sample and self.task in (REGRESSION, RANKING):
+            raise InputError(f"model: down_sample is for classes, the task is {self.task}; leave it out")
         last = max(len(self.classes), 2) - 1
         for label, share in self.down_sample.items():
             if label > last:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models import splits
+from models import losses, splits
 from models.costs import Costs
 from models.gates import Gate
 from models.metric import Metric
@@ -30,9 +30,19 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda metrics: tuple(Metric.of_kept(metric) for metric in metrics),
     ),
     "costs": (dataclasses.asdict, lambda costs: Costs(**costs)),
+    "loss": (losses.to_json, losses.from_json),
+    "monotone": (dict, dict),
+    "interactions": (
+        lambda groups: [list(group) for group in groups],
+        lambda groups: tuple(tuple(group) for group in groups),
+    ),
+    "categories": (list, tuple),
 }
 # Fields that specs of before had not: one that is at its default is not written.
-_LATER = ("down_sample", "metrics", "costs")
+_LATER = (
+    *("down_sample", "metrics", "costs"),
+    *("loss", "balance", "stop_by", "monotone", "interactions", "categories"),
+)
 # How parameters are looked for is no part of what a model is.
 _NOT_WRITTEN = ("search",)
 

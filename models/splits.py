@@ -141,6 +141,25 @@ def check_columns(split: SplitRule, schema: Schema, where: str) -> None:
             )
 
 
+def check_query(split: SplitRule, schema: Schema, where: str) -> None:
+    """Raise `InputError`, naming `where`, if no column says a row's query, or a split must tear queries apart.
+
+    A split by time or by a column may keep them together: training looks.
+    """
+    queries = [column.name for column in schema.with_role("query")]
+    if not queries:
+        raise InputError(
+            f"{where}: task ranking, but no column has the role query; give it to the column that says which rows are "
+            "ranked together"
+        )
+    cure = f"write split=GroupSplit() and let {queries[0]!r} be the only column with role key"
+    if isinstance(split, Mapping):
+        raise InputError(f"{where}: split by shares puts rows of one query into several splits; {cure}")
+    keys = [column.name for column in schema.with_role("key")]
+    if isinstance(split, GroupSplit) and keys != queries:
+        raise InputError(f"{where}: split by group of {', '.join(keys)}, which may tear queries apart; {cure}")
+
+
 def to_json(split: SplitRule) -> dict[str, Any]:
     """Return a split as manifests carry it.
 

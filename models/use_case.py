@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
-from models.splits import check_columns
+from models.splits import check_columns, check_query
+from models.tasks import RANKING
 from models.use_case_files import files_of, imported, names_in
 from schemas import roles
 from schemas.errors import InputError
@@ -75,7 +76,7 @@ def check_files(name: str, folder: str | pathlib.Path | None = None) -> None:
     spec = _spec(name, folder)
     _check_slices(spec, schema, files.model)
     _check_metrics(spec, schema, files.model)
-    check_columns(spec.split, schema, str(files.model))
+    _check_split(spec, schema, str(files.model))
     bound = names_in(files.transform)
     for wanted in ("preprocessing_fn", "label"):
         if bound is not None and wanted not in bound:
@@ -104,7 +105,7 @@ def find_model(name: str, folder: str | pathlib.Path | None = None) -> ModelSpec
     spec, schema, file = _spec(name, folder), find_schema(name, folder), files_of(name, folder).model
     _check_slices(spec, schema, file)
     _check_metrics(spec, schema, file)
-    check_columns(spec.split, treatments.treated(schema), str(file))
+    _check_split(spec, treatments.treated(schema), str(file))
     return spec
 
 
@@ -114,6 +115,12 @@ def _spec(name: str, folder: str | pathlib.Path | None) -> ModelSpec:
     if not isinstance(spec, ModelSpec):
         raise InputError(f"{file}: MODEL is of type {type(spec).__name__}, wanted a ModelSpec")
     return spec
+
+
+def _check_split(spec: ModelSpec, schema: Schema, where: str) -> None:
+    check_columns(spec.split, schema, where)
+    if spec.task == RANKING:
+        check_query(spec.split, schema, where)
 
 
 def _check_slices(spec: ModelSpec, schema: Schema, file: pathlib.Path) -> None:

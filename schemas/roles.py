@@ -5,6 +5,7 @@
 | `id` | names the record: echoed in predictions, decides the split |
 | `unique` | beside `id`: no two rows may have the same ids |
 | `key` | whose record it is; a split by group has all of a key in one split |
+| `query` | which rows a ranking ranks together |
 | `split` | says in which split a row is, for a split by column |
 | `weight` | says how much a row weighs in training |
 | `event_time:s`, `event_time:ms` | when it happened, in seconds or milliseconds since 1970 (UTC); type INT |
@@ -20,16 +21,19 @@ from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
 SYNTAX = (
-    "id, unique, key, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), "
+    "id, unique, key, query, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), "
     "computed:window"
 )
 MILLISECONDS = {"s": 1000, "ms": 1}
 
-TAGS = ("id", "unique", "key", "split", "weight", "event_time:s", "event_time:ms", "personal:hash", "computed:window")
+TAGS = (
+    *("id", "unique", "key", "query", "split", "weight", "event_time:s", "event_time:ms"),
+    *("personal:hash", "computed:window"),
+)
 """Every role as it is written; another treatment may stand for `hash`."""
 _OF_LISTS = frozenset(("personal", "computed"))
 """The roles that a column of several values may have."""
-_TAG = re.compile(r"id|unique|key|split|weight|event_time:(s|ms)|personal:[a-z].*|computed:window")
+_TAG = re.compile(r"id|unique|key|query|split|weight|event_time:(s|ms)|personal:[a-z].*|computed:window")
 _YEAR_1, _YEAR_1971, _YEAR_9999 = -62_135_596_800, 31_536_000, 253_402_300_799  # first and last seconds, UTC
 
 
@@ -73,7 +77,7 @@ def check(columns: Sequence[Column], where: str) -> None:
 
 def _check_of_training(columns: Sequence[Column], where: str) -> None:
     """Raise `InputError` for roles that only one column may have, of another type, or without what they go with."""
-    for role in ("split", "weight"):
+    for role in ("query", "split", "weight"):
         found = [column for column in columns if column.role(role) is not None]
         if len(found) > 1:
             raise InputError(f"{where}: {' and '.join(one.name for one in found)} both have the role {role}; keep one")
@@ -84,8 +88,8 @@ def _check_of_training(columns: Sequence[Column], where: str) -> None:
                 f"{where}: {found[0].name}: tags weight and personal:{treatment}: rows weigh what the column says, "
                 "which a treatment takes away; take out one of them"
             )
-        if found and role == "split" and found[0].kind is Kind.FLOAT:
-            raise InputError(f"{where}: {found[0].name}: a split of type FLOAT, wanted BYTES or INT")
+        if found and role in ("query", "split") and found[0].kind is Kind.FLOAT:
+            raise InputError(f"{where}: {found[0].name}: a {role} of type FLOAT, wanted BYTES or INT")
 
 
 def event_time(columns: Iterable[Column], where: str = "schema") -> tuple[str, int] | None:

@@ -19,7 +19,7 @@ from beam_jobs.raw_files.formats import originals
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.raw_files.raw_format import RawFile, RawRows
 from models.splits import SPLITS
-from models.training import labels, split_rows, weights
+from models.training import labels, queries, split_rows, weights
 from models.use_case import UseCase, find
 from schemas.personal.keys import key_named
 from schemas.personal.treatments import Treatments
@@ -34,12 +34,12 @@ class LabelledRows:
     """Rows of one block that training can use, and those that it cannot with their bytes.
 
     The rows of `batch` stand split by split, in each in the order of the file; `sizes` are the rows of every split in
-    the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block), `values`
-    (binary, its bytes; null where its schema treats what is personal, which then waits nowhere), `ids` (uint64, a hash
-    of who it is), `keys` (uint64, of whose it is) and `weight` (float32) have one entry per row; the last two are None
-    where the use case has none. `rows_read` is what came in, `left_out` counts by cause the rows that are in no split.
-    `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the row in the file of the first
-    of them.
+    the order of the model's. `label` (float32), `numbers` (int64, where the row stands in the block), `values` (binary,
+    its bytes; null where its schema treats what is personal, which then waits nowhere), `ids` (uint64, a hash of who it
+    is), `keys` (uint64, of whose it is), `weight` (float32) and `query` (int64) have one entry per row; the last three
+    are None where the use case has none. `rows_read` is what came in, `left_out` counts by cause the rows that are in
+    no split. `wrong_labels` counts labels that the task does not allow by kind, `first_wrong` is the row in the file of
+    the first of them.
     """
 
     file: RawFile
@@ -56,6 +56,7 @@ class LabelledRows:
     ids: np.ndarray
     keys: np.ndarray | None = None
     weight: np.ndarray | None = None
+    query: np.ndarray | None = None
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -153,7 +154,12 @@ def labelled_rows(
     wrong = labels.wrong(label, use_case.model)
     kinds = labels.kinds_of(label[wrong])
     first_wrong = rows.first_row + int(numbers[wrong.argmax()]) if kinds else None
-    unusable = [(Reason.LABEL, "", np.isnan(label)), *weights.unusable(batch, schema)]
+    query_column = queries.query_column(use_case.model, schema)
+    unusable = [
+        (Reason.LABEL, "", np.isnan(label)),
+        *weights.unusable(batch, schema),
+        *queries.unusable(batch, query_column),
+    ]
     known = ~np.logical_or.reduce([mask for _, _, mask in unusable])
     if not known.all():
         found: dict[int, Rejection] = {}
@@ -168,6 +174,7 @@ def labelled_rows(
     order = np.argsort(split, kind="stable")[int((split == split_rows.LEFT_OUT).sum()) :]
     keys = key_hashes(batch, schema)
     weight = weights.of_rows(batch, schema, placed.weight)
+    query = queries.of_rows(batch, schema, query_column)
     kept = numbers[order].tolist()
     return LabelledRows(
         file=rows.file,
@@ -184,5 +191,6 @@ def labelled_rows(
         ids=ids[order],
         keys=None if keys is None else keys[order],
         weight=None if weight is None else weight[order],
+        query=None if query is None else query[order],
         left_out=placed.left_out,
     )

@@ -19,7 +19,7 @@ from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
-from transforms.examples.names import COLUMN, LABEL, SLICE, WEIGHT, stored_name
+from transforms.examples.names import COLUMN, LABEL, QUERY, SLICE, WEIGHT, stored_name
 from transforms.graph.graph import FEATURES
 
 SUFFIX = "parquet"
@@ -42,6 +42,7 @@ class WriteParquet(beam.PTransform):
     rows_per_shard: int
     weighted: bool = False
     columns: Mapping[str, pa.DataType] = dataclasses.field(default_factory=dict)
+    ranked: bool = False
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Write Columns" >> beam.ParDo(_WriteParquet(self))
@@ -58,7 +59,8 @@ class _WriteParquet(beam.DoFn):
         slices = [pa.field(SLICE + name, pa.string()) for name in self._settings["slices"]]
         along = [pa.field(COLUMN + name, kind) for name, kind in self._settings["columns"].items()]
         weight = [pa.field(WEIGHT, pa.float32())] if self._settings["weighted"] else []
-        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *slices, *along])
+        query = [pa.field(QUERY, pa.int64())] if self._settings["ranked"] else []
+        self._schema = pa.schema([*fields, pa.field(LABEL, pa.float32()), *weight, *query, *slices, *along])
 
     def start_bundle(self) -> None:
         prefix = f"{self._settings['folder']}/{uuid.uuid4().hex}"
@@ -73,6 +75,8 @@ class _WriteParquet(beam.DoFn):
         values = [*rows.features.T, rows.label]
         if self._settings["weighted"]:
             values.append(np.ones_like(rows.label) if rows.weight is None else rows.weight)
+        if self._settings["ranked"]:
+            values.append(rows.query)
         columns = [pa.array(value).cast(field.type) for value, field in zip(values, self._schema, strict=False)]
         batch = pa.RecordBatch.from_arrays([*columns, *slices, *along], schema=self._schema)
         for split, part in zip(self._splits, rows.of_splits(), strict=True):

@@ -19,6 +19,7 @@ from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
 from transforms.examples.columns import with_columns
 from transforms.examples.examples import ExampleEncoder
+from transforms.examples.queries import with_query
 from transforms.examples.tfrecord import SUFFIXES, ShardWriter
 from transforms.examples.weights import with_weight
 from transforms.graph import wide_outputs
@@ -126,6 +127,8 @@ class _Bundle:
                     examples = with_weight(examples, rows.weight[part])
                 along = {name: rows.batch.column(name).slice(part.start, count) for name in self._columns}
                 examples = with_columns(examples, along)
+                if rows.query is not None:
+                    examples = with_query(examples, rows.query[part])
                 self._write(split, examples, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:

@@ -25,7 +25,9 @@ from schemas.address import is_remote
 SPOOL = "spool"
 
 # Behind the raw columns, and known by their position: a raw column may have any name.
-_ADDED = pa.schema({"label": pa.float32(), "number": pa.int64(), "value": pa.binary(), "weight": pa.float32()})
+_ADDED = pa.schema(
+    {"label": pa.float32(), "number": pa.int64(), "value": pa.binary(), "weight": pa.float32(), "query": pa.int64()}
+)
 _FACTS = b"onegraph"
 
 
@@ -41,6 +43,7 @@ class SpooledRows:
     values: pa.Array
     sizes: tuple[int, ...]
     weight: np.ndarray | None = None
+    query: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -151,7 +154,7 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
     with opened as file, pa.ipc.open_stream(file) as stream:
         for columns, metadata in stream.iter_batches_with_custom_metadata():
             facts = json.loads(metadata[_FACTS])
-            *raw, label, numbers, values, weight = columns.columns
+            *raw, label, numbers, values, weight, query = columns.columns
             yield SpooledRows(
                 file=facts["file"],
                 start=tuple(facts["start"]),
@@ -161,10 +164,13 @@ def read_spool(path: str) -> Iterator[SpooledRows]:
                 values=values,
                 sizes=tuple(facts["sizes"]),
                 weight=None if weight.null_count else weight.to_numpy(),
+                query=None if query.null_count else query.to_numpy(),
             )
 
 
 def _columns(rows: LabelledRows) -> pa.RecordBatch:
-    weight = pa.nulls(len(rows.label), pa.float32()) if rows.weight is None else pa.array(rows.weight, pa.float32())
-    added = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values, weight]
+    count = len(rows.label)
+    weight = pa.nulls(count, pa.float32()) if rows.weight is None else pa.array(rows.weight, pa.float32())
+    query = pa.nulls(count, pa.int64()) if rows.query is None else pa.array(rows.query, pa.int64())
+    added = [pa.array(rows.label, pa.float32()), pa.array(rows.numbers, pa.int64()), rows.values, weight, query]
     return pa.RecordBatch.from_arrays([*rows.batch.columns, *added], schema=pa.schema([*rows.batch.schema, *_ADDED]))

@@ -38,6 +38,7 @@ from beam_jobs.stored.folders import place_folder
 from models import use_case as use_cases
 from models.metric import columns_of
 from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
+from models.tasks import RANKING
 from models.training import labels
 from models.training.weights import are_weighted
 from models.use_case import UseCase
@@ -269,8 +270,14 @@ def transformation(
     )
     if settings.parquet:
         beside = WriteParquet(
-            *(output.graph, output.work, SPLITS, use_case.model.slices, settings.rows_per_shard, weighted),
+            output.graph,
+            output.work,
+            SPLITS,
+            use_case.model.slices,
+            settings.rows_per_shard,
+            weighted,
             {name: schema[name].arrow_type for name in columns},
+            use_case.model.task == RANKING,
         )
         _ = rows | "Write Parquet" >> beside | "Save Parquet Names" >> SaveWritten(f"{output.work}/{PARQUET}")
     return pipeline

@@ -32,6 +32,7 @@ class TransformedRows:
     sizes: tuple[int, ...]
     rejected: list[tuple[Rejection, bytes | None]]
     weight: np.ndarray | None = None
+    query: np.ndarray | None = None
 
     def of_splits(self) -> list[slice]:
         """Return where the rows of each split are."""
@@ -68,7 +69,7 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     features, ids = graph.apply_with_ids(rows.batch)
     infinite = infinite_rows(features, graph.feature_names)
     if not infinite:
-        return TransformedRows(rows, rows.batch, features, ids, rows.label, rows.sizes, [], rows.weight)
+        return TransformedRows(rows, rows.batch, features, ids, rows.label, rows.sizes, [], rows.weight, rows.query)
     kept = kept_rows(len(features), infinite)
     sizes = tuple(int(((kept >= part.start) & (kept < part.stop)).sum()) for part in rows.of_splits())
     rejected = [
@@ -76,6 +77,6 @@ def transformed(rows: SpooledRows, graph: TransformGraph) -> TransformedRows:
     ]
     rejected.sort(key=lambda pair: pair[0].row)
     batch = rows.batch.take(pa.array(kept))
-    weight = None if rows.weight is None else rows.weight[kept]
+    weight, query = (None if one is None else one[kept] for one in (rows.weight, rows.query))
     ids = {name: lists.take(pa.array(kept)) for name, lists in ids.items()}
-    return TransformedRows(rows, batch, features[kept], ids, rows.label[kept], sizes, rejected, weight)
+    return TransformedRows(rows, batch, features[kept], ids, rows.label[kept], sizes, rejected, weight, query)

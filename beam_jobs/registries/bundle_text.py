@@ -5,7 +5,8 @@ from typing import Any
 
 from beam_jobs.reports.override_text import override_text
 from beam_jobs.reports.terminal_text import shown
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.losses import CALIBRATED
+from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION
 from schemas.artifacts.signature import Signer
 from schemas.personal.treatments import FACT
 
@@ -36,6 +37,8 @@ def _metrics(bundle: Mapping[str, Any]) -> str:
     metrics = bundle["metrics"]
     if bundle["task"] == REGRESSION:
         return f"RMSE {metrics['rmse']:,.4f}, MAE {metrics['mae']:,.4f}, R2 {_short(metrics.get('r2'))}"
+    if bundle["task"] == RANKING:
+        return f"NDCG {metrics['ndcg']:.4f}, NDCG@10 {metrics['ndcg_at_10']:.4f}"
     if bundle["task"] == MULTICLASS:
         return (
             f"accuracy {metrics['accuracy']:.4f}, macro AUC {_short(metrics.get('macro_auc'))}, "
@@ -44,6 +47,7 @@ def _metrics(bundle: Mapping[str, Any]) -> str:
     return (
         f"AUC {metrics['auc']:.4f}, average precision {metrics['average_precision']:.4f}, "
         f"log loss {metrics['log_loss']:.4f}, threshold {bundle['threshold']:.4f}"
+        + ("" if metrics.get(CALIBRATED, True) else "; scores are not calibrated")
     )
 
 

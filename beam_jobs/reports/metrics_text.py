@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.reports.text_table import table
-from models.tasks import BINARY, COST, METRICS, MULTICLASS, NOT_METRICS, REGRESSION
+from models.losses import CALIBRATED
+from models.tasks import BINARY, COST, METRICS, MULTICLASS, NOT_METRICS, RANKING, REGRESSION
 
 _MOST_CLASSES = 12
 
@@ -12,21 +13,25 @@ SLICE_METRICS: Mapping[str, tuple[tuple[str, str], ...]] = {
     BINARY: (("label mean", "label_mean"), ("AUC", "auc"), ("F1", "f1")),
     MULTICLASS: (("accuracy", "accuracy"), ("macro AUC", "macro_auc"), ("log loss", "log_loss")),
     REGRESSION: (("label mean", "label_mean"), ("MAE", "mae"), ("R2", "r2")),
+    RANKING: (("queries", "queries"), ("NDCG", "ndcg"), ("NDCG@10", "ndcg_at_10")),
 }
 """What is shown of the values of a slice: heads and metrics."""
 _WITH_INTERVALS: Mapping[str, tuple[str, ...]] = {
     BINARY: ("auc", "average_precision", "log_loss", "f1"),
     MULTICLASS: ("accuracy", "macro_auc", "macro_f1", "log_loss"),
     REGRESSION: ("rmse", "mae", "r2"),
+    RANKING: ("ndcg", "ndcg_at_10"),
 }
 
 
 def task_of(metrics: Mapping[str, Any]) -> str:
     """Return which task metrics are of.
 
-    >>> task_of({"auc": 0.9}), task_of({"macro_auc": 0.9}), task_of({"rmse": 2.0})
-    ('binary', 'multiclass', 'regression')
+    >>> task_of({"auc": 0.9}), task_of({"macro_auc": 0.9}), task_of({"rmse": 2.0}), task_of({"ndcg": 0.5})
+    ('binary', 'multiclass', 'regression', 'ranking')
     """
+    if "ndcg" in metrics:
+        return RANKING
     return MULTICLASS if "macro_auc" in metrics else REGRESSION if "rmse" in metrics else BINARY
 
 
@@ -66,6 +71,11 @@ def _of_task(metrics: Mapping[str, Any]) -> list[str]:
                 f"  mean score {short(metrics['score_mean'])}"
             ),
         ]
+    if task == RANKING:
+        return [
+            f"{rows} of {metrics['queries']:,} queries with a relevant row",
+            f"  NDCG {short(metrics['ndcg'])}  NDCG@10 {short(metrics['ndcg_at_10'])}",
+        ]
     if task == MULTICLASS:
         return [
             f"{rows} of {len(metrics['classes'])} classes",
@@ -77,7 +87,8 @@ def _of_task(metrics: Mapping[str, Any]) -> list[str]:
         ]
     confusion = metrics["confusion"]
     return [
-        f"{rows}, {share(metrics['label_mean'])} positive",
+        f"{rows}, {share(metrics['label_mean'])} positive"
+        + ("" if metrics.get(CALIBRATED, True) else "; scores are not calibrated, they only order rows"),
         (
             f"  AUC {short(metrics['auc'])}  average precision {short(metrics['average_precision'])}"
             f"  log loss {short(metrics['log_loss'])}  mean score {short(metrics['score_mean'])}"
@@ -111,6 +122,8 @@ def short(value: float | None) -> str:
     """
     if value is None:
         return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.4f}" if abs(value) < 1_000 else f"{value:,.1f}"
 
 

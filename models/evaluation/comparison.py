@@ -91,8 +91,8 @@ def _compared(
 ) -> dict[str, Any]:
     between: Mapping[str, Any] = {}
     if draws:
-        measures = ours.measure(rows), theirs.measure(their_rows)
-        between = differences(*measures, rows.weights, draws, ours.spec.seed)
+        (our_measure, weights), (their_measure, _) = ours.measure(rows), theirs.measure(their_rows)
+        between = differences(our_measure, their_measure, weights, draws, ours.spec.seed)
     compared = {}
     for name in ours.spec.metric_names:
         if name in UNRANKED:

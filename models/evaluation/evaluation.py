@@ -32,7 +32,7 @@ from models.spec_json import spec_from_json
 from models.tasks import BINARY
 from models.training import labels
 from models.training.metric_columns import carried, read_columns
-from models.training.training import MODEL_FOLDER
+from models.training.training import MODEL_FOLDER, calibration_fact
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -120,6 +120,7 @@ def _evaluate_into(
         "candidate": manifest_fingerprint(opened.path),
         "metrics": found.metrics,
         "passed": found.verdict["passed"],
+        **calibration_fact(spec),
         **({} if champion is None else {"champion": champion.bundle}),
     }
     return artifact.complete(path, ArtifactKind.EVALUATION, facts)
@@ -148,8 +149,8 @@ def evaluate(
     scores = scores_of(model, test_split.features, "test split")
     # Sorted once, the rows of every slice's value are in order too.
     order = np.argsort(-scores) if spec.task == BINARY else np.arange(len(scores))
-    rows = ScoredRows(test_split.label, scores, test_split.weight, columns).take(order)
-    overall = how.metrics(rows)
+    rows = ScoredRows(test_split.label, scores, test_split.weight, columns, test_split.query).take(order)
+    overall = how.metrics(rows) | calibration_fact(spec)
     slices = {
         name: [
             (one, how.of_slice(rows.take(one.rows)))
@@ -202,7 +203,7 @@ def _fairness(rows: ScoredRows, values: Sequence[tuple[SliceValue, Mapping[str, 
 
 def _intervals(how: Measuring, rows: ScoredRows, slices: _Sliced, draws: int) -> dict[str, Any]:
     def of(some: ScoredRows) -> dict[str, Any]:
-        return intervals(how.measure(some), some.weights, draws, how.spec.seed)
+        return intervals(*how.measure(some), draws, how.spec.seed)
 
     return {
         "method": METHOD,

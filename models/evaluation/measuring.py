@@ -10,13 +10,14 @@ from models.evaluation.class_metrics import ClassMetrics
 from models.evaluation.metrics import ScoreMetrics
 from models.evaluation.number_metrics import NumberMetrics
 from models.evaluation.own_metrics import own_value
+from models.evaluation.rank_metrics import RankedQueries
 from models.evaluation.ranked import Ranked
 from models.evaluation.resampling import Measure
 from models.evaluation.scored_rows import ScoredRows
 from models.evaluation.threshold_table import gain, threshold_table
 from models.families.family import Model, Split
 from models.spec import BEST_F1, ModelSpec
-from models.tasks import BINARY, MULTICLASS
+from models.tasks import BINARY, MULTICLASS, RANKING
 from schemas.errors import InputError
 
 WHOLE_ONLY = ("classes", "confusion")
@@ -30,13 +31,18 @@ class Measuring:
     spec: ModelSpec
     threshold: float = 0.0
 
-    def measure(self, rows: ScoredRows) -> Measure:
-        """Return what gives the metrics of some rows whatever they count for, but for the spec's own."""
+    def measure(self, rows: ScoredRows) -> tuple[Measure, np.ndarray]:
+        """Return what gives the metrics of rows whatever they count for, but for the spec's own, and what they do.
+
+        What counts is float64 [rows], of a ranking [queries].
+        """
         if self.spec.task == BINARY:
-            return ScoreMetrics(rows.label, rows.scores, self.threshold, rows.weight, self.spec.costs)
+            return ScoreMetrics(rows.label, rows.scores, self.threshold, rows.weight, self.spec.costs), rows.weights
         if self.spec.task == MULTICLASS:
-            return ClassMetrics(rows.label, rows.scores, rows.weight)
-        return NumberMetrics(rows.label, rows.scores, *self._of_numbers())
+            return ClassMetrics(rows.label, rows.scores, rows.weight), rows.weights
+        if self.spec.task == RANKING:
+            return RankedQueries.of(rows, self.spec).measure()
+        return NumberMetrics(rows.label, rows.scores, *self._of_numbers()), rows.weights
 
     def metrics(self, rows: ScoredRows) -> dict[str, Any]:
         """Return all metrics of some rows, the spec's own among them, as plain JSON values."""
@@ -46,6 +52,8 @@ class Measuring:
             return {**metrics.of_scores(*given, self.threshold, rows.weight, self.spec.costs), **own}
         if self.spec.task == MULTICLASS:
             return {**class_metrics.of_classes(*given, self.spec.classes, rows.weight), **own}
+        if self.spec.task == RANKING:
+            return {**RankedQueries.of(rows, self.spec).metrics(), **own}
         return {**number_metrics.of_numbers(*given, rows.weight, *self._of_numbers()), **own}
 
     def of_slice(self, rows: ScoredRows) -> dict[str, Any]:
@@ -57,6 +65,8 @@ class Measuring:
         """Return what is drawn of a task."""
         if self.spec.task == MULTICLASS:
             return class_metrics.curves(rows.label, rows.scores, rows.weight, self.spec.classes)
+        if self.spec.task == RANKING:
+            return RankedQueries.of(rows, self.spec).curves()
         if self.spec.task != BINARY:
             return number_metrics.curves(rows.label, rows.scores, rows.weight)
         found = metrics.curves(rows.label, rows.scores, rows.weight)

@@ -45,13 +45,15 @@ class Split:
     """The rows of one split of a training set, as a family trains on them.
 
     Features float32 [rows, features], where NaN is a missing value; label float32 [rows]; by name the slices, strings
-    [rows], null where missing; and what each row counts for, float32 [rows], None where all count for 1.
+    [rows], null where missing; and what each row counts for, float32 [rows], None where all count for 1. Of a ranking,
+    `query` (int64 [rows]) is equal in rows that are ranked together.
     """
 
     features: np.ndarray
     label: np.ndarray
     slices: Mapping[str, pa.DictionaryArray]
     weight: np.ndarray | None = None
+    query: np.ndarray | None = None
 
 
 def never_ends(rounds: int, metrics: Mapping[str, float]) -> bool:
@@ -91,14 +93,15 @@ class Model(Protocol):
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the scores of features float32 [rows, features]: float32 [rows], or [rows, classes] of several.
 
-        They are the probability of label 1, that of every class, or the expected number.
+        They are the probability of label 1, that of every class, the expected number, or what a query's rows are
+        ordered by.
         """
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Return what every feature adds to a row, the bias last: float32 [rows, features + 1].
 
-        They add up to the log-odds of its score, or of a regression to the score; of several classes, float32 [rows,
-        classes, features + 1], to numbers of which the scores are the softmax.
+        They add up to the log-odds of its score, to the score, or to its logarithm, as `Loss.link` says; of several
+        classes, float32 [rows, classes, features + 1], to numbers of which the scores are the softmax.
         """
 
 

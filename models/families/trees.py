@@ -1,7 +1,7 @@
 """What XGBoost does not check when it loads a model: whether its trees are trees.
 
-A child, a parent or a feature out of range, or nodes in a circle, end the process by SIGSEGV when the model is loaded
-or used. Looked at before XGBoost sees the file.
+A child, a parent, a feature or a category out of range, or nodes in a circle, end the process by SIGSEGV when the model
+is loaded or used. Looked at before XGBoost sees the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,12 @@ from models.families import ubjson
 
 _NODE_ARRAYS = ("left_children", "right_children", "parents", "split_indices", "split_conditions", "default_left")
 _MORE_NODE_ARRAYS = ("split_type", "base_weights", "loss_changes", "sum_hessian")
+_CATEGORY_ARRAYS = ("categories_nodes", "categories_segments", "categories_sizes", "categories")
+_FEATURE_TYPES = ("q", "float", "int", "i", "c")
 _NO_NODE = -1
 _DEEPEST = 1_000  # far beyond what is trained; what explains a score calls itself once per level
+_MOST_CATEGORY = 2**24  # as of XGBoost itself
+_MOST_BYTES_OF_CATEGORIES = 512 * 1024 * 1024  # one bit of every category up to a node's highest, as XGBoost holds them
 
 
 def check_model(data: bytes) -> None:
@@ -28,6 +32,9 @@ def check_model(data: bytes) -> None:
     names = learner.get("feature_names", [])
     if len(names) not in (0, features):
         raise ValueError(f"it has {len(names)} feature names and {features} features")
+    types = learner.get("feature_types", [])
+    if len(types) not in (0, features) or any(kind not in _FEATURE_TYPES for kind in types):
+        raise ValueError("its feature types are none")
     booster = _named(learner, "gradient_booster", dict)
     model = _named(_named(booster, "gbtree", dict) if booster.get("name") == "dart" else booster, "model", dict)
     groups = max(classes, 1)
@@ -42,11 +49,16 @@ def check_model(data: bytes) -> None:
     if of_groups.shape != (len(trees),) or np.any((of_groups < 0) | (of_groups >= groups)):
         raise ValueError("its trees are not of one group" if groups == 1 else "a tree is of no class")
     _check_rounds(model, len(trees), groups)
+    if any(map(len, _named(model, "cats", dict).values()) if "cats" in model else ()):
+        raise ValueError("it has names of categories, which it is not trained on here")
+    held = 0
     for number, tree in enumerate(trees):
         try:
-            _check_tree(tree, features)
+            held += _check_tree(tree, features)
         except ValueError as error:
             raise ValueError(f"tree {number}: {error}") from None
+    if held > _MOST_BYTES_OF_CATEGORIES:
+        raise ValueError("its categories are more than fit into memory")
 
 
 def _check_classes(learner: Mapping[str, Any], classes: int, base_score: Any) -> None:
@@ -72,7 +84,8 @@ def _check_rounds(model: Mapping[str, Any], trees: int, groups: int) -> None:
         raise ValueError("its rounds are not of its trees")
 
 
-def _check_tree(tree: Any, features: int) -> None:
+def _check_tree(tree: Any, features: int) -> int:
+    """Return how many bytes the sets of categories of a tree will take; raises `ValueError` if it is none."""
     nodes = _number(_named(tree, "tree_param", dict), "num_nodes")
     if nodes < 1 or _number(tree["tree_param"], "size_leaf_vector") > 1:
         raise ValueError("it has no node, or leaves of several values")
@@ -81,8 +94,6 @@ def _check_tree(tree: Any, features: int) -> None:
         if column.shape != (nodes,) or column.dtype.kind not in "iuf":
             raise ValueError(f"{name} has another size than its nodes")
     left, right, parents, split = (columns[name].astype(np.int64) for name in _NODE_ARRAYS[:4])
-    if columns["split_type"].any() or len(tree.get("categories", ())):
-        raise ValueError("it splits by categories")
     inner = np.flatnonzero(left != _NO_NODE)
     children = np.concatenate([left[inner], right[inner]])
     if np.any(right[left == _NO_NODE] != _NO_NODE) or np.any((children < 1) | (children >= nodes)):
@@ -99,6 +110,35 @@ def _check_tree(tree: Any, features: int) -> None:
         level, depth = np.concatenate([left[level], right[level]]), depth + 1
         if depth > _DEEPEST:
             raise ValueError(f"it is deeper than {_DEEPEST:,} nodes")
+    return _check_categories(tree, columns["split_type"], left)
+
+
+def _check_categories(tree: Mapping[str, Any], split_type: np.ndarray, left: np.ndarray) -> int:
+    """Return what `_check_tree` does: nodes that split by categories each have a set of their own, one behind another.
+
+    XGBoost reads the sets by places in the file and sets a bit for every category, without a look at either.
+    """
+    if np.any((split_type != 0) & (split_type != 1)):
+        raise ValueError("a node splits by neither numbers nor categories")
+    wanted = np.flatnonzero(split_type)
+    if not any(len(_named(tree, name)) for name in _CATEGORY_ARRAYS if name in tree):
+        if len(wanted):
+            raise ValueError("a node has no categories to split by")
+        return 0
+    arrays = [np.asarray(_named(tree, name)) for name in _CATEGORY_ARRAYS]
+    if any(one.ndim != 1 or one.dtype.kind not in "iu" for one in arrays):
+        raise ValueError("its categories are no numbers")
+    nodes, starts, sizes, categories = (one.astype(np.int64) for one in arrays)
+    if not np.array_equal(nodes, wanted) or np.any(left[wanted] == _NO_NODE):
+        raise ValueError("its categories are of other nodes than split by them")
+    if len(sizes) != len(nodes) or np.any(sizes < 1) or np.any(sizes > len(categories)):
+        raise ValueError("its nodes have other categories than it has")
+    ends = np.cumsum(sizes)
+    if ends[-1] != len(categories) or not np.array_equal(starts, ends - sizes):
+        raise ValueError("its nodes have other categories than it has")
+    if np.any((categories < 0) | (categories >= _MOST_CATEGORY)):
+        raise ValueError("a category is out of range")
+    return int((np.maximum.reduceat(categories, starts) // 32 + 1).sum()) * 4
 
 
 def _named(value: Any, name: str, kind: type = object) -> Any:

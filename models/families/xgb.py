@@ -12,12 +12,13 @@ import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
 from models.families.team import Team, is_lost
+from models.families.xgb_columns import categories_of, category_columns, check_categories, with_missing
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
+from models.families.xgb_losses import base_score_of, functions_of, is_balanced
 from models.families.xgb_matrix import matrix
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.families.xgb_rounds import boost, samples
 from models.spec import ModelSpec
-from models.tasks import BINARY, REGRESSION
 from schemas.artifacts.making import no_room
 from schemas.errors import ArtifactError, InputError
 
@@ -61,17 +62,20 @@ class XGBoostModel:
         self._booster = booster
         self.feature_names = tuple(booster.feature_names or ())
         self.classes = _classes_of(booster)
+        self._categories = categories_of(booster.feature_types)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the scores of features float32 [rows, features], where NaN is missing: float32 [rows (, classes)]."""
-        return self._booster.inplace_predict(features, validate_features=False)
+        return self._booster.inplace_predict(with_missing(features, self._categories), validate_features=False)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Return what every feature adds to the log-odds of a row, the bias last: float32 [rows, features + 1].
+        """Return what every feature adds to the margin of a row, the bias last: float32 [rows, features + 1].
 
-        `features` are float32 [rows, features]. Of several classes, float32 [rows, classes, features + 1].
+        `features` are float32 [rows, features]. Of several classes, float32 [rows, classes, features + 1]. Which number
+        of the score the margin is, the loss says (`models.losses.Loss.link`).
         """
-        matrix = xgboost.DMatrix(features, feature_names=list(self.feature_names), nthread=1)
+        known = with_missing(features, self._categories)
+        matrix = xgboost.DMatrix(known, feature_names=list(self.feature_names), nthread=1)
         shape = (self.classes,) if self.classes else ()
         added = self._booster.predict(matrix, pred_contribs=True)
         return added.reshape(len(features), *shape, features.shape[1] + 1)
@@ -80,25 +84,29 @@ class XGBoostModel:
 def train(
     spec: ModelSpec, columns: FeatureColumns, train_split: Split, eval_split: Split | None, run: TrainingRun = _PLAIN
 ) -> TrainedBooster:
-    """Train until the last metric of the task on `eval_split` has not improved for `early_stopping_rounds`.
+    """Train until the last metric of the loss, or `stop_by`, has not improved on `eval_split` for some rounds.
 
-    It is the log loss, or the root of the mean squared error. Of a binary label the rarer one weighs as much as the
-    other one, in training and in the metric that stops it; afterwards the weight is taken out of the base score again,
-    so that scores are probabilities. A regression begins at the mean. Rows count for their weight. The same data,
-    parameters and number of threads give the same bytes. Raises `InputError` for what `check_parameters` raises it, and
-    for names of features that XGBoost cannot tell apart. Without `eval_split`, all rounds are trained.
+    How many is the spec's `early_stopping_rounds`; without `eval_split`, all rounds are trained. Of a binary label the
+    rarer one weighs as much as the other one unless the spec says otherwise, in training and in the metric that stops
+    it; afterwards the weight is taken out of the base score again, so that scores are probabilities. Others begin where
+    `base_score_of` says. Rows count for their weight. The same data, parameters and number of threads give the same
+    bytes. Raises `InputError` for what `check_parameters` raises it, and for names of features that XGBoost cannot tell
+    apart.
 
     Of several workers each trains on its part; sums and trees are of all rows, and every worker has the same model.
     """
     check_parameters(spec, columns)
-    balance = _weight_of_positives(train_split, run.team) if spec.task == BINARY else None
-    parameters = all_parameters(spec, _mean(train_split, run.team) if spec.task == REGRESSION else 0.5)
-    names = names_in_model(columns.names)
+    balance = _weight_of_positives(train_split, run.team) if is_balanced(spec) else None
+    parameters = all_parameters(spec, columns, _base_score(spec, train_split, run.team))
+    names, categories = names_in_model(columns.names), category_columns(spec, columns)
     try:
-        train_rows = matrix(train_split, _weights(train_split, balance), names, run)
+        for split in (train_split, eval_split):
+            if split is not None:
+                check_categories(split.features, categories, columns.names)
+        train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories)
         eval_rows = None
         if eval_split is not None:
-            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, train_rows)
+            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, categories, train_rows)
         booster, history = boost(
             parameters,
             train_rows,
@@ -106,6 +114,7 @@ def train(
             spec.rounds,
             lambda: xgboost.callback.EarlyStopping(rounds=spec.early_stopping_rounds),
             run,
+            functions_of(spec),
         )
     except ValueError as error:  # XGBoostError is one
         if run.team.workers > 1 and is_lost(error):
@@ -124,7 +133,7 @@ def train(
 
 def draws(spec: ModelSpec) -> bool:
     """Say whether rows or columns are sampled."""
-    return samples(all_parameters(spec))
+    return samples(spec.parameters)
 
 
 def names_in_model(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -168,13 +177,15 @@ def _weight_of_positives(split: Split, team: Team) -> float:
     return (total - positives) / positives
 
 
-def _mean(split: Split, team: Team) -> float:
-    label = split.label.astype(np.float64)
+def _base_score(spec: ModelSpec, split: Split, team: Team) -> float:
+    """Return where rows begin: of a team, by the labels of all parts."""
     if team.workers == 1:
-        return float(np.average(label, weights=split.weight))
-    counts = len(label) if split.weight is None else split.weight.sum(dtype=np.float64)
-    total, rows = team.total([float((label if split.weight is None else label * split.weight).sum()), float(counts)])
-    return total / rows
+        return base_score_of(spec, split.label, split.weight)
+    parts = team.gathered((split.label, split.weight))
+    weights = [weight for _, weight in parts if weight is not None]
+    return base_score_of(
+        spec, np.concatenate([label for label, _ in parts]), np.concatenate(weights) if weights else None
+    )
 
 
 def _weights(split: Split, balance: float | None) -> np.ndarray | None:

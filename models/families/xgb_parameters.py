@@ -3,27 +3,23 @@
 import json
 import re
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns
+from models.families.xgb_columns import category_columns, constraints, feature_types
+from models.families.xgb_losses import FOCAL, loss_parameters, metrics_of, objective_of
 from models.spec import ModelSpec
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY, MULTICLASS, RANKING
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
 # The number of threads is a fact of the model: sums of gradients come out otherwise with another one.
 _THREADS = 2
 _OURS = ("objective", "num_class", "base_score", "scale_pos_weight", "seed", "random_state", "eval_metric")
-# The objective of a task, and its metrics on the eval split, the last of which stops the training.
-_OF_TASK: Mapping[str, tuple[str, list[str]]] = {
-    BINARY: ("binary:logistic", ["auc", "logloss"]),
-    MULTICLASS: ("multi:softprob", ["merror", "mlogloss"]),
-    REGRESSION: ("reg:squarederror", ["mae", "rmse"]),
-}
+_OF_THE_LOSS = ("quantile_alpha", "tweedie_variance_power", "ndcg_exp_gain")
 _FIELDS = {
     **dict.fromkeys(("rounds", "num_round", "num_boost_round", "n_estimators"), "rounds"),
     "early_stopping_rounds": "early_stopping_rounds",
@@ -31,22 +27,24 @@ _FIELDS = {
 _SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 _ROWS = 64
 _CPU = "cpu"
+_LONGEST = 300  # letters of what XGBoost says
 
 
-def all_parameters(spec: ModelSpec, base_score: float = 0.5) -> dict[str, Any]:
+def all_parameters(spec: ModelSpec, columns: FeatureColumns, base_score: float = 0.5) -> dict[str, Any]:
     """Return what XGBoost is called with: defaults, the model's own parameters, and those that are not its to set.
 
-    `base_score` is what a row gets before any tree.
+    `base_score` is what a row gets before any tree. Raises `InputError` for what the spec asks of no feature or metric.
     """
-    objective, metrics = _OF_TASK[spec.task]
     return {
-        "objective": objective,
+        "objective": objective_of(spec),
         "tree_method": "hist",
         "nthread": _THREADS,
         **spec.parameters,
+        **loss_parameters(spec),
+        **constraints(spec, columns),
         **({"num_class": len(spec.classes)} if spec.classes else {}),
         "base_score": base_score,
-        "eval_metric": metrics,
+        "eval_metric": [name for name in metrics_of(spec) if name != FOCAL],
         "seed": spec.seed,
     }
 
@@ -59,6 +57,8 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     for name in spec.parameters:
         if name in _OURS:
             raise InputError(f"model: parameter {name!r} is set by the family; remove it")
+        if name in _OF_THE_LOSS:
+            raise InputError(f"model: parameter {name!r} is set by the model's loss; remove it")
         if name in _FIELDS:
             option = "--" + _FIELDS[name].replace("_", "-")
             raise InputError(
@@ -70,8 +70,14 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     classes = max(len(spec.classes), 2)
     count, features = max(_ROWS, classes), len(columns.names)
     values = np.arange(count * features, dtype=np.float32).reshape(count, features) % 7
-    rows = xgboost.DMatrix(values, label=np.arange(count) % classes)
-    parameters = {**all_parameters(spec), "verbosity": 1, "validate_parameters": True}
+    rows = xgboost.DMatrix(
+        values,
+        label=np.arange(count) % classes + (spec.task not in (BINARY, MULTICLASS)),
+        qid=np.zeros(count, np.int32) if spec.task == RANKING else None,
+        feature_types=feature_types(category_columns(spec, columns), features),
+        enable_categorical=bool(spec.categories),
+    )
+    parameters = {**all_parameters(spec, columns), "verbosity": 1, "validate_parameters": True}
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -97,7 +103,7 @@ def reason(error: Exception) -> str:
     text = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
     lines = [_SOURCE.sub("", line.strip()) for line in text]
     checks = [line for line in lines if "Check failed" in line]
-    return checks[0] if checks else " ".join(lines)
+    return (checks[0] if checks else " ".join(lines))[:_LONGEST]  # a model that does not load is quoted as a whole
 
 
 def _known(config: Any) -> list[str]:

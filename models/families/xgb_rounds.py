@@ -41,10 +41,12 @@ def boost(
     rounds: int,
     stopping: Callable[[], xgboost.callback.EarlyStopping],
     run: TrainingRun,
+    functions: Mapping[str, Callable[..., Any]],
 ) -> tuple[xgboost.Booster, History]:
     """Return a booster of so many rounds, fewer if early stopping or the run ends it, and its eval metrics by round.
 
-    It goes on from the run's checkpoint if there is one. Raises `Interrupted` where the run is asked to end.
+    `functions` are those of a loss that XGBoost has not. It goes on from the run's checkpoint if there is one. Raises
+    `Interrupted` where the run is asked to end.
     """
     evals = [] if evaluation is None else [(evaluation, EVAL)]
     saved = run.team.of_first(run.checkpoints.last() if run.team.rank == 0 else None)
@@ -67,6 +69,7 @@ def boost(
             verbose_eval=False,
             callbacks=[*(one for one in stop if one is not None), watch],
             xgb_model=booster,
+            **functions,
         )
         for name, values in found.get(EVAL, {}).items():
             history.setdefault(name, []).extend(values)

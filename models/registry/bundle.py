@@ -14,6 +14,7 @@ import pyarrow
 import tensorflow as tf
 
 from models.families.choice import family_of
+from models.losses import CALIBRATED
 from models.registry.releasable import COPIED, EVALUATION, check_releasable
 from models.scoring import golden
 from models.scoring.manifest import model_facts
@@ -78,7 +79,7 @@ def _facts(opened: artifact.Artifact, evaluation: artifact.Artifact) -> dict:
     prints = ("schema_fingerprint", "graph_fingerprint", "training_set_fingerprint")
     return {
         **{name: manifest[name] for name in (*names, *prints)},
-        **{name: manifest[name] for name in (FACT,) if name in manifest},
+        **{name: manifest[name] for name in (FACT, CALIBRATED) if name in manifest},
         "task": model["task"],
         "family": model["family"],
         **_facts_of_task(model, evaluation.manifest["metrics"]),

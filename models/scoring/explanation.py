@@ -1,7 +1,8 @@
 """Explanation: which raw columns made a score, on request, for some of the predictions.
 
 A contribution is in log-odds; a row's contributions and the bias add up to the log-odds of its score. Of a regression
-they add up to the score, of several classes to that of the likeliest one before softmax. What the features of one raw
+or a ranking they add up to the score, or to its natural logarithm if the loss is Poisson, Tweedie or Gamma; of several
+classes to that of the likeliest one before softmax. What the features of one raw
 column contribute is added up under its name; a feature of several columns has their names, joined. A name that could be
 taken for one of these, as in a column called `(bias)` or `a+b`, stands in quotes.
 """

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.spec import FAMILIES
-from models.tasks import BINARY, MULTICLASS, REGRESSION, TASKS
+from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION, TASKS
 from schemas.errors import ArtifactError
 
 _KINDS = ("int", "float")
@@ -14,6 +14,7 @@ _METRICS: Mapping[str, tuple[str, ...]] = {
     BINARY: ("auc", "average_precision", "log_loss"),
     MULTICLASS: ("accuracy", "log_loss"),
     REGRESSION: ("rmse", "mae"),
+    RANKING: ("ndcg", "ndcg_at_10"),
 }
 
 
@@ -129,6 +130,7 @@ _FACTS_OF: Mapping[str, Mapping[str, _Fact]] = {
     BINARY: {"threshold": (_is_share, "a number from 0 to 1"), "metrics": _metrics(_METRICS[BINARY])},
     MULTICLASS: {"classes": (_are_classes, "a list of names"), "metrics": _metrics(_METRICS[MULTICLASS])},
     REGRESSION: {"metrics": _metrics(_METRICS[REGRESSION])},
+    RANKING: {"metrics": _metrics(_METRICS[RANKING])},
 }
 _FACTS: Mapping[str, _Fact] = {
     "feature_names": (_are_names, "a list of names"),

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from models.scoring.explanation import Explanation
 from models.scoring.score_form import SCORE, SCORES
 from models.scoring.scorer import Scorer, halved
-from models.tasks import MULTICLASS, REGRESSION
+from models.tasks import MULTICLASS, RANKING, REGRESSION
 from models.variants.variants import CHAMPION
 from schemas.column import Kind
 from schemas.errors import OnegraphError
@@ -32,12 +32,12 @@ _quoted = json.encoder.encode_basestring  # as json.dumps(text, ensure_ascii=Fal
 class PredictionEncoder:
     """Encode the scored rows of one scorer.
 
-    Fields, in this order: `id` (where the record came from), the use case's own id columns but for hidden ones,
-    in `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
-    `label` (1 at and above the bundle's threshold; a regression has none), `bundle`, `variant`, `event_time` (UTC
-    milliseconds, if the schema has an event time), `features` on request, and `contributions` in the predictions that
-    `explanation` chooses. Of several classes there is an object `scores` by their names, and `label` is the name of the
-    likeliest one. No clock reading.
+    Fields, in this order: `id` (where the record came from), the use case's own id columns but for hidden ones, in
+    `ids` those of them that have a name of ours, `score` (the shortest text that reads back as the same float32),
+    `label` (1 at and above the bundle's threshold; a regression or a ranking has none), `bundle`, `variant`,
+    `event_time` (UTC milliseconds, if the schema has an event time), `features` on request, and `contributions` in the
+    predictions that `explanation` chooses. Of several classes there is an object `scores` by their names, and `label`
+    is the name of the likeliest one. No clock reading.
     """
 
     def __init__(self, scorer: Scorer, with_features: bool = False, explanation: Explanation | None = None):
@@ -172,7 +172,7 @@ class PredictionEncoder:
         return "{" + ",".join(parts) + ("%s" if self._explanation is not None else "") + "}"
 
     def _score_fields(self) -> list[str]:
-        if self._form.task == REGRESSION:
+        if self._form.task in (REGRESSION, RANKING):
             return [f'"{SCORE}":%s']
         if self._form.task == MULTICLASS:
             return [f'"{SCORES}":{{{",".join(map(_field, self._form.classes))}}}', '"label":%s']

@@ -54,7 +54,7 @@ class ScoreForm:
         return scores if scores.ndim == 1 else scores.max(axis=1)
 
     def label_numbers(self, scores: np.ndarray) -> np.ndarray | None:
-        """Return what scores say: 0 or 1 (int8 [rows]), the number of a class (int64 [rows]), None of a regression.
+        """Return what scores say: 0 or 1 (int8 [rows]), the number of a class (int64 [rows]), None of others.
 
         >>> ScoreForm("binary", threshold=0.5).label_numbers(np.float32([0.2, 0.5])).tolist()
         [0, 1]
@@ -64,7 +64,7 @@ class ScoreForm:
         return scores.argmax(axis=1) if self.task == MULTICLASS else None
 
     def said(self, scores: np.ndarray) -> np.ndarray:
-        """Return what bundles are compared by (object [rows]): labels, names of classes, or scores of a regression."""
+        """Return what bundles are compared by (object [rows]): labels, names of classes, or scores of others."""
         numbers = self.label_numbers(scores)
         if numbers is None:
             return scores.astype(object)

@@ -1,7 +1,7 @@
 """Labels: what a use case's `label` may give, one number per row, and what is said if it gives something else.
 
-A binary label is 0 or 1, a multiclass one the number of a class, that of a regression any finite number; NaN says that
-a row has none. No value is quoted: values are counted by kind.
+A binary label is 0 or 1, a multiclass one the number of a class, that of a regression any finite number, that of a
+ranking one of 0 or more; NaN says that a row has none. No value is quoted: values are counted by kind.
 """
 
 import collections
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.spec import ModelSpec
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION
 from models.use_case import UseCase
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean, listed
@@ -42,6 +42,8 @@ def wanted(spec: ModelSpec) -> str:
     """
     if spec.task == REGRESSION:
         return "a finite number or, if a row has no label, NaN"
+    if spec.task == RANKING:
+        return "how relevant the row is, a finite number of 0 or more, or, if a row has no label, NaN"
     if spec.task == MULTICLASS:
         return f"the number of a class, 0 to {len(spec.classes) - 1}, or, if a row has no label, NaN"
     return "0, 1 or, if a row has no label, NaN"
@@ -135,6 +137,8 @@ def wrong(label: np.ndarray, spec: ModelSpec) -> np.ndarray:
     """
     if spec.task == REGRESSION:
         return np.isinf(label)
+    if spec.task == RANKING:
+        return np.isinf(label) | (label < 0)
     most = 1 if spec.task == BINARY else len(spec.classes) - 1
     fits = (label >= 0) & (label <= most) & (np.trunc(label) == label)
     return ~(fits | np.isnan(label))
@@ -168,6 +172,7 @@ def in_words(kinds: Mapping[str, int], spec: ModelSpec) -> str:
         BINARY: "neither 0 nor 1",
         MULTICLASS: f"no number of the {len(spec.classes)} classes",
         REGRESSION: "no finite number",
+        RANKING: "no finite number of 0 or more",
     }
     return f"{sum(kinds.values()):,} values that are {are[spec.task]} ({listed})"
 
@@ -229,5 +234,5 @@ def check_split(label: np.ndarray, spec: ModelSpec, split: str, weight: np.ndarr
         return
     if spec.task == MULTICLASS and (gone := without_rows(class_rows(label, spec).tolist(), spec)):
         raise InputError(f"{split} split: {gone}, wanted {rows} of each; use more data, or take it out of the classes")
-    if spec.task == REGRESSION and (label == label[0]).all():
+    if spec.task in (REGRESSION, RANKING) and (label == label[0]).all():
         raise InputError(f"{split} split: one label in all of {len(label)} {rows}; use more data or another label")

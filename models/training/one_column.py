@@ -29,7 +29,7 @@ def explained(column: Column, label: np.ndarray, task: str) -> tuple[str, float]
     """Return the name of the measure and how well a column alone tells the label (float32 [rows]), 1 at best.
 
     It is the area under the ROC curve of a binary label, the share of the error of guessing the most frequent class
-    that is gone for several classes, R2 for a number. NaN if there are too few rows to say.
+    that is gone for several classes, R2 for a number or a relevance. NaN if there are too few rows to say.
 
     >>> label = np.arange(1000, dtype=np.float32) // 2 % 2
     >>> explained(Column(label + 5.0, np.ones(1000, bool)), label, "binary")
@@ -38,7 +38,7 @@ def explained(column: Column, label: np.ndarray, task: str) -> tuple[str, float]
     rows = np.arange(len(label))
     learn, judge = rows[rows % 2 == 0], rows[rows % 2 == 1]
     buckets = _buckets(column, learn)
-    if task == "regression":
+    if task in ("regression", "ranking"):
         return "R2", _r2(buckets, label.astype(np.float64), learn, judge)
     if task == "multiclass":
         return "share of errors that is gone by use", _error_gone(buckets, label, learn, judge)

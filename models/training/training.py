@@ -14,9 +14,11 @@ from models.families.checkpoints import Checkpoints, never_asked
 from models.families.choice import ROUNDS, family_of
 from models.families.family import Split, Trained, TrainingRun
 from models.families.team import ALONE, Team, together
+from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
-from models.training import labels
+from models.tasks import RANKING
+from models.training import labels, loss_labels, queries
 from models.training.memory import rows_at_once
 from models.training.source import UNKNOWN, Source
 from models.training.spool import spooled
@@ -82,6 +84,11 @@ def _run_of(
     rows = len(means.team.part(training_set.rows_of("train"))) + len(means.team.part(training_set.rows_of("eval")))
     columns = len(training_set.feature_names)
     at_once = None if means.max_memory is None else rows_at_once(rows, columns, means.max_memory)
+    if spec.task == RANKING and (means.team.workers > 1 or at_once is not None):
+        raise InputError(
+            "a ranking is trained by one worker, in memory: a part of the rows would cut queries in two; leave out "
+            "--workers and --max-memory"
+        )
     family = family_of(spec.family)
     training = {
         "training set": training_set.fingerprint,
@@ -110,6 +117,10 @@ def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Tr
                 _warn_of_missing(training_set, splits[name].features, run.team)
         for name, split in splits.items():
             _check_labels(split, spec, name, run.team)
+            loss_labels.check_labels(split, spec, name)
+        of_splits = {name: split.query for name, split in splits.items() if split.query is not None}
+        if of_splits:
+            queries.check_apart({**of_splits, "test": training_set.queries("test")}, str(training_set.path))
         family = family_of(spec.family)
         return family.train(spec, training_set.columns, splits["train"], splits["eval"], run)
 
@@ -172,10 +183,16 @@ def write_candidate(
         "training_set_fingerprint": training_set.fingerprint,
         "rounds": trained.rounds,
         "versions": family_of(spec.family).versions(),
+        **calibration_fact(spec),
         **further,
         **{name: training_set.manifest[name] for name in (FACT,) if name in training_set.manifest},
     }
     return artifact.complete(path, ArtifactKind.CANDIDATE, facts)
+
+
+def calibration_fact(spec: ModelSpec) -> dict[str, bool]:
+    """Return what a manifest says of a model whose scores are no chances; nothing of others, as it ever was."""
+    return {} if loss_of(spec.task, spec.loss).calibrated else {CALIBRATED: False}
 
 
 def _warn_of_missing(training_set: TrainingSet, features: np.ndarray, team: Team) -> None:

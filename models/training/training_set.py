@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.families.family import FeatureColumns, Split
-from models.tasks import BINARY
+from models.tasks import BINARY, RANKING
 from models.training.format import FORMAT, check_names
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -90,6 +90,7 @@ class TrainingSet:
             features = np.empty((count, len(self.feature_names)), np.float32)
             label = np.empty(count, np.float32)
             weight = np.empty(count, np.float32) if self.weighted else None
+            query = np.empty(count, np.int64) if self.task == RANKING else None
         except (MemoryError, ValueError):
             raise ArtifactError(
                 f"{self.path}: split {split}: {count:,} rows are more than this machine's memory holds; give "
@@ -102,11 +103,14 @@ class TrainingSet:
             features[at:to], label[at:to] = block.features, block.label
             if weight is not None:
                 weight[at:to] = block.weight
+            if query is not None and block.query is not None:
+                query[at:to] = block.query
             for name, column in block.slices.items():
                 slices[name].append(column)
             at = to
         self.check_finite(split, features)
-        return Split(features, label, {name: joined_texts(columns) for name, columns in slices.items()}, weight)
+        texts = {name: joined_texts(columns) for name, columns in slices.items()}
+        return Split(features, label, texts, weight, query)
 
     def blocks(self, split: str, rows: range | None = None) -> Iterator[Split]:
         """Yield a split, or only those of its rows, in pieces of some thousands, in order; shards without are not read.
@@ -114,10 +118,12 @@ class TrainingSet:
         Raises `ArtifactError` for rows missing; whether features are finite is not looked at.
         """
         from transforms.examples.examples import ExampleDecoder
+        from transforms.examples.queries import QueryDecoder
         from transforms.examples.weights import WeightDecoder
 
         decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs)
         weight_decoder = WeightDecoder() if self.weighted else None
+        query_decoder = QueryDecoder() if self.task == RANKING else None
         end = 0
         for shard in self._shards(split):
             begin, end = end, end + shard["rows"]
@@ -133,7 +139,8 @@ class TrainingSet:
                 at += len(records)
                 if own:
                     weight = None if weight_decoder is None else weight_decoder.decode(own)
-                    yield Split(*decoder.decode(own), weight)
+                    query = None if query_decoder is None else query_decoder.decode(own)
+                    yield Split(*decoder.decode(own), weight, query)
                 if at >= wanted.stop and wanted.stop < end:
                     break  # the rest of the shard is another worker's
             else:
@@ -147,6 +154,15 @@ class TrainingSet:
         if shards is None:
             raise InputError(f"{self.path}: has no split {split!r}; known: {', '.join(self.manifest['shards'])}")
         return shards
+
+    def queries(self, split: str) -> np.ndarray:
+        """Return only the queries of a split of a ranking, int64 [rows]; of shards that `load` would take."""
+        from transforms.examples.queries import QueryDecoder
+
+        decoder, compression = QueryDecoder(), self.manifest["compression"]
+        paths = [self.path / shard["name"] for shard in self._shards(split)]
+        found = [decoder.decode(records) for path in paths for records in read_shard(path, compression)]
+        return np.concatenate([np.empty(0, np.int64), *found])
 
     def _check_format(self) -> None:
         written = self.manifest.get("format", 1)

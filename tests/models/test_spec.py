@@ -9,16 +9,39 @@ import pytest
 from models.evaluation.class_metrics import of_classes
 from models.evaluation.metrics import of_scores
 from models.evaluation.number_metrics import of_numbers
+from models.evaluation.rank_metrics import RankedQueries
+from models.losses import Poisson, Squared
 from models.search import Real, Search
 from models.spec import Costs, Gate, Metric, ModelSpec
 from models.spec_json import spec_as_json, spec_from_json
-from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, REGRESSION, SHARES, TASKS
+from models.tasks import BINARY, MEANS, METRICS, METRICS_OF, MULTICLASS, RANKING, REGRESSION, SHARES, TASKS
 from schemas.errors import InputError
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"family": "forest"}, "family is 'forest', wanted one of xgboost"),
+        ({"task": "rankings"}, "task is 'rankings', wanted one of binary, .*, did you mean ranking?"),
+        ({"task": "ranking", "threshold": 0.5}, "threshold of task ranking, which has none"),
+        ({"task": "ranking", "down_sample": {0: 0.1}}, "down_sample is for classes, the task is ranking"),
+        (
+            {"loss": "poisson"},
+            r"loss is 'poisson', wanted a value of models.losses, as LogLoss\(\), did you mean Poisson",
+        ),
+        ({"loss": Poisson}, "loss is 'Poisson', wanted a value of models.losses"),
+        ({"loss": Poisson()}, "loss Poisson is for regression, the task is binary; wanted one of LogLoss, Focal"),
+        (
+            {"task": "ranking", "loss": Squared()},
+            "loss Squared is for regression, the task is ranking; .* NDCG, Pairwise",
+        ),
+        ({"balance": "weigth"}, "balance is 'weigth', wanted one of weight, none, did you mean weight?"),
+        ({"stop_by": 3}, "stop_by is 3, wanted the name of a metric"),
+        ({"monotone": {"age": 2}}, "monotone has 'age': 2, wanted a dict from a feature's name to 1"),
+        ({"monotone": (1, 0)}, "monotone is a tuple, wanted a dict"),
+        ({"interactions": ("age", "fare")}, "a group of interactions is 'age', wanted groups of names"),
+        ({"interactions": (("age", "age"),)}, "a group of interactions names a feature twice"),
+        ({"categories": "company"}, r"categories is 'company', wanted names of features, as in \(\"company\",\)"),
         ({"family": "forest"}, "family is 'forest', wanted one of xgboost, keras"),
         ({"task": "ranking"}, "task is 'ranking', wanted one of binary, multiclass, regression"),
         ({"task": "multiclass"}, "task multiclass with 0 classes, wanted 2 to 1,000"),
@@ -173,6 +196,7 @@ def test_gates_are_on_what_an_evaluation_measures() -> None:
         BINARY: of_scores(label, scores, 0.5),
         MULTICLASS: of_classes(label, np.stack([1 - scores, scores], axis=1), ["a", "b"]),
         REGRESSION: of_numbers(label, scores),
+        RANKING: RankedQueries(label, scores, np.zeros(2, np.int64)).metrics(),
     }
     assert set(METRICS_OF) == set(TASKS) == set(measured)
     for task, found in measured.items():

@@ -165,7 +165,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "schemas/mine.pbtxt",
             'feature { name: "x" type: FLOAT annotation { tag: "event_tme:s" } }',
-            """: x: tag 'event_tme:s' is no role; known: id, unique, key, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" } (what is for people goes into annotation { comment: ... }), did you mean event_time:s?""",
+            """: x: tag 'event_tme:s' is no role; known: id, unique, key, query, split, weight, event_time:s, event_time:ms, personal:<treatment> (as in personal:hash), computed:window, as in annotation { tag: "event_time:s" } (what is for people goes into annotation { comment: ... }), did you mean event_time:s?""",
         ),
         (
             "schemas/mine.pbtxt",
@@ -217,7 +217,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "models/mine.py",
             MODEL.replace("seed=5", "round=5"),
-            " line 2: ModelSpec has no 'round' (it has task, classes, family, parameters, rounds, early_stopping_rounds, seed, split, down_sample, slices, threshold, gates), did you mean rounds?",
+            " line 2: ModelSpec has no 'round' (it has task, classes, family, parameters, rounds, early_stopping_rounds, seed, split, down_sample, slices, threshold, gates, loss, balance, stop_by, monotone, interactions, categories), did you mean rounds?",
         ),
         (
             "models/mine.py",

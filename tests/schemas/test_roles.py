@@ -34,7 +34,7 @@ def test_roles_that_are_known(tags):
         (
             "event_time:iso",
             "INT",
-            "no role; known: id, unique, key, split, weight, event_time:s",
+            "no role; known: id, unique, key, query, split, weight, event_time:s",
         ),
         ("event_time", "INT", "no role"),
         ("event_time:us", "INT", "no role"),

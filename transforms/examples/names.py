@@ -1,9 +1,10 @@
-"""The names in an example: of features, label, weight, slices, columns for metrics. Imports nothing heavy."""
+"""The names in an example: of features, label, weight, query, slices, columns for metrics. Imports nothing heavy."""
 
 LABEL = "label"
 SLICE = "slice."
 WEIGHT = "example.weight"
 COLUMN = "example.column."
+QUERY = "example.query"
 FEATURE = "feature."
 _OURS = (SLICE, FEATURE, "example.")
 

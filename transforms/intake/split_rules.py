@@ -86,14 +86,19 @@ def event_times(batch: pa.RecordBatch, schema: Schema) -> tuple[np.ndarray, np.n
 
 def key_hashes(batch: pa.RecordBatch, schema: Schema) -> np.ndarray | None:
     """Return a 64-bit hash (uint64) of whose every row is; None if no column has the role `key`."""
-    of_keys = _of_keys(schema)
-    return None if of_keys is None else id_hashes(batch, of_keys)
+    return hashes_of_role(batch, schema, "key")
+
+
+def hashes_of_role(batch: pa.RecordBatch, schema: Schema, role: str) -> np.ndarray | None:
+    """Return a 64-bit hash (uint64) of every row's values in the columns of a role; None if no column has it."""
+    of_role = _of_role(schema, role)
+    return None if of_role is None else id_hashes(batch, of_role)
 
 
 @functools.lru_cache(maxsize=64)
-def _of_keys(schema: Schema) -> Schema | None:
-    """Return the schema of the key columns, as if they were the ids."""
-    keys = schema.with_role("key")
+def _of_role(schema: Schema, role: str) -> Schema | None:
+    """Return the schema of the columns of a role, as if they were the ids."""
+    keys = schema.with_role(role)
     if not keys:
         return None
     proto = type(schema.proto)()

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn import metrics as sk
 
 from models.costs import Costs
 from models.evaluation.fairness import FEWEST, fairness
 from models.evaluation.metrics import of_scores
 from models.evaluation.ranked import Ranked
-from models.evaluation.ranking_metrics import ndcg
 from models.evaluation.threshold_table import gain, threshold_table
 
 RANDOM = np.random.default_rng(11)
@@ -80,29 +78,3 @@ def test_groups_too_small_to_say_are_said() -> None:
     assert fairness([])["values"] == []
     nobody = fairness([value("a", 0, 40, 0, 40), value("b", 0, 40, 0, 40)])["selection_rate"]
     assert (nobody["difference"], nobody["ratio"]) == (0.0, None)
-
-
-@pytest.mark.parametrize("k", [None, 1, 3])
-@pytest.mark.parametrize("ties", [False, True])
-def test_ndcg_is_scikit_learns(k: int | None, ties: bool) -> None:
-    sizes = RANDOM.integers(2, 12, 40)
-    query = RANDOM.permutation(np.repeat(np.arange(40) * 7, sizes))
-    label = RANDOM.integers(0, 4, len(query)).astype(np.float32)
-    scores = (RANDOM.integers(0, 3, len(query)) if ties else RANDOM.permutation(len(query))).astype(np.float32)
-    label[query == 7] = 0  # a query of which nothing is good
-    theirs = [
-        sk.ndcg_score([label[query == one]], [scores[query == one]], k=k)
-        for one in np.unique(query)
-        if label[query == one].any()
-    ]
-    assert ndcg(label, scores, query, k) == pytest.approx(float(np.mean(theirs)))
-
-
-def test_ndcg_without_anything_good_and_with_weights() -> None:
-    assert ndcg(np.zeros(3), np.arange(3.0), np.zeros(3)) is None
-    assert ndcg(np.empty(0), np.empty(0), np.empty(0)) is None
-    label, scores, query = np.array([1.0, 0, 1, 0]), np.array([0.1, 0.9, 0.9, 0.1]), np.array(["a", "a", "b", "b"])
-    alone = ndcg(label[:2], scores[:2], query[:2])
-    weighted = ndcg(label, scores, query, weight=np.array([3.0, 3, 1, 1], np.float32))
-    assert alone is not None
-    assert weighted == pytest.approx((3 * alone + 1) / 4)

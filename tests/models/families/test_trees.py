@@ -102,7 +102,7 @@ def circle(model):
         (put("left_children", 0, 0), "tree 0: a node's child is out of range"),
         (put("left_children", 0, 2), "tree 0: its nodes are no tree"),
         (put("parents", 1, 1 << 30), "tree 0: its nodes are no tree"),
-        (put("split_type", 0, 1), "tree 0: it splits by categories"),
+        (put("split_type", 0, 1), "tree 0: a node has no categories to split by"),
         (circle, "tree 0: its nodes are no tree"),
         (lambda model: tree_of(model)["left_children"].pop(), "tree 0: left_children has another size"),
         (

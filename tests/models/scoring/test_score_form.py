@@ -102,7 +102,8 @@ def test_a_manifest_says_what_its_task_needs(task: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"task": "ranking"}, "has 'task' 'ranking', wanted one of binary, multiclass, regression"),
+        ({"task": "clusters"}, "has 'task' 'clusters', wanted one of binary, multiclass, regression, ranking"),
+        ({"task": "ranking"}, "has 'metrics' a dict, wanted ndcg, ndcg_at_10 as numbers"),
         ({"task": ["binary"]}, "has 'task' a list, wanted one of"),
         ({"classes": ["a"]}, "has 'classes' a list, wanted a list of names"),
         ({"classes": ["a", "a"]}, "has 'classes' a list, wanted a list of names"),
