@@ -28,6 +28,7 @@ _LOOK_AGAIN_S = 0.05
 _PATIENCE_S = 10.0  # that the others have to notice that one is gone
 _SIGTERM_TO_PROCESS, _SIGTERM_CODE = 1, 143
 _PORTS = 20_000, 32_000
+_GREETING = " got rank "
 _OTHER = "another worker has ended"
 
 
@@ -41,14 +42,15 @@ def train_together(words: Sequence[str], workers: int, asked_to_end: Callable[[]
     started = [_Worker(Team(rank, workers, HOST, port), words, folder) for rank in range(workers)]
     try:
         _wait(started, asked_to_end)
+        failed = [one for one in started if one.code]
     finally:
         for one in started:
             one.kill()
-    failed = [one for one in started if one.code]
-    if failed:
-        raise _failure(failed, workers)
+    if failed or any(one.code for one in started):
+        raise _failure(failed or started, workers)
     for line in started[0].said():
-        print(line, file=sys.stderr)
+        if _GREETING not in line:
+            print(line, file=sys.stderr)
     return json.loads(started[0].out.read_text())
 
 
@@ -114,8 +116,7 @@ def _wait(workers: Sequence[_Worker], asked_to_end: Callable[[], bool]) -> None:
 
 def _failure(failed: Sequence[_Worker], workers: int) -> OnegraphError:
     """Return what the worker says that was the first to fail, as far as that can be told."""
-    killed = [one for one in failed if one.code is not None and one.code < 0 and one.code != -signal.SIGKILL]
-    killed += [one for one in failed if one.code == -signal.SIGKILL]
+    killed = [one for one in failed if one.code is not None and one.code < 0]
     own = [one for one in failed if one not in killed and _OTHER not in one.reason()]
     if own and all(one.code == _SIGTERM_CODE for one in own) and not killed:
         return Interrupted(own[0].reason())

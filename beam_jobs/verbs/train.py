@@ -47,17 +47,17 @@ def run(settings: Train) -> dict[str, Any]:
         spec, training_set = _opened(settings)
         team = _team(settings)
         rows = training_set.manifest["rows"]
-        if _draws_otherwise(spec, settings):
-            _log.warning(
-                "with --checkpoint-every %d, rows or columns are sampled anew after every checkpoint: it is another "
-                "model than without, the same whether it is stopped in between or not",
-                settings.checkpoint_every,
-            )
         import_quietly(THAT_TRAIN[spec.family])
         with progress.step(f"train on {rows['train']:,} rows"):
             if settings.workers is not None and settings.workers > 1:
                 trained = train_together(_words_of_one(settings), settings.workers, asked)
                 return trained | tell(settings.track, settings.output)
+            if _draws_otherwise(spec, settings):
+                _log.warning(
+                    "with --checkpoint-every %d, rows or columns are sampled anew after every checkpoint: it is "
+                    "another model than without, the same whether it is stopped in between or not",
+                    settings.checkpoint_every,
+                )
             files = files_of(training_set.manifest["use_case"], settings.use_case_path)
             means = Means(
                 team=team,
@@ -81,6 +81,7 @@ def run(settings: Train) -> dict[str, Any]:
 def plan(settings: Train) -> list[str]:
     """Return what would be read, and what would be written where."""
     spec, training_set = _opened(settings)
+    _team(settings)
     manifest = training_set.manifest
     rows = manifest["rows"]
     parameters = ", ".join(f"{name}={value}" for name, value in spec.parameters.items()) or "no parameters"

@@ -8,6 +8,13 @@ from models.families.family import Split
 from schemas.errors import InputError
 
 
+def queries_of(split: Split) -> np.ndarray:
+    """Return the query of every row, int64 [rows]; raises `InputError` for rows that have none."""
+    if split.query is None:
+        raise InputError("ranking: the rows have no queries; build the training set again")
+    return split.query
+
+
 def by_query(split: Split) -> tuple[Split, np.ndarray, np.ndarray | None]:
     """Return a split with the rows of each query together, the query of every row, and the weight of every query.
 
@@ -20,10 +27,8 @@ def by_query(split: Split) -> tuple[Split, np.ndarray, np.ndarray | None]:
     >>> found.label.tolist(), queries.tolist()
     ([8.0, 7.0, 9.0], [0, 1, 1])
     """
-    if split.query is None:
-        raise InputError("ranking: the rows have no queries; build the training set again")
-    order = np.argsort(split.query, kind="stable")
-    _, firsts, numbers = np.unique(split.query[order], return_index=True, return_inverse=True)
+    order = np.argsort(queries_of(split), kind="stable")
+    _, firsts, numbers = np.unique(queries_of(split)[order], return_index=True, return_inverse=True)
     weight = None
     if split.weight is not None:
         of_rows = split.weight[order]
@@ -40,6 +45,6 @@ def by_query(split: Split) -> tuple[Split, np.ndarray, np.ndarray | None]:
         label=split.label[order],
         slices={},
         weight=None,
-        query=split.query[order],
+        query=queries_of(split)[order],
     )
     return ordered, numbers.astype(np.int32), weight

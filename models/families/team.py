@@ -5,10 +5,13 @@ the library and needs nothing else; a family of another library may use it for i
 calls in the same order.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import math
+import os
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -88,7 +91,7 @@ def together(team: Team) -> Iterator[None]:
     """Have the workers of a team joined within the block.
 
     Raises `WorkerLost` if not all come in time, or one ends before the others. A worker that fails does not say
-    goodbye, so that the others notice it at once.
+    goodbye, so that the others notice it at once; its process then ends with the exit code of what failed.
     """
     if team.workers == 1:
         yield
@@ -97,19 +100,32 @@ def together(team: Team) -> Iterator[None]:
     from xgboost.core import XGBoostError
 
     ends = time.monotonic() + team.patience_s
-    tracker = _tracker(team, ends) if team.rank == 0 else None
-    _join(team, ends)
-    if collective.get_rank() != team.rank:
-        raise WorkerLost(f"worker {team.rank} was made number {collective.get_rank()}; is a number given twice?")
+    code = [1]
+    atexit.register(_end_process, code)
     try:
+        tracker = _tracker(team, ends) if team.rank == 0 else None
+        _join(team, ends)
+        if collective.get_rank() != team.rank:
+            raise WorkerLost(f"worker {team.rank} was made number {collective.get_rank()}; is a number given twice?")
         yield
         collective.finalize()
         if tracker is not None:
             tracker.wait_for(_LONGEST_MESSAGE_S)
+    except OnegraphError as error:
+        code[0] = error.exit_code
+        raise
     except XGBoostError as error:
         if not is_lost(error):
             raise
         raise WorkerLost(_LOST.format(team.rank)) from None
+    atexit.unregister(_end_process)
+
+
+def _end_process(code: list[int]) -> None:
+    """End a process that failed within a team: XGBoost's threads that are left crash where Python takes leave."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code[0])
 
 
 def is_lost(error: Exception) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
+from models.families.queries import queries_of
 from models.families.team import Team, is_lost
 from models.families.xgb_columns import categories_of, category_columns, check_categories, with_missing
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
@@ -19,6 +20,7 @@ from models.families.xgb_matrix import matrix
 from models.families.xgb_parameters import all_parameters, check_parameters, reason
 from models.families.xgb_rounds import boost, samples
 from models.spec import ModelSpec
+from models.tasks import RANKING
 from schemas.artifacts.making import no_room
 from schemas.errors import ArtifactError, InputError
 
@@ -103,6 +105,8 @@ def train(
         for split in (train_split, eval_split):
             if split is not None:
                 check_categories(split.features, categories, columns.names)
+                if spec.task == RANKING:
+                    queries_of(split)
         train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories)
         eval_rows = None
         if eval_split is not None:

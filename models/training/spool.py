@@ -27,7 +27,7 @@ def spooled(training_set: TrainingSet, split: str, rows: range, file: pathlib.Pa
         with open(file, "wb") as out:
             for block in training_set.blocks(split, rows):
                 training_set.check_finite(split, block.features)
-                np.ascontiguousarray(block.features).tofile(out)
+                out.write(np.ascontiguousarray(block.features).data)
                 to = count + len(block.label)
                 label[count:to] = block.label
                 if weight is not None and block.weight is not None:

@@ -10,6 +10,7 @@ from sklearn.metrics import ndcg_score
 
 from models.evaluation.evaluation import evaluate
 from models.evaluation.rank_metrics import RankedQueries
+from models.evaluation.scored_rows import ScoredRows
 from models.families import xgb
 from models.families.family import Split
 from models.families.queries import by_query
@@ -110,6 +111,6 @@ def test_rows_without_queries_are_one_line() -> None:
     spec = ModelSpec(task="ranking")
     bare = dataclasses.replace(split(1), query=None)
     with pytest.raises(InputError, match="ranking: the rows have no queries; build the training set again"):
-        RankedQueries.of(bare, bare.label, spec)
+        RankedQueries.of(ScoredRows(bare.label, bare.label, None, pa.RecordBatch.from_arrays([], [])), spec)
     with pytest.raises(InputError, match="ranking: the rows have no queries"):
         xgb.train(spec, COLUMNS, bare, bare)

@@ -1,0 +1,148 @@
+"""`onegraph train` in real processes: ended by signals and gone on with; several that train one model together."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from beam_jobs.process import installation
+from beam_jobs.training.environment import HOST, NUMBER, PORT, WORKERS
+from beam_jobs.training.local_team import _free_port
+from models.families import xgb
+from models.training.training_set import TrainingSet
+from models.training.work_folder import checkpoints_of, work_folder
+from tests.support.waiting import wait_until
+
+SLOW = ["--rounds", "1500", "--early-stopping-rounds", "1500", "--parameters", "nthread=1", "max_depth=3", "eta=0.01"]
+SHORT = ["--rounds", "30", "--parameters", "nthread=1", "max_depth=3", "subsample=1", "colsample_bytree=1"]
+
+
+def words(training_set: pathlib.Path, output: pathlib.Path, *more: str) -> list[str]:
+    return ["--training-set", str(training_set), "--output", str(output), *more]
+
+
+def start(argv: Sequence[str], environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "beam_jobs", "train", *argv],
+        env=os.environ | installation.child_environment() | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def done(argv: Sequence[str]) -> tuple[int | None, str]:
+    process = start(argv)
+    said = process.communicate(timeout=120)[1]
+    return process.returncode, said
+
+
+def checkpoint_of(output: pathlib.Path) -> bool:
+    folder = checkpoints_of(output)
+    return folder.is_dir() and any(one.name.isdecimal() for one in folder.iterdir())
+
+
+def bytes_of(candidate: pathlib.Path) -> tuple[bytes, ...]:
+    return tuple((candidate / name).read_bytes() for name in ("manifest.json", "training.json", "model/model.ubj"))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.needs_time
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["one", "two"])
+def test_ended_by_a_signal_and_gone_on_with(
+    small_training_set: pathlib.Path, tmp_path: pathlib.Path, number: signal.Signals, workers: tuple[str, ...]
+) -> None:
+    whole, output = tmp_path / "whole", tmp_path / "ended"
+    assert done(words(small_training_set, whole, *workers, *SLOW)) == (0, "")
+    argv = words(small_training_set, output, "--checkpoint-every", "25", *workers, *SLOW)
+    process = start(argv)
+    wait_until(lambda: checkpoint_of(output), "a checkpoint")
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    if number == signal.SIGTERM:
+        assert process.returncode == 143
+        assert "stopped by SIGTERM" in said
+        assert f"rounds are in {checkpoints_of(output)}; the same command goes on from there\n" in said
+        assert said.count("\n") == 1
+        assert not output.exists()
+    assert not (output / "COMPLETED").exists()
+    wait_until(
+        lambda: not [*work_folder(output).glob("files-*")], "the end of its workers"
+    )  # workers of a killed one save and end
+    assert done(argv) == (0, "")
+    assert bytes_of(output) == bytes_of(whole)
+    assert not work_folder(output).exists()
+
+
+def test_sigterm_before_the_first_round(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    process = start(words(small_training_set, tmp_path / "c", *SLOW))
+    wait_until(lambda: (tmp_path / "c").exists(), "the training's output")
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert said.startswith("onegraph train: stopped by SIGTERM")
+    assert said.count("\n") == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.timeout(300)
+def test_two_workers_train_one_model(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """On one machine and as on several: equal bytes; beside one process, a quality within the spread that is told."""
+    together, apart, alone = (tmp_path / name for name in ("together", "apart", "alone"))
+    assert done(words(small_training_set, together, "--workers", "2", *SHORT)) == (0, "")
+    meeting = {HOST: "127.0.0.1", PORT: str(_free_port()), WORKERS: "2"}
+    pair = [start(words(small_training_set, apart, *SHORT), meeting | {NUMBER: str(rank)}) for rank in (1, 0)]
+    second, first = [process.communicate(timeout=120) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0]
+    assert second[0] == f"worker 1 is done; worker 0 writes {apart}\n"
+    assert "trained on 1,800 rows" in first[0]
+    assert bytes_of(together) == bytes_of(apart)
+    assert '"workers": 2' in (together / "manifest.json").read_text()
+    assert done(words(small_training_set, alone, *SHORT)) == (0, "")
+    assert bytes_of(alone) != bytes_of(together)
+    test = TrainingSet.open(small_training_set).load("test")
+    found = [roc_auc_score(test.label, xgb.load(one / "model").predict(test.features)) for one in (alone, together)]
+    assert abs(found[0] - found[1]) < 0.02
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.needs_time)])
+def test_a_worker_that_is_killed_ends_all_with_one_line(
+    small_training_set: pathlib.Path, tmp_path: pathlib.Path, rank: int
+) -> None:
+    output = tmp_path / "c"
+    process = start(words(small_training_set, output, "--workers", "2", "--checkpoint-every", "20", *SLOW))
+    wait_until(lambda: checkpoint_of(output), "a checkpoint")
+    workers = children_of(process.pid)
+    assert len(workers) == 2
+    os.kill(workers[rank], signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.count("\n")) == (1, 1)
+    assert f"worker {rank} of 2 was ended by SIGKILL" in said
+    assert not (output / "COMPLETED").exists()
+    assert not [one for one in workers if pathlib.Path(f"/proc/{one}").exists()]
+
+
+@pytest.mark.timeout(300)
+def test_what_one_worker_refuses_is_said_once(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    altered = tmp_path / "set"
+    subprocess.run(["cp", "-r", str(small_training_set), str(altered)], check=True)
+    (shard,) = altered.glob("train-*")
+    shard.unlink()
+    code, said = done(words(altered, tmp_path / "c", "--workers", "2", *SHORT))
+    assert (code, said) == (
+        1,
+        f"onegraph train: {shard}: missing, the manifest names it; copy the training set again\n",
+    )
+    assert {one.name for one in tmp_path.iterdir()} == {"set"}
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one has started, in that order."""
+    return [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
