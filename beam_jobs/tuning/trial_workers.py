@@ -40,7 +40,7 @@ class _Worker:
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr if heard else subprocess.DEVNULL,
+            stdout=2 if heard else subprocess.DEVNULL,
             stderr=quiet,
             pass_fds=[theirs.fileno()],
             env={**_WAITING, **os.environ, **installation.child_environment()},

@@ -58,6 +58,7 @@ LIGHT = (
     Mistake("report gs://b/o", 2, r"gs://b/o: an address, wanted a directory of this machine; copy it here.*"),
     Mistake("inspect gs://b/o", 2, r"gs://b/o: an address, wanted a directory of this machine; copy it here.*"),
     Mistake("evaluate --candidate {candidate} --training-set gs://b/o", 2, r"gs://b/o: an address, wanted a dir.*"),
+    Mistake("tune --training-set {training_set} --output gs://b/o", 2, r"gs://b/o: an address, wanted a directory.*"),
     # what is missing
     Mistake("train", 2, r"--training-set DIR and --output DIR are missing; see `onegraph train --help`"),
     Mistake("score_stream --registry r", 2, r"--source-topic TOPIC, --predictions-topic TOPIC and --rejected-.*"),
@@ -69,6 +70,8 @@ LIGHT = (
     # values
     Mistake("services statsu", 2, r"ACTION is 'statsu', wanted one of up, down, status, did you mean status\?"),
     Mistake(f"{BUILD} {{good}} --compression zip", 2, r"--compression is 'zip', wanted one of gzip, none.*"),
+    Mistake("tune --training-set x --output {new} --sampler tpo", 2, r"--sampler is 'tpo', .*, did you mean tpe\?"),
+    Mistake("cross_validate --training-set x --output {new} --folds 2", 2, r"--folds is 2, wanted 3 to 100"),
     Mistake("tail t --limit ten", 2, r"--limit is 'ten', wanted a whole number; see .*"),
     Mistake("tail t --limit -5", 2, r"--limit is -5, wanted 1 or more"),
     Mistake("send {good} t --use-case taxi --rate nan", 2, r"--rate is nan, wanted more than 0"),
