@@ -25,7 +25,7 @@ class Metric:
     """
 
     name: str
-    function: Callable[..., float | None] | None
+    function: Callable[..., Any] | None
     columns: tuple[str, ...] = ()
     higher_is_better: bool = True
 

@@ -1,6 +1,6 @@
 """`onegraph evaluate`: a candidate on the test split, per slice; exit 3 if a gate said no.
 
-Scikit-learn and TensorFlow are imported when the rows are read, after everything that can be refused.
+TensorFlow and the family's library are imported when the rows are read, after everything that can be refused.
 """
 
 import dataclasses

@@ -137,8 +137,13 @@ class Registry:
             self.standing().joined(bundle, role, weight, experiment)  # before anything is signed
             self.sign(bundle, sign_key)
         overrides = {bundle: Override(who, when, override, failed)} if override is not None else {}
-        origin = _origin(bundle, opened)
-        return self.change(lambda now: now.joined(bundle, role, weight, experiment), who, when, why, overrides, origin)
+
+        def joined(now: Standing) -> Variants:
+            # The champion that gates are about may have changed meanwhile.
+            check_gates(candidate, evaluation, now.champion_besides(bundle), override)
+            return now.joined(bundle, role, weight, experiment)
+
+        return self.change(joined, who, when, why, overrides, _origin(bundle, opened))
 
     def bundle_of(self, candidate: artifact.Artifact, evaluation: artifact.Artifact) -> str | None:
         """Return which bundle of this registry a candidate became already, None if none."""

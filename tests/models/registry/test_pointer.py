@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE_FILE, Pointer, check_readable, read_live
+from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE_FILE, Override, Pointer, check_readable, read_live
 from models.variants.variants import MOST, Variants
 from schemas.errors import ArtifactError, InputError
 
@@ -69,6 +69,11 @@ HOSTILE: dict[str, bytes | str] = {
     "shadow twice": text(shadows=["b", "b"]),
     "shadow is champion": text(shadows=["a"]),
     "shadows many": text(shadows=[f"b{at}" for at in range(20_000)]),
+    "overrides number": text(overrides=5),
+    "overrides of texts": text(overrides={"a": "why"}),
+    "overrides without who": text(overrides={"a": {"when": "", "why": "", "gates": []}}),
+    "override's gates a text": text(overrides={"a": {"who": "", "when": "", "why": "", "gates": "auc"}}),
+    "override's why a number": text(overrides={"a": {"who": "", "when": "", "why": 5, "gates": []}}),
     "challengers many": text(challengers=[{"bundle": f"b{at}", "weight": 1e-6} for at in range(5_000)]),
 }
 
@@ -95,6 +100,13 @@ def test_none_and_one(tmp_path):
     assert read_live(tmp_path) is None
     (tmp_path / LIVE_FILE).write_text(text(generation=LAST_GENERATION, more="said by another version"))
     assert read_live(tmp_path) == Pointer(LAST_GENERATION, Variants("a"), "me", "2024-01-01T00:00:00Z", "")
+
+
+def test_overrides_are_read_as_they_were_written():
+    said = {"a": Override("ann", "2026-01-01T00:00:00Z", "holidays", ("auc is 0.7, wanted at least 0.8",))}
+    pointer = Pointer(1, Variants("a"), "me", "now", "", overrides=said)
+    assert Pointer.from_text(pointer.text(), "") == pointer
+    assert "overrides" not in Pointer(1, Variants("a"), "me", "now", "").to_json()
 
 
 def test_reading_one_loads_nothing_heavy(tmp_path):
