@@ -106,9 +106,10 @@ class ModelSpec:
         for name, value in self.parameters.items():
             if not isinstance(name, str):
                 raise InputError(f"model: a parameter is called {_shown(name)}, wanted a text")
-            is_tuple = isinstance(value, tuple | list) and value and all(map(_is_number, value))
-            if not (isinstance(value, str | bool) or _is_number(value) or is_tuple):
-                wanted = "a finite number, a text or a tuple of numbers"
+            several = isinstance(value, tuple | list) and len(value) > 0 and all(map(_is_number, value))
+            is_finite = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+            if not (is_finite or several):
+                wanted = "a finite number or a text, or a tuple of numbers"
                 raise InputError(f"model: parameter {name!r} is {_shown(value)}, wanted {wanted}")
         if isinstance(self.threshold, str):
             _one_of("model: threshold", self.threshold, (BEST_F1,))
