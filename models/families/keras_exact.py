@@ -41,9 +41,9 @@ class ExactProduct:
     def of(cls, largest: float, kernel: np.ndarray, bias: np.ndarray | None) -> "ExactProduct":
         """Return the product whose inputs were at most `largest`, for kernel [n, units] and bias [units].
 
-        >>> made = ExactProduct.of(1.0, np.float32([[0.3], [0.7]]), None)
-        >>> made.most, made.step, float(made.kernel[0, 0])
-        (4.0, 4.76837158203125e-07, 0.30000001192092896)
+        >>> made = ExactProduct.of(1.0, np.float32([[0.25], [0.75]]), None)
+        >>> made.most, made.step == 2.0**-21, made.kernel.ravel().tolist()
+        (4.0, True, [0.25, 0.75])
         """
         bias = np.zeros(kernel.shape[1]) if bias is None else bias.astype(np.float64)
         most = _power_above(largest * _ROOM)

@@ -63,6 +63,8 @@ from schemas.errors import InputError
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"threshold": None}, "threshold is None, wanted a number between 0 and 1 or 'best_f1'"),
         ({"threshold": "best"}, "threshold is 'best'"),
+        ({"parameters": {"layers": (64, "32")}}, "wanted a finite number or a text, or a tuple of numbers"),
+        ({"parameters": {"layers": ()}}, "wanted a finite number or a text, or a tuple of numbers"),
         ({"rounds": 0}, "rounds is 0, wanted a whole number of 1 or more"),
         ({"rounds": "500"}, "rounds is '500', wanted a whole number"),
         ({"early_stopping_rounds": 1.5}, "early_stopping_rounds is 1.5, wanted a whole number"),
