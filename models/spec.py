@@ -1,6 +1,7 @@
 """What a use case says about its model: task, classes, family, parameters, split, slices, threshold and gates."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Self
@@ -92,20 +93,12 @@ class ModelSpec:
             raise InputError(f"model: parameters is {shown(self.parameters)}, wanted a dict, {{'max_depth': 6}}")
         for name, value in self.parameters.items():
             if not isinstance(name, str):
-<<<<<<< HEAD
                 raise InputError(f"model: a parameter is called {shown(name)}, wanted a text")
-            is_tuple = isinstance(value, tuple | list) and value and all(map(is_number, value))
-            if not (isinstance(value, str | bool) or is_number(value) or is_tuple):
-                wanted = "a finite number, a text or a tuple of numbers"
-                raise InputError(f"model: parameter {name!r} is {shown(value)}, wanted {wanted}")
-=======
-                raise InputError(f"model: a parameter is called {_shown(name)}, wanted a text")
-            several = isinstance(value, tuple | list) and len(value) > 0 and all(map(_is_number, value))
+            several = isinstance(value, tuple | list) and len(value) > 0 and all(map(is_number, value))
             is_finite = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
             if not (is_finite or several):
                 wanted = "a finite number or a text, or a tuple of numbers"
-                raise InputError(f"model: parameter {name!r} is {_shown(value)}, wanted {wanted}")
->>>>>>> keras
+                raise InputError(f"model: parameter {name!r} is {shown(value)}, wanted {wanted}")
         if isinstance(self.threshold, str):
             check_one_of("model: threshold", self.threshold, (BEST_F1,))
         elif not is_number(self.threshold) or not 0 < self.threshold < 1:
