@@ -1,15 +1,16 @@
-"""What a page says of the numbers of an evaluation: headline, metrics, gates, slices, fairness, thresholds, classes.
+"""What a page says of the numbers of an evaluation: headline, metrics, gates, slices, champion.
 
 Everything is text here, ready for a template that escapes it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beam_jobs.reports.candidates.decided import rows_text, value_text
 from beam_jobs.reports.candidates.metric_names import HEADLINES, MAIN, better, name_of, numbers
 from beam_jobs.reports.candidates.opened_model import OpenedModel
 from beam_jobs.reports.metrics_text import SLICE_METRICS, short
-from beam_jobs.reports.sets.wording import count, percent, text
+from beam_jobs.reports.sets.wording import count, text
 from models.tasks import METRICS
 
 _MOST_FIGURES = 12
@@ -17,9 +18,6 @@ _MOST_METRICS = 200
 _MOST_GATES = 60
 _MOST_SLICES = 20
 _MOST_VALUES = 20
-_MOST_CLASSES = 30
-_MOST_NAMED = 8
-_CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
 def interval(value: Any) -> str:
@@ -87,86 +85,6 @@ def slices(opened: OpenedModel) -> tuple[list[dict[str, Any]], int]:
     return found, len(columns) - len(found)
 
 
-def fairness(opened: OpenedModel) -> list[dict[str, Any]]:
-    """Return the rates by value of every slice that has them, and their largest differences in words."""
-    found = []
-    for name, part in list(opened.part("fairness").items())[:_MOST_SLICES]:
-        gaps = [(rate, part[rate]) for rate in _RATES if isinstance(part.get(rate), dict)]
-        said = [
-            f"{rate.replace('_', ' ')}: {percent_or_dash(gap.get('difference'))} apart, "
-            f"ratio {short(gap.get('ratio'))} ({_rate(gap['least'])} to {_rate(gap['most'])})"
-            for rate, gap in gaps
-        ]
-        values = part["values"]
-        rows = [
-            [_value(one["value"]), count(one["rows"]), *(percent_or_dash(one.get(rate)) for rate in _RATES)]
-            for one in values[:_MOST_VALUES]
-        ]
-        found.append(
-            {
-                "column": text(name),
-                "said": said,
-                "rows": rows,
-                "more": len(values) - len(rows),
-                "too_few": _some([_value(value) for value in part.get("too_few", [])]),
-            }
-        )
-    return found
-
-
-_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
-
-
-def confusion(opened: OpenedModel) -> dict[str, str] | None:
-    """Return the confusion matrix of a binary label at the model's threshold, and the threshold."""
-    metrics = opened.part("metrics")
-    found = metrics.get("confusion")
-    if not isinstance(found, dict):
-        return None
-    cells = {name: _rows_text(found[name]) for name in _CELLS}
-    return cells | {name: short(metrics.get(name)) for name in ("threshold", "precision", "recall", "f1", "accuracy")}
-
-
-def thresholds(opened: OpenedModel) -> dict[str, Any] | None:
-    """Return the table of thresholds: heads, rows, and which row is the model's own threshold, or the nearest one."""
-    found = opened.part("thresholds")
-    lines = found.get("threshold")
-    if not lines:
-        return None
-    names = [name for name in _THRESHOLD_COLUMNS if name in found]
-    written: dict[str, Callable[[Any], str]] = dict.fromkeys(names, short)
-    written |= {"selected": percent_or_dash, **dict.fromkeys(_CELLS, _rows_text)}
-    rows = [[written[name](found[name][at]) for name in names] for at in range(len(lines))]
-    chosen = found.get("chosen", opened.part("metrics").get("threshold"))
-    nearest = min(range(len(lines)), key=lambda at: abs(lines[at] - chosen)) if chosen is not None else 0
-    return {"names": names, "heads": [name_of(name) for name in names], "rows": rows, "chosen": nearest}
-
-
-_THRESHOLD_COLUMNS = ("threshold", "selected", *_CELLS, "precision", "recall", "f1", "accuracy", "cost")
-
-
-def classes(opened: OpenedModel) -> dict[str, Any] | None:
-    """Return the metrics of each class, the most frequent first, and the confusion matrix of those, in shares."""
-    found = opened.part("metrics").get("classes")
-    if not isinstance(found, list):
-        return None
-    order = sorted(range(len(found)), key=lambda at: -found[at]["rows"])[:_MOST_CLASSES]
-    names = [name for name in ("recall", "precision", "f1", "auc", "average_precision") if name in found[0]]
-    rows = [
-        [text(found[at]["class"]), count(found[at]["rows"]), *(short(found[at][name]) for name in names)]
-        for at in order
-    ]
-    matrix = opened.part("metrics")["confusion"]
-    sums = {at: sum(matrix[at]) or 1 for at in order}
-    cells = [
-        {"class": text(found[at]["class"]),
-         "cells": [{"rows": _rows_text(matrix[at][to]), "share": matrix[at][to] / sums[at]} for to in order]}
-        for at in order
-    ]  # fmt: skip
-    heads = [name_of(name) for name in names]
-    return {"heads": heads, "rows": rows, "matrix": cells, "more": len(found) - len(order)}
-
-
 def comparison(opened: OpenedModel) -> dict[str, Any] | None:
     """Return the candidate against the champion on the same rows: all metrics, and slices that differ for sure."""
     found = opened.found["comparison"]
@@ -178,7 +96,7 @@ def comparison(opened: OpenedModel) -> dict[str, Any] | None:
         for name, one in list(found["metrics"].items())[:_MOST_METRICS]
     ]  # fmt: skip
     certain = [
-        [text(column), _value(value["value"]), count(value["rows"]), name_of(name), signed(one["difference"]),
+        [text(column), value_text(value["value"]), count(value["rows"]), name_of(name), signed(one["difference"]),
          interval(one["interval"]), better(name, one["difference"])]
         for column, values in found.get("slices", {}).items()
         for value in values
@@ -204,16 +122,6 @@ def against(opened: OpenedModel, other: OpenedModel) -> list[list[str]]:
     return rows
 
 
-def _rows_text(rows: float) -> str:
-    """Return how many rows, or what they count for together."""
-    return f"{rows:,.10g}"
-
-
-def percent_or_dash(share: float | None) -> str:
-    """Return a share in per cent, a dash of none."""
-    return "-" if share is None else percent(share)
-
-
 def _is_certain(value: Any) -> bool:
     return isinstance(value, list) and None not in value and (value[0] > 0 or value[1] < 0)
 
@@ -237,7 +145,7 @@ def _slice(
 
     rows = [
         {
-            "value": _value(one["value"]),
+            "value": value_text(one["value"]),
             "rows": count(one["rows"]),
             "cells": [short(one.get(metric)) for metric in metrics],
             "interval": interval(span),
@@ -258,26 +166,13 @@ def _slice(
 
 
 def _number(name: str, value: float | None) -> str:
-    return _rows_text(value) if name == "rows" and value is not None else short(value)
-
-
-def _rate(one: Mapping[str, Any]) -> str:
-    return f"{_value(one['value'])} {percent_or_dash(one['rate'])}"
-
-
-def _some(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
-    return ", ".join(values[:_MOST_NAMED]) + more
-
-
-def _value(value: Any) -> str:
-    return "(missing)" if value is None else text(str(value))
+    return rows_text(value) if name == "rows" and value is not None else short(value)
 
 
 def _where(gate: Mapping[str, Any]) -> str:
     if "slice" not in gate:
         return "all rows"
-    value = "" if "slice_value" not in gate else f" {_value(gate['slice_value'])}"
+    value = "" if "slice_value" not in gate else f" {value_text(gate['slice_value'])}"
     rows = gate.get("rows")
     return f"{text(str(gate['slice']))}{value}" + (f" ({count(rows)} rows)" if isinstance(rows, int) else "")
 

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from beam_jobs.reports.candidates import curve_charts, looked_at, measured
+from beam_jobs.reports.candidates import curve_charts, decided, looked_at, measured
 from beam_jobs.reports.candidates.opened_model import OpenedModel
 from beam_jobs.reports.report_page import packaged, render
 from beam_jobs.reports.sets.wording import count, figure, text
@@ -103,12 +103,12 @@ def _values(opened: OpenedModel, against: OpenedModel | None) -> dict[str, Any]:
         "comparison": measured.comparison(opened),
         "charts": curve_charts.charts(curves),
         "history": curve_charts.history(opened.training),
-        "confusion": measured.confusion(opened),
-        "thresholds": measured.thresholds(opened),
-        "classes": measured.classes(opened),
+        "confusion": decided.confusion(opened),
+        "thresholds": decided.thresholds(opened),
+        "classes": decided.classes(opened),
         "slices": found_slices,
         "more_slices": more_slices,
-        "fairness": measured.fairness(opened),
+        "fairness": decided.fairness(opened),
         "explanation": looked_at.looked_at(explanation, None if against is None else against.found["explanation"]),
         "metrics": measured.metric_rows(opened),
         "parameters": _parameters(opened),
