@@ -10,7 +10,7 @@ import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
-from models.families.queries import by_query
+from models.families.query_order import by_query
 from models.families.xgb_columns import categories_of, category_columns, check_categories, feature_types, with_missing
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe
 from models.families.xgb_losses import base_score_of, functions_of, is_balanced
