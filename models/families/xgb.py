@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from models.families.family import FeatureColumns, Split, TrainingRun
-from models.families.queries import queries_of
+from models.families.query_order import queries_of
 from models.families.team import Team, is_lost
 from models.families.xgb_columns import categories_of, category_columns, check_categories, with_missing
 from models.families.xgb_description import ESCAPES, FILE, checked_model, describe

@@ -9,7 +9,7 @@ import numpy as np
 import xgboost
 
 from models.families.family import Split, TrainingRun
-from models.families.queries import by_query
+from models.families.query_order import by_query
 from models.families.xgb_columns import feature_types, with_missing
 
 

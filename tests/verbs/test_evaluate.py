@@ -91,7 +91,7 @@ def test_a_candidate_with_a_spec_of_an_unknown_task(fresh, small_training_set, c
     artifact.complete(fresh, "candidate", {**facts, "model": {**facts["model"], "task": "guess the weather"}})
     assert main(["evaluate", "--candidate", str(fresh), "--training-set", str(small_training_set)]) == 1
     err = capsys.readouterr().err
-    said = "its manifest's model has 'task' a str, wanted one of binary, multiclass, regression; train again"
+    said = "its manifest's model has 'task' a str, wanted one of binary, multiclass, regression, ranking; train again"
     assert f"{fresh}: {said}" in err
     assert "weather" not in err
 

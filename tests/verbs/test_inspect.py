@@ -48,7 +48,7 @@ def test_candidate_and_evaluation(candidate, capsys):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ({}, "its manifest's model has no 'task', wanted one of binary, multiclass, regression; train again"),
+        ({}, "its manifest's model has no 'task', wanted one of binary, multiclass, regression, ranking; train again"),
         ({"task": "binary"}, "its manifest's model has no 'family', wanted one of xgboost, keras; train again"),
         ("x", "its manifest has 'model' a str, wanted an object; train again"),
         ({"task": "binary", "family": []}, "its manifest's model has 'family' a list, wanted one of xgboost, keras"),

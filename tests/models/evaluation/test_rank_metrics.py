@@ -13,7 +13,7 @@ from models.evaluation.rank_metrics import RankedQueries
 from models.evaluation.scored_rows import ScoredRows
 from models.families import xgb
 from models.families.family import Split
-from models.families.queries import by_query
+from models.families.query_order import by_query
 from models.families.xgb import XGBoostModel
 from models.losses import NDCG
 from models.spec import Gate, ModelSpec

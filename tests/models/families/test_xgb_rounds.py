@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from models.families import xgb
-from models.families.checkpoints import Checkpoint, Checkpoints, Interrupted
+from models.families.checkpoints import Checkpoint, Checkpoints
 from models.families.family import TrainingRun
 from models.families.xgb import TrainedBooster
 from models.spec import ModelSpec
+from schemas.errors import Interrupted
 from tests.support.file_limit import no_file_grows_over
 from tests.support.small_artifacts import FAST
 from tests.support.splits import COLUMNS, SPEC, random_split
