@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tune(NamedUseCaseFiles):
-    """Search for better parameters; writes a candidate with the best.
+    """Search for better parameters; writes a candidate.
 
     The space is the `search` of the use case's model. Trials are trained on train and measured on eval; the best
     parameters are then trained on both. The same command goes on with a search that was interrupted. With one trial at
@@ -27,7 +27,7 @@ class Tune(NamedUseCaseFiles):
     output: str = option("directory of the search: its study, trials, page, candidate", metavar="DIR")
     trials: int | None = option("instead of the search's own", None, minimum=1, maximum=100_000, group="search")
     parallel: int = option("trials at a time, each a process", 1, minimum=1, maximum=1_000, group="search")
-    metric: str | None = option("instead of the search's own", None, group="search")
+    metric: str | None = option("instead of the search's own", None, metavar="NAME", group="search")
     sampler: str = option("what chooses parameters", TPE, choices=SAMPLERS, group="search")
     pruner: str = option("what ends trials early", MEDIAN, choices=PRUNERS, group="search")
     seed: int | None = option("of the sampler; the model's own where not given", None, minimum=0, group="search")
@@ -50,7 +50,7 @@ class Tune(NamedUseCaseFiles):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CrossValidate(NamedUseCaseFiles):
-    """Evaluate a use case's model by folds of train and eval.
+    """Evaluate a model by folds of train and eval.
 
     Every row is scored by a model that has not seen it: each fold in turn is scored, the next one stops the training
     and chooses the threshold, the others are trained on. The test split is not looked at.
