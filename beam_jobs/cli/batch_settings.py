@@ -5,6 +5,7 @@ import dataclasses
 from beam_jobs.cli import paths
 from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
+from beam_jobs.cli.quantities import parsed_size
 from beam_jobs.cli.shared_settings import (
     TRACKER,
     USE_CASE_PATH,
@@ -20,7 +21,6 @@ from beam_jobs.cli.shared_settings import (
     Trust,
     UseCaseChoice,
 )
-from beam_jobs.cli.sizes import parsed_size
 from beam_jobs.runners.names import LOCAL, beams_name, in_this_process
 from schemas.address import is_remote
 from schemas.artifacts import artifact

@@ -3,9 +3,11 @@
 import dataclasses
 
 from beam_jobs.cli import paths
+from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
-from beam_jobs.cli.shared_settings import Tracked, Trial, Trust
+from beam_jobs.cli.shared_settings import BatchRunner, Personal, SetGates, Tracked, Trial, Trust, UseCaseChoice
 from models.variants.variants import CHALLENGER, CHAMPION, ROLES
+from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import UsageError
@@ -136,3 +138,45 @@ class Lineage(Settings):
         """Refuse a registry that is not there."""
         super().check()
         paths.check_registry(self.registry)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tracked):
+    """Build, train, evaluate and release; goes on where it was stopped.
+
+    The same command over the same files has nothing to do; over others it begins a new run. The first bundle of a
+    registry becomes champion. Exit code 3 if a gate said no, 143 after SIGTERM: the same command goes on.
+    """
+
+    registry: str = option("directory of the registry", metavar="DIR")
+    work: str = option("folder in which every run has a folder of its own", metavar="DIR")
+    eval_data: tuple[str, ...] = option("raw files that are the eval split", (), metavar="FILE", group="split")
+    test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
+    compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
+    rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
+    parquet: bool = option("write the same rows as Parquet too, beside the shards", False, group="writing")
+    trials: int | None = option(
+        "search so many parameters first, by the model's own search", None, metavar="N", minimum=1, group="training"
+    )
+    parallel: int = option("with --trials: how many at a time", 1, minimum=1, group="training")
+    checkpoint_every: int | None = option(
+        "rounds after which a training saves itself", None, metavar="N", minimum=1, group="training"
+    )
+    as_: str = option("what the bundle is to be beside a champion", CHALLENGER, choices=ROLES, group=_SERVING)
+    weight: float = option("share of keys of a challenger", 0.1, metavar="SHARE", above=0, maximum=1, group=_SERVING)
+    sign_key_file: str | None = option(
+        "PEM file of an Ed25519 private key that signs the bundle", None, metavar="FILE", group=_SERVING
+    )
+    why: str = option(_WHY, "", group=_SERVING)
+
+    def check(self) -> None:
+        """Refuse a use case that is not there, a registry that cannot be written, options that do not go together."""
+        super().check()
+        self.check_use_case()
+        paths.check_new_registry(self.registry)
+        if is_remote(self.work):
+            raise UsageError(f"--work {self.work}: an address, wanted a folder of this machine")
+        if self.parallel > 1 and self.trials is None:
+            raise UsageError("--parallel is for --trials; give both")
+        if self.trials is not None and self.checkpoint_every is not None:
+            raise UsageError("--checkpoint-every goes without --trials: a search saves every trial anyway")

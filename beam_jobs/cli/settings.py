@@ -15,7 +15,7 @@ from beam_jobs.cli.batch_settings import (
     Validate,
 )
 from beam_jobs.cli.options import Settings
-from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, Lineage, RegistryVerb, Release, Rollback
+from beam_jobs.cli.registry_settings import REGISTRY_ACTIONS, Lineage, RegistryVerb, Release, Retrain, Rollback
 from beam_jobs.cli.service_settings import Demo, Doctor, Services
 from beam_jobs.cli.shared_settings import Broker
 from beam_jobs.cli.simulation_settings import Simulate
@@ -54,6 +54,7 @@ __all__ = [
     "Release",
     "ReplayRejected",
     "Report",
+    "Retrain",
     "Rollback",
     "ScoreBatch",
     "ScoreStream",
@@ -82,6 +83,7 @@ GROUPS: dict[str, dict[str, type[Settings]]] = {
         "inspect": Inspect,
         "report": Report,
         "track": Track,
+        "retrain": Retrain,
     },
     "who serves": {"release": Release, "rollback": Rollback, "registry": RegistryVerb, "lineage": Lineage},
     "files": {"score_batch": ScoreBatch, "check_skew": CheckSkew, "simulate": Simulate},

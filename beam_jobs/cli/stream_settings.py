@@ -4,8 +4,8 @@ import dataclasses
 
 from beam_jobs.cli import paths
 from beam_jobs.cli.options import Settings, argument, option
+from beam_jobs.cli.quantities import milliseconds
 from beam_jobs.cli.shared_settings import Broker, Explained, Personal, Runner, Trial, Trust
-from beam_jobs.cli.times import milliseconds
 from beam_jobs.runners import names
 from schemas.errors import UsageError
 from schemas.rejection import Reason

@@ -8,8 +8,8 @@ import os
 from typing import Any
 
 from beam_jobs.cli import options, progress
+from beam_jobs.cli.quantities import parsed_size
 from beam_jobs.cli.settings import Train
-from beam_jobs.cli.sizes import parsed_size
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.process.termination import asked_to_end
 from beam_jobs.tracking.telling import check_tracker, tell

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import apache_beam as beam
 
+from beam_jobs.cli.quantities import milliseconds
 from beam_jobs.cli.settings import ScoreStream
-from beam_jobs.cli.times import milliseconds
 from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.topics import Topic
 from beam_jobs.registries import registry_address

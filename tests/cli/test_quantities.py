@@ -2,7 +2,7 @@
 
 import pytest
 
-from beam_jobs.cli.times import milliseconds
+from beam_jobs.cli.quantities import milliseconds
 from schemas.errors import UsageError
 
 

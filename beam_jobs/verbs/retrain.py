@@ -1,0 +1,229 @@
+"""`onegraph retrain`: from raw files to a released challenger in one command, which goes on where it was stopped.
+
+Each step is the verb of its own; what one has finished is not done again. A run is named by what it is made of: raw
+files, use case, options and code. So the same command over the same files has nothing to do, and over others begins a
+new run beside the old one.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from beam_jobs.cli import progress
+from beam_jobs.cli import settings as verbs
+from beam_jobs.cli.settings import Retrain
+from beam_jobs.cli.verbs import run_verb
+from beam_jobs.file_runs.run_facts import run_facts
+from beam_jobs.raw_files.finding import find_files
+from beam_jobs.registries.registry_address import check_writable
+from beam_jobs.tracking.telling import check_tracker
+from models.evaluation.gate_text import gate_text
+from models.evaluation.place import evaluation_path
+from models.registry.registry import Registry
+from models.use_case import find_model
+from models.variants.variants import CHALLENGER, CHAMPION
+from schemas import fingerprint
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
+from schemas.errors import ArtifactError, GateRefusal, InputError
+from schemas.file_lock import lock_within
+
+_LETTERS = 12
+_LOCK = ".lock"
+
+_log = logging.getLogger(__name__)
+
+
+def check(settings: Retrain) -> None:
+    """Raise for raw files, a use case or a registry that are none, and a search that the model has not."""
+    _run_of(settings)
+
+
+def plan(settings: Retrain) -> list[str]:
+    """Return which steps are done, and what the others would do."""
+    run = _run_of(settings)
+    lines = [f"run {run.folder}"]
+    steps = {"training set": run.training_set, "candidate": run.candidate, "evaluation": run.evaluation}
+    for step, place in steps.items():
+        lines.append(f"{step} {place}: {'is there' if _is_done(place) else 'would be made'}")
+    if (bundle := run.bundle()) is not None and run.serves(bundle):
+        return [*lines, f"bundle {bundle} serves already; nothing would be released"]
+    as_ = run.role()
+    weight = f" with {settings.weight:g} of keys" if as_ == CHALLENGER else ""
+    return [*lines, f"if its gates are met it would be released to {settings.registry} as {as_}{weight}"]
+
+
+def run(settings: Retrain) -> dict[str, Any]:
+    """Do what is not done yet; return the bundle, its role and the run's folders.
+
+    Raises `GateRefusal` if a gate said no: the candidate stays, and says so every time.
+    """
+    run = _run_of(settings)
+    with _alone(run.folder):
+        with progress.step("build the training set"):
+            run_verb(run.build())
+        if not _is_done(run.candidate):
+            with progress.step("search and train" if settings.trials else "train"):
+                run_verb(run.training())
+        findings = _evaluated(run)
+        bundle = run.bundle()
+        if bundle is not None and run.serves(bundle):
+            pointer = Registry(settings.registry).released()
+            released = {"bundle": bundle, "role": pointer.variants.role(bundle), "generation": pointer.generation}
+        else:
+            released = run_verb(run.release())
+    return {
+        "run": str(run.folder),
+        "training_set": str(run.training_set),
+        "candidate": str(run.candidate),
+        "metrics": findings["metrics"],
+        **{name: released[name] for name in ("bundle", "role", "generation")},
+        "registry": settings.registry,
+    }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the result for people."""
+    return (
+        f"{result['run']}: bundle {result['bundle']} is {result['role']} in generation {result['generation']} of "
+        f"{result['registry']}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """One run: its settings and its folder, in which every step has a place."""
+
+    settings: Retrain
+    folder: pathlib.Path
+
+    @property
+    def training_set(self) -> pathlib.Path:
+        return self.folder / "training_set"
+
+    @property
+    def candidate(self) -> pathlib.Path:
+        return self.folder / "search" / "candidate" if self.settings.trials else self.folder / "candidate"
+
+    @property
+    def evaluation(self) -> pathlib.Path:
+        return evaluation_path(self.candidate)
+
+    def build(self) -> verbs.BuildTrainingSet:
+        return _build(self.settings, str(self.training_set))
+
+    def training(self) -> verbs.Train | verbs.Tune:
+        given: dict[str, Any] = {"training_set": str(self.training_set), "use_case_path": self.settings.use_case_path}
+        if self.settings.trials:
+            search = str(self.folder / "search")
+            return verbs.Tune(**given, output=search, trials=self.settings.trials, parallel=self.settings.parallel)
+        every, track = self.settings.checkpoint_every, self.settings.track
+        return verbs.Train(**given, output=str(self.candidate), checkpoint_every=every, track=track)
+
+    def evaluate(self) -> verbs.Evaluate:
+        return verbs.Evaluate(
+            candidate=str(self.candidate),
+            training_set=str(self.training_set),
+            use_case_path=self.settings.use_case_path,
+            registry=self.settings.registry,
+            track=self.settings.track,
+        )
+
+    def release(self) -> verbs.Release:
+        as_ = self.role()
+        return verbs.Release(
+            candidate=str(self.candidate),
+            registry=self.settings.registry,
+            as_=as_,
+            weight=self.settings.weight if as_ == CHALLENGER else None,
+            why=self.settings.why or f"retrain {self.folder.name}",
+            track=self.settings.track,
+            sign_key_file=self.settings.sign_key_file,
+            trial_seconds=self.settings.trial_seconds,
+            trial_gib=self.settings.trial_gib,
+        )
+
+    def role(self) -> str:
+        """Return what the bundle is to be: champion where there is none."""
+        empty = Registry(self.settings.registry).standing().pointer is None
+        return CHAMPION if empty else self.settings.as_
+
+    def bundle(self) -> str | None:
+        """Return which bundle of the registry the candidate became, None if none yet."""
+        if not _is_done(self.candidate) or not _is_done(self.evaluation):
+            return None
+        candidate = artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
+        evaluation = artifact.open_artifact(self.evaluation, ArtifactKind.EVALUATION)
+        return Registry(self.settings.registry).bundle_of(candidate, evaluation)
+
+    def serves(self, bundle: str) -> bool:
+        pointer = Registry(self.settings.registry).standing().pointer
+        return pointer is not None and bundle in pointer.variants.bundles
+
+
+def _run_of(settings: Retrain) -> _Run:
+    """Return the run; it is named by what it is made of."""
+    check_tracker(settings.track)
+    check_writable(settings.registry)
+    Registry(settings.registry).check_place()
+    model = find_model(settings.use_case, settings.use_case_path)
+    if settings.trials and model.search is None:
+        raise InputError(
+            f"--trials: the model of {settings.use_case} has no search; give it one, or leave --trials out"
+        )
+    files = find_files([*settings.data, *settings.eval_data, *settings.test_data], settings.file_options)
+    facts = run_facts(_build(settings, ""), files, settings.use_case)
+    named = fingerprint.of_json({**facts, "trials": settings.trials, "checkpoint_every": settings.checkpoint_every})
+    return _Run(settings, pathlib.Path(settings.work) / named[:_LETTERS])
+
+
+def _build(settings: Retrain, output: str) -> verbs.BuildTrainingSet:
+    shared = {field.name for field in dataclasses.fields(verbs.BuildTrainingSet)} - {"output", "existing"}
+    given = {name: getattr(settings, name) for name in shared if hasattr(settings, name)}
+    return verbs.BuildTrainingSet(**given, output=output, existing="skip")
+
+
+def _evaluated(run: _Run) -> dict[str, Any]:
+    """Return the findings of the candidate's evaluation against the champion that serves now.
+
+    One that is there is of use unless another champion serves by now, and the candidate was not released.
+    """
+    if _is_done(run.evaluation):
+        evaluation = artifact.open_artifact(run.evaluation, ArtifactKind.EVALUATION)
+        bundle, pointer = run.bundle(), Registry(run.settings.registry).standing().pointer
+        champion = None if pointer is None else pointer.champion
+        if bundle is not None or evaluation.manifest.get("champion") == champion:
+            files = {name: run.evaluation / f"{name}.json" for name in ("metrics", "verdict")}
+            findings = {name: json.loads(file.read_text()) for name, file in files.items()}
+            if not evaluation.manifest["passed"]:
+                failed = [gate_text(gate) for gate in findings["verdict"]["gates"] if not gate["passed"]]
+                raise GateRefusal(f"{run.candidate}: gate not met: {'; '.join(failed)}", findings)
+            return findings
+        _log.warning("%s: evaluated against another champion than %s; evaluating again", run.candidate, champion)
+        shutil.rmtree(run.evaluation)
+    with progress.step("evaluate"):
+        found: dict[str, Any] = run_verb(run.evaluate())
+    return found
+
+
+def _is_done(path: pathlib.Path) -> bool:
+    return (path / artifact.MARKER).is_file()
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Let no other process work on the run meanwhile; raises `ArtifactError` if one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if not lock_within(handle, 0):
+            raise ArtifactError(f"{folder}: another process works on this run; wait for it, or end it")
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,126 @@
+"""`onegraph retrain`: from raw files to a challenger, going on after a kill, and nothing done twice."""
+
+import gzip
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from beam_jobs.cli.command_line import main
+from models.registry.registry import Registry
+from schemas.artifacts import artifact
+from tests.support.waiting import wait_until
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def trips(path: pathlib.Path, first: int, count: int) -> pathlib.Path:
+    """Write some of the shipped trips into a file of their own."""
+    with gzip.open(ROOT / "schemas" / "data" / "taxi.csv.gz", "rt") as file:
+        head, *lines = file.readlines()
+    path.write_text("".join([head, *lines[first : first + count]]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def use_case(tmp_path_factory) -> pathlib.Path:
+    """Taxi as a use case of one's own, with few rounds and gates that a small set meets."""
+    folder = tmp_path_factory.mktemp("own")
+    for layer, name in (("schemas", "taxi.pbtxt"), ("transforms", "taxi.py")):
+        (folder / layer).mkdir()
+        (folder / layer / name.replace("taxi", "rides")).write_text((ROOT / layer / name).read_text())
+    (folder / "models").mkdir()
+    (folder / "models" / "rides.py").write_text(
+        "from models.spec import Gate, ModelSpec\n"
+        'PARAMETERS = {"max_depth": 4, "eta": 0.3, "nthread": 1}\n'
+        'GATES = (Gate("auc", at_least=0.6), Gate("auc", no_worse_by=0.2))\n'
+        "MODEL = ModelSpec(parameters=PARAMETERS, rounds=12, gates=GATES)\n"
+    )
+    return folder
+
+
+def words(use_case: pathlib.Path, data: pathlib.Path, folder: pathlib.Path) -> list[str]:
+    given = {"use-case": "rides", "use-case-path": use_case, "data": data}
+    given |= {"registry": folder / "registry", "work": folder / "work"}
+    return ["retrain", *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
+
+
+@pytest.mark.needs_time
+def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again_nothing(use_case, tmp_path, capsys):
+    first = words(use_case, trips(tmp_path / "first.csv", 0, 3000), tmp_path)
+    assert main([*first, "--dry-run"]) == 0
+    planned = capsys.readouterr().out
+    assert "training_set: would be made" in planned
+    assert "as champion" in planned
+    assert not (tmp_path / "work").exists()
+    assert main([*first, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    registry = Registry(tmp_path / "registry")
+    assert (made["role"], made["generation"], made["bundle"]) == ("champion", 1, registry.released().champion)
+    assert main([*first, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["generation"] == 1
+    assert main([*first, "--dry-run"]) == 0
+    assert f"bundle {made['bundle']} serves already; nothing would be released" in capsys.readouterr().out
+    second = words(use_case, trips(tmp_path / "second.csv", 3000, 3000), tmp_path)
+    assert main([*second, "--weight", "0.25", "--json"]) == 0
+    challenger = json.loads(capsys.readouterr().out)
+    assert (challenger["role"], challenger["generation"]) == ("challenger", 2)
+    assert challenger["run"] != made["run"]
+    live = registry.released().variants
+    assert (live.champion, live.challengers[0].bundle, live.challengers[0].weight) == (
+        made["bundle"],
+        challenger["bundle"],
+        0.25,
+    )
+    evaluation = artifact.open_artifact(f"{challenger['candidate']}.evaluation", "evaluation")
+    assert evaluation.manifest["champion"] == made["bundle"]
+
+
+@pytest.mark.needs_time
+def test_a_run_that_is_killed_goes_on_where_it_was(use_case, tmp_path, capsys):
+    argv = words(use_case, trips(tmp_path / "trips.csv", 0, 3000), tmp_path)
+    running = subprocess.Popen([sys.executable, "-m", "beam_jobs", *argv], cwd=ROOT, stderr=subprocess.DEVNULL)
+    markers = f"work/*/training_set/{artifact.MARKER}"
+    wait_until(lambda: list(tmp_path.glob(markers)) or running.poll() is not None, "the training set is built")
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    (marker,) = tmp_path.glob(markers)
+    built = marker.stat().st_mtime_ns
+    assert not (tmp_path / "registry" / "live.json").exists()
+    assert main([*argv, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert marker.stat().st_mtime_ns == built
+    assert Registry(tmp_path / "registry").released().champion == made["bundle"]
+
+
+@pytest.mark.needs_time
+def test_a_gate_that_says_no_is_three_every_time_and_nothing_is_released(use_case, tmp_path, capsys):
+    strict = use_case / "models" / "strict.py"
+    strict.write_text((use_case / "models" / "rides.py").read_text().replace("at_least=0.6", "at_least=0.999"))
+    for layer, suffix in (("schemas", "pbtxt"), ("transforms", "py")):
+        (use_case / layer / f"strict.{suffix}").write_text((use_case / layer / f"rides.{suffix}").read_text())
+    argv = words(use_case, trips(tmp_path / "trips.csv", 0, 3000), tmp_path)
+    argv[argv.index("rides")] = "strict"
+    for _ in range(2):
+        assert main(argv) == 3
+        assert "gate not met: auc" in capsys.readouterr().err
+    assert not (tmp_path / "registry" / "live.json").exists()
+
+
+def test_wrong_options_are_one_line(use_case, tmp_path, capsys):
+    argv = words(use_case, trips(tmp_path / "trips.csv", 0, 10), tmp_path)
+    for more, said, code in (
+        (["--parallel", "2"], "--parallel is for --trials", 2),
+        (["--trials", "2", "--checkpoint-every", "5"], "--checkpoint-every goes without --trials", 2),
+        (["--trials", "2"], "the model of rides has no search", 1),
+        (["--weight", "1.5"], "--weight", 2),
+        (["--work", "gs://bucket/work"], "--work gs://bucket/work: an address", 2),
+    ):
+        assert main([*argv, *more]) == code
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
