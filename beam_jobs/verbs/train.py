@@ -143,7 +143,9 @@ def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
         )
     check_task(model, training_set)
     spec = overridden(model, **changes)
-    family_of(spec.family).check_parameters(spec, training_set.columns)
+    family = family_of(spec.family)
+    family.check_parameters(spec, training_set.columns)
+    family.check_run(spec, settings.workers or team_of(os.environ).workers, True)
     return spec, training_set
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas import fingerprint
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, Interrupted
 from schemas.plain_files import parse_json, read_plain, sync, write_whole
 
 _log = logging.getLogger(__name__)
@@ -88,6 +88,16 @@ class Checkpoints:
                 why = error if isinstance(error, ArtifactError) else "it is damaged"
                 _log.warning("%s: not gone on from: %s; training begins anew", folder, why)
         return None
+
+    def interrupted(self, rounds: int) -> Interrupted:
+        """Return what a training raises that was asked to end; so many rounds are saved."""
+        if self.folder is None:
+            return Interrupted("stopped by SIGTERM; nothing is left")
+        if not rounds:
+            return Interrupted("stopped by SIGTERM before its first checkpoint; the same command begins anew")
+        return Interrupted(
+            f"stopped by SIGTERM, {rounds:,} rounds are in {self.folder}; the same command goes on from there"
+        )
 
     def remove(self) -> None:
         """Remove all of it: the training has come to its end, or begins anew."""

@@ -130,6 +130,9 @@ class Family(Protocol):
     def check_parameters(self, spec: ModelSpec, columns: FeatureColumns, /) -> None:
         """Raise `InputError` for parameters of a spec that training on such features would not take or use."""
 
+    def check_run(self, spec: ModelSpec, workers: int, in_memory: bool, /) -> None:
+        """Raise `InputError` for a training by so many workers, or not in memory, that the family does not have."""
+
     def draws(self, spec: ModelSpec, /) -> bool:
         """Say whether training draws by chance in a way that a checkpoint cannot keep."""
 

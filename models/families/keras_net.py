@@ -12,8 +12,9 @@ from models.families.family import FeatureColumns, Model, Split, Trained, Traini
 from models.families.keras_description import describe
 from models.families.keras_parameters import check_parameters
 from models.spec import ModelSpec
+from schemas.errors import InputError
 
-__all__ = ["check_parameters", "describe", "load", "names_in_model", "train", "versions"]
+__all__ = ["check_parameters", "check_run", "describe", "draws", "load", "names_in_model", "train", "versions"]
 
 _PLAIN = TrainingRun()
 
@@ -33,6 +34,19 @@ def train(
 
     check_parameters(spec, columns)
     return trained(spec, columns, train_split, eval_split, run)
+
+
+def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
+    """Raise `InputError` for more workers than one, and for rows that are not in memory."""
+    if workers > 1:
+        raise InputError("family keras is trained by one worker; leave out --workers, or take --family xgboost")
+    if not in_memory:
+        raise InputError("family keras trains on rows in memory; leave out --max-memory, or take --family xgboost")
+
+
+def draws(spec: ModelSpec) -> bool:
+    """Say that a checkpoint keeps all that training draws by."""
+    return False
 
 
 def load(folder: pathlib.Path) -> Model:

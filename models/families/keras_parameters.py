@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.families.family import FeatureColumns
+from models.losses import loss_of
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.errors import InputError
@@ -72,6 +73,15 @@ def all_parameters(spec: ModelSpec) -> dict[str, Any]:
     return found
 
 
+# What a spec may say that this family has not, and what to do.
+_UNHEEDED = {
+    "stop_by": "it stops by the loss, take it out",
+    "monotone": "take it out",
+    "interactions": "take it out",
+    "categories": "ids have embeddings anyway, take it out",
+}
+
+
 def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     """Raise `InputError` for a parameter that the family does not know or use, or a value that it does not take.
 
@@ -81,6 +91,11 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     """
     if spec.task not in TASKS:
         raise InputError(f"model: family keras has no task {spec.task}, wanted one of {', '.join(TASKS)}; take xgboost")
+    for field, instead in _UNHEEDED.items():
+        if getattr(spec, field):
+            raise InputError(f"model: {field} is for family xgboost, this is keras; {instead}")
+    if spec.loss is not None and spec.loss != loss_of(spec.task, None):
+        raise InputError(f"model: loss {spec.loss.name} is for family xgboost, this is keras; take it out")
     for name, value in spec.parameters.items():
         if name in _FIELDS:
             option = "--" + _FIELDS[name].replace("_", "-")

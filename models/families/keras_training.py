@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.families import keras_checkpoint
 from models.families.family import Split, TrainingRun
 from models.families.keras_inputs import Inputs
 from models.families.keras_network import NetworkForm, outputs_of
@@ -41,6 +42,16 @@ class KerasLayers:
         """Return the weights of every layer that has any, by its name."""
         found = {name: [np.array(one) for one in layer.get_weights()] for name, layer in self._made.items()}
         return {name: found[name] for name, layer in self._made.items() if layer.trainable_variables}
+
+    def seeds(self) -> dict[str, np.ndarray]:
+        """Return how far the layers that draw by chance have drawn."""
+        drawing = {name: getattr(layer, "seed_generator", None) for name, layer in self._made.items()}
+        return {name: one.state.numpy() for name, one in drawing.items() if one is not None}
+
+    def set_seeds(self, seeds: Mapping[str, np.ndarray]) -> None:
+        """Take back what `seeds` returned."""
+        for name, state in seeds.items():
+            self._made[name].seed_generator.state.assign(state)
 
     def set_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> None:
         """Take back what `weights` returned."""
@@ -158,9 +169,9 @@ def fit(
     epoch = _epoch_of(layers, optimizer, inputs, form, goal)
     targets, weight = goal.targets(train)
     given = [tf.constant(one) for one in (train.features, targets, weight / weight.mean(dtype=np.float64).astype("f"))]
-    history: dict[str, list[float]] = {}
-    best, best_round, best_loss = layers.weights(), 0, np.inf
-    for number in range(1, spec.rounds + 1):
+    state = keras_checkpoint.restored(run.checkpoints.last(), layers, optimizer) or keras_checkpoint.State.of(layers)
+    history = state.history
+    for number in range(state.rounds + 1, spec.rounds + 1):
         order = np.random.default_rng((spec.seed, number)).permutation(len(targets)).astype(np.int32)
         layers.training = True
         epoch(*given, tf.constant(order), tf.constant(parameters["batch_size"], tf.int32))
@@ -173,17 +184,26 @@ def fit(
             *_, loss = found.values()
             if not np.isfinite(loss) and number == 1:
                 raise InputError(f"keras: the loss on split eval is {loss} after a round; make learning_rate smaller")
-            if loss < best_loss:
-                best, best_round, best_loss = layers.weights(), number, loss
-        if run.on_round(number, found) or (
-            evaluation is not None and number - best_round >= spec.early_stopping_rounds
-        ):
+            if loss < state.best_loss:
+                state.best, state.best_round, state.best_loss = layers.weights(), number, loss
+        state.rounds = number
+        asked = run.checkpoints.asked_to_end()
+        if asked or run.checkpoints.due(number):
+            run.checkpoints.save(state.checkpoint(layers, optimizer))
+        if asked:
+            raise run.checkpoints.interrupted(number)
+        if run.on_round(number, found) or _is_over(state, evaluation, spec):
             break
     if evaluation is None:
-        best, best_round = layers.weights(), number
+        state.best, state.best_round = layers.weights(), state.rounds
+    best = state.best
     if not all(np.isfinite(one).all() for values in best.values() for one in values):
         raise InputError("keras: a weight of the trained network is not finite; make learning_rate smaller")
-    return Fitted(best, best_round, history)
+    return Fitted(best, state.best_round, history)
+
+
+def _is_over(state: keras_checkpoint.State, evaluation: Split | None, spec: ModelSpec) -> bool:
+    return evaluation is not None and state.rounds - state.best_round >= spec.early_stopping_rounds
 
 
 def _layers(

@@ -29,6 +29,7 @@ __all__ = [
     "TrainedBooster",
     "XGBoostModel",
     "check_parameters",
+    "check_run",
     "describe",
     "draws",
     "load",
@@ -133,6 +134,15 @@ def train(
         parameters["weight_of_positives"] = balance
     best.set_attr(best_iteration=None, best_score=None)
     return TrainedBooster(best, rounds, history, parameters)
+
+
+def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
+    """Raise `InputError` for a ranking that is to be cut into parts."""
+    if spec.task == RANKING and (workers > 1 or not in_memory):
+        raise InputError(
+            "a ranking is trained by one worker, in memory: a part of the rows would cut queries in two; leave out "
+            "--workers and --max-memory"
+        )
 
 
 def draws(spec: ModelSpec) -> bool:

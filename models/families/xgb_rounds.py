@@ -15,7 +15,6 @@ import xgboost
 
 from models.families.checkpoints import Checkpoint
 from models.families.family import TrainingRun
-from schemas.errors import Interrupted
 
 EVAL = "eval"
 """The name of the split that a training stops by, in histories."""
@@ -75,7 +74,7 @@ def boost(
             history.setdefault(name, []).extend(values)
         before, done = done, booster.num_boosted_rounds()
         if watch.asked_to_end:
-            raise Interrupted(_interrupted(run, watch.saved if stretch == 0 else before))
+            raise run.checkpoints.interrupted(watch.saved if stretch == 0 else before)
         ended = watch.ended or done < (min(rounds, before + stretch) if stretch else rounds)
         if stretch and not ended and done < rounds:
             save(run, booster, history)
@@ -134,12 +133,3 @@ class _Rounds(xgboost.callback.TrainingCallback):
             save(run, model, {name: [*self._before.get(name, []), *map(float, log[name])] for name in log})
             self.saved = rounds
         return self.ended or self.asked_to_end
-
-
-def _interrupted(run: TrainingRun, rounds: int) -> str:
-    folder = run.checkpoints.folder
-    if folder is None:
-        return "stopped by SIGTERM; nothing is left"
-    if not rounds:
-        return "stopped by SIGTERM before its first checkpoint; the same command begins anew"
-    return f"stopped by SIGTERM, {rounds:,} rounds are in {folder}; the same command goes on from there"

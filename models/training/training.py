@@ -17,7 +17,6 @@ from models.families.team import ALONE, Team, together
 from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
-from models.tasks import RANKING
 from models.training import labels, loss_labels, queries
 from models.training.memory import rows_at_once
 from models.training.source import UNKNOWN, Source
@@ -84,12 +83,8 @@ def _run_of(
     rows = len(means.team.part(training_set.rows_of("train"))) + len(means.team.part(training_set.rows_of("eval")))
     columns = len(training_set.feature_names)
     at_once = None if means.max_memory is None else rows_at_once(rows, columns, means.max_memory)
-    if spec.task == RANKING and (means.team.workers > 1 or at_once is not None):
-        raise InputError(
-            "a ranking is trained by one worker, in memory: a part of the rows would cut queries in two; leave out "
-            "--workers and --max-memory"
-        )
     family = family_of(spec.family)
+    family.check_run(spec, means.team.workers, at_once is None)
     training = {
         "training set": training_set.fingerprint,
         "model": spec_as_json(spec),
