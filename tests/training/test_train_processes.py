@@ -18,8 +18,10 @@ from models.training.training_set import TrainingSet
 from models.training.work_folder import checkpoints_of, work_folder
 from tests.support.waiting import wait_until
 
-SLOW = ["--rounds", "1500", "--early-stopping-rounds", "1500", "--parameters", "nthread=1", "max_depth=3", "eta=0.01"]
-SHORT = ["--rounds", "30", "--parameters", "nthread=1", "max_depth=3", "subsample=1", "colsample_bytree=1"]
+NOT_SAMPLED = ["subsample=1", "colsample_bytree=1"]
+SLOW = ["--rounds", "800", "--early-stopping-rounds", "800", "--parameters", "nthread=1", "max_depth=3", "eta=0.01"]
+SLOW += NOT_SAMPLED
+SHORT = ["--rounds", "30", "--parameters", "nthread=1", "max_depth=3", *NOT_SAMPLED]
 
 
 def words(training_set: pathlib.Path, output: pathlib.Path, *more: str) -> list[str]:
