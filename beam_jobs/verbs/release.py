@@ -13,7 +13,7 @@ from beam_jobs.registries.planned_generation import planned_text
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.registries.written_generation import generation, generation_text, now, who
 from beam_jobs.tracking.telling import check_tracker, tell
-from models.registry.pointer import Pointer
+from models.registry.pointer import Override, Pointer
 from models.registry.registry import Registry
 from models.registry.releasable import check_gates, check_releasable
 from models.registry.standing import NEW, Standing
@@ -108,7 +108,11 @@ def _planned(settings: Release) -> _Planned:
     failed = check_gates(settings.candidate, evaluation, stands.champion_besides(bundle or NEW), settings.override)
     variants = stands.joined(bundle or NEW, settings.as_, settings.weight or 0.0, settings.experiment)
     use_case = opened.manifest["use_case"] if bundle is None else None
-    return _Planned(stands, bundle, registry.planned(stands, variants, who(), now(), settings.why, use_case), failed)
+    overrides = {}
+    if settings.override is not None:
+        overrides = {bundle or NEW: Override(who(), now(), settings.override, failed)}
+    planned = registry.planned(stands, variants, who(), now(), settings.why, use_case, overrides)
+    return _Planned(stands, bundle, planned, failed)
 
 
 def _role_before(registry: Registry, pointer: Pointer, bundle: str) -> str | None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from models.registry.generations import Generations, locked
 from models.registry.pointer import LIVE_FILE, Origin, Override, Pointer, check_readable, read_live
-from models.registry.releasable import bundle_of, check_gates, check_releasable
+from models.registry.releasable import bundle_of, check_gates, check_passed, check_releasable
 from models.registry.standing import BUNDLES, NEW, Standing, kind_of_artifact, nothing_released
 from models.scoring.manifest import check_manifest
 from models.training.source import Source
@@ -215,7 +215,14 @@ class Registry:
         return pointer
 
     def planned(
-        self, now: Standing, variants: Variants, who: str, when: str, why: str, new_use_case: str | None = None
+        self,
+        now: Standing,
+        variants: Variants,
+        who: str,
+        when: str,
+        why: str,
+        new_use_case: str | None = None,
+        overrides: Mapping[str, Override] = _NO_OVERRIDES,
     ) -> Pointer:
         """Return the generation that would follow with these variants, and write nothing.
 
@@ -223,7 +230,7 @@ class Registry:
         as far as it can be known without the lock.
         """
         self.check_place()
-        return self._next(now, variants, who, when, why, new_use_case)
+        return self._next(now, variants, who, when, why, new_use_case, overrides)
 
     def check_place(self) -> None:
         """Raise if the directory cannot be a registry, or cannot be written to; it need not be there."""
@@ -242,16 +249,16 @@ class Registry:
         overrides: Mapping[str, Override] = _NO_OVERRIDES,
         origin: Origin | None = None,
     ) -> Pointer:
-        self._check(variants, new_use_case)
+        known = {**now.overrides(), **overrides}
+        self._check(variants, new_use_case, known)
         number = Generations(self.path).next_number(now.pointer)
         after = now.pointer.generation if now.pointer is not None else None
-        known = {**now.overrides(), **overrides}
         serving = {bundle: known[bundle] for bundle in variants.bundles if bundle in known}
         pointer = Pointer(number, variants, who, when, why, after, serving, origin)
         check_readable(pointer)
         return pointer
 
-    def _check(self, variants: Variants, new_use_case: str | None) -> None:
+    def _check(self, variants: Variants, new_use_case: str | None, overrides: Mapping[str, Override]) -> None:
         use_cases = {} if new_use_case is None else {new_use_case: NEW}
         tasks = set[str]()
         for bundle in variants.bundles:
@@ -260,6 +267,8 @@ class Registry:
             opened = artifact.open_artifact(self.bundle_path(bundle), ArtifactKind.BUNDLE)
             check_manifest(opened.manifest, str(opened.path))
             opened.verify()
+            if bundle not in overrides:
+                check_passed(opened.path, bundle)
             use_cases[opened.manifest["use_case"]] = bundle
             tasks.add(opened.manifest["task"])
         if len(use_cases) > 1:

@@ -55,7 +55,7 @@ def check_gates(
     gates = _gates(path)
     failed = [gate_text(gate) for gate in gates if gate.get("passed") is not True]
     if not evaluation.fact("passed", bool) and not failed:
-        raise ArtifactError(f"{path}: names no gate that failed, the evaluation did not pass; evaluate again")
+        failed = ["its manifest says so, no gate does"]
     against = evaluation.manifest.get("champion")
     if champion is not None and against != champion and any("no_worse_by" in gate for gate in gates):
         held = f"was held against {against}" if against is not None else "was held against no champion"
@@ -74,6 +74,19 @@ def check_gates(
     if override is not None and not failed:
         raise InputError(f"{candidate}: passed all its gates, --override has nothing to override; leave it out")
     return tuple(failed)
+
+
+def check_passed(bundle: pathlib.Path, bundle_id: str) -> None:
+    """Raise `GateRefusal` for a bundle whose candidate did not pass its gates: one of which no override is known.
+
+    A release with an override that was stopped half way leaves such a bundle, which nobody answers for.
+    """
+    path = bundle / EVALUATION / "verdict.json"
+    if path.exists() and any(gate.get("passed") is not True for gate in _gates(path)):
+        raise GateRefusal(
+            f"{bundle}: bundle {bundle_id} did not pass its gates and was not released with --override; release its "
+            "candidate with it, or another one"
+        )
 
 
 def _gates(path: pathlib.Path) -> list[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import Asked, evaluate_candidate, evaluation_path
+from models.registry.bundle import write_bundle
 from models.registry.registry import Registry
 from models.spec import Gate
 from models.training.training import overridden, train_candidate
@@ -185,6 +186,17 @@ def test_a_gate_that_said_no_is_overridden_and_that_is_kept(refused, candidate, 
     assert registry.released().overrides == {}
     assert main(["rollback", "--registry", str(registry.path), "--to", bundle]) == 0
     assert registry.released().overrides == {bundle: said}
+
+
+def test_a_bundle_that_nobody_answers_for_does_not_serve(refused, candidate, tmp_path, capsys):
+    """What a release with an override leaves that was stopped before its generation was written."""
+    registry = Registry(tmp_path / "registry")
+    assert main(["release", "--candidate", str(candidate), "--registry", str(registry.path)]) == 0
+    bundle = write_bundle(refused, registry.path / "bundles")
+    capsys.readouterr()
+    assert main(["rollback", "--registry", str(registry.path), "--to", bundle]) == 3
+    assert "did not pass its gates and was not released with --override" in capsys.readouterr().err
+    assert registry.released().generation == 1
 
 
 def test_an_override_does_not_change_the_bundle(refused, tmp_path, capsys):

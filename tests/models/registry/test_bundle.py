@@ -159,8 +159,8 @@ def test_failed_gate_is_refused(candidate, tmp_path):
     facts = json.loads((findings / artifact.MANIFEST).read_text())
     artifact.complete(findings, "evaluation", {**facts, "passed": False})
     with pytest.raises(GateRefusal, match="did not pass the gates"):
-        bundle.write_bundle(path, tmp_path / "bundles")
-    assert not list((tmp_path).glob("bundles/*"))
+        Registry(tmp_path / "registry").release(path, "me", "now", "")
+    assert not (tmp_path / "registry").exists()
 
 
 @pytest.mark.parametrize(
