@@ -122,7 +122,7 @@ def family(folder: pathlib.Path, bare: bool = False) -> dict[str, Any]:
     """Train on arrays in memory, by the family or by what it comes down to."""
     import xgboost
 
-    from models.families import xgb
+    from models.families.boosting import xgb
 
     opened, spec = opened_set(folder)
     train, evaluation = opened.load("train"), opened.load("eval")
@@ -148,7 +148,7 @@ def bare(folder: pathlib.Path) -> dict[str, Any]:
 
 def memory(folder: pathlib.Path, at_once: int | None = None) -> dict[str, Any]:
     """Go from shards to a model; rows are read at once or from files."""
-    from models.families import xgb
+    from models.families.boosting import xgb
     from models.families.family import TrainingRun
     from models.training.spool import spooled
 

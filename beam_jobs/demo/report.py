@@ -11,7 +11,7 @@ from beam_jobs.demo.replay import BROKEN, quantiles
 from beam_jobs.kafka.topics.sending import Sent
 from beam_jobs.reports import charts
 from beam_jobs.reports.report_page import Table, write_page
-from models.evaluation import metrics
+from models.measures import metrics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from beam_jobs.reports.text_table import number, table
 from beam_jobs.sets.anomaly_files import ANOMALIES, read_anomalies
 from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
 from models.evaluation.gate_text import gate_text
-from models.families.choice import describe_model
+from models.families.table.choice import describe_model
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
 from models.tuning.fact import TUNING

@@ -10,8 +10,8 @@ from beam_jobs.cli import progress
 from beam_jobs.cli.settings import CrossValidate
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.reports.folds_text import fold_lines
-from models.families.choice import family_of
-from models.folds import Folds, in_words
+from models.evaluation.folds import Folds, in_words
+from models.families.table.choice import family_of
 from models.spec import ModelSpec
 from models.training.training import check_task
 from models.training.training_set import TrainingSet

@@ -17,7 +17,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.runners import prism
 from models import use_case
-from models.evaluation import metrics
+from models.measures import metrics
 from schemas.errors import ArtifactError
 
 _MARKER = ".onegraph-demo"

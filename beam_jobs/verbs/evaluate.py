@@ -16,7 +16,7 @@ from beam_jobs.tracking.telling import check_tracker, tell
 from models.evaluation.comparable import check_comparable
 from models.evaluation.gate_text import asked_text, gate_text
 from models.evaluation.place import check_trained_on, evaluation_path
-from models.families.choice import THAT_SCORE
+from models.families.table.choice import THAT_SCORE
 from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from models.spec import BEST_F1, Metric, ModelSpec

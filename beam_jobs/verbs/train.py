@@ -15,7 +15,7 @@ from beam_jobs.process.termination import asked_to_end
 from beam_jobs.tracking.telling import check_tracker, tell
 from beam_jobs.training.environment import WORKERS, team_of
 from beam_jobs.training.local_team import train_together
-from models.families.choice import THAT_TRAIN, family_of
+from models.families.table.choice import THAT_TRAIN, family_of
 from models.families.team import Team
 from models.spec import ModelSpec, Parameter
 from models.training.source import Source, commit_of

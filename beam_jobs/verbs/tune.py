@@ -15,7 +15,7 @@ from beam_jobs.reports.metrics_text import short
 from beam_jobs.tuning.samplers import repeatable
 from beam_jobs.tuning.search_folder import SearchFolder
 from beam_jobs.tuning.search_plan import SearchPlan
-from models.families.choice import family_of
+from models.families.table.choice import family_of
 from models.training.training import check_task
 from models.training.training_set import TrainingSet
 from models.tuning.objective import check_metric

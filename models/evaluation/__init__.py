@@ -1,4 +1,4 @@
 """How good a candidate is, per slice, its gates; skew between two paths.
 
-Imports: families, models, schemas, scoring, training, transforms.
+Imports: families, families.table, measures, models, schemas, scoring, training, transforms.
 """

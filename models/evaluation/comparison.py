@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from models.evaluation.comparable import check_comparable
-from models.evaluation.measuring import Measuring, scores_of
-from models.evaluation.resampling import differences
-from models.evaluation.scored_rows import ScoredRows
-from models.evaluation.slicing import SHOWN, SliceValue
-from models.families.choice import family_of
 from models.families.family import Model
+from models.families.table.choice import family_of
+from models.measures.measuring import Measuring, scores_of
+from models.measures.resampling import differences
+from models.measures.scored_rows import ScoredRows
+from models.measures.slicing import SHOWN, SliceValue
 from models.spec import ModelSpec
 from models.tasks import UNRANKED
 from models.training.training import MODEL_FOLDER

@@ -16,11 +16,11 @@ import pyarrow.parquet
 
 from models.evaluation.evaluation import evaluate
 from models.evaluation.fold_rows import fold_rows
-from models.evaluation.numbers import numbers_in
-from models.families.choice import family_of
+from models.evaluation.folds import Folds, to_json
 from models.families.family import FeatureColumns, Split, TrainingRun
 from models.families.split_parts import joined, rows_of
-from models.folds import Folds, to_json
+from models.families.table.choice import family_of
+from models.measures.numbers import numbers_in
 from models.scoring.score_form import ScoreForm
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json

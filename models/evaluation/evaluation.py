@@ -15,16 +15,16 @@ import pyarrow as pa
 
 from models.evaluation import explained
 from models.evaluation.comparison import Champion, Compared, compare, load_champion
-from models.evaluation.fairness import fairness
-from models.evaluation.measuring import Measuring, measuring, scores_of
-from models.evaluation.own_metrics import with_functions
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
-from models.evaluation.resampling import LEVEL, METHOD, intervals
-from models.evaluation.scored_rows import ScoredRows
-from models.evaluation.slicing import SHOWN, SliceValue, values_of
 from models.evaluation.verdict import fewest_rows, verdict
-from models.families.choice import family_of
 from models.families.family import Model, Split
+from models.families.table.choice import family_of
+from models.measures.fairness import fairness
+from models.measures.measuring import Measuring, measuring, scores_of
+from models.measures.own_metrics import with_functions
+from models.measures.resampling import LEVEL, METHOD, intervals
+from models.measures.scored_rows import ScoredRows
+from models.measures.slicing import SHOWN, SliceValue, values_of
 from models.metric import columns_of
 from models.scoring.manifest import model_facts
 from models.spec import Metric, ModelSpec

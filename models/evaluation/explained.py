@@ -8,8 +8,8 @@ import numpy as np
 from models.evaluation import dependence, field_values
 from models.evaluation.dependence import Tried
 from models.evaluation.importance import Features, importance, rows_to_explain
-from models.families.choice import describe_model
 from models.families.family import Model, Split
+from models.families.table.choice import describe_model
 from models.spec import ModelSpec
 from models.training.training import MODEL_FOLDER
 from schemas.plain_files import read_plain

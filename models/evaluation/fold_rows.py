@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from models.evaluation.folds import Folds
 from models.families.family import Split
-from models.folds import Folds
 from schemas.errors import InputError
 from schemas.nearest import listed
 

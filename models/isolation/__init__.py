@@ -1,1 +1,4 @@
-"""Work that may end a process, done in a child first. Imports: families, registry, schemas, scoring, transforms."""
+"""Work that may end a process, done in a child first.
+
+Imports: families.table, registry, schemas, scoring, transforms.
+"""

@@ -80,7 +80,7 @@ class Trials:
         idle_s: float = 60.0,
         start_s: float = 300.0,
         kept_memory: int = GIB,
-        imports: Sequence[str] = ("models.isolation.bundle_trial", "models.families.all"),
+        imports: Sequence[str] = ("models.isolation.bundle_trial", "models.families.table.all"),
         left: Callable[[], float] = _unlimited,
         keep_warm: bool = False,
         warm_after_s: float = _WARM_AFTER_S,

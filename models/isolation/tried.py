@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.families.choice import family_of
+from models.families.table.choice import family_of
 from schemas import fingerprint
 from schemas.file_lock import lock_within
 

@@ -13,7 +13,7 @@ import numpy
 import pyarrow
 import tensorflow as tf
 
-from models.families.choice import family_of
+from models.families.table.choice import family_of
 from models.losses import CALIBRATED
 from models.registry.releasable import COPIED, EVALUATION, check_releasable
 from models.scoring import golden

@@ -1,4 +1,4 @@
 """Raw batch in, scores out: scorer, golden rows, predictions, explanations.
 
-Imports: families, models, schemas, transforms, variants.
+Imports: families, families.table, models, schemas, transforms, variants.
 """

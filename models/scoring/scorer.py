@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.families.choice import family_of
 from models.families.family import Model
+from models.families.table.choice import family_of
 from models.scoring.causes import Causes
 from models.scoring.inputs import raw_batch
 from models.scoring.manifest import check_manifest

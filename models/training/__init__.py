@@ -1,1 +1,1 @@
-"""From a training set to a candidate. Imports: families, models, schemas, transforms."""
+"""From a training set to a candidate. Imports: families, families.table, models, schemas, transforms."""

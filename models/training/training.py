@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.families.checkpoints import Checkpoints, never_asked
-from models.families.choice import ROUNDS, family_of
 from models.families.family import Split, Trained, TrainingRun
+from models.families.table.choice import ROUNDS, family_of
 from models.families.team import ALONE, Team, together
 from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec, Parameter

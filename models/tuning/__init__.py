@@ -1,4 +1,4 @@
 """One trial of a search, what it is judged by, and the candidate of the best.
 
-Imports: evaluation, families, models, schemas, training.
+Imports: evaluation, families, families.table, measures, models, schemas, training.
 """

@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from models.families.choice import family_of
 from models.families.family import Split, TrainingRun
 from models.families.split_parts import joined
+from models.families.table.choice import family_of
 from models.spec import ModelSpec
 from models.training.training import write_candidate
 from models.training.training_set import TrainingSet

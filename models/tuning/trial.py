@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from models.evaluation.evaluation import evaluate
-from models.evaluation.numbers import numbers_in
-from models.families.choice import family_of
 from models.families.family import FeatureColumns, Split, TrainingRun
+from models.families.table.choice import family_of
+from models.measures.numbers import numbers_in
 from models.spec import BEST_F1, ModelSpec
 from models.tasks import BINARY
 from models.tuning.objective import signal

@@ -8,7 +8,7 @@ import pytest
 
 from beam_jobs.demo.report import Numbers, write_report
 from beam_jobs.kafka.topics.sending import Sent
-from models.evaluation import metrics
+from models.measures import metrics
 
 SCORES = np.linspace(0, 1, 200, dtype=np.float32)
 LABELS = (SCORES > 0.6).astype(np.float32)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation import class_metrics, metrics, number_metrics
 from models.evaluation.place import evaluation_path, manifest_fingerprint
+from models.measures import class_metrics, metrics, number_metrics
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json
 from schemas.artifacts import artifact

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from beam_jobs.process import installation
 from beam_jobs.training.environment import HOST, NUMBER, PORT, WORKERS
 from beam_jobs.training.local_team import _free_port
-from models.families import xgb
+from models.families.boosting import xgb
 from models.training.training_set import TrainingSet
 from models.training.work_folder import checkpoints_of, work_folder
 from tests.support.waiting import wait_until

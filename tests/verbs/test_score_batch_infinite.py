@@ -19,7 +19,7 @@ from beam_jobs.raw_files.finding import find_files
 from beam_jobs.raw_files.intake import RawRowsDecoder
 from beam_jobs.stream.events import EventBatch
 from beam_jobs.stream.score.event_scoring import EventScorer
-from models.families.xgb import XGBoostModel
+from models.families.boosting.xgb import XGBoostModel
 from models.registry.registry import Registry
 from models.scoring import golden
 from models.scoring.scorer import Scorer

@@ -31,7 +31,7 @@ from schemas.schema import SERVING, Schema
 WRITTEN = "written.json"
 
 _VERB = "score_batch"
-_MODULES = ("beam_jobs.batch.predictions.steps", "models.families.all")
+_MODULES = ("beam_jobs.batch.predictions.steps", "models.families.table.all")
 
 _log = logging.getLogger(__name__)
 

@@ -3,4 +3,4 @@
 Names only: who starts a pool of workers hands them to it, and need not import them.
 """
 
-WORKER_MODULES = ("beam_jobs.stream.job.pipeline", "models.families.all")
+WORKER_MODULES = ("beam_jobs.stream.job.pipeline", "models.families.table.all")

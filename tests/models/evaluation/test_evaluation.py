@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from models.evaluation.evaluation import evaluate, evaluate_candidate, evaluation_path
+from models.families.boosting.xgb import XGBoostModel, train
 from models.families.family import Split
-from models.families.xgb import XGBoostModel, train
 from models.spec import Costs, Gate
 from models.training.training_set import TrainingSet
 from schemas.errors import ArtifactError, InputError

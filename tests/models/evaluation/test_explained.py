@@ -10,7 +10,7 @@ import pytest
 from models.evaluation import explained
 from models.evaluation.dependence import MOST_CLASSES, Tried, dependence, of_feature
 from models.evaluation.evaluation import EXPLANATION, evaluation_path
-from models.families.xgb import load
+from models.families.boosting.xgb import load
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from models.spec import ModelSpec

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from models.evaluation.fold_rows import fold_rows
+from models.evaluation.folds import Folds
 from models.families.family import Split
-from models.folds import Folds
 from schemas.errors import InputError
 from transforms.examples.examples import TEXTS
 

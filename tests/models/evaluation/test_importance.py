@@ -5,7 +5,7 @@ import pytest
 import xgboost
 
 from models.evaluation.importance import Features, importance, rows_to_explain
-from models.families.xgb import XGBoostModel
+from models.families.boosting.xgb import XGBoostModel
 from transforms.graph.wide_outputs import WideOutput
 
 NAMES = ("age", "fare", "fare_again", "fare_per_mile", "genre/a", "genre/b")

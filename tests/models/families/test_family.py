@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from models.families import choice
-from models.families.choice import family_of
+from models.families.table import choice
+from models.families.table.choice import family_of
 from models.spec import FAMILIES, ModelSpec
 from schemas.errors import InputError
 
@@ -34,7 +34,7 @@ def test_a_family_that_is_not_there_is_one_line() -> None:
 
 def test_names_of_families_load_no_library() -> None:
     program = (
-        "import sys; from models.families import choice; from models.spec import ModelSpec\n"
+        "import sys; from models.families.table import choice; from models.spec import ModelSpec\n"
         "ModelSpec(family='xgboost')\n"
         "sys.exit(','.join({'xgboost', 'keras', 'tensorflow'} & set(sys.modules)) or 0)"
     )

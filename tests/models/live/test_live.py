@@ -15,7 +15,7 @@ import weakref
 
 import pytest
 
-from models.families import xgb
+from models.families.boosting import xgb
 from models.live.live import LiveScorer
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from models.families.xgb import XGBoostModel
+from models.families.boosting.xgb import XGBoostModel
 from models.registry.registry import Registry
 from models.scoring.explanation import BIAS, OTHERS, Explanation
 from models.scoring.prediction import PredictionEncoder

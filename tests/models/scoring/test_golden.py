@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from models.families import xgb
+from models.families.boosting import xgb
 from models.families.family import FeatureColumns, Split
 from models.registry.registry import Registry
 from models.scoring import golden

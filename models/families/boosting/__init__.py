@@ -1,0 +1,1 @@
+"""The family xgboost: boosted trees. Imports: families, models, schemas."""

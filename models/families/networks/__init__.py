@@ -1,0 +1,1 @@
+"""The family keras: networks. Imports: families, models, schemas, transforms."""

@@ -1,0 +1,1 @@
+"""Which module is the family of a name. Imports: families, families.boosting, families.networks, models, schemas."""

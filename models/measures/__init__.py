@@ -1,0 +1,1 @@
+"""Metrics of scored rows: of each task, of slices, with intervals. Imports: families, models, schemas."""

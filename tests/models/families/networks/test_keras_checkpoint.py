@@ -1,0 +1,54 @@
+"""A network's training that is ended goes on to the bytes of one that was not."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from models.families.checkpoints import Checkpoints
+from models.families.family import TrainingRun
+from models.families.networks import keras_net
+from models.spec import ModelSpec
+from schemas.errors import InputError, Interrupted
+from tests.models.families.networks.test_keras_net import COLUMNS, SPECS, digest, saved
+
+
+def ended_after(rounds: int, folder: pathlib.Path) -> TrainingRun:
+    """A run that is asked to end after so many rounds, with checkpoints in a folder."""
+    left = iter(range(rounds - 1))
+    return TrainingRun(checkpoints=Checkpoints(folder, 4, {}, lambda: next(left, None) is None))
+
+
+@pytest.mark.parametrize(("task", "rounds"), [("binary", 1), ("multiclass", 5), ("regression", 7)])
+def test_it_goes_on_to_the_same_bytes(task: str, rounds: int, tmp_path: pathlib.Path) -> None:
+    spec = SPECS[task]
+    whole = saved(spec, tmp_path / "whole")
+    with pytest.raises(Interrupted, match=f"{rounds} rounds are in"):
+        saved(spec, tmp_path / "none", ended_after(rounds, tmp_path / "saved"))
+    assert not (tmp_path / "none").exists()
+    heard: list[int] = []
+
+    def hear(number: int, metrics: object) -> bool:
+        heard.append(number)
+        return False
+
+    run = TrainingRun(on_round=hear, checkpoints=Checkpoints(tmp_path / "saved", 4))
+    again = saved(spec, tmp_path / "again", run)
+    assert heard[0] == rounds + 1
+    assert (again.rounds, again.history) == (whole.rounds, whole.history)
+    assert digest(tmp_path / "again") == digest(tmp_path / "whole")
+
+
+def test_what_this_family_has_not_is_one_line() -> None:
+    spec = SPECS["binary"]
+    for wrong, said in (
+        ({"monotone": {"a": 1}}, "monotone is for family xgboost, this is keras"),
+        ({"stop_by": "auc"}, "stop_by is for family xgboost, this is keras; it stops by the loss"),
+        ({"categories": ("c",)}, "categories is for family xgboost"),
+    ):
+        with pytest.raises(InputError, match=said):
+            keras_net.check_parameters(dataclasses.replace(spec, **wrong), COLUMNS)
+    keras_net.check_run(spec, 1, True)
+    for workers, in_memory, option in ((2, True, "--workers"), (1, False, "--max-memory")):
+        with pytest.raises(InputError, match=f"leave out {option}"):
+            keras_net.check_run(ModelSpec(family="keras"), workers, in_memory)
