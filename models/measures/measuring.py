@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.families.family import Model, Split
+from models.losses import Quantile, Tweedie, loss_of
 from models.measures import class_metrics, metrics, number_metrics
 from models.measures.class_metrics import ClassMetrics
 from models.measures.metrics import ScoreMetrics
@@ -82,12 +83,11 @@ class Measuring:
         return threshold_table(ranked, self.threshold, rows.weight, self.spec.costs)
 
     def _of_numbers(self) -> tuple[float, float]:
-        """Return the quantile of the pinball loss and the Tweedie power: those of the model's parameters, if any."""
-        quantile = self.spec.parameters.get("quantile_alpha")
-        power = self.spec.parameters.get("tweedie_variance_power")
+        """Return the quantile of the pinball loss and the Tweedie power: those of the model's loss, if it has one."""
+        loss = loss_of(self.spec.task, self.spec.loss)
         return (
-            quantile if isinstance(quantile, int | float) and 0 < quantile < 1 else number_metrics.QUANTILE,
-            power if isinstance(power, int | float) and 1 < power < 2 else number_metrics.TWEEDIE_POWER,
+            loss.level if isinstance(loss, Quantile) else number_metrics.QUANTILE,
+            loss.power if isinstance(loss, Tweedie) else number_metrics.TWEEDIE_POWER,
         )
 
 
