@@ -23,9 +23,13 @@ from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.tracking.telling import check_tracker
+from models.evaluation.comparable import check_comparable
 from models.evaluation.gate_text import gate_text
 from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
+from models.scoring.manifest import model_facts
+from models.spec_json import spec_from_json
+from models.training.training_set import TrainingSet
 from models.use_case import find_model
 from models.variants.variants import CHALLENGER, CHAMPION
 from schemas import fingerprint
@@ -71,7 +75,12 @@ def run(settings: Retrain) -> dict[str, Any]:
         if not _is_done(run.candidate):
             with progress.step("search and train" if settings.trials else "train"):
                 run_verb(run.training())
-        findings = _evaluated(run)
+        try:
+            findings = _evaluated(run)
+        except GateRefusal as refusal:
+            found = refusal.findings or {}
+            told = {name: found[name] for name in ("metrics", "verdict") if name in found}
+            raise GateRefusal(str(refusal), {**run.places(), **told}) from None
         bundle = run.bundle()
         if bundle is not None and run.serves(bundle):
             pointer = Registry(settings.registry).released()
@@ -79,9 +88,7 @@ def run(settings: Retrain) -> dict[str, Any]:
         else:
             released = run_verb(run.release())
     return {
-        "run": str(run.folder),
-        "training_set": str(run.training_set),
-        "candidate": str(run.candidate),
+        **run.places(),
         "metrics": findings["metrics"],
         **{name: released[name] for name in ("bundle", "role", "generation")},
         "registry": settings.registry,
@@ -90,6 +97,8 @@ def run(settings: Retrain) -> dict[str, Any]:
 
 def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
+    if "bundle" not in result:
+        return f"{result['run']}: candidate {result['candidate']} stays, nothing was released"
     return (
         f"{result['run']}: bundle {result['bundle']} is {result['role']} in generation {result['generation']} of "
         f"{result['registry']}"
@@ -115,6 +124,10 @@ class _Run:
     def evaluation(self) -> pathlib.Path:
         return evaluation_path(self.candidate)
 
+    def places(self) -> dict[str, str]:
+        """Return the run's folders as the result has them."""
+        return {"run": str(self.folder), "training_set": str(self.training_set), "candidate": str(self.candidate)}
+
     def build(self) -> verbs.BuildTrainingSet:
         return _build(self.settings, str(self.training_set))
 
@@ -126,12 +139,27 @@ class _Run:
         every, track = self.settings.checkpoint_every, self.settings.track
         return verbs.Train(**given, output=str(self.candidate), checkpoint_every=every, track=track)
 
-    def evaluate(self) -> verbs.Evaluate:
+    def champion(self) -> str | None:
+        """Return the champion that the candidate can be compared with; None, with a warning, where it cannot."""
+        pointer = Registry(self.settings.registry).standing().pointer
+        if pointer is None:
+            return None
+        bundle = Registry(self.settings.registry).bundle_path(pointer.champion)
+        candidate = artifact.open_artifact(self.candidate, ArtifactKind.CANDIDATE)
+        spec = spec_from_json(model_facts(candidate.manifest, str(self.candidate)), str(self.candidate))
+        try:
+            check_comparable(bundle, spec, TrainingSet.open(self.training_set))
+        except InputError as error:
+            _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
+            return None
+        return pointer.champion
+
+    def evaluate(self, champion: str | None) -> verbs.Evaluate:
         return verbs.Evaluate(
             candidate=str(self.candidate),
             training_set=str(self.training_set),
             use_case_path=self.settings.use_case_path,
-            registry=self.settings.registry,
+            registry=None if champion is None else self.settings.registry,
             track=self.settings.track,
         )
 
@@ -194,11 +222,10 @@ def _evaluated(run: _Run) -> dict[str, Any]:
 
     One that is there is of use unless another champion serves by now, and the candidate was not released.
     """
+    champion = run.champion()
     if _is_done(run.evaluation):
         evaluation = artifact.open_artifact(run.evaluation, ArtifactKind.EVALUATION)
-        bundle, pointer = run.bundle(), Registry(run.settings.registry).standing().pointer
-        champion = None if pointer is None else pointer.champion
-        if bundle is not None or evaluation.manifest.get("champion") == champion:
+        if run.bundle() is not None or evaluation.manifest.get("champion") == champion:
             files = {name: run.evaluation / f"{name}.json" for name in ("metrics", "verdict")}
             findings = {name: json.loads(file.read_text()) for name, file in files.items()}
             if not evaluation.manifest["passed"]:
@@ -208,7 +235,7 @@ def _evaluated(run: _Run) -> dict[str, Any]:
         _log.warning("%s: evaluated against another champion than %s; evaluating again", run.candidate, champion)
         shutil.rmtree(run.evaluation)
     with progress.step("evaluate"):
-        found: dict[str, Any] = run_verb(run.evaluate())
+        found: dict[str, Any] = run_verb(run.evaluate(champion))
     return found
 
 

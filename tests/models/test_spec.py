@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from models.losses import Poisson, Squared
 from models.measures.class_metrics import of_classes
 from models.measures.metrics import of_scores
 from models.measures.number_metrics import of_numbers
 from models.measures.rank_metrics import RankedQueries
-
-from models.losses import Poisson, Squared
 from models.search import Real, Search
 from models.spec import Costs, Gate, Metric, ModelSpec
 from models.spec_json import spec_as_json, spec_from_json

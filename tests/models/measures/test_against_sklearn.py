@@ -1,13 +1,18 @@
 """Our metrics are scikit-learn's, with and without weights, with and without ties."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
 from models.costs import Costs
+from models.losses import Quantile
 from models.measures.class_metrics import of_classes
+from models.measures.measuring import Measuring
 from models.measures.metrics import curves, of_scores
 from models.measures.number_metrics import of_numbers
+from models.measures.scored_rows import ScoredRows
+from models.spec import ModelSpec
 
 ROWS = 2_000
 CLOSE = 1e-12
@@ -133,3 +138,11 @@ def test_what_numbers_have_no_deviance_and_no_spread() -> None:
     large = of_numbers(np.array([1e8, 1e8 + 16], np.float32), np.array([1e8, 1e8], np.float32))
     assert large["r2"] == pytest.approx(-1.0)
     assert of_numbers(np.full(9, 0.1, np.float32), np.ones(9, np.float32))["r2"] is None
+
+
+def test_the_pinball_loss_is_of_the_level_that_is_learnt() -> None:
+    random = np.random.default_rng(4)
+    label, scores = random.random(200).astype(np.float32), random.random(200).astype(np.float32)
+    rows = ScoredRows(label, scores, None, pa.RecordBatch.from_arrays([], []))
+    spec = ModelSpec(task="regression", loss=Quantile(0.9))
+    assert Measuring(spec).metrics(rows)["pinball"] == pytest.approx(sk.mean_pinball_loss(label, scores, alpha=0.9))
