@@ -32,7 +32,7 @@ METRICS_OF: Mapping[str, tuple[str, ...]] = {
 METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
 COST = "cost"
 """One more of a binary task whose spec has costs."""
-NOT_METRICS = (COST, "weight", "confusion", "classes", "value")
+NOT_METRICS = (COST, "weight", "confusion", "classes", "value", "calibrated")
 """Other names in an evaluation, which no metric of one's own has."""
 
 SHARES = (

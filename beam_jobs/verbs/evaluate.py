@@ -5,11 +5,13 @@ TensorFlow and the family's library are imported when the rows are read, after e
 
 import dataclasses
 import json
+import logging
 import pathlib
 from typing import Any
 
 from beam_jobs.cli.settings import Evaluate
 from beam_jobs.cli.verbs import import_quietly
+from beam_jobs.registries.registry_address import check_local
 from beam_jobs.reports.comparison_text import comparison_lines, fairness_lines
 from beam_jobs.reports.metrics_text import metrics_lines, slice_line
 from beam_jobs.tracking.telling import check_tracker, tell
@@ -29,6 +31,8 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import check_place
 from schemas.errors import GateRefusal
+
+_log = logging.getLogger(__name__)
 
 
 def check(settings: Evaluate) -> None:
@@ -121,9 +125,13 @@ def _champion(settings: Evaluate) -> pathlib.Path | None:
     """Return the bundle to compare with, None if there is none: before a first release, nothing is in the registry."""
     if settings.registry is None:
         return None if settings.against is None else pathlib.Path(settings.against)
+    check_local(settings.registry)
     registry = Registry(settings.registry)
-    live = registry.live()
-    return None if live is None else registry.bundle_path(live.champion)
+    pointer = registry.standing().pointer
+    if pointer is None:
+        _log.warning("%s: nothing is released there, so the candidate is compared with nothing", settings.registry)
+        return None
+    return registry.bundle_path(pointer.champion)
 
 
 def _own_file(opened: _Opened, settings: Evaluate) -> str:

@@ -12,7 +12,7 @@ import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beam_jobs.cli import progress
@@ -56,8 +56,8 @@ def plan(settings: Retrain) -> list[str]:
     steps = {"training set": run.training_set, "candidate": run.candidate, "evaluation": run.evaluation}
     for step, place in steps.items():
         lines.append(f"{step} {place}: {'is there' if _is_done(place) else 'would be made'}")
-    if (bundle := run.bundle()) is not None and run.serves(bundle):
-        return [*lines, f"bundle {bundle} serves already; nothing would be released"]
+    if (released := run.released()) is not None:
+        return [*lines, f"{_released_text(released)}; nothing would be released"]
     as_ = run.role()
     weight = f" with {settings.weight:g} of keys" if as_ == CHALLENGER else ""
     return [*lines, f"if its gates are met it would be released to {settings.registry} as {as_}{weight}"]
@@ -81,11 +81,8 @@ def run(settings: Retrain) -> dict[str, Any]:
             found = refusal.findings or {}
             told = {name: found[name] for name in ("metrics", "verdict") if name in found}
             raise GateRefusal(str(refusal), {**run.places(), **told}) from None
-        bundle = run.bundle()
-        if bundle is not None and run.serves(bundle):
-            pointer = Registry(settings.registry).released()
-            released = {"bundle": bundle, "role": pointer.variants.role(bundle), "generation": pointer.generation}
-        else:
+        released = run.released()
+        if released is None:
             released = run_verb(run.release())
     return {
         **run.places(),
@@ -99,10 +96,16 @@ def describe(result: dict[str, Any]) -> str:
     """Return the result for people."""
     if "bundle" not in result:
         return f"{result['run']}: candidate {result['candidate']} stays, nothing was released"
-    return (
-        f"{result['run']}: bundle {result['bundle']} is {result['role']} in generation {result['generation']} of "
-        f"{result['registry']}"
-    )
+    return f"{result['run']}: {_released_text(result)}, of {result['registry']}"
+
+
+def _released_text(released: Mapping[str, Any]) -> str:
+    if released["role"] is None:
+        return (
+            f"bundle {released['bundle']} was released in generation {released['generation']} and serves no longer; "
+            "`onegraph release` brings it back"
+        )
+    return f"bundle {released['bundle']} is {released['role']} in generation {released['generation']}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,9 +193,19 @@ class _Run:
         evaluation = artifact.open_artifact(self.evaluation, ArtifactKind.EVALUATION)
         return Registry(self.settings.registry).bundle_of(candidate, evaluation)
 
-    def serves(self, bundle: str) -> bool:
-        pointer = Registry(self.settings.registry).standing().pointer
-        return pointer is not None and bundle in pointer.variants.bundles
+    def released(self) -> dict[str, Any] | None:
+        """Return what the run's bundle is now, and in which generation; None if it never was released.
+
+        One that a person has taken out since stays out: its role is None, its generation the last that it served in.
+        """
+        bundle, stands = self.bundle(), Registry(self.settings.registry).standing()
+        if bundle is None or stands.pointer is None:
+            return None
+        if bundle in stands.pointer.variants.bundles:
+            role = stands.pointer.variants.role(bundle)
+            return {"bundle": bundle, "role": role, "generation": stands.pointer.generation}
+        served = [one.generation for one in stands.history if bundle in one.variants.bundles]
+        return {"bundle": bundle, "role": None, "generation": served[-1]} if served else None
 
 
 def _run_of(settings: Retrain) -> _Run:
@@ -233,6 +246,8 @@ def _evaluated(run: _Run) -> dict[str, Any]:
                 raise GateRefusal(f"{run.candidate}: gate not met: {'; '.join(failed)}", findings)
             return findings
         _log.warning("%s: evaluated against another champion than %s; evaluating again", run.candidate, champion)
+        (run.evaluation / artifact.MARKER).unlink()  # killed from here on, it is no evaluation any more
+    if run.evaluation.exists():
         shutil.rmtree(run.evaluation)
     with progress.step("evaluate"):
         found: dict[str, Any] = run_verb(run.evaluate(champion))

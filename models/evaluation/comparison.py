@@ -103,6 +103,7 @@ def _compared(
             "candidate": mine,
             "champion": other,
             "difference": difference,
+            "higher_is_better": ours.spec.higher_is_better(name),
             "interval": between.get(name) if difference is not None else None,
         }
     return compared

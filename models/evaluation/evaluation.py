@@ -141,10 +141,12 @@ def evaluate(
     """
     for name, split in (("eval", eval_split), ("test", test_split)):
         labels.check_values(split.label, spec, name)
-        if spec.task == BINARY and not labels.has_both(split.label):
-            raise InputError(f"{name} split: {len(split.label)} rows without both labels; use more data")
-        if not len(split.label):
-            raise InputError(f"{name} split: no rows; use more data")
+        counting = split.label if split.weight is None else split.label[split.weight > 0]
+        rows_text = "rows" if split.weight is None else "rows with a weight above 0"
+        if spec.task == BINARY and not labels.has_both(counting):
+            raise InputError(f"{name} split: {len(counting)} {rows_text} without both labels; use more data")
+        if not len(counting):
+            raise InputError(f"{name} split: no {rows_text}; use more data")
     how = measuring(spec, model, eval_split)
     scores = scores_of(model, test_split.features, "test split")
     # Sorted once, the rows of every slice's value are in order too.

@@ -10,4 +10,4 @@ def numbers_in(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
     >>> numbers_in({"auc": 0.5, "f1": None, "confusion": {"true_positive": 1}})
     {'auc': 0.5, 'f1': None}
     """
-    return {name: one for name, one in metrics.items() if one is None or isinstance(one, int | float)}
+    return {name: one for name, one in metrics.items() if one is None or type(one) in (int, float)}

@@ -64,7 +64,7 @@ def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again
     assert main([*first, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["generation"] == 1
     assert main([*first, "--dry-run"]) == 0
-    assert f"bundle {made['bundle']} serves already; nothing would be released" in capsys.readouterr().out
+    assert f"bundle {made['bundle']} is champion in generation 1; nothing would be released" in capsys.readouterr().out
     second = words(use_case, trips(tmp_path / "second.csv", 3000, 3000), tmp_path)
     assert main([*second, "--weight", "0.25", "--json"]) == 0
     captured = capsys.readouterr()
@@ -81,6 +81,13 @@ def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again
     assert "the champion's graph is" in captured.err
     assert main([*second, "--weight", "0.25", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["generation"] == 2
+    # What a person takes out stays out, and an evaluation that was killed half way is made again.
+    assert main(["registry", "remove", challenger["bundle"], "--registry", str(tmp_path / "registry")]) == 0
+    (tmp_path / f"{challenger['candidate']}.evaluation" / artifact.MARKER).unlink()
+    capsys.readouterr()
+    assert main(second) == 0
+    assert "was released in generation 2 and serves no longer" in capsys.readouterr().out
+    assert registry.released().generation == 3
 
 
 @pytest.mark.needs_time

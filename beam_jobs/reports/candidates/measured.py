@@ -85,6 +85,10 @@ def slices(opened: OpenedModel) -> tuple[list[dict[str, Any]], int]:
     return found, len(columns) - len(found)
 
 
+def _better(name: str, compared: Mapping[str, Any]) -> str:
+    return better(name, compared.get("difference"), compared.get("higher_is_better"))
+
+
 def comparison(opened: OpenedModel) -> dict[str, Any] | None:
     """Return the candidate against the champion on the same rows: all metrics, and slices that differ for sure."""
     found = opened.found["comparison"]
@@ -92,16 +96,16 @@ def comparison(opened: OpenedModel) -> dict[str, Any] | None:
         return None
     rows = [
         [name_of(name), short(one.get("candidate")), short(one.get("champion")), signed(one.get("difference")),
-         interval(one.get("interval")), better(name, one.get("difference"))]
+         interval(one.get("interval")), _better(name, one)]
         for name, one in list(found["metrics"].items())[:_MOST_METRICS]
     ]  # fmt: skip
     certain = [
         [text(column), value_text(value["value"]), count(value["rows"]), name_of(name), signed(one["difference"]),
-         interval(one["interval"]), better(name, one["difference"])]
+         interval(one["interval"]), _better(name, one)]
         for column, values in found.get("slices", {}).items()
         for value in values
         for name, one in value["metrics"].items()
-        if isinstance(one, dict) and _is_certain(one.get("interval")) and better(name, one.get("difference"))
+        if isinstance(one, dict) and _is_certain(one.get("interval")) and _better(name, one)
     ]  # fmt: skip
     return {
         "champion": text(str(found.get("champion", ""))),

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.reports.sets.wording import text
-from models.tasks import BINARY, MULTICLASS, REGRESSION
+from models.tasks import BINARY, COST, LOWER_IS_BETTER, METRICS, MULTICLASS, RANKING, REGRESSION, UNRANKED
 
 HEADLINES: Mapping[str, tuple[str, ...]] = {
     BINARY: ("auc", "average_precision", "log_loss", "brier", "calibration_error", "f1", "precision", "recall", "cost"),
     MULTICLASS: ("accuracy", "balanced_accuracy", "macro_auc", "macro_f1", "log_loss", "calibration_error"),
     REGRESSION: ("rmse", "mae", "median_absolute_error", "r2"),
+    RANKING: ("ndcg", "ndcg_at_10"),
 }
-MAIN: Mapping[str, str] = {BINARY: "auc", MULTICLASS: "accuracy", REGRESSION: "mae"}
+MAIN: Mapping[str, str] = {BINARY: "auc", MULTICLASS: "accuracy", REGRESSION: "mae", RANKING: "ndcg"}
 """The metric whose interval is drawn per value of a slice."""
 _NAMES = {
     "auc": "AUC",
@@ -24,15 +25,6 @@ _NAMES = {
     "macro_f1": "macro F1",
     "lift_at_10": "lift in the highest tenth",
 }
-_LESS_IS_BETTER = (
-    *("log_loss", "brier", "calibration_error", "cost", "rmse", "mae", "median_absolute_error", "pinball"),
-    *("poisson_deviance", "tweedie_deviance"),
-)
-_MORE_IS_BETTER = (
-    *("auc", "average_precision", "f1", "precision", "recall", "accuracy", "balanced_accuracy", "r2", "ndcg"),
-    *("macro_auc", "macro_f1", "macro_average_precision", "macro_precision", "macro_recall", "lift_at_10"),
-    *("top_2_accuracy", "top_3_accuracy"),
-)
 
 
 def name_of(metric: str) -> str:
@@ -49,12 +41,16 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     return {name: value for name, value in metrics.items() if value is None or type(value) in (int, float)}
 
 
-def better(metric: str, difference: float | None) -> str:
+def better(metric: str, difference: float | None, higher_is_better: bool | None = None) -> str:
     """Return whether a difference is for the better: `better`, `worse`, or nothing that can be said.
 
-    >>> better("auc", 0.01), better("log_loss", 0.01), better("rows", 5)
-    ('better', 'worse', '')
+    Of a metric of a use case's own, `higher_is_better` says in which direction; None does not.
+
+    >>> better("auc", 0.01), better("log_loss", 0.01), better("rows", 5), better("saved", 5, True)
+    ('better', 'worse', '', 'better')
     """
-    if not difference or metric not in _LESS_IS_BETTER + _MORE_IS_BETTER:
+    if metric in (*METRICS, COST):
+        higher_is_better = None if metric in UNRANKED else metric not in LOWER_IS_BETTER
+    if not difference or higher_is_better is None:
         return ""
-    return "better" if (difference < 0) == (metric in _LESS_IS_BETTER) else "worse"
+    return "better" if (difference > 0) == higher_is_better else "worse"
