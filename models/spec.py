@@ -48,9 +48,10 @@ class ModelSpec:
 
     `loss` is what training makes small (`models.losses`), None the first of the task. `balance`, of the log loss of a
     binary label, is `weight`, by which the rarer label weighs as much as the other, or `none`; scores are chances
-    either way. `stop_by` is the family's metric that stops the training. By names of features or of outputs of several
-    columns: `monotone` are those with which scores may only rise (1) or fall (-1), `interactions` groups of those that
-    may act together, `categories` ids whose order means nothing.
+    either way. Family keras has a parameter for it instead, `class_weights`. `stop_by` is the family's metric that
+    stops the training. By names of features or of outputs of several columns: `monotone` are those with which
+    scores may only rise (1) or fall (-1), `interactions` groups of those that may act together, `categories` ids
+    whose order means nothing.
     """
 
     task: str = "binary"

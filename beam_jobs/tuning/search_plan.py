@@ -8,13 +8,17 @@ from beam_jobs.tuning.samplers import GRID
 from models.search import Search, space_as_json
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json
+from models.training.source import UNKNOWN, Source
 from models.tuning.space import Parameters, own_parameters
 from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchPlan:
-    """A spec, where its parameters are looked for, and how. `training_set` is the fingerprint of the rows."""
+    """A spec, where its parameters are looked for, and how. `training_set` is the fingerprint of the rows.
+
+    `source` is where spec and rows come from; a study that is gone on with may have had another one.
+    """
 
     spec: ModelSpec
     search: Search
@@ -22,6 +26,7 @@ class SearchPlan:
     sampler: str
     pruner: str
     seed: int
+    source: Source = UNKNOWN
 
     @property
     def trials(self) -> int:

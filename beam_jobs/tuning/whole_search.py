@@ -1,5 +1,6 @@
 """A search from its study to its candidate and page: makes what is missing of them, and nothing twice."""
 
+import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from beam_jobs.tuning.study import Study, TrialRecord
 from beam_jobs.tuning.trial_words import Shared
 from beam_jobs.tuning.trials import as_json, best_of, make_trials, write_trials
 from models.spec_json import spec_as_json
-from models.training import labels
+from models.training import labels, loss_labels, queries
 from models.training.training_set import TrainingSet
 from models.tuning.best import write_best
 from models.tuning.fact import TUNING
@@ -96,16 +97,22 @@ def _make(
     rounds = best.rounds or 1
     with step(f"train on train and eval, {rounds} rounds"):
         splits = kept(shared.train), kept(shared.evaluation)
-        write_best(training_set.manifest["use_case"], spec, rounds, training_set, *splits, folder.candidate, facts)
+        use_case, further = training_set.manifest["use_case"], {"source": dataclasses.asdict(plan.source)}
+        write_best(use_case, spec, rounds, training_set, *splits, folder.candidate, facts, further)
 
 
 def _shared(plan: SearchPlan, training_set: TrainingSet, folder: SearchFolder) -> Shared:
     """Decode both splits once, and have them in files for every process."""
-    folders = {}
+    folders, of_splits = {}, {}
     for name in ("train", "eval"):
         split = training_set.load(name)
         labels.check_split(split.label, plan.spec, name, split.weight)
+        loss_labels.check_labels(split, plan.spec, name)
+        if split.query is not None:
+            of_splits[name] = split.query
         folders[name] = folder.keep(name, split)
+    if of_splits:
+        queries.check_apart({**of_splits, "test": training_set.queries("test")}, str(training_set.path))
     return Shared(
         spec=spec_as_json(plan.spec),
         columns=training_set.columns,

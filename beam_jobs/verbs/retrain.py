@@ -18,7 +18,7 @@ from typing import Any
 from beam_jobs.cli import progress
 from beam_jobs.cli import settings as verbs
 from beam_jobs.cli.settings import Retrain
-from beam_jobs.cli.verbs import run_verb
+from beam_jobs.cli.verbs import import_quietly, run_verb
 from beam_jobs.file_runs.run_facts import run_facts
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.registry_address import check_writable
@@ -70,6 +70,8 @@ def run(settings: Retrain) -> dict[str, Any]:
     """
     run = _run_of(settings)
     with _alone(run.folder):
+        # A network's bytes go by it, and TensorFlow takes it before its first operation alone, which the build makes.
+        import_quietly("transforms.graph.graph").use_one_thread()
         with progress.step("build the training set"):
             run_verb(run.build())
         if not _is_done(run.candidate):

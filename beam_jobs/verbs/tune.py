@@ -5,6 +5,7 @@ Optuna, XGBoost and what reads the shards are imported when they are needed, aft
 
 import dataclasses
 import logging
+import os
 from typing import Any
 
 from beam_jobs.cli import progress
@@ -16,6 +17,7 @@ from beam_jobs.tuning.samplers import repeatable
 from beam_jobs.tuning.search_folder import SearchFolder
 from beam_jobs.tuning.search_plan import SearchPlan
 from models.families.table.choice import family_of
+from models.training.source import Source, commit_of
 from models.training.training import check_task
 from models.training.training_set import TrainingSet
 from models.tuning.objective import check_metric
@@ -100,7 +102,9 @@ def _opened(settings: Tune) -> tuple[SearchPlan, TrainingSet]:
     )
     check_metric(search.metric, spec)
     seed = spec.seed if settings.seed is None else settings.seed
-    plan = SearchPlan(spec, search, training_set.fingerprint, settings.sampler, settings.pruner, seed)
+    files = files_of(training_set.manifest["use_case"], settings.use_case_path)
+    source = Source(commit_of(files), os.path.abspath(settings.training_set))
+    plan = SearchPlan(spec, search, training_set.fingerprint, settings.sampler, settings.pruner, seed, source)
     plan.check()
     check_space(spec, search.space, training_set.columns, family_of(spec.family))
     return plan, training_set

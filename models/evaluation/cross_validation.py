@@ -25,7 +25,7 @@ from models.scoring.score_form import ScoreForm
 from models.spec import ModelSpec
 from models.spec_json import spec_as_json
 from models.tasks import MULTICLASS
-from models.training import labels
+from models.training import labels, loss_labels
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -114,6 +114,8 @@ def _run(
             labels.check_split(train.label, spec, "train", train.weight)
             for part in (stop, scored):
                 labels.check_split(part.label, spec, "eval", part.weight)
+            for name, part in (("train", train), ("eval", stop), ("eval", scored)):
+                loss_labels.check_labels(part, spec, name)
         except InputError as error:
             raise InputError(f"fold {number} of {folds.count}: {error}") from None
         trained = family.train(spec, columns, train, stop, TrainingRun())

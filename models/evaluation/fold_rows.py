@@ -25,15 +25,19 @@ class FoldRows:
 def fold_rows(folds: Folds, split: Split, where: str) -> list[FoldRows]:
     """Return the rows of every fold. Each row is scored once; by time, those of the first two blocks never are.
 
-    The fold behind the one that is scored stops the training and chooses the threshold, as the eval split does; by
-    time it is the block before it. Raises `InputError`, naming `where`, for a column that the examples do not carry,
-    and for folds without rows.
+    The fold behind the one that is scored stops the training and chooses the threshold, as the eval split does; by time
+    it is the block before it. Rows of one query are in one fold. Raises `InputError`, naming `where`, for a column
+    that the examples do not carry, and for folds without rows.
     """
+    if split.query is not None and (folds.time_by or folds.group_by):
+        raise InputError(f"{where}: rows of one query stay together, which other columns would cut; leave them out")
     if folds.time_by is not None:
         blocks = _blocks(_times(split, folds.time_by, where), folds.count + 2)
         _check_rows(blocks, folds.count + 2, f"{where}: too few different times in {folds.time_by!r}")
         return [FoldRows(blocks <= at, blocks == at + 1, blocks == at + 2) for at in range(folds.count)]
-    if folds.group_by is None:
+    if split.query is not None:
+        hashes = _hashes([query.tobytes() for query in split.query], folds.seed)
+    elif folds.group_by is None:
         hashes = _hashes([row.tobytes() for row in np.ascontiguousarray(split.features)], folds.seed)
     else:
         column = _column(split, folds.group_by, where)

@@ -60,11 +60,11 @@ def train_candidate(
 ) -> artifact.Artifact | None:
     """Train a use case's model on the `train` split, stop early on `eval`, write a candidate at `output`.
 
-    The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock
-    reading is in it, so the same training set and spec give the same bytes. Raises `InputError` if the training set is
-    another use case's or task's, or if its label cannot be learnt, as one class alone; nothing is left then. With
-    checkpoints it may be ended at any time: raises `Interrupted`, and the same call goes on. Of a team, only the first
-    worker writes; the others return None.
+    The directory has `model/`, `graph/`, `schema.pbtxt`, `statistics/train.pb` and `training.json`; no clock reading is
+    in it, so the same training set and spec give the same bytes, but for `source`. Raises `InputError` if the
+    training set is another use case's or task's, or if its label cannot be learnt, as one class alone; nothing is
+    left then. With checkpoints it may be ended at any time: raises `Interrupted`, and the same call goes on. Of a
+    team, only the first worker writes; the others return None.
     """
     check_fits(name, training_set)
     check_task(spec, training_set)

@@ -26,13 +26,15 @@ def write_best(
     evaluation: Split,
     output: pathlib.Path,
     facts: Mapping[str, Any],
+    further: Mapping[str, Any],
 ) -> artifact.Artifact:
     """Train the spec, its parameters and threshold those of the best trial, for as many rounds as that trial had.
 
     The rounds are not scaled to the rows that eval adds: what a round of boosting learns is set by the learning rate,
-    and whether more rows want more rounds is a guess that no row is left to check. `facts` go into the manifest.
+    and whether more rows want more rounds is a guess that no row is left to check. `facts` of the search go into the
+    manifest, and what else is known of the candidate (`further`).
     """
     final = dataclasses.replace(spec, rounds=rounds)
     trained = family_of(spec.family).train(final, training_set.columns, joined(train, evaluation), None, TrainingRun())
     with making(output, ArtifactKind.CANDIDATE) as path:
-        return write_candidate(path, use_case, final, training_set, trained, {TUNING: dict(facts)})
+        return write_candidate(path, use_case, final, training_set, trained, {**further, TUNING: dict(facts)})

@@ -32,6 +32,8 @@ def signal(metric: str, heard: Mapping[str, float]) -> float | None:
 
     >>> signal("log_loss", {"auc": 0.9, "logloss": 0.25}), signal("average_precision", {"auc": 0.9, "logloss": 0.25})
     (0.25, -0.25)
+    >>> signal("ndcg_at_10", {"ndcg@10": 0.5, "ndcg@5": 0.75}), signal("ndcg", {"map@5": 0.75})
+    (0.5, 0.75)
     """
     by_name = {_plain(name): value for name, value in heard.items()}
     if _plain(metric) in by_name:
@@ -39,8 +41,8 @@ def signal(metric: str, heard: Mapping[str, float]) -> float | None:
     if not heard:
         return None
     name, value = list(heard.items())[-1]
-    return value if (name not in _GAINS) == is_loss(metric) else -value
+    return value if (name.partition("@")[0] not in _GAINS) == is_loss(metric) else -value
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
+    return name.replace("_at_", "@").replace("_", "").lower()

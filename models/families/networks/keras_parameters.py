@@ -5,7 +5,7 @@ from typing import Any
 
 from models.families.family import FeatureColumns
 from models.losses import loss_of
-from models.spec import ModelSpec
+from models.spec import WEIGHT, ModelSpec
 from models.tasks import BINARY, MULTICLASS, REGRESSION
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
@@ -94,6 +94,8 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     for field, instead in _UNHEEDED.items():
         if getattr(spec, field):
             raise InputError(f"model: {field} is for family xgboost, this is keras; {instead}")
+    if spec.balance != WEIGHT:
+        raise InputError("model: balance is for family xgboost, this is keras; take it out, see class_weights")
     if spec.loss is not None and spec.loss != loss_of(spec.task, None):
         raise InputError(f"model: loss {spec.loss.name} is for family xgboost, this is keras; take it out")
     for name, value in spec.parameters.items():

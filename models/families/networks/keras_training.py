@@ -5,6 +5,7 @@ its seeds from the whole process.
 """
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
 from schemas.errors import InputError
 from transforms.graph.graph import use_one_thread
+
+_log = logging.getLogger(__name__)
 
 _CHUNK = 8192
 _BACKEND = "tensorflow"
@@ -162,6 +165,11 @@ def fit(
             f"KERAS_BACKEND is {keras.backend.backend()}, wanted {_BACKEND}, which scores what Keras trains"
         )
     use_one_thread()
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        _log.warning(
+            "TensorFlow has computed with several threads in this process before, and goes on so: the network may "
+            "differ in its last bits from one that is trained in a process of its own"
+        )
     layers = _layers(spec, parameters, inputs, form, goal)
     step, decay = float(parameters["learning_rate"]), float(parameters["weight_decay"])
     optimizer = keras.optimizers.AdamW(step, weight_decay=decay)
@@ -171,7 +179,8 @@ def fit(
     given = [tf.constant(one) for one in (train.features, targets, weight / weight.mean(dtype=np.float64).astype("f"))]
     state = keras_checkpoint.restored(run.checkpoints.last(), layers, optimizer) or keras_checkpoint.State.of(layers)
     history = state.history
-    for number in range(state.rounds + 1, spec.rounds + 1):
+    was_over = state.rounds > 0 and _is_over(state, evaluation, spec)
+    for number in range(state.rounds + 1, state.rounds + 1 if was_over else spec.rounds + 1):
         order = np.random.default_rng((spec.seed, number)).permutation(len(targets)).astype(np.int32)
         layers.training = True
         epoch(*given, tf.constant(order), tf.constant(parameters["batch_size"], tf.int32))
