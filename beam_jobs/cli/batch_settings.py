@@ -144,7 +144,9 @@ class Train(NamedUseCaseFiles, Tracked):
     parameters: tuple[str, ...] = option(
         "parameters of the model, instead of the use case's own", (), metavar="NAME=VALUE", group="training"
     )
-    device: str | None = option("where the family's library computes, such as cuda", None, group="where it runs")
+    device: str | None = option(
+        "where the family's library computes, such as cuda", None, metavar="NAME", group="where it runs"
+    )
     workers: int | None = option(
         "processes of this machine that train together, each on a part of the rows",
         None,
@@ -264,7 +266,7 @@ class CheckSkew(NamedUseCase, RawData, Broker, Trust, Personal):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Make the page of a training set or of a model, which opens offline.
+    """Make the offline page of a training set or a model.
 
     Of a set one HTML file with statistics, splits, anomalies; columns stand in the order of what differs most between
     splits or, with --against, between two sets. Of a model what its evaluation found: gates, curves, thresholds,

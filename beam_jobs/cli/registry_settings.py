@@ -126,7 +126,7 @@ class RegistryVerb(Trust, Trial):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lineage(Settings):
-    """Tell where a bundle comes from: release, commit, training set."""
+    """Tell where a bundle comes from, back to its rows."""
 
     bundle: str | None = argument("id of the bundle, as a prediction names it; the champion where not given", None)
     registry: str = option("directory of the registry", metavar="DIR")
@@ -142,14 +142,15 @@ class Lineage(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tracked):
-    """Build, train, evaluate and release; goes on where it was stopped.
+    """Build, train, evaluate and release, in one command.
 
-    The same command over the same files has nothing to do; over others it begins a new run. The first bundle of a
-    registry becomes champion. Exit code 3 if a gate said no, 143 after SIGTERM: the same command goes on.
+    It goes on where it was stopped. The same command over the same files has nothing to do; over others it begins a new
+    run. The first bundle of a registry becomes champion. Exit code 3 if a gate said no, 143 after SIGTERM: the same
+    command goes on.
     """
 
     registry: str = option("directory of the registry", metavar="DIR")
-    work: str = option("folder in which every run has a folder of its own", metavar="DIR")
+    runs: str = option("folder in which every run has a folder of its own", metavar="DIR")
     eval_data: tuple[str, ...] = option("raw files that are the eval split", (), metavar="FILE", group="split")
     test_data: tuple[str, ...] = option("raw files that are the test split", (), metavar="FILE", group="split")
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
@@ -174,8 +175,8 @@ class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tr
         super().check()
         self.check_use_case()
         paths.check_new_registry(self.registry)
-        if is_remote(self.work):
-            raise UsageError(f"--work {self.work}: an address, wanted a folder of this machine")
+        if is_remote(self.runs):
+            raise UsageError(f"--runs {self.runs}: an address, wanted a folder of this machine")
         if self.parallel > 1 and self.trials is None:
             raise UsageError("--parallel is for --trials; give both")
         if self.trials is not None and self.checkpoint_every is not None:

@@ -21,7 +21,7 @@ def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     >>> for line in comparison_lines({"champion": "c0ffee", "metrics": {"auc": one}}):
     ...     print(line)
     against champion c0ffee on the same rows
-      metric  candidate  champion  difference                95% interval
+      metric  candidate  champion  difference        95% interval
       auc        0.8000    0.7000     +0.1000  +0.0500 to +0.1500
     """
     yield f"against champion {comparison['champion']} on the same rows"

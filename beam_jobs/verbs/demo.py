@@ -17,6 +17,7 @@ from beam_jobs.kafka.topics import topics
 from beam_jobs.kafka.topics.contents import read_topic
 from beam_jobs.runners import prism
 from models import use_case
+from models.families.table.choice import THAT_SCORE, THAT_TRAIN
 from models.measures import metrics
 from schemas.errors import ArtifactError
 
@@ -25,7 +26,9 @@ _USE_CASE = "taxi"
 LOADED_FIRST = (
     "beam_jobs.file_runs.place",
     "beam_jobs.batch.training_set_build",
+    THAT_TRAIN["xgboost"],
     "transforms.examples.examples",
+    THAT_SCORE["xgboost"],
     "models.evaluation.evaluation",
     "models.registry.bundle",
     "beam_jobs.verbs.check_skew",

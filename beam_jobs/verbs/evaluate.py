@@ -43,8 +43,8 @@ def check(settings: Evaluate) -> None:
 def run(settings: Evaluate) -> dict[str, Any]:
     """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
     opened = _opened(settings)
-    for module in ("transforms.examples.examples", THAT_SCORE[opened.spec.family]):
-        import_quietly(module)
+    import_quietly("transforms.examples.examples")
+    import_quietly(THAT_SCORE[opened.spec.family])
     evaluation = import_quietly("models.evaluation.evaluation")
     asked = evaluation.Asked(
         draws=settings.intervals, champion=opened.champion, own=opened.own, own_file=_own_file(opened, settings)

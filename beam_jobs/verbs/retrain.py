@@ -20,6 +20,7 @@ from beam_jobs.cli import settings as verbs
 from beam_jobs.cli.settings import Retrain
 from beam_jobs.cli.verbs import import_quietly, run_verb
 from beam_jobs.file_runs.run_facts import run_facts
+from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.tracking.telling import check_tracker
@@ -30,13 +31,14 @@ from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from models.spec_json import spec_from_json
 from models.training.training_set import TrainingSet
-from models.use_case import find_model
+from models.use_case import find_model, find_schema
 from models.variants.variants import CHALLENGER, CHAMPION
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, GateRefusal, InputError
 from schemas.file_lock import lock_within
+from schemas.schema import TRAINING
 
 _LETTERS = 12
 _LOCK = ".lock"
@@ -221,9 +223,10 @@ def _run_of(settings: Retrain) -> _Run:
             f"--trials: the model of {settings.use_case} has no search; give it one, or leave --trials out"
         )
     files = find_files([*settings.data, *settings.eval_data, *settings.test_data], settings.file_options)
+    check_files(files, find_schema(settings.use_case, settings.use_case_path).environment(TRAINING))
     facts = run_facts(_build(settings, ""), files, settings.use_case)
     named = fingerprint.of_json({**facts, "trials": settings.trials, "checkpoint_every": settings.checkpoint_every})
-    return _Run(settings, pathlib.Path(settings.work) / named[:_LETTERS])
+    return _Run(settings, pathlib.Path(settings.runs) / named[:_LETTERS])
 
 
 def _build(settings: Retrain, output: str) -> verbs.BuildTrainingSet:

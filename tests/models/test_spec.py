@@ -43,7 +43,6 @@ from schemas.errors import InputError
         ({"interactions": (("age", "age"),)}, "a group of interactions names a feature twice"),
         ({"categories": "company"}, r"categories is 'company', wanted names of features, as in \(\"company\",\)"),
         ({"family": "forest"}, "family is 'forest', wanted one of xgboost, keras"),
-        ({"task": "ranking"}, "task is 'ranking', wanted one of binary, multiclass, regression"),
         ({"task": "multiclass"}, "task multiclass with 0 classes, wanted 2 to 1,000"),
         ({"task": "multiclass", "classes": ("a",)}, "task multiclass with 1 classes"),
         ({"task": "multiclass", "classes": ("a", "a")}, "a class is named twice"),

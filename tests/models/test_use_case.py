@@ -217,7 +217,7 @@ feature { name: "y" type: INT not_in_environment: "SERVING" }
         (
             "models/mine.py",
             MODEL.replace("seed=5", "round=5"),
-            " line 2: ModelSpec has no 'round' (it has task, classes, family, parameters, rounds, early_stopping_rounds, seed, split, down_sample, slices, threshold, gates, loss, balance, stop_by, monotone, interactions, categories), did you mean rounds?",
+            " line 2: ModelSpec has no 'round' (it has task, classes, family, parameters, rounds, early_stopping_rounds, seed, split, down_sample, slices, threshold, gates, metrics, costs, search, loss, balance, stop_by, monotone, interactions, categories), did you mean rounds?",
         ),
         (
             "models/mine.py",

@@ -45,7 +45,7 @@ def use_case(tmp_path_factory) -> pathlib.Path:
 
 def words(use_case: pathlib.Path, data: pathlib.Path, folder: pathlib.Path) -> list[str]:
     given = {"use-case": "rides", "use-case-path": use_case, "data": data}
-    given |= {"registry": folder / "registry", "work": folder / "work"}
+    given |= {"registry": folder / "registry", "runs": folder / "runs"}
     return ["retrain", *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
 
 
@@ -56,7 +56,7 @@ def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again
     planned = capsys.readouterr().out
     assert "training_set: would be made" in planned
     assert "as champion" in planned
-    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / "runs").exists()
     assert main([*first, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     registry = Registry(tmp_path / "registry")
@@ -100,7 +100,7 @@ def test_fraud_is_compared_with_the_champion_of_the_run_before(tmp_path, capsys)
         assert main([*simulate, "--first-day", "2018-06-20", "--seed", seed, "--output", data]) == 0
         argv = ["retrain", "--use-case", "fraud", "--data", data, "--registry", str(tmp_path / "registry")]
         capsys.readouterr()
-        assert main([*argv, "--work", str(tmp_path / "work"), "--json"]) == 0
+        assert main([*argv, "--runs", str(tmp_path / "runs"), "--json"]) == 0
         runs.append(json.loads(capsys.readouterr().out))
     assert [one["role"] for one in runs] == ["champion", "challenger"]
     comparison = json.loads(pathlib.Path(f"{runs[1]['candidate']}.evaluation", "comparison.json").read_text())
@@ -112,7 +112,7 @@ def test_fraud_is_compared_with_the_champion_of_the_run_before(tmp_path, capsys)
 def test_a_run_that_is_killed_goes_on_where_it_was(use_case, tmp_path, capsys):
     argv = words(use_case, trips(tmp_path / "trips.csv", 0, 3000), tmp_path)
     running = subprocess.Popen([sys.executable, "-m", "beam_jobs", *argv], cwd=ROOT, stderr=subprocess.DEVNULL)
-    markers = f"work/*/training_set/{artifact.MARKER}"
+    markers = f"runs/*/training_set/{artifact.MARKER}"
     wait_until(lambda: list(tmp_path.glob(markers)) or running.poll() is not None, "the training set is built")
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
@@ -148,7 +148,7 @@ def test_wrong_options_are_one_line(use_case, tmp_path, capsys):
         (["--trials", "2", "--checkpoint-every", "5"], "--checkpoint-every goes without --trials", 2),
         (["--trials", "2"], "the model of rides has no search", 1),
         (["--weight", "1.5"], "--weight", 2),
-        (["--work", "gs://bucket/work"], "--work gs://bucket/work: an address", 2),
+        (["--runs", "gs://bucket/runs"], "--runs gs://bucket/runs: an address", 2),
     ):
         assert main([*argv, *more]) == code
         error = capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_evaluation_stands_beside_and_is_written_once(
 def test_every_file_of_an_evaluation(candidate: pathlib.Path) -> None:
     path = evaluation_path(candidate)
     assert {file.stem for file in path.glob("*.json")} - {"manifest"} == {
-        *("metrics", "slices", "curves", "verdict", "thresholds", "fairness", "intervals"),
+        *("metrics", "slices", "curves", "verdict", "thresholds", "fairness", "intervals", "explanation"),
     }
     metrics, found = (json.loads((path / f"{name}.json").read_text()) for name in ("metrics", "intervals"))
     assert (found["draws"], found["level"]) == (200, 0.95)
