@@ -70,6 +70,7 @@ def test_a_run_has_what_was_trained_measured_and_released(candidate, registry, d
     assert "metrics.json" in files(database, run_id, "evaluation")
 
 
+@pytest.mark.needs_time
 def test_told_again_it_is_the_same_run(own, candidate, database):
     first = mlflow_runs.track(database, record_of(own))
     assert "test/auc" not in runs(database)[0].data.metrics
@@ -103,6 +104,7 @@ def test_train_evaluate_and_release_tell_a_server(small_training_set, tmp_path, 
         assert f"run {run_id} of experiment taxi" in capsys.readouterr().out
 
 
+@pytest.mark.needs_time
 def test_a_tracker_that_does_not_answer_is_refused_before_anything_is_made(small_training_set, tmp_path, capsys):
     train = ["train", "--training-set", str(small_training_set), "--output", str(tmp_path / "candidate")]
     for uri in ("http://127.0.0.1:9", f"{tmp_path}/files", f"sqlite:///{tmp_path}", "postgresql://u:secret@h/d"):

@@ -82,13 +82,14 @@ def test_ended_by_a_signal_and_gone_on_with(
     assert not work_folder(output).exists()
 
 
+@pytest.mark.needs_time
 def test_sigterm_before_the_first_round(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
     process = start(words(small_training_set, tmp_path / "c", *SLOW))
     wait_until(lambda: (tmp_path / "c").exists(), "the training's output")
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 143
-    assert said.startswith("onegraph train: stopped by SIGTERM")
+    assert "onegraph train: stopped by SIGTERM" in said  # a library that is being imported may say a word too
     assert said.count("\n") == 1
     assert [*tmp_path.iterdir()] == []
 
@@ -131,6 +132,7 @@ def test_a_worker_that_is_killed_ends_all_with_one_line(
     assert not [one for one in workers if pathlib.Path(f"/proc/{one}").exists()]
 
 
+@pytest.mark.needs_time
 @pytest.mark.timeout(300)
 def test_what_one_worker_refuses_is_said_once(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
     altered = tmp_path / "set"

@@ -60,6 +60,7 @@ def test_a_build_there_is_that_of_this_machine(service, flags, trip_files, tmp_p
     check_nothing_of_this_machine(service, tmp_path)
 
 
+@pytest.mark.needs_time
 def test_score_batch_there_predicts_as_here(service, flags, registry, trip_files, tmp_path, capsys):
     put(trip_files, "shelf://raw")
     put(registry, "shelf://models/registry")

@@ -5,6 +5,8 @@ import json
 import pathlib
 import shutil
 
+import pytest
+
 from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path
 from models.registry.registry import Registry
@@ -65,6 +67,7 @@ def test_the_champion_against_itself_differs_by_nothing(candidate, registry, sma
     assert "intervals" not in found
 
 
+@pytest.mark.needs_time
 def test_before_a_first_release_the_gate_passes_and_says_so_and_a_later_champion_is_not_forgotten(
     taxi, registry, small_training_set, tmp_path, capsys
 ):

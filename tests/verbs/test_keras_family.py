@@ -64,6 +64,7 @@ def test_mistakes_are_one_line(small_training_set, tmp_path, capsys, change, sai
     assert not (tmp_path / "candidate").exists()
 
 
+@pytest.mark.needs_time
 def test_both_families_serve_one_stream(registry, keras_candidate, taxi, trips, broker, topics, tmp_path):
     """Champion XGBoost, challenger Keras: every prediction is its own bundle's, scored alone, to the last bit."""
     own = Registry(shutil.copytree(registry, tmp_path / "registry"))

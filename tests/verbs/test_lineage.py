@@ -59,6 +59,7 @@ def test_a_bundle_of_an_older_version_says_what_it_can(registry, capsys):
     assert "no bundle '0123456789ab'" in capsys.readouterr().err
 
 
+@pytest.mark.needs_time
 def test_the_bundle_has_no_commit_in_it(taxi, small_training_set, released, tmp_path):
     training_set = TrainingSet.open(small_training_set)
     train_candidate("taxi", taxi.model, training_set, tmp_path / "other", Means(source=Source("b" * 40, "elsewhere")))

@@ -17,6 +17,7 @@ MEASURE = ScoreMetrics(LABEL, SCORES, 0.5)
 ONES = np.ones(ROWS)
 
 
+@pytest.mark.needs_time
 def test_it_is_the_interval_of_a_bootstrap_that_copies_rows() -> None:
     found = intervals(MEASURE, ONES, 2_000, 1)
     drawn = [RANDOM.integers(0, ROWS, ROWS) for _ in range(1_000)]

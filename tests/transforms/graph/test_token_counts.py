@@ -44,6 +44,7 @@ def each_once(batch):
     return [(token, 1) for token in set(batch[0].tolist())]
 
 
+@pytest.mark.needs_time
 def test_the_vocabularies_are_tf_transforms_own(tmp_path, monkeypatch):
     ours = build_graph(preprocessing_fn, SCHEMA, batches(), tmp_path / "ours" / "graph")
     register = common.register_ptransform(analyzer_nodes.VocabularyAccumulate)

@@ -360,6 +360,7 @@ def test_a_file_that_is_cut_or_gone_is_one_line(name: str, tmp_path: pathlib.Pat
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.needs_time
 def test_both_keras_live_in_one_process() -> None:
     program = (
         "import tensorflow_transform, keras, tensorflow as tf\n"
