@@ -159,7 +159,7 @@ class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tr
     trials: int | None = option(
         "search so many parameters first, by the model's own search", None, metavar="N", minimum=1, group="training"
     )
-    parallel: int = option("with --trials: how many at a time", 1, minimum=1, group="training")
+    trials_at_a_time: int = option("with --trials: how many, each a process", 1, minimum=1, group="training")
     checkpoint_every: int | None = option(
         "rounds after which a training saves itself", None, metavar="N", minimum=1, group="training"
     )
@@ -177,7 +177,7 @@ class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tr
         paths.check_new_registry(self.registry)
         if is_remote(self.runs):
             raise UsageError(f"--runs {self.runs}: an address, wanted a folder of this machine")
-        if self.parallel > 1 and self.trials is None:
-            raise UsageError("--parallel is for --trials; give both")
+        if self.trials_at_a_time > 1 and self.trials is None:
+            raise UsageError("--trials-at-a-time is for --trials; give both")
         if self.trials is not None and self.checkpoint_every is not None:
             raise UsageError("--checkpoint-every goes without --trials: a search saves every trial anyway")

@@ -142,7 +142,9 @@ class _Run:
         given: dict[str, Any] = {"training_set": str(self.training_set), "use_case_path": self.settings.use_case_path}
         if self.settings.trials:
             search = str(self.folder / "search")
-            return verbs.Tune(**given, output=search, trials=self.settings.trials, parallel=self.settings.parallel)
+            return verbs.Tune(
+                **given, output=search, trials=self.settings.trials, parallel=self.settings.trials_at_a_time
+            )
         every, track = self.settings.checkpoint_every, self.settings.track
         return verbs.Train(**given, output=str(self.candidate), checkpoint_every=every, track=track)
 

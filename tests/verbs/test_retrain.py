@@ -144,7 +144,7 @@ def test_a_gate_that_says_no_is_three_every_time_and_nothing_is_released(use_cas
 def test_wrong_options_are_one_line(use_case, tmp_path, capsys):
     argv = words(use_case, trips(tmp_path / "trips.csv", 0, 10), tmp_path)
     for more, said, code in (
-        (["--parallel", "2"], "--parallel is for --trials", 2),
+        (["--trials-at-a-time", "2"], "--trials-at-a-time is for --trials", 2),
         (["--trials", "2", "--checkpoint-every", "5"], "--checkpoint-every goes without --trials", 2),
         (["--trials", "2"], "the model of rides has no search", 1),
         (["--weight", "1.5"], "--weight", 2),
