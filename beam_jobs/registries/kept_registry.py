@@ -14,6 +14,7 @@ import shutil
 import stat
 import threading
 import time
+import uuid
 from collections.abc import Callable
 
 from beam_jobs.registries.copied_registry import CopiedRegistry
@@ -22,6 +23,8 @@ from models.live.live import Change
 from models.registry.pointer import LIVE_FILE, Pointer, read_live
 from models.registry.registry import Registry
 from models.registry.standing import BUNDLES
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, InputError, ServiceError
 from schemas.plain_files import write_beside
@@ -77,6 +80,33 @@ class KeptRegistry(CopiedRegistry):
             with contextlib.suppress(OSError):
                 if path.name not in pointer.variants.bundles and time.time() - path.stat().st_mtime > _YOUNG_S:
                     shutil.rmtree(path)
+
+    def _copy(self, bundle: str, still_wanted: Callable[[], object]) -> None:
+        """Copy a bundle that is not there, and one that is damaged anew, as long as the registry can be read."""
+        target = self.path / BUNDLES / bundle
+        if not self._has(bundle):
+            super()._copy(bundle, still_wanted)
+            return
+        try:
+            artifact.open_artifact(target, ArtifactKind.BUNDLE, self._trusted).verify(still_wanted)
+        except ArtifactError as damage:
+            self._copy_anew(bundle, still_wanted, damage)
+
+    def _copy_anew(self, bundle: str, still_wanted: Callable[[], object], damage: ArtifactError) -> None:
+        """Replace a damaged copy; if that cannot be, it is put back and `damage` raised."""
+        target = self.path / BUNDLES / bundle
+        moved = target.with_name(f".damaged-{uuid.uuid4().hex}")
+        target.rename(moved)
+        try:
+            with contextlib.suppress(ServiceError, ArtifactError, OSError):
+                super()._copy(bundle, still_wanted)
+            if not target.exists():
+                raise damage
+            _log.warning("%s: damaged, copied anew", target)
+        finally:
+            if not target.exists():
+                moved.rename(target)
+            shutil.rmtree(moved, ignore_errors=True)
 
     def _kept_pointer(self, error: Exception) -> Pointer:
         pointer = read_live(self.path)

@@ -141,6 +141,29 @@ def test_two_registries_share_a_folder_and_neither_takes_the_others_pointer_or_b
     assert open_registry(str(other.path), None, kept).released() == second
 
 
+def test_a_kept_bundle_that_was_damaged_is_copied_anew_from_a_registry_that_is_there(
+    own, opened, trials, tmp_path, caplog
+):
+    first = served(opened(), trials)
+    model = bundles_in(tmp_path / "kept") / first / "model" / "model.ubj"
+    model.write_bytes(b"")
+    assert served(opened(), trials) == first
+    assert model.read_bytes() == (own.path / "bundles" / first / "model" / "model.ubj").read_bytes()
+    assert [path.name for path in bundles_in(tmp_path / "kept").iterdir()] == [first]
+    assert "copied anew" in caplog.text
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(own, opened, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    path = opened().bundle_path(own.released().champion)
+    *before, last = synced
+    assert last == str(path.parent)
+    assert all(name.startswith(f"{path.parent}/.unfinished-") for name in before)
+    unfinished = min(before, key=len)
+    assert sorted(before) == sorted([unfinished, *(f"{unfinished}/{one.relative_to(path)}" for one in path.rglob("*"))])
+
+
 def test_a_folder_that_others_may_write_to_is_refused(own, opened, tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept").chmod(0o777)
