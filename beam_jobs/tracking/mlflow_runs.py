@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs.tracking.record import Record
+from beam_jobs.tracking.shown_uri import shown_uri
 from schemas.errors import ServiceError, UsageError
 
 _AT_ONCE = 500  # of 1,000 metrics that a call may have
@@ -86,11 +87,11 @@ def _experiment(client: Any, uri: str, use_case: str) -> str:
     """Return the id of a use case's experiment; one that is made in a database of this machine has its files beside."""
     for _ in range(2):
         found = client.get_experiment_by_name(use_case)
-        if found is not None:
+        if found is not None and found.lifecycle_stage == "active":
             return str(found.experiment_id)
         with contextlib.suppress(importlib.import_module("mlflow.exceptions").MlflowException):  # made by another one
             return str(client.create_experiment(use_case, artifact_location=_beside(uri)))
-    raise ServiceError(f"--track {uri}: experiment {use_case!r} was deleted there; restore it, or name another tracker")
+    raise ServiceError(f"--track {shown_uri(uri)}: experiment {use_case!r} was deleted there; restore it, or name another tracker")
 
 
 def _beside(uri: str) -> str | None:
@@ -113,7 +114,7 @@ def _told(uri: str) -> Iterator[None]:
 
     What the libraries below it warn of or log beside it (deprecations, tries again) is nothing that a person can mend.
     """
-    shown = re.sub(r"//[^/@]*@", "//", uri)
+    shown = shown_uri(uri)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     try:
@@ -125,7 +126,7 @@ def _told(uri: str) -> Iterator[None]:
     except OSError as error:
         raise ServiceError(f"--track {shown}: {error.strerror or type(error).__name__}") from None
     except Exception as error:  # of the database's driver, of requests, of MLflow itself
-        said = next(iter(str(error).strip().splitlines()), "")[:200].replace(uri, shown)
+        said = next(iter(str(error).strip().splitlines()), "").replace(uri.rstrip("/"), shown.rstrip("/"))[:200]
         raise ServiceError(
             f"--track {shown}: {type(error).__name__}: {said}; wanted sqlite:///FILE or the address of an MLflow server"
         ) from None

@@ -81,6 +81,27 @@ def test_told_again_it_is_the_same_run(own, candidate, database):
     assert len(MlflowClient(tracking_uri=database).get_metric_history(first, "test/auc")) == 1
 
 
+SECRETS = ["http://ann:secret@127.0.0.1:9", "http://ann:p@secret@127.0.0.1:9/x", "postgresql://u:secret@h@h/d"]
+
+
+@pytest.mark.parametrize("uri", SECRETS)
+def test_no_password_is_shown(uri, candidate, monkeypatch, capsys, database, tmp_path):
+    with pytest.raises(ServiceError) as caught:
+        mlflow_runs.check_tracker(uri)
+    assert "secret" not in str(caught.value)
+    monkeypatch.setattr(mlflow_runs, "check_tracker", lambda uri: None)
+    assert main(["track", "--candidate", str(candidate), "--track", uri, "--dry-run"]) == 0
+    captured = capsys.readouterr()
+    assert "experiment taxi" in captured.out
+    assert "secret" not in captured.out + captured.err
+    client = MlflowClient(tracking_uri=database)
+    client.delete_experiment(client.create_experiment("taxi", artifact_location=str(tmp_path / "files")))
+    monkeypatch.setattr(mlflow_runs, "_client", lambda uri: client)
+    with pytest.raises(ServiceError, match="was deleted there") as caught:
+        mlflow_runs.track(uri, record_of(candidate))
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.needs_time
 def test_train_evaluate_and_release_tell_a_server(small_training_set, tmp_path, capsys):
     candidate, registry = tmp_path / "candidate", tmp_path / "registry"
