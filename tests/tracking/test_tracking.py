@@ -81,6 +81,24 @@ def test_told_again_it_is_the_same_run(own, candidate, database):
     assert len(MlflowClient(tracking_uri=database).get_metric_history(first, "test/auc")) == 1
 
 
+def test_a_run_whose_first_telling_was_interrupted_gets_what_it_lacks(candidate, database, tmp_path):
+    record = record_of(candidate)
+    client = MlflowClient(tracking_uri=database)
+    run = client.create_run(
+        client.create_experiment("taxi", artifact_location=str(tmp_path / "files")),
+        tags={"onegraph.candidate": record.candidate},
+    )
+    name, values = next(iter(record.history.items()))
+    client.log_metric(run.info.run_id, f"eval/{name}", values[0], step=0)
+    for _ in range(2):
+        assert mlflow_runs.track(database, record) == run.info.run_id
+        (found,) = runs(database)
+        assert found.data.params == dict(record.parameters)
+        for metric, wanted in record.history.items():
+            history = client.get_metric_history(run.info.run_id, f"eval/{metric}")
+            assert sorted((one.step, one.value) for one in history) == list(enumerate(wanted))
+
+
 SECRETS = ["http://ann:secret@127.0.0.1:9", "http://ann:p@secret@127.0.0.1:9/x", "postgresql://u:secret@h@h/d"]
 
 
