@@ -14,8 +14,10 @@ from beam_jobs.tracking import mlflow_runs
 from beam_jobs.tracking.record import record_of
 from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ServiceError, UsageError
 from tests.support.present import present
+from tests.support.small_artifacts import with_fact
 from tests.support.tracker import mlflow_server
 
 # What SQLAlchemy says of MLflow's tables is no matter of ours.
@@ -97,6 +99,15 @@ def test_a_run_whose_first_telling_was_interrupted_gets_what_it_lacks(candidate,
         for metric, wanted in record.history.items():
             history = client.get_metric_history(run.info.run_id, f"eval/{metric}")
             assert sorted((one.step, one.value) for one in history) == list(enumerate(wanted))
+
+
+def test_the_evaluation_of_an_older_candidate_at_that_path_is_left_out(own, candidate, caplog):
+    other = shutil.copytree(evaluation_path(candidate), evaluation_path(own))
+    with_fact(other, ArtifactKind.EVALUATION, "candidate", "0" * 64)
+    record = record_of(own)
+    assert (record.metrics, record.folders) == ({}, {})
+    assert "gates" not in record.tags
+    assert f"{other}: evaluates another candidate" in caplog.text
 
 
 SECRETS = ["http://ann:secret@127.0.0.1:9", "http://ann:p@secret@127.0.0.1:9/x", "postgresql://u:secret@h@h/d"]
