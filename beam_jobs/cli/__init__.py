@@ -1,4 +1,4 @@
 """The command line: options, config files, settings, progress, logs.
 
-Imports: kafka, models, process, reports, runners, schemas, transforms, tuning.
+Imports: kafka, models, process, reports, runners, schemas, tracking, transforms, tuning.
 """

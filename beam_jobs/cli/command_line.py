@@ -15,6 +15,7 @@ from beam_jobs.cli.settings import GROUPS, VERBS
 from beam_jobs.cli.shared_settings import Runner
 from beam_jobs.cli.verbs import checked_verb, load_verb, run_verb
 from beam_jobs.reports.terminal_text import shown
+from beam_jobs.tracking.shown_uri import shown_uri
 from schemas.errors import GateRefusal, OnegraphError, UsageError
 from schemas.nearest import did_you_mean
 
@@ -127,7 +128,7 @@ def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Give
         if hasattr(module, "check") and not hasattr(module, "plan"):
             module.check(settings)
     given = {
-        options.spelling(field): getattr(settings, field.name)
+        options.spelling(field): _without_password(getattr(settings, field.name))
         for field in options.fields(type(settings))
         if options.about(field).required or getattr(settings, field.name) != field.default
     }
@@ -141,6 +142,10 @@ def _print_plan(verb: str, settings: Any, module: Any, words: command_words.Give
         shown_options = [*(f"  {name} {value}" for name, value in values.items()), *(f"  {word}" for word in beams)]
         how = "with" if shown_options else "as it is by default"
         print(shown("\n".join([f"onegraph {verb} would run {how}", *shown_options, *would]), "\n"))
+
+
+def _without_password(value: Any) -> Any:
+    return shown_uri(value) if isinstance(value, str) else value
 
 
 def _print_result(result: Any, verb: str, given: command_words.Given) -> None:

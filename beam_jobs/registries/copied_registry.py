@@ -24,7 +24,7 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.signature import TrustedKeys
 from schemas.errors import ArtifactError, OnegraphError, ServiceError, UsageError
-from schemas.plain_files import open_plain
+from schemas.plain_files import open_plain, sync
 
 _BLOCK = 1024 * 1024
 
@@ -101,6 +101,7 @@ class CopiedRegistry(Registry):
             self._copy_files(source, unfinished, still_wanted)
             try:
                 unfinished.rename(target)
+                sync(target.parent)
             except OSError:  # another process that shares the folder was quicker
                 if not target.exists():
                     raise
@@ -117,6 +118,8 @@ class CopiedRegistry(Registry):
         for name, entry in opened.manifest["files"].items():
             _write(folder / name, self._read(f"{source}/{name}", entry["size"] + 1, still_wanted))
         opened.verify(still_wanted)
+        for path in (folder, *(one for one in folder.rglob("*") if one.is_dir())):
+            sync(path)
 
     def _exists(self, name: str) -> bool:
         return FileSystems.exists(name) if is_remote(self._address) else os.path.exists(name)
@@ -141,6 +144,7 @@ def _write(file: pathlib.Path, content: bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+        sync(file)
     except OSError as error:
         raise ServiceError(
             f"{file}: the copy of a bundle cannot be written: {error.strerror}; free that disk or set TMPDIR to "

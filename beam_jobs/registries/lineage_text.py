@@ -20,7 +20,7 @@ def lineage_text(found: Mapping[str, Any]) -> str:
         f"  training set {found['training_set_fingerprint'][:_LETTERS]}: {_training_set(found['training_set'])}",
     ]
     if not found["releases"]:
-        lines.insert(1, "  no generation says who released it: an older version wrote it, or it was forgotten by gc")
+        lines.insert(1, "  no generation says who released it: an older version wrote it")
     return "\n".join(map(shown, lines))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs.tracking.record import Record
+from beam_jobs.tracking.shown_uri import shown_uri
 from schemas.errors import ServiceError, UsageError
 
 _AT_ONCE = 500  # of 1,000 metrics that a call may have
@@ -48,7 +49,8 @@ def track(uri: str, record: Record) -> str:
         client = _client(uri)
         experiment = _experiment(client, uri, record.use_case)
         found = client.search_runs([experiment], f"tags.`{_TAG}` = '{record.candidate}'", max_results=1)
-        run = found[0] if found else _new_run(client, experiment, record)
+        run = found[0] if found else client.create_run(experiment, run_name=record.name, tags={_TAG: record.candidate})
+        _log_training(client, run, record)
         _log_metrics(client, run.info.run_id, record, known=run.data.metrics)
         for name, value in record.tags.items():
             client.set_tag(run.info.run_id, f"onegraph.{name}", value[:_LONGEST])
@@ -58,21 +60,22 @@ def track(uri: str, record: Record) -> str:
         return str(run.info.run_id)
 
 
-def _new_run(client: Any, experiment: str, record: Record) -> Any:
+def _log_training(client: Any, run: Any, record: Record) -> None:
+    """Send the parameters and steps of the history that a run lacks: all, or the rest if a telling was interrupted."""
     entities = importlib.import_module("mlflow.entities")
-    run = client.create_run(experiment, run_name=record.name, tags={_TAG: record.candidate})
-    given = [entities.Param(_name(name), value[:_LONGEST]) for name, value in record.parameters.items()]
+    named = {_name(name): value[:_LONGEST] for name, value in record.parameters.items()}
+    given = [entities.Param(name, value) for name, value in named.items() if name not in run.data.params]
     for at in range(0, len(given), _PARAMETERS):
         client.log_batch(run.info.run_id, params=given[at : at + _PARAMETERS])
     now = int(time.time() * 1000)
-    steps = [
-        entities.Metric(f"eval/{_name(name)}", value, now, step)
-        for name, values in record.history.items()
-        for step, value in enumerate(values)
-    ]
+    steps = []
+    for name, values in record.history.items():
+        key = f"eval/{_name(name)}"
+        known = client.get_metric_history(run.info.run_id, key) if key in run.data.metrics else []
+        there = {one.step for one in known}
+        steps += [entities.Metric(key, value, now, step) for step, value in enumerate(values) if step not in there]
     for at in range(0, len(steps), _AT_ONCE):
         client.log_batch(run.info.run_id, metrics=steps[at : at + _AT_ONCE])
-    return run
 
 
 def _log_metrics(client: Any, run_id: str, record: Record, known: Any) -> None:
@@ -86,11 +89,13 @@ def _experiment(client: Any, uri: str, use_case: str) -> str:
     """Return the id of a use case's experiment; one that is made in a database of this machine has its files beside."""
     for _ in range(2):
         found = client.get_experiment_by_name(use_case)
-        if found is not None:
+        if found is not None and found.lifecycle_stage == "active":
             return str(found.experiment_id)
         with contextlib.suppress(importlib.import_module("mlflow.exceptions").MlflowException):  # made by another one
             return str(client.create_experiment(use_case, artifact_location=_beside(uri)))
-    raise ServiceError(f"--track {uri}: experiment {use_case!r} was deleted there; restore it, or name another tracker")
+    raise ServiceError(
+        f"--track {shown_uri(uri)}: experiment {use_case!r} was deleted there; restore it, or name another tracker"
+    )
 
 
 def _beside(uri: str) -> str | None:
@@ -113,7 +118,7 @@ def _told(uri: str) -> Iterator[None]:
 
     What the libraries below it warn of or log beside it (deprecations, tries again) is nothing that a person can mend.
     """
-    shown = re.sub(r"//[^/@]*@", "//", uri)
+    shown = shown_uri(uri)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     try:
@@ -125,7 +130,7 @@ def _told(uri: str) -> Iterator[None]:
     except OSError as error:
         raise ServiceError(f"--track {shown}: {error.strerror or type(error).__name__}") from None
     except Exception as error:  # of the database's driver, of requests, of MLflow itself
-        said = next(iter(str(error).strip().splitlines()), "")[:200].replace(uri, shown)
+        said = next(iter(str(error).strip().splitlines()), "").replace(uri.rstrip("/"), shown.rstrip("/"))[:200]
         raise ServiceError(
             f"--track {shown}: {type(error).__name__}: {said}; wanted sqlite:///FILE or the address of an MLflow server"
         ) from None

@@ -5,6 +5,7 @@ Read off finished artifacts alone, so that what was not told when it was made ca
 
 import dataclasses
 import json
+import logging
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 
 _FINGERPRINTS = ("training_set_fingerprint", "schema_fingerprint", "graph_fingerprint")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Record:
 def record_of(candidate: str | pathlib.Path, registry: Registry | None = None) -> Record:
     """Return what is known of a candidate: with its evaluation if it has one, its bundle if it is in a registry.
 
-    Raises `ArtifactError` for what is no whole candidate, or an evaluation of another one.
+    The evaluation of a candidate that was at that path before is left out, with a warning. Raises `ArtifactError` for
+    what is no whole candidate.
     """
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
     model = model_facts(opened.manifest, str(candidate))
@@ -50,8 +54,12 @@ def record_of(candidate: str | pathlib.Path, registry: Registry | None = None) -
     metrics: dict[str, float] = {}
     folders: dict[str, pathlib.Path] = {}
     path = evaluation_path(candidate)
-    if path.exists():
-        evaluation = artifact.open_artifact(path, ArtifactKind.EVALUATION)
+    fingerprint = manifest_fingerprint(opened.path)
+    evaluation = artifact.open_artifact(path, ArtifactKind.EVALUATION) if path.exists() else None
+    if evaluation is not None and evaluation.fact("candidate", str) != fingerprint:
+        _log.warning("%s: evaluates another candidate than %s, so it is not told; evaluate again", path, candidate)
+        evaluation = None
+    if evaluation is not None:
         metrics = _numbers(evaluation.fact("metrics", dict))
         tags["gates"] = "passed" if evaluation.fact("passed", bool) else "not passed"
         folders["evaluation"] = path
@@ -61,7 +69,7 @@ def record_of(candidate: str | pathlib.Path, registry: Registry | None = None) -
     return Record(
         opened.path.name,
         opened.fact("use_case", str),
-        manifest_fingerprint(opened.path),
+        fingerprint,
         parameters | {"rounds": str(training["rounds"])},
         training["eval"],
         metrics,

@@ -41,7 +41,8 @@ def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str,
     Whatever the end, the next run goes on from the group's committed offsets. If an earlier one was killed, events
     behind the last commit are scored again, to the same bytes if the same bundle is live.
     """
-    check(settings)
+    _, released = _checked(settings)
+    _job().keep(settings, released)
     return _job().run(settings, stop)
 
 

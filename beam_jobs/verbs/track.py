@@ -9,6 +9,7 @@ from beam_jobs.cli.settings import Track
 from beam_jobs.cli.verbs import import_quietly
 from beam_jobs.registries.registry_address import check_local
 from beam_jobs.tracking.record import Record, record_of
+from beam_jobs.tracking.shown_uri import shown_uri
 from models.registry.registry import Registry
 
 
@@ -24,7 +25,9 @@ def plan(settings: Track) -> list[str]:
     record = _record(settings)
     parts = [f"{len(record.parameters)} parameters", f"{len(record.metrics)} metrics of the test split"]
     parts += [f"the files of its {name}" for name in record.folders]
-    return [f"{settings.track}, experiment {record.use_case}: candidate {record.name} with {', '.join(parts)}"]
+    return [
+        f"{shown_uri(settings.track)}, experiment {record.use_case}: candidate {record.name} with {', '.join(parts)}"
+    ]
 
 
 def run(settings: Track) -> dict[str, Any]:

@@ -20,23 +20,18 @@ _FACTS = (
 def lineage(registry: Registry, bundle: str, training_set: str | pathlib.Path | None = None) -> dict[str, Any]:
     """Return where a bundle comes from, as plain JSON values.
 
-    `releases` are the generations that brought it in, oldest first, with their origins; `training_set` what its
+    `releases` are those that brought it in, oldest first, as their `Origin`s; `training_set` what its
     training set says of itself, looked for at `training_set` or where the newest release says: with `found` false and
     `why` where it is not there, or is another one. Raises `ArtifactError` for a bundle that is not in the registry.
     """
     manifest = artifact.open_artifact(registry.bundle_path(bundle), ArtifactKind.BUNDLE).manifest
-    releases = [one for one in registry.history() if one.origin is not None and one.origin.bundle == bundle]
-    place = training_set or next((one.origin.training_set for one in reversed(releases) if one.origin is not None), "")
+    origins = [one.origins[bundle] for one in registry.history() if bundle in one.origins]
+    releases = sorted({one.generation: one for one in origins}.values(), key=lambda one: one.generation)
+    place = training_set or (releases[-1].training_set if releases else "")
     return {
         "bundle": bundle,
         **{name: manifest[name] for name in _FACTS},
-        "releases": [
-            {
-                **{name: getattr(one, name) for name in ("generation", "who", "when", "why")},
-                **({} if one.origin is None else dataclasses.asdict(one.origin)),
-            }
-            for one in releases
-        ],
+        "releases": [dataclasses.asdict(one) for one in releases],
         "training_set": _training_set(place, manifest["training_set_fingerprint"]),
     }
 

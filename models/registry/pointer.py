@@ -41,9 +41,15 @@ class Override:
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where the bundle comes from that a release brought in: the candidate's directory, and what it said of itself."""
+    """The release that brought a bundle in: its generation, who, when and why, and where the bundle comes from.
 
-    bundle: str
+    That is the candidate's directory, and the training set and commit that the candidate says of itself.
+    """
+
+    generation: int
+    who: str
+    when: str
+    why: str
     candidate: str
     training_set: str
     commit: str
@@ -51,10 +57,10 @@ class Origin:
     @classmethod
     def from_json(cls, value: Any) -> "Origin":
         """Read what `dataclasses.asdict` gave; raises `TypeError` or `KeyError` for anything else."""
-        texts = [value[field.name] for field in dataclasses.fields(cls)]
-        if not all(isinstance(text, str) for text in texts):
+        generation, *texts = (value[field.name] for field in dataclasses.fields(cls))
+        if type(generation) is not int or not all(isinstance(text, str) for text in texts):
             raise TypeError
-        return cls(*texts)
+        return cls(generation, *texts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +68,8 @@ class Pointer:
     """One generation: which bundles serve, who said so, when (ISO 8601, UTC) and why.
 
     `after` is the generation that served before it; None if nothing did, or an older version wrote it. `overrides` says
-    of each bundle that serves though its gates said no who wanted that; later generations repeat it. `origin` says
-    where the bundle comes from that this generation released.
+    of each bundle that serves though its gates said no who wanted that, `origins` of each which release brought it in;
+    later generations repeat both.
     """
 
     generation: int
@@ -73,7 +79,7 @@ class Pointer:
     why: str
     after: int | None = None
     overrides: Mapping[str, Override] = dataclasses.field(default_factory=dict)
-    origin: Origin | None = None
+    origins: Mapping[str, Origin] = dataclasses.field(default_factory=dict)
 
     @property
     def champion(self) -> str:
@@ -85,8 +91,8 @@ class Pointer:
         said: dict[str, Any] = {"generation": self.generation, "who": self.who, "when": self.when, "why": self.why}
         after = {} if self.after is None else {"after": self.after}
         overrides = {bundle: one.to_json() for bundle, one in self.overrides.items()}
-        origin = {} if self.origin is None else {"origin": dataclasses.asdict(self.origin)}
-        said |= after | origin | ({"overrides": overrides} if overrides else {})
+        origins = {bundle: dataclasses.asdict(one) for bundle, one in self.origins.items()}
+        said |= after | ({"overrides": overrides} if overrides else {}) | ({"origins": origins} if origins else {})
         return {**said, **self.variants.to_json()}
 
     def text(self) -> str:
@@ -119,12 +125,16 @@ def _parsed(text: bytes | str) -> Pointer:
     if after is not None and (type(after) is not int or not 0 < after <= LAST_GENERATION):
         raise ValueError(f"its `after` is not from 1 to {LAST_GENERATION:,}")
     who, when, why = said
-    given = value.get("overrides", {})
+    overrides = {bundle: Override.from_json(one) for bundle, one in _by_bundle(value, "overrides").items()}
+    origins = {bundle: Origin.from_json(one) for bundle, one in _by_bundle(value, "origins").items()}
+    return Pointer(generation, Variants.from_json(value), who, when, why, after, overrides, origins)
+
+
+def _by_bundle(value: Any, name: str) -> dict[str, Any]:
+    given = value.get(name, {})
     if not isinstance(given, dict):
         raise TypeError
-    overrides = {bundle: Override.from_json(one) for bundle, one in given.items()}
-    origin = Origin.from_json(value["origin"]) if "origin" in value else None
-    return Pointer(generation, Variants.from_json(value), who, when, why, after, overrides, origin)
+    return given
 
 
 def check_readable(pointer: Pointer) -> None:

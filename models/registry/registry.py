@@ -33,6 +33,7 @@ from schemas.personal.treatments import FACT, said_of
 _log = logging.getLogger(__name__)
 
 _NO_OVERRIDES: Mapping[str, Override] = {}
+_NO_ORIGINS: Mapping[str, Origin] = {}
 
 
 class Registry:
@@ -143,7 +144,7 @@ class Registry:
             check_gates(candidate, evaluation, now.champion_besides(bundle), override)
             return now.joined(bundle, role, weight, experiment)
 
-        return self.change(joined, who, when, why, overrides, _origin(bundle, opened))
+        return self.change(joined, who, when, why, overrides, {bundle: _origin(opened, who, when, why)})
 
     def bundle_of(self, candidate: artifact.Artifact, evaluation: artifact.Artifact) -> str | None:
         """Return which bundle of this registry a candidate became already, None if none."""
@@ -193,12 +194,12 @@ class Registry:
         when: str,
         why: str,
         overrides: Mapping[str, Override] = _NO_OVERRIDES,
-        origin: Origin | None = None,
+        origins: Mapping[str, Origin] = _NO_ORIGINS,
     ) -> Pointer:
         """Write the next generation, with the variants that `changed` makes of how the registry stands.
 
-        `overrides` are those of bundles that come in now; what was overridden of others that serve is repeated.
-        `origin` is where a bundle comes from that a release brings in.
+        `overrides` are those of bundles that come in now, `origins` where they come from; what was said so of others
+        that serve is repeated.
 
         No other writer comes in between: several changes at once are made one after the other, each on top of the one
         before. Every byte of the bundles is compared first, and they must be of one use case. Raises `ArtifactError`
@@ -210,7 +211,7 @@ class Registry:
             now = self.standing()
             for trouble in now.troubles:
                 _log.warning("%s", trouble)
-            pointer = self._next(now, changed(now), who, when, why, overrides=overrides, origin=origin)
+            pointer = self._next(now, changed(now), who, when, why, overrides=overrides, origins=origins)
             Generations(self.path).write(pointer)
         return pointer
 
@@ -247,14 +248,18 @@ class Registry:
         why: str,
         new_use_case: str | None = None,
         overrides: Mapping[str, Override] = _NO_OVERRIDES,
-        origin: Origin | None = None,
+        origins: Mapping[str, Origin] = _NO_ORIGINS,
     ) -> Pointer:
         known = {**now.overrides(), **overrides}
         self._check(variants, new_use_case, known)
         number = Generations(self.path).next_number(now.pointer)
         after = now.pointer.generation if now.pointer is not None else None
         serving = {bundle: known[bundle] for bundle in variants.bundles if bundle in known}
-        pointer = Pointer(number, variants, who, when, why, after, serving, origin)
+        released = {bundle: dataclasses.replace(one, generation=number) for bundle, one in origins.items()}
+        brought_in = {
+            bundle: one for bundle, one in {**now.origins(), **released}.items() if bundle in variants.bundles
+        }
+        pointer = Pointer(number, variants, who, when, why, after, serving, brought_in)
         check_readable(pointer)
         return pointer
 
@@ -277,9 +282,10 @@ class Registry:
             raise InputError(f"{self.path}: bundles of tasks {', '.join(sorted(tasks))} cannot serve together")
 
 
-def _origin(bundle: str, candidate: artifact.Artifact) -> Origin:
+def _origin(candidate: artifact.Artifact, who: str, when: str, why: str) -> Origin:
+    """Return what a release says of its bundle; its generation gets its number under the lock."""
     source = Source.of_manifest(candidate.manifest)
-    return Origin(bundle, str(candidate.path.absolute()), source.training_set, source.commit)
+    return Origin(0, who, when, why, str(candidate.path.absolute()), source.training_set, source.commit)
 
 
 def describe_bundle(path: pathlib.Path, trusted: TrustedKeys | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from models.registry.generations import FOLDER
-from models.registry.pointer import LIVE_FILE, Override, Pointer
+from models.registry.pointer import LIVE_FILE, Origin, Override, Pointer
 from models.variants.variants import CHAMPION, Variants
 from schemas.address import is_remote
 from schemas.artifacts import artifact
@@ -46,8 +46,14 @@ class Standing:
 
     def overrides(self) -> dict[str, Override]:
         """Return of every bundle that served though its gates said no who wanted that, the last time it was said."""
-        pointers = [*self.history, *([self.pointer] if self.pointer is not None else [])]
-        return {bundle: one for pointer in pointers for bundle, one in pointer.overrides.items()}
+        return {bundle: one for pointer in self._pointers() for bundle, one in pointer.overrides.items()}
+
+    def origins(self) -> dict[str, Origin]:
+        """Return of every bundle that served which release brought it in, the last one if there were several."""
+        return {bundle: one for pointer in self._pointers() for bundle, one in pointer.origins.items()}
+
+    def _pointers(self) -> list[Pointer]:
+        return [*self.history, *([self.pointer] if self.pointer is not None else [])]
 
     def joined(self, bundle: str, role: str, weight: float = 0.0, experiment: str | None = None) -> Variants:
         """Return who serves if a bundle gets a role now, whatever it was; raises `InputError` if that cannot be."""

@@ -36,6 +36,12 @@ def served(registry, trials):
         live.close()
 
 
+def bundles_in(folder):
+    """Return where the copies of the one registry lie that a folder has."""
+    (found,) = folder.glob("*/bundles")
+    return found
+
+
 def away(own):
     own.path.rename(own.path.with_name("moved"))
 
@@ -98,7 +104,7 @@ def test_a_stop_ends_the_wait(own, tmp_path):
 def test_a_kept_bundle_that_was_altered_is_refused(own, opened, trials, tmp_path):
     first = served(opened(), trials)
     away(own)
-    model = tmp_path / "kept" / "bundles" / first / "model" / "model.ubj"
+    model = bundles_in(tmp_path / "kept") / first / "model" / "model.ubj"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactError, match=r"model\.ubj: its bytes are not those in the manifest"):
         served(opened(), trials)
@@ -108,11 +114,54 @@ def test_older_copies_go_once_another_generation_serves(own, opened, trials, sec
     first = served(opened(), trials)
     second = second_bundle(own.path).champion
     assert served(opened(), trials) == second
-    bundles = tmp_path / "kept" / "bundles"
+    bundles = bundles_in(tmp_path / "kept")
     assert sorted(path.name for path in bundles.iterdir()) == sorted([first, second])
     os.utime(bundles / first, (1, 1))
     assert served(opened(), trials) == second
     assert [path.name for path in bundles.iterdir()] == [second]
+
+
+def test_two_registries_share_a_folder_and_neither_takes_the_others_pointer_or_bundles(
+    own, opened, second_bundle, tmp_path
+):
+    other = Registry(shutil.copytree(own.path, tmp_path / "other"))
+    second = second_bundle(other.path)
+    kept = KeptCopy(str(tmp_path / "kept"), 0.0)
+    both = [opened(), open_registry(str(other.path), None, kept)]
+    for one in both:
+        one.bundle_path(one.released().champion)
+        for folder in (tmp_path / "kept").rglob("bundles/*"):
+            os.utime(folder, (1, 1))
+        one.keep(one.released())
+    first = own.released()
+    away(own)
+    assert opened().released() == first
+    assert opened().bundle_path(first.champion).is_dir()
+    other.path.rename(tmp_path / "gone")
+    assert open_registry(str(other.path), None, kept).released() == second
+
+
+def test_a_kept_bundle_that_was_damaged_is_copied_anew_from_a_registry_that_is_there(
+    own, opened, trials, tmp_path, caplog
+):
+    first = served(opened(), trials)
+    model = bundles_in(tmp_path / "kept") / first / "model" / "model.ubj"
+    model.write_bytes(b"")
+    assert served(opened(), trials) == first
+    assert model.read_bytes() == (own.path / "bundles" / first / "model" / "model.ubj").read_bytes()
+    assert [path.name for path in bundles_in(tmp_path / "kept").iterdir()] == [first]
+    assert "copied anew" in caplog.text
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(own, opened, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    path = opened().bundle_path(own.released().champion)
+    *before, last = synced
+    assert last == str(path.parent)
+    assert all(name.startswith(f"{path.parent}/.unfinished-") for name in before)
+    unfinished = min(before, key=len)
+    assert sorted(before) == sorted([unfinished, *(f"{unfinished}/{one.relative_to(path)}" for one in path.rglob("*"))])
 
 
 def test_a_folder_that_others_may_write_to_is_refused(own, opened, tmp_path):

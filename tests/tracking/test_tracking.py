@@ -14,8 +14,10 @@ from beam_jobs.tracking import mlflow_runs
 from beam_jobs.tracking.record import record_of
 from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ServiceError, UsageError
 from tests.support.present import present
+from tests.support.small_artifacts import with_fact
 from tests.support.tracker import mlflow_server
 
 # What SQLAlchemy says of MLflow's tables is no matter of ours.
@@ -80,6 +82,54 @@ def test_told_again_it_is_the_same_run(own, candidate, database):
     (run,) = runs(database)
     assert "test/auc" in run.data.metrics
     assert len(MlflowClient(tracking_uri=database).get_metric_history(first, "test/auc")) == 1
+
+
+def test_a_run_whose_first_telling_was_interrupted_gets_what_it_lacks(candidate, database, tmp_path):
+    record = record_of(candidate)
+    client = MlflowClient(tracking_uri=database)
+    run = client.create_run(
+        client.create_experiment("taxi", artifact_location=str(tmp_path / "files")),
+        tags={"onegraph.candidate": record.candidate},
+    )
+    name, values = next(iter(record.history.items()))
+    client.log_metric(run.info.run_id, f"eval/{name}", values[0], step=0)
+    for _ in range(2):
+        assert mlflow_runs.track(database, record) == run.info.run_id
+        (found,) = runs(database)
+        assert found.data.params == dict(record.parameters)
+        for metric, wanted in record.history.items():
+            history = client.get_metric_history(run.info.run_id, f"eval/{metric}")
+            assert sorted((one.step, one.value) for one in history) == list(enumerate(wanted))
+
+
+def test_the_evaluation_of_an_older_candidate_at_that_path_is_left_out(own, candidate, caplog):
+    other = shutil.copytree(evaluation_path(candidate), evaluation_path(own))
+    with_fact(other, ArtifactKind.EVALUATION, "candidate", "0" * 64)
+    record = record_of(own)
+    assert (record.metrics, record.folders) == ({}, {})
+    assert "gates" not in record.tags
+    assert f"{other}: evaluates another candidate" in caplog.text
+
+
+SECRETS = ["http://ann:secret@127.0.0.1:9", "http://ann:p@secret@127.0.0.1:9/x", "postgresql://u:secret@h@h/d"]
+
+
+@pytest.mark.parametrize("uri", SECRETS)
+def test_no_password_is_shown(uri, candidate, monkeypatch, capsys, database, tmp_path):
+    with pytest.raises(ServiceError) as caught:
+        mlflow_runs.check_tracker(uri)
+    assert "secret" not in str(caught.value)
+    monkeypatch.setattr(mlflow_runs, "check_tracker", lambda uri: None)
+    assert main(["track", "--candidate", str(candidate), "--track", uri, "--dry-run"]) == 0
+    captured = capsys.readouterr()
+    assert "experiment taxi" in captured.out
+    assert "secret" not in captured.out + captured.err
+    client = MlflowClient(tracking_uri=database)
+    client.delete_experiment(client.create_experiment("taxi", artifact_location=str(tmp_path / "files")))
+    monkeypatch.setattr(mlflow_runs, "_client", lambda uri: client)
+    with pytest.raises(ServiceError, match="was deleted there") as caught:
+        mlflow_runs.track(uri, record_of(candidate))
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.needs_time

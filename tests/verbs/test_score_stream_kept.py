@@ -7,12 +7,31 @@ import pytest
 
 from beam_jobs.batch.event_files import json_events
 from beam_jobs.cli.command_line import main
+from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.kafka.kafka_python.producer import Producer
 from beam_jobs.kafka.topics.sending import send_rows
+from beam_jobs.stream.job import running
+from beam_jobs.verbs import score_stream
+from models.registry.pointer import read_pointer
 from models.registry.registry import Registry
 from schemas.schema import SERVING
 from tests.support.kafka_records import read
 from tests.support.present import present
+
+
+def test_a_launch_keeps_what_it_found_and_a_plan_keeps_nothing(broker, topics, registry, tmp_path, monkeypatch):
+    source, predictions, rejected = (topics(name, partitions=1) for name in ("trips", "predictions", "rejected"))
+    settings = ScoreStream(
+        bootstrap_servers=broker, registry=str(registry), group=source, source_topic=source,
+        predictions_topic=predictions, rejected_topic=rejected, accept_rejected_topic=True,
+        registry_copy=str(tmp_path / "kept"),
+    )  # fmt: skip
+    monkeypatch.setattr(running, "run", lambda settings, stop: {})  # its workers are elsewhere
+    score_stream.plan(settings)
+    assert list((tmp_path / "kept").glob("*/live.json")) == []
+    score_stream.run(settings)
+    (kept,) = (tmp_path / "kept").glob("*/live.json")
+    assert read_pointer(kept) == Registry(registry).released()
 
 
 @pytest.mark.needs_time

@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_jobs.cli.settings import ScoreStream
 from beam_jobs.monitoring import measures
 from beam_jobs.process import process_wide
+from beam_jobs.registries.kept_registry import KeptRegistry
 from beam_jobs.registries.opening import open_registry
 from beam_jobs.runners import dataflow, runners
 from beam_jobs.runners.in_process.run import run_pipeline
@@ -57,6 +58,13 @@ def check(settings: ScoreStream) -> Pointer:
         values.decoder(Schema.load(opened.path / "schema.pbtxt").environment(SERVING))
         settings.personal_keys.check(opened.manifest, f"bundle {bundle}")
     return released
+
+
+def keep(settings: ScoreStream, released: Pointer) -> None:
+    """Have a launch while the registry is away find what this one found, if `--registry-copy` says where."""
+    registry = open_registry(settings.registry, TrustedKeys.of(settings.trusted_keys), kept_copy(settings))
+    if isinstance(registry, KeptRegistry):
+        registry.keep(released)
 
 
 def run(settings: ScoreStream, stop: threading.Event | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from models.registry.garbage import YOUNG_S, collect, garbage
+from models.registry.lineage import lineage
 from models.registry.pointer import LIVE_FILE
 from models.registry.registry import Registry
 from models.registry.standing import BUNDLES
@@ -58,6 +59,16 @@ def test_older_generations_are_forgotten_by_number_alone(own):
     with pytest.raises(InputError, match="has no predecessor"):
         own.rollback(None, "me", "now", "")
     assert own.point_at(second.variants, "me", "now", "").generation == 3  # no number is given again
+
+
+def test_who_released_what_serves_is_known_once_its_generation_is_forgotten(own):
+    second = own.live()
+    own.point_at(second.variants, "ben", "later", "weighed anew")
+    (before,) = lineage(own, second.champion)["releases"]
+    assert (before["generation"], before["who"], before["why"]) == (2, "tests", "second")
+    collect(own, later(), 1)
+    assert [one.generation for one in own.history()] == [3]
+    assert lineage(own, second.champion)["releases"] == [before]
 
 
 def test_the_generation_that_serves_is_kept_wherever_it_stands(own):

@@ -9,11 +9,22 @@ import time
 
 import pytest
 
-from models.registry.pointer import LARGEST, LAST_GENERATION, LIVE_FILE, Override, Pointer, check_readable, read_live
+from models.registry.pointer import (
+    LARGEST,
+    LAST_GENERATION,
+    LIVE_FILE,
+    Origin,
+    Override,
+    Pointer,
+    check_readable,
+    read_live,
+)
 from models.variants.variants import MOST, Variants
 from schemas.errors import ArtifactError, InputError
 
 GOOD = {"generation": 3, "who": "me", "when": "2024-01-01T00:00:00Z", "why": "", "champion": "a"}
+
+ORIGIN = {"generation": 1, "who": "", "when": "", "why": "", "candidate": "c", "training_set": "", "commit": ""}
 
 
 def text(**changed: object) -> str:
@@ -74,6 +85,10 @@ HOSTILE: dict[str, bytes | str] = {
     "overrides without who": text(overrides={"a": {"when": "", "why": "", "gates": []}}),
     "override's gates a text": text(overrides={"a": {"who": "", "when": "", "why": "", "gates": "auc"}}),
     "override's why a number": text(overrides={"a": {"who": "", "when": "", "why": 5, "gates": []}}),
+    "origins number": text(origins=5),
+    "origins without generation": text(origins={"a": ORIGIN | {"generation": None}}),
+    "origin's who a number": text(origins={"a": ORIGIN | {"who": 5}}),
+    "origin without commit": text(origins={"a": {name: value for name, value in ORIGIN.items() if name != "commit"}}),
     "challengers many": text(challengers=[{"bundle": f"b{at}", "weight": 1e-6} for at in range(5_000)]),
 }
 
@@ -107,6 +122,13 @@ def test_overrides_are_read_as_they_were_written():
     pointer = Pointer(1, Variants("a"), "me", "now", "", overrides=said)
     assert Pointer.from_text(pointer.text(), "") == pointer
     assert "overrides" not in Pointer(1, Variants("a"), "me", "now", "").to_json()
+
+
+def test_origins_are_read_as_they_were_written():
+    origins = {"a": Origin(1, "ann", "2026-01-01T00:00:00Z", "better", "/c", "/set", "f" * 40)}
+    pointer = Pointer(2, Variants("a"), "me", "now", "", origins=origins)
+    assert Pointer.from_text(pointer.text(), "") == pointer
+    assert "origins" not in Pointer(1, Variants("a"), "me", "now", "").to_json()
 
 
 def test_reading_one_loads_nothing_heavy(tmp_path):
