@@ -12,7 +12,7 @@ from models.training.memory import rows_at_once
 from models.training.spool import spooled
 from models.training.training import Means, overridden, train_candidate
 from models.training.training_set import TrainingSet
-from models.training.work_folder import check_output, work_folder
+from models.training.work_folder import work_folder
 from models.use_case import UseCase
 from schemas.errors import ArtifactError, InputError
 from tests.support.file_limit import no_file_grows_over
@@ -83,20 +83,6 @@ def test_a_full_disk_while_xgboost_writes_its_pages(
     with no_file_grows_over(features), pytest.raises(OSError, match="File too large"):
         train_candidate("taxi", spec, TrainingSet.open(small_training_set), tmp_path / "c", means)
     assert [*tmp_path.iterdir()] == []
-
-
-def test_what_a_killed_training_left_is_no_obstacle(tmp_path: pathlib.Path) -> None:
-    output = tmp_path / "c"
-    output.mkdir()
-    (output / "model").mkdir()
-    with pytest.raises(ArtifactError, match="not empty and no completed candidate"):
-        check_output(output)
-    work_folder(output).mkdir()
-    (work_folder(output) / "writing").touch()
-    check_output(output)
-    (output / "COMPLETED").touch()
-    with pytest.raises(ArtifactError, match="already a completed"):
-        check_output(output)
 
 
 def test_more_memory_is_more_rows_and_then_all() -> None:
