@@ -1,5 +1,7 @@
 """How much memory a training takes: whether a set fits into what is given, and how many rows at a time if not."""
 
+from models.families.team import Team
+from models.training.training_set import TrainingSet
 from schemas.errors import InputError
 
 BASE = 400 << 20
@@ -8,6 +10,17 @@ _PER_CELL_IN_MEMORY = 16  # four of ours, eight of XGBoost's rows, its bins, and
 _PER_ROW = 64  # label, weight, slices, gradients, scores
 _PER_CELL_AT_ONCE = 24  # of the rows that are in memory at a time, several pages of which are
 _FEWEST, _MOST = 4_096, 262_144
+
+
+def rows_of_set(training_set: TrainingSet, team: Team, most: int | None) -> int | None:
+    """Return how many rows of its part of a set a worker has in memory at a time, as `rows_at_once`; None for all.
+
+    `most` are the bytes it may take, None for as many as it needs.
+    """
+    if most is None:
+        return None
+    rows = sum(len(team.part(training_set.rows_of(name))) for name in ("train", "eval"))
+    return rows_at_once(rows, len(training_set.feature_names), most)
 
 
 def rows_at_once(rows: int, features: int, most: int) -> int | None:

@@ -18,7 +18,7 @@ from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
 from models.training import labels, loss_labels, queries
-from models.training.memory import rows_at_once
+from models.training.memory import rows_of_set
 from models.training.source import UNKNOWN, Source
 from models.training.spool import spooled
 from models.training.training_set import TrainingSet
@@ -80,9 +80,7 @@ def train_candidate(
 def _run_of(
     spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path, means: Means, files: pathlib.Path
 ) -> TrainingRun:
-    rows = len(means.team.part(training_set.rows_of("train"))) + len(means.team.part(training_set.rows_of("eval")))
-    columns = len(training_set.feature_names)
-    at_once = None if means.max_memory is None else rows_at_once(rows, columns, means.max_memory)
+    at_once = rows_of_set(training_set, means.team, means.max_memory)
     family = family_of(spec.family)
     family.check_run(spec, means.team.workers, at_once is None)
     training = {

@@ -40,6 +40,7 @@ __all__ = [
 
 
 _PLAIN = TrainingRun()
+_BINS = 256  # of XGBoost's `max_bin` where nobody says
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +109,11 @@ def train(
                 check_categories(split.features, categories, columns.names)
                 if spec.task == RANKING:
                     queries_of(split)
-        train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories)
+        bins = int(parameters.get("max_bin", _BINS))
+        train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories, bins)
         eval_rows = None
         if eval_split is not None:
-            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, categories, train_rows)
+            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, categories, bins, train_rows)
         booster, history = boost(
             parameters,
             train_rows,
@@ -137,11 +139,17 @@ def train(
 
 
 def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
-    """Raise `InputError` for a ranking that is to be cut into parts."""
+    """Raise `InputError` for a ranking that is to be cut into parts, and a tree method that needs all rows at once."""
     if spec.task == RANKING and (workers > 1 or not in_memory):
         raise InputError(
             "a ranking is trained by one worker, in memory: a part of the rows would cut queries in two; leave out "
             "--workers and --max-memory"
+        )
+    method = spec.parameters.get("tree_method", "hist")
+    if method not in ("hist", "auto") and not in_memory:
+        raise InputError(
+            f"model: tree_method is {method!r}, and rows that are larger than --max-memory are trained on by hist "
+            "alone; give more memory, or leave tree_method out"
         )
 
 

@@ -60,6 +60,25 @@ def test_too_little_memory_is_one_line(small_training_set: pathlib.Path, tmp_pat
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_tree_method_that_needs_all_rows_is_refused_before_a_shard_is_read(
+    small_training_set: pathlib.Path,
+    tmp_path: pathlib.Path,
+    few_rows_at_once: int,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+) -> None:
+    copied = shutil.copytree(small_training_set, tmp_path / "set")
+    for shard in copied.glob("*-of-*"):
+        shard.unlink()
+    argv = ["train", "--training-set", str(copied), "--output", str(tmp_path / "c"), *more]
+    assert main([*argv, "--max-memory", "400KiB", "--parameters", "tree_method=approx"]) == 1
+    said = capsys.readouterr().err
+    assert "tree_method is 'approx', and rows that are larger than --max-memory are trained on by hist alone" in said
+    assert said.count("\n") == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["set"]
+
+
 def test_a_full_disk_and_a_missing_shard_leave_nothing(
     small_training_set: pathlib.Path, taxi: UseCase, tmp_path: pathlib.Path, few_rows_at_once: int
 ) -> None:
