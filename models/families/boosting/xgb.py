@@ -101,7 +101,8 @@ def train(
     """
     check_parameters(spec, columns)
     balance = _weight_of_positives(train_split, run.team) if is_balanced(spec) else None
-    parameters = all_parameters(spec, columns, _base_score(spec, train_split, run.team))
+    base_score = base_score_of(spec, train_split.label, train_split.weight, run.team)
+    parameters = all_parameters(spec, columns, base_score)
     names, categories = names_in_model(columns.names), category_columns(spec, columns)
     try:
         for split in (train_split, eval_split):
@@ -197,17 +198,6 @@ def _weight_of_positives(split: Split, team: Team) -> float:
     label = split.label if split.weight is None else split.label * split.weight
     total, positives = team.total([total, float(label.sum(dtype=np.float64))])
     return (total - positives) / positives
-
-
-def _base_score(spec: ModelSpec, split: Split, team: Team) -> float:
-    """Return where rows begin: of a team, by the labels of all parts."""
-    if team.workers == 1:
-        return base_score_of(spec, split.label, split.weight)
-    parts = team.gathered((split.label, split.weight))
-    weights = [weight for _, weight in parts if weight is not None]
-    return base_score_of(
-        spec, np.concatenate([label for label, _ in parts]), np.concatenate(weights) if weights else None
-    )
 
 
 def _weights(split: Split, balance: float | None) -> np.ndarray | None:
