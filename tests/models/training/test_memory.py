@@ -1,6 +1,7 @@
 """A set that is larger than the memory that is given: the same candidate, and one line for what goes wrong."""
 
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -109,6 +110,16 @@ def test_more_memory_is_more_rows_and_then_all() -> None:
     assert found == [sorted(found[:2], key=lambda one: one or 0)[0], 262_144, None]
     with pytest.raises(InputError, match="give at least"):
         rows_at_once(100_000_000, 30, 1 << 30)
+
+
+def test_classes_take_memory_of_every_row() -> None:
+    gib = 1 << 30
+    assert rows_at_once(5_000_000, 30, 4 * gib) is None
+    assert rows_at_once(5_000_000, 30, 4 * gib, classes=30) == 262_144
+    with pytest.raises(InputError, match="give at least") as refused:
+        rows_at_once(5_000_000, 30, 2 * gib, classes=30)
+    (least,) = re.findall(r"at least ([\d,]+)MiB", str(refused.value))
+    assert rows_at_once(5_000_000, 30, int(least.replace(",", "")) << 20, classes=30) is not None
 
 
 def test_a_gpu_that_is_not_there_is_one_line(small_training_set: pathlib.Path, tmp_path: pathlib.Path, capsys) -> None:
