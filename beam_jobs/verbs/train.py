@@ -18,6 +18,7 @@ from beam_jobs.training.local_team import train_together
 from models.families.table.choice import THAT_TRAIN, family_of
 from models.families.team import Team
 from models.spec import ModelSpec, Parameter
+from models.training.memory import rows_of_set
 from models.training.source import Source, commit_of
 from models.training.training import Means, check_task, overridden, train_candidate
 from models.training.training_set import TrainingSet
@@ -61,7 +62,7 @@ def run(settings: Train) -> dict[str, Any]:
             files = files_of(training_set.manifest["use_case"], settings.use_case_path)
             means = Means(
                 team=team,
-                max_memory=None if settings.max_memory is None else parsed_size(settings.max_memory),
+                max_memory=_max_memory(settings),
                 checkpoint_every=settings.checkpoint_every or 0,
                 source=Source(commit_of(files), os.path.abspath(settings.training_set)),
                 asked_to_end=asked,
@@ -145,8 +146,14 @@ def _opened(settings: Train) -> tuple[ModelSpec, TrainingSet]:
     spec = overridden(model, **changes)
     family = family_of(spec.family)
     family.check_parameters(spec, training_set.columns)
-    family.check_run(spec, settings.workers or team_of(os.environ).workers, True)
+    team = _team(settings) if settings.workers is None else Team(settings.workers - 1, settings.workers)
+    in_memory = rows_of_set(training_set, team, _max_memory(settings)) is None
+    family.check_run(spec, team.workers, in_memory)
     return spec, training_set
+
+
+def _max_memory(settings: Train) -> int | None:
+    return None if settings.max_memory is None else parsed_size(settings.max_memory)
 
 
 def _changes(settings: Train) -> dict[str, Any]:

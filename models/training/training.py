@@ -18,11 +18,11 @@ from models.losses import CALIBRATED, loss_of
 from models.spec import ModelSpec, Parameter
 from models.spec_json import spec_as_json
 from models.training import labels, loss_labels, queries
-from models.training.memory import rows_at_once
+from models.training.memory import rows_of_set
 from models.training.source import UNKNOWN, Source
 from models.training.spool import spooled
 from models.training.training_set import TrainingSet
-from models.training.work_folder import checkpoints_of, working
+from models.training.work_folder import begin_to_write, checkpoints_of, files_of, large_files, working
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import copy_file, copy_folder, making
@@ -68,8 +68,8 @@ def train_candidate(
     """
     check_fits(name, training_set)
     check_task(spec, training_set)
-    with working(output, means.checkpoint_every > 0, means.team.rank) as files:
-        run = _run_of(spec, training_set, output, means, files)
+    with working(output, means.team.rank):
+        run = _run_of(spec, training_set, output, means, files_of(output, means.team.rank))
         if means.team.rank:
             _trained(spec, training_set, run)
             return None
@@ -80,9 +80,7 @@ def train_candidate(
 def _run_of(
     spec: ModelSpec, training_set: TrainingSet, output: str | pathlib.Path, means: Means, files: pathlib.Path
 ) -> TrainingRun:
-    rows = len(means.team.part(training_set.rows_of("train"))) + len(means.team.part(training_set.rows_of("eval")))
-    columns = len(training_set.feature_names)
-    at_once = None if means.max_memory is None else rows_at_once(rows, columns, means.max_memory)
+    at_once = rows_of_set(training_set, means.team, means.max_memory)
     family = family_of(spec.family)
     family.check_run(spec, means.team.workers, at_once is None)
     training = {
@@ -98,7 +96,7 @@ def _run_of(
 
 
 def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Trained:
-    with together(run.team):
+    with together(run.team), large_files(run.work_folder):
         splits = {}
         for name in ("train", "eval"):
             rows = run.team.part(training_set.rows_of(name))
@@ -141,6 +139,8 @@ def _train_into(
     path: pathlib.Path, use_case: str, spec: ModelSpec, training_set: TrainingSet, run: TrainingRun, means: Means
 ) -> artifact.Artifact:
     trained = _trained(spec, training_set, run)
+    if means.checkpoint_every:
+        begin_to_write(path)
     further: dict[str, Any] = {"source": dataclasses.asdict(means.source)}
     if means.team.workers > 1:  # sketches of parts merge otherwise
         further["workers"] = means.team.workers

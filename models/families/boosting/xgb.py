@@ -40,6 +40,7 @@ __all__ = [
 
 
 _PLAIN = TrainingRun()
+_BINS = 256  # of XGBoost's `max_bin` where nobody says
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,8 @@ def train(
     """
     check_parameters(spec, columns)
     balance = _weight_of_positives(train_split, run.team) if is_balanced(spec) else None
-    parameters = all_parameters(spec, columns, _base_score(spec, train_split, run.team))
+    base_score = base_score_of(spec, train_split.label, train_split.weight, run.team)
+    parameters = all_parameters(spec, columns, base_score)
     names, categories = names_in_model(columns.names), category_columns(spec, columns)
     try:
         for split in (train_split, eval_split):
@@ -108,10 +110,11 @@ def train(
                 check_categories(split.features, categories, columns.names)
                 if spec.task == RANKING:
                     queries_of(split)
-        train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories)
+        bins = int(parameters.get("max_bin", _BINS))
+        train_rows = matrix(train_split, _weights(train_split, balance), names, run, categories, bins)
         eval_rows = None
         if eval_split is not None:
-            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, categories, train_rows)
+            eval_rows = matrix(eval_split, _weights(eval_split, balance), names, run, categories, bins, train_rows)
         booster, history = boost(
             parameters,
             train_rows,
@@ -137,11 +140,17 @@ def train(
 
 
 def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
-    """Raise `InputError` for a ranking that is to be cut into parts."""
+    """Raise `InputError` for a ranking that is to be cut into parts, and a tree method that needs all rows at once."""
     if spec.task == RANKING and (workers > 1 or not in_memory):
         raise InputError(
             "a ranking is trained by one worker, in memory: a part of the rows would cut queries in two; leave out "
             "--workers and --max-memory"
+        )
+    method = spec.parameters.get("tree_method", "hist")
+    if method not in ("hist", "auto") and not in_memory:
+        raise InputError(
+            f"model: tree_method is {method!r}, and rows that are larger than --max-memory are trained on by hist "
+            "alone; give more memory, or leave tree_method out"
         )
 
 
@@ -189,17 +198,6 @@ def _weight_of_positives(split: Split, team: Team) -> float:
     label = split.label if split.weight is None else split.label * split.weight
     total, positives = team.total([total, float(label.sum(dtype=np.float64))])
     return (total - positives) / positives
-
-
-def _base_score(spec: ModelSpec, split: Split, team: Team) -> float:
-    """Return where rows begin: of a team, by the labels of all parts."""
-    if team.workers == 1:
-        return base_score_of(spec, split.label, split.weight)
-    parts = team.gathered((split.label, split.weight))
-    weights = [weight for _, weight in parts if weight is not None]
-    return base_score_of(
-        spec, np.concatenate([label for label, _ in parts]), np.concatenate(weights) if weights else None
-    )
 
 
 def _weights(split: Split, balance: float | None) -> np.ndarray | None:

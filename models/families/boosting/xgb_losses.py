@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from models.families.team import ALONE, Team
 from models.losses import EXPONENTIAL, Focal, loss_of
 from models.spec import WEIGHT, ModelSpec
 from models.tasks import BINARY, MULTICLASS, RANKING, REGRESSION
@@ -82,11 +83,12 @@ def is_balanced(spec: ModelSpec) -> bool:
     return spec.task == BINARY and not isinstance(loss_of(spec.task, spec.loss), Focal) and spec.balance == WEIGHT
 
 
-def base_score_of(spec: ModelSpec, label: np.ndarray, weight: np.ndarray | None) -> float:
+def base_score_of(spec: ModelSpec, label: np.ndarray, weight: np.ndarray | None, team: Team = ALONE) -> float:
     """Return what a row's score is before any tree: that constant which makes the loss of the labels smallest.
 
-    `label` and `weight` are float32 [rows]. Of the focal loss it is the share of label 1, of a ranking 0; classes, and
-    labels that are balanced by weight, begin in the middle.
+    `label` and `weight` are float32 [rows], of a team those of this worker's part; the constant is that of all parts.
+    Of the focal loss it is the share of label 1, of a ranking 0; classes, and labels that are balanced by weight, begin
+    in the middle. Only a median or another quantile needs the labels of all parts, a mean their sums.
     """
     if spec.task == RANKING:
         return 0.0
@@ -94,11 +96,24 @@ def base_score_of(spec: ModelSpec, label: np.ndarray, weight: np.ndarray | None)
         return 0.5
     name = loss_of(spec.task, spec.loss).name
     if name in ("Absolute", "Quantile"):
+        label, weight = _of_all_parts(label, weight, team)
         level = dataclasses.asdict(loss_of(spec.task, spec.loss)).get("level", 0.5)
         counted = label if weight is None else label[weight > 0]
         of_counted = None if weight is None else weight[weight > 0]
         return float(np.quantile(counted, level, weights=of_counted, method="inverted_cdf"))
-    return float(np.average(label.astype(np.float64), weights=weight))
+    if team.workers == 1:
+        return float(np.average(label.astype(np.float64), weights=weight))
+    counts = np.ones(len(label)) if weight is None else weight.astype(np.float64)
+    labels, rows = team.total([float(counts @ label.astype(np.float64)), float(counts.sum())])
+    return labels / rows
+
+
+def _of_all_parts(label: np.ndarray, weight: np.ndarray | None, team: Team) -> tuple[np.ndarray, np.ndarray | None]:
+    if team.workers == 1:
+        return label, weight
+    parts = team.gathered((label, weight))
+    weights = [weight for _, weight in parts if weight is not None]
+    return np.concatenate([label for label, _ in parts]), np.concatenate(weights) if weights else None
 
 
 _Gradient = tuple[np.ndarray, np.ndarray]

@@ -19,14 +19,16 @@ def matrix(
     names: Sequence[str],
     run: TrainingRun,
     categories: list[int],
+    max_bin: int,
     like: xgboost.DMatrix | None = None,
 ) -> xgboost.DMatrix:
     """Return a split with the weight of its rows (float32 [rows]), its columns by names; some are `categories`.
 
     Rows of queries are query by query, each in the order of its rows, and weigh as their query does.
 
-    With `run.rows_at_once` it is what XGBoost keeps of the rows, a byte or two a value, in files of `run.work_folder`,
-    cut into bins as those of `like` if another split is given: then so are the rows that a training stops by.
+    With `run.rows_at_once` it is what XGBoost keeps of the rows, a byte or two a value, in files of `run.work_folder`:
+    cut into at most `max_bin` bins a column, or as those of `like` are if another split is given, which is how rows are
+    that a training stops by.
     """
     types = feature_types(categories, len(names))
     if run.rows_at_once is None:
@@ -46,8 +48,7 @@ def matrix(
     folder.mkdir(parents=True, exist_ok=True)
     cache = str(folder / ("eval" if like is not None else "train"))
     pieces = _Pieces(split, weight, names, categories, run.rows_at_once, cache)
-    bins = 256 if like is None else None
-    return xgboost.ExtMemQuantileDMatrix(pieces, ref=like, max_bin=bins, enable_categorical=types is not None)
+    return xgboost.ExtMemQuantileDMatrix(pieces, ref=like, max_bin=max_bin, enable_categorical=types is not None)
 
 
 class _Pieces(xgboost.DataIter):

@@ -1,6 +1,7 @@
 """A set that is larger than the memory that is given: the same candidate, and one line for what goes wrong."""
 
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.training.memory import rows_at_once
 from models.training.spool import spooled
 from models.training.training import Means, overridden, train_candidate
 from models.training.training_set import TrainingSet
-from models.training.work_folder import check_output, work_folder
+from models.training.work_folder import work_folder
 from models.use_case import UseCase
 from schemas.errors import ArtifactError, InputError
 from tests.support.file_limit import no_file_grows_over
@@ -60,6 +61,25 @@ def test_too_little_memory_is_one_line(small_training_set: pathlib.Path, tmp_pat
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_tree_method_that_needs_all_rows_is_refused_before_a_shard_is_read(
+    small_training_set: pathlib.Path,
+    tmp_path: pathlib.Path,
+    few_rows_at_once: int,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+) -> None:
+    copied = shutil.copytree(small_training_set, tmp_path / "set")
+    for shard in copied.glob("*-of-*"):
+        shard.unlink()
+    argv = ["train", "--training-set", str(copied), "--output", str(tmp_path / "c"), *more]
+    assert main([*argv, "--max-memory", "400KiB", "--parameters", "tree_method=approx"]) == 1
+    said = capsys.readouterr().err
+    assert "tree_method is 'approx', and rows that are larger than --max-memory are trained on by hist alone" in said
+    assert said.count("\n") == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["set"]
+
+
 def test_a_full_disk_and_a_missing_shard_leave_nothing(
     small_training_set: pathlib.Path, taxi: UseCase, tmp_path: pathlib.Path, few_rows_at_once: int
 ) -> None:
@@ -85,25 +105,21 @@ def test_a_full_disk_while_xgboost_writes_its_pages(
     assert [*tmp_path.iterdir()] == []
 
 
-def test_what_a_killed_training_left_is_no_obstacle(tmp_path: pathlib.Path) -> None:
-    output = tmp_path / "c"
-    output.mkdir()
-    (output / "model").mkdir()
-    with pytest.raises(ArtifactError, match="not empty and no completed candidate"):
-        check_output(output)
-    work_folder(output).mkdir()
-    (work_folder(output) / "writing").touch()
-    check_output(output)
-    (output / "COMPLETED").touch()
-    with pytest.raises(ArtifactError, match="already a completed"):
-        check_output(output)
-
-
 def test_more_memory_is_more_rows_and_then_all() -> None:
     found = [rows_at_once(5_000_000, 30, gib << 30) for gib in (1, 2, 4)]
     assert found == [sorted(found[:2], key=lambda one: one or 0)[0], 262_144, None]
     with pytest.raises(InputError, match="give at least"):
         rows_at_once(100_000_000, 30, 1 << 30)
+
+
+def test_classes_take_memory_of_every_row() -> None:
+    gib = 1 << 30
+    assert rows_at_once(5_000_000, 30, 4 * gib) is None
+    assert rows_at_once(5_000_000, 30, 4 * gib, classes=30) == 262_144
+    with pytest.raises(InputError, match="give at least") as refused:
+        rows_at_once(5_000_000, 30, 2 * gib, classes=30)
+    (least,) = re.findall(r"at least ([\d,]+)MiB", str(refused.value))
+    assert rows_at_once(5_000_000, 30, int(least.replace(",", "")) << 20, classes=30) is not None
 
 
 def test_a_gpu_that_is_not_there_is_one_line(small_training_set: pathlib.Path, tmp_path: pathlib.Path, capsys) -> None:

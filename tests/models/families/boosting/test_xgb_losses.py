@@ -2,15 +2,17 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from models import losses
+from models import losses, tasks
 from models.families.boosting import xgb
-from models.families.boosting.xgb_losses import FOCAL, focal_gradient, focal_losses, metrics_of
+from models.families.boosting.xgb_losses import FOCAL, base_score_of, focal_gradient, focal_losses, metrics_of
 from models.families.family import Split
+from models.families.team import Team
 from models.losses import LOSSES, Loss
 from models.spec import ModelSpec
 from schemas.errors import InputError
@@ -187,3 +189,35 @@ def test_what_the_loss_sets_is_no_parameter(name: str) -> None:
     spec = dataclasses.replace(spec_of("Quantile"), parameters={name: 0.5})
     with pytest.raises(InputError, match=f"parameter '{name}' is set by the model's loss; remove it"):
         xgb.check_parameters(spec, COLUMNS)
+
+
+@dataclasses.dataclass(frozen=True)
+class SecondPart(Team):
+    """A team whose other worker has the label 3 once, at weight 2; it counts who asks for all labels."""
+
+    workers: int = 2
+    asked: list[str] = dataclasses.field(default_factory=list)
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        self.asked.append("total")
+        return [values[0] + 6.0, values[1] + 2.0]
+
+    def gathered(self, value: Any) -> list[Any]:
+        self.asked.append("gathered")
+        return [value, (np.array([3], np.float32), np.array([2], np.float32))]
+
+
+@pytest.mark.parametrize(
+    ("spec", "score", "asked"),
+    [
+        (ModelSpec(), 0.5, []),
+        (ModelSpec(task=tasks.MULTICLASS, classes=("a", "b", "c")), 0.5, []),
+        (ModelSpec(task=tasks.RANKING), 0.0, []),
+        (ModelSpec(task=tasks.REGRESSION), 7 / 4, ["total"]),
+        (ModelSpec(task=tasks.REGRESSION, loss=losses.Absolute()), 1.0, ["gathered"]),
+    ],
+)
+def test_a_team_says_no_more_of_its_labels_than_the_loss_needs(spec: ModelSpec, score: float, asked: list[str]) -> None:
+    team = SecondPart()
+    assert base_score_of(spec, np.array([0, 1], np.float32), np.array([1, 1], np.float32), team) == score
+    assert team.asked == asked

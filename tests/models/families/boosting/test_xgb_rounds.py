@@ -111,7 +111,9 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: pathlib.Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["00000005"]
 
 
-def test_rows_from_a_file_give_the_same_bytes(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"max_bin": 64}, {"max_bin": 512}])
+def test_rows_from_a_file_give_the_same_bytes(tmp_path: pathlib.Path, more: dict[str, int]) -> None:
+    spec = dataclasses.replace(SPEC, parameters={**FAST, **more})
     mapped = []
     for name, split in (("train", TRAIN), ("eval", EVAL)):
         split.features.tofile(tmp_path / name)
@@ -123,5 +125,5 @@ def test_rows_from_a_file_give_the_same_bytes(tmp_path: pathlib.Path) -> None:
         dataclasses.replace(one, weight=other.weight) for one, other in ((train_file, train), (eval_file, evaluation))
     )
     pieces = TrainingRun(rows_at_once=300, work_folder=tmp_path / "work")
-    found = xgb.train(SPEC, COLUMNS, train_file, eval_file, pieces)
-    assert same(found, xgb.train(SPEC, COLUMNS, train, evaluation))
+    found = xgb.train(spec, COLUMNS, train_file, eval_file, pieces)
+    assert same(found, xgb.train(spec, COLUMNS, train, evaluation))
