@@ -86,11 +86,16 @@ def of_numbers(
 def curves(label: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> dict[str, Any]:
     """Return calibration, histogram and quantiles of the errors, score less label; takes what `of_numbers` does."""
     errors = scores.astype(np.float64) - label.astype(np.float64)
+    if weight is None:
+        quantiles = np.quantile(errors, _SHARES)
+    else:
+        counted = weight > 0
+        quantiles = np.quantile(errors[counted], _SHARES, weights=weight[counted], method="inverted_cdf")
     counts, edges = np.histogram(errors, _BINS, weights=weight)
     return {
         "calibration": calibration(label, scores, weight),
         "error_histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        "error_quantiles": {"share": _SHARES.tolist(), "error": np.quantile(errors, _SHARES).tolist()},
+        "error_quantiles": {"share": _SHARES.tolist(), "error": quantiles.tolist()},
     }
 
 

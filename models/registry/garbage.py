@@ -4,6 +4,7 @@ A generation of the history is what a rollback can go back to; its bundles stay.
 generations to keep gives the older ones up, and their bundles with them.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -83,10 +84,12 @@ def collect(registry: Registry, now_s: float, generations: int | None = None) ->
         for bundle in found.bundles:
             gone.append(folder / f"{_REMOVED}{uuid.uuid4().hex}")
             (folder / bundle).rename(gone[-1])
+            os.utime(gone[-1])  # young again, so that no other collection takes it for a leftover meanwhile
         if gone:
             sync(folder)
     for path in gone:
-        shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError):  # another collection is quicker
+            shutil.rmtree(path)
     return found
 
 

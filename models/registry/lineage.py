@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.registry.registry import Registry
+from models.scoring.manifest import check_manifest
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -24,7 +25,9 @@ def lineage(registry: Registry, bundle: str, training_set: str | pathlib.Path | 
     training set says of itself, looked for at `training_set` or where the newest release says: with `found` false and
     `why` where it is not there, or is another one. Raises `ArtifactError` for a bundle that is not in the registry.
     """
-    manifest = artifact.open_artifact(registry.bundle_path(bundle), ArtifactKind.BUNDLE).manifest
+    path = registry.bundle_path(bundle)
+    manifest = artifact.open_artifact(path, ArtifactKind.BUNDLE).manifest
+    check_manifest(manifest, str(path))
     origins = [one.origins[bundle] for one in registry.history() if bundle in one.origins]
     releases = sorted({one.generation: one for one in origins}.values(), key=lambda one: one.generation)
     place = training_set or (releases[-1].training_set if releases else "")

@@ -135,21 +135,19 @@ def test_no_password_is_shown(uri, candidate, monkeypatch, capsys, database, tmp
 @pytest.mark.needs_time
 def test_train_evaluate_and_release_tell_a_server(small_training_set, tmp_path, capsys):
     candidate, registry = tmp_path / "candidate", tmp_path / "registry"
-    train = ["train", "--training-set", str(small_training_set), "--output", str(candidate), "--rounds", "5"]
+    train = ["train", "--training-set", str(small_training_set), "--output", str(candidate), "--rounds", "60"]
     evaluate = ["evaluate", "--candidate", str(candidate), "--training-set", str(small_training_set)]
     release = ["release", "--candidate", str(candidate), "--registry", str(registry)]
     with mlflow_server(tmp_path) as server:
         assert main([*train, "--track", server, "--json"]) == 0
         run_id = json.loads(capsys.readouterr().out)["run"]
-        told = main([*evaluate, "--track", server])
-        assert told in (0, 3)  # five rounds may not meet the gates
+        assert main([*evaluate, "--track", server]) == 0
         (run,) = runs(server)
         assert run.info.run_id == run_id
         assert "test/auc" in run.data.metrics
-        if told == 0:
-            assert main([*release, "--track", server]) == 0
-            assert runs(server)[0].data.tags["onegraph.bundle"] == Registry(registry).released().champion
-            assert "model" in files(server, run_id, "bundle")
+        assert main([*release, "--track", server]) == 0
+        assert runs(server)[0].data.tags["onegraph.bundle"] == Registry(registry).released().champion
+        assert "model" in files(server, run_id, "bundle")
         assert main(["track", "--candidate", str(candidate), "--track", server]) == 0
         assert f"run {run_id} of experiment taxi" in capsys.readouterr().out
 

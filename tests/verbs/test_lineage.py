@@ -54,8 +54,17 @@ def test_a_training_set_that_is_gone_or_another_one_is_said(released, small_trai
     assert "train 1,800" in capsys.readouterr().out
 
 
-def test_a_bundle_of_an_older_version_says_what_it_can(registry, capsys):
-    assert main(["lineage", "--registry", str(registry), "0123456789ab"]) == 1
+def test_a_bundle_of_an_older_version_says_what_it_can(registry, tmp_path, capsys):
+    own = shutil.copytree(registry, tmp_path / "registry")
+    for file in (own / "live.json", *(own / "history").iterdir()):
+        pointer = json.loads(file.read_text())
+        pointer.pop("origins")  # as it was written before
+        file.write_text(json.dumps(pointer))
+    assert main(["lineage", "--registry", str(own)]) == 0
+    said = capsys.readouterr().out
+    assert "no generation says who released it" in said
+    assert "no release says where it was; name it with --training-set" in said
+    assert main(["lineage", "--registry", str(own), "0123456789ab"]) == 1
     assert "no bundle '0123456789ab'" in capsys.readouterr().err
 
 
