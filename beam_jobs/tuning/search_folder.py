@@ -1,4 +1,4 @@
-"""The directory of a search: what is in it, and that one process at a time works there."""
+"""The directory of a search: what is in it, and that one process at a time works there and on its storage."""
 
 import contextlib
 import fcntl
@@ -31,18 +31,13 @@ class SearchFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the directory for the block; raises `ServiceError` if another process works there.
+        """Hold the directory and the storage for the block; raises `ServiceError` if another process works there.
 
         What a killed one has left half-made is removed first, and the files of the block behind it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / LOCK, "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ServiceError(
-                    f"{self.path}: another process works on this search; wait for it, or end it"
-                ) from None
+        study = self.storage.resolve()
+        with _alone(self.path / LOCK, self.path), _alone(study.with_name(f"{study.name}{LOCK}"), self.storage):
             if self.candidate.exists() and not self.has_candidate:
                 shutil.rmtree(self.candidate)
             shutil.rmtree(self._work, ignore_errors=True)
@@ -62,3 +57,14 @@ class SearchFolder:
         folder = self._work / name
         keep(split, folder)
         return folder
+
+
+@contextlib.contextmanager
+def _alone(lock: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
+    """Hold a lock for the block; raises `ServiceError` with the place's name if another process does."""
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ServiceError(f"{place}: another process works on this search; wait for it, or end it") from None
+        yield
