@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.evaluation.place import evaluation_path, manifest_fingerprint
+from models.measures.numbers import numbers_in
 from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from schemas.artifacts import artifact
@@ -60,7 +61,9 @@ def record_of(candidate: str | pathlib.Path, registry: Registry | None = None) -
         _log.warning("%s: evaluates another candidate than %s, so it is not told; evaluate again", path, candidate)
         evaluation = None
     if evaluation is not None:
-        metrics = _numbers(evaluation.fact("metrics", dict))
+        metrics = {
+            name: float(one) for name, one in numbers_in(evaluation.fact("metrics", dict)).items() if one is not None
+        }
         tags["gates"] = "passed" if evaluation.fact("passed", bool) else "not passed"
         folders["evaluation"] = path
         if registry is not None and (bundle := registry.bundle_of(opened, evaluation)) is not None:
@@ -80,12 +83,3 @@ def record_of(candidate: str | pathlib.Path, registry: Registry | None = None) -
 
 def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {f"version.{name}": str(version) for name, version in manifest.get("versions", {}).items()}
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics that are one number.
-
-    >>> _numbers({"auc": 0.9, "log_loss": None, "classes": [], "rows": 7})
-    {'auc': 0.9, 'rows': 7.0}
-    """
-    return {name: float(value) for name, value in metrics.items() if type(value) in (int, float)}

@@ -1,4 +1,4 @@
 """Bundles, and the pointer that says which of them are live.
 
-Imports: evaluation, families.table, models, schemas, scoring, training, variants.
+Imports: evaluation, families.table, measures, models, schemas, scoring, training, variants.
 """

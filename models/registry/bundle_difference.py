@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from models.measures.numbers import numbers_in
 from models.scoring.manifest import check_manifest
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -36,7 +37,7 @@ def bundle_difference(before: pathlib.Path, after: pathlib.Path) -> dict[str, An
         "versions": _changed(*(manifest["versions"] for manifest in manifests)),
         "parameters": _changed(*(_parameters(path) for path in (before, after))),
         "features": _features(*(manifest["feature_names"] for manifest in manifests)),
-        "metrics": _changed(*(_numbers(manifest["metrics"]) for manifest in manifests)),
+        "metrics": _changed(*(numbers_in(manifest["metrics"]) for manifest in manifests)),
         "schema": [dataclasses.asdict(one) for one in differences(*(_schema(path) for path in (before, after)))],
     }
 
@@ -66,10 +67,6 @@ def _features(before: list[str], after: list[str]) -> dict[str, Any]:
         "removed": [name for name in before if name not in now],
         "moved": common[0] != common[1],
     }
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if type(value) in (int, float)}
 
 
 def _parameters(path: pathlib.Path) -> Mapping[str, Any]:

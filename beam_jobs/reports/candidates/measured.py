@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_jobs.reports.candidates.decided import rows_text, value_text
-from beam_jobs.reports.candidates.metric_names import HEADLINES, MAIN, better, name_of, numbers
+from beam_jobs.reports.candidates.metric_names import HEADLINES, MAIN, better, name_of
 from beam_jobs.reports.candidates.opened_model import OpenedModel
 from beam_jobs.reports.metrics_text import SLICE_METRICS, short
 from beam_jobs.reports.sets.wording import count, text
+from models.measures.numbers import numbers_in
 from models.tasks import METRICS
 
 _MOST_FIGURES = 12
@@ -42,7 +43,7 @@ def signed(value: float | None) -> str:
 
 def figures(opened: OpenedModel) -> list[tuple[str, str, str]]:
     """Return name, value and interval of what is said first: those of the task, then the use case's own."""
-    known, between = numbers(opened.part("metrics")), opened.part("intervals").get("metrics", {})
+    known, between = numbers_in(opened.part("metrics")), opened.part("intervals").get("metrics", {})
     first = [name for name in HEADLINES.get(opened.task, ()) if known.get(name) is not None]
     own = [name for name in known if name not in METRICS and name not in first and name != "weight"]
     chosen = (first + own if first else list(known))[:_MOST_FIGURES]
@@ -52,7 +53,7 @@ def figures(opened: OpenedModel) -> list[tuple[str, str, str]]:
 def metric_rows(opened: OpenedModel) -> list[tuple[str, str, str]]:
     """Return name, value and interval of all metrics that are one number."""
     between = opened.part("intervals").get("metrics", {})
-    found = list(numbers(opened.part("metrics")).items())[:_MOST_METRICS]
+    found = list(numbers_in(opened.part("metrics")).items())[:_MOST_METRICS]
     return [(name_of(name), _number(name, value), interval(between.get(name))) for name, value in found]
 
 
@@ -117,7 +118,7 @@ def comparison(opened: OpenedModel) -> dict[str, Any] | None:
 
 def against(opened: OpenedModel, other: OpenedModel) -> list[list[str]]:
     """Return every metric that both have: name, both values, their difference, and whether it is for the better."""
-    mine, theirs = numbers(opened.part("metrics")), numbers(other.part("metrics"))
+    mine, theirs = numbers_in(opened.part("metrics")), numbers_in(other.part("metrics"))
     rows = []
     for name in [name for name in mine if name in theirs and name != "rows"][:_MOST_METRICS]:
         one, two = mine[name], theirs[name]

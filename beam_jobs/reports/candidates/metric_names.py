@@ -1,7 +1,6 @@
 """Which metrics a page shows first, what people call them, and in which direction they are better."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from beam_jobs.reports.sets.wording import text
 from models.tasks import BINARY, COST, LOWER_IS_BETTER, METRICS, MULTICLASS, RANKING, REGRESSION, UNRANKED
@@ -34,11 +33,6 @@ def name_of(metric: str) -> str:
     ('macro AUC', 'log loss')
     """
     return _NAMES.get(metric) or text(metric.replace("_", " "))
-
-
-def numbers(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the metrics that are one number, or none that could be computed; not tables such as the confusion."""
-    return {name: value for name, value in metrics.items() if value is None or type(value) in (int, float)}
 
 
 def better(metric: str, difference: float | None, higher_is_better: bool | None = None) -> str:

@@ -10,6 +10,7 @@ from beam_jobs.reports.candidates import curve_charts, decided, looked_at, measu
 from beam_jobs.reports.candidates.opened_model import OpenedModel
 from beam_jobs.reports.report_page import packaged, render
 from beam_jobs.reports.sets.wording import count, figure, text
+from models.measures.numbers import numbers_in
 from schemas.errors import ArtifactError, InputError
 
 _SCRIPT = "thresholds.js"
@@ -45,7 +46,7 @@ def as_json(opened: OpenedModel, against: OpenedModel | None = None) -> dict[str
     if opened.training:
         found["training"] = dict(opened.training)
     if against is not None:
-        mine, theirs = (measured.numbers(one.part("metrics")) for one in (opened, against))
+        mine, theirs = (numbers_in(one.part("metrics")) for one in (opened, against))
         found["against"] = {
             "name": against.name,
             "same_rows": _same_rows(opened, against),
