@@ -164,7 +164,7 @@ class ModelSpec:
             return
         if not isinstance(self.search, Search):
             raise InputError(f"model: search is {shown(self.search)}, wanted Search(space={{...}}, metric=...)")
-        objectives = tuple(name for name in METRICS_OF[self.task] if name not in UNRANKED)
+        objectives = tuple(name for name in self.metric_names if name not in UNRANKED)
         check_one_of(f"model: task {self.task}: the search's metric", self.search.metric, objectives)
 
     @property

@@ -14,7 +14,7 @@ _CODES = {"Home": 6, "Marital": 5, "Records": 2, "Job": 4}  # 1 to this; 0 is un
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-    """Return amounts (a missing one is NaN), three ratios, and one feature per code that is 1 where a loan has it."""
+    """Return amounts (a missing one is NaN), how they compare, and a feature per code that is 1 where a loan has it."""
     features = {name: tf.cast(fill(inputs[name], 0), tf.float32) for name in _NUMBERS}
     for name in _MAY_BE_MISSING:
         amount = fill(inputs[name], -1)
@@ -22,6 +22,10 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tens
     features["amount_of_price"] = features["Amount"] / tf.maximum(features["Price"], 1.0)
     features["month"] = features["Amount"] / tf.maximum(features["Time"], 1.0)
     features["left"] = features["Income"] - features["Expenses"] - features["month"]
+    features["left_of_month"] = features["left"] / tf.maximum(features["month"], 1.0)
+    features["down_payment"] = features["Price"] - features["Amount"]
+    features["debt_of_income"] = features["Debt"] / tf.maximum(features["Income"], 1.0)
+    features["net_assets"] = features["Assets"] - features["Debt"]
     for name, most in _CODES.items():
         code = fill(inputs[name], 0)
         for number in range(1, most + 1):

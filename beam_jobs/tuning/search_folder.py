@@ -6,9 +6,11 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from beam_jobs.tuning.place import LOCK
 from models.families.family import Split
-from models.tuning.kept_splits import keep
+from models.tuning.kept_splits import keep, keep_rows
 from schemas.artifacts import artifact
 from schemas.errors import ServiceError
 
@@ -57,6 +59,12 @@ class SearchFolder:
         folder = self._work / name
         keep(split, folder)
         return folder
+
+    def keep_rows(self, name: str, rows: pa.RecordBatch) -> pathlib.Path:
+        """Write raw columns of a split's rows for the processes to map; return their file."""
+        file = self._work / f"{name}.arrow"
+        keep_rows(rows, file)
+        return file
 
 
 @contextlib.contextmanager

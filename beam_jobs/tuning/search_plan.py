@@ -1,7 +1,7 @@
 """What a search is: what is searched, on which rows, by which sampler and seed. Imports nothing heavy."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from beam_jobs.tuning.grid import MOST_CELLS, cells_of
 from beam_jobs.tuning.samplers import GRID
@@ -17,7 +17,8 @@ from schemas.errors import UsageError
 class SearchPlan:
     """A spec, where its parameters are looked for, and how. `training_set` is the fingerprint of the rows.
 
-    `source` is where spec and rows come from; a study that is gone on with may have had another one.
+    `source` is where spec and rows come from, `use_case_path` the folder of a use case that is not shipped; a study
+    that is gone on with may have had others.
     """
 
     spec: ModelSpec
@@ -27,6 +28,7 @@ class SearchPlan:
     pruner: str
     seed: int
     source: Source = UNKNOWN
+    use_case_path: str | None = None
 
     @property
     def trials(self) -> int:
@@ -37,6 +39,16 @@ class SearchPlan:
     def first(self) -> Parameters | None:
         """The parameters of the first trial: the model's own, so that no search ends with worse ones, if it can be."""
         return None if self.sampler == GRID else own_parameters(self.spec, self.search.space)
+
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the best trial is the one with the least of the metric."""
+        return self.spec.higher_is_better(self.search.metric) is False
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """What a search does with its metric, in Optuna's word."""
+        return "minimize" if self.less_is_better else "maximize"
 
     @property
     def facts(self) -> dict[str, Any]:

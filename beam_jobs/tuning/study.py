@@ -22,7 +22,6 @@ from beam_jobs.tuning.grid import grid
 from beam_jobs.tuning.samplers import GRID, HYPERBAND, MEDIAN, TPE
 from beam_jobs.tuning.search_plan import SearchPlan
 from models.search import Range, Real, Whole
-from models.tuning.objective import is_loss
 from models.tuning.space import Parameters
 from schemas.errors import InputError
 
@@ -70,7 +69,7 @@ class Study:
                 self._study = optuna.create_study(
                     storage=self._storage,
                     study_name=NAME,
-                    direction="minimize" if is_loss(plan.search.metric) else "maximize",
+                    direction=plan.direction,
                     pruner=_pruner(plan.pruner, plan.spec.rounds),
                     load_if_exists=True,
                 )

@@ -12,7 +12,11 @@ from models.tuning.trial import Measured
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """What all trials share: a spec as JSON, the columns, the folders of the two splits, one for models, the metric."""
+    """What all trials share: a spec as JSON, the columns, the folders of the two splits, one for models, the metric.
+
+    `metric_rows` is the file with the eval rows' raw columns for the use case's own metrics, whose functions are in its
+    file; None where it has no metrics.
+    """
 
     spec: Mapping[str, Any]
     columns: FeatureColumns
@@ -20,6 +24,9 @@ class Shared:
     evaluation: pathlib.Path
     folder: pathlib.Path
     metric: str
+    use_case: str
+    use_case_path: str | None
+    metric_rows: pathlib.Path | None
 
 
 @dataclasses.dataclass(frozen=True)

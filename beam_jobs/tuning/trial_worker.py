@@ -16,12 +16,20 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+import pyarrow as pa
+
 from beam_jobs.tuning.trial_words import Failed, Look, NoRoom, Ready, Shared, Succeeded, TrialAsked
+from models.evaluation.evaluation import NO_COLUMNS
+from models.families.family import Split
 from models.isolation.trial_child import end_with_parent
+from models.measures.own_metrics import with_functions
+from models.spec import ModelSpec
 from models.spec_json import spec_from_json
-from models.tuning.kept_splits import kept
+from models.tuning.kept_splits import kept, kept_rows
 from models.tuning.space import of_trial
 from models.tuning.trial import run_trial
+from models.use_case import find_model
+from models.use_case_files import files_of
 from schemas.errors import OnegraphError
 
 
@@ -34,15 +42,24 @@ def main(descriptor: int) -> None:
     threading.Thread(target=end_with_parent, args=(descriptor,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         shared: Shared = channel.recv()
-        spec = spec_from_json(shared.spec, "the search")
-        train, evaluation = kept(shared.train), kept(shared.evaluation)
+        spec, columns = _spec(shared), NO_COLUMNS if shared.metric_rows is None else kept_rows(shared.metric_rows)
+        rows = kept(shared.train), kept(shared.evaluation), columns
         channel.send(Ready())
         while True:
             asked: TrialAsked = channel.recv()
-            channel.send(_made(channel, shared, of_trial(spec, asked.parameters), train, evaluation))
+            channel.send(_made(channel, shared, of_trial(spec, asked.parameters), rows))
 
 
-def _made(channel: Connection, shared: Shared, spec: Any, train: Any, evaluation: Any) -> Any:
+def _spec(shared: Shared) -> ModelSpec:
+    """Return the spec; only a use case's file has the functions of its own metrics."""
+    spec = spec_from_json(shared.spec, "the search")
+    if not spec.metrics:
+        return spec
+    own = find_model(shared.use_case, shared.use_case_path).metrics
+    return with_functions(spec, own, str(files_of(shared.use_case, shared.use_case_path).model))
+
+
+def _made(channel: Connection, shared: Shared, spec: ModelSpec, rows: tuple[Split, Split, pa.RecordBatch]) -> Any:
     begin = time.monotonic()
 
     def hopeless(rounds: int, value: float) -> bool:
@@ -51,7 +68,7 @@ def _made(channel: Connection, shared: Shared, spec: Any, train: Any, evaluation
 
     folder = pathlib.Path(tempfile.mkdtemp(prefix="trial-", dir=shared.folder))
     try:
-        found = run_trial(spec, shared.columns, train, evaluation, shared.metric, folder, hopeless)
+        found = run_trial(spec, shared.columns, *rows, shared.metric, folder, hopeless)
     except OnegraphError as error:
         return Failed(f"{error}", "", time.monotonic() - begin)
     except OSError as error:

@@ -10,7 +10,6 @@ from beam_jobs.tuning.search_plan import SearchPlan
 from beam_jobs.tuning.study import Study, TrialRecord
 from beam_jobs.tuning.trial_words import Failed, Look, Shared, Succeeded
 from beam_jobs.tuning.trial_workers import TrialWorkers
-from models.tuning.objective import is_loss
 from schemas.errors import OnegraphError
 from schemas.plain_files import write_whole
 
@@ -32,9 +31,9 @@ def make_trials(
                     told(_told(study, number, said, plan.search.metric))
 
 
-def best_of(records: Sequence[TrialRecord], metric: str, where: pathlib.Path) -> TrialRecord:
+def best_of(records: Sequence[TrialRecord], less_is_better: bool, where: pathlib.Path) -> TrialRecord:
     """Return the best complete trial, the first of equals; raises `OnegraphError` if there is none."""
-    sign = 1 if is_loss(metric) else -1
+    sign = 1 if less_is_better else -1
     complete = [(sign * one.value, one.number, one) for one in records if one.value is not None]
     if complete:
         return min(complete, key=lambda found: found[:2])[2]
@@ -47,7 +46,7 @@ def as_json(plan: SearchPlan, records: Sequence[TrialRecord], importance: Mappin
     """Return what was searched and all trials as one JSON object; no time of day is in it, but the trials' seconds."""
     return {
         **plan.facts,
-        "direction": "minimize" if is_loss(plan.search.metric) else "maximize",
+        "direction": plan.direction,
         "own_parameters_first": plan.first is not None,
         "importance": dict(importance),
         "trials": [dataclasses.asdict(one) for one in records],

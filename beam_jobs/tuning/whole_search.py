@@ -16,6 +16,7 @@ from beam_jobs.tuning.trial_words import Shared
 from beam_jobs.tuning.trials import as_json, best_of, make_trials, write_trials
 from models.spec_json import spec_as_json
 from models.training import labels, loss_labels, queries
+from models.training.metric_columns import carried, read_columns
 from models.training.training_set import TrainingSet
 from models.tuning.best import write_best
 from models.tuning.fact import TUNING
@@ -46,7 +47,7 @@ def search(
             f"{folder.candidate}: made of fewer trials than {plan.trials}; remove it to go on, or choose another output"
         )
     records = study.records()
-    best = best_of(records, plan.search.metric, folder.path)
+    best = best_of(records, plan.less_is_better, folder.path)
     tuning = artifact.open_artifact(folder.candidate, ArtifactKind.CANDIDATE).fact(TUNING, dict)
     use_case = training_set.manifest["use_case"]
     found = as_json(plan, records, study.importance())
@@ -83,7 +84,7 @@ def _make(
         make_trials(study, plan, shared, parallel, told)
     records = study.records()
     write_trials(folder.trials, as_json(plan, records, study.importance()))
-    best = best_of(records, plan.search.metric, folder.path)
+    best = best_of(records, plan.less_is_better, folder.path)
     spec = with_threshold(of_trial(plan.spec, best.parameters), best.metrics)
     facts = {
         **{name: fact for name, fact in plan.facts.items() if name not in ("training_set", "model")},
@@ -97,8 +98,11 @@ def _make(
     rounds = best.rounds or 1
     with step(f"train on train and eval, {rounds} rounds"):
         splits = kept(shared.train), kept(shared.evaluation)
-        use_case, further = training_set.manifest["use_case"], {"source": dataclasses.asdict(plan.source)}
-        write_best(use_case, spec, rounds, training_set, *splits, folder.candidate, facts, further)
+        use_case, further = (
+            training_set.manifest["use_case"],
+            {"source": dataclasses.asdict(plan.source), TUNING: facts},
+        )
+        write_best(use_case, spec, rounds, training_set, *splits, folder.candidate, further)
 
 
 def _shared(plan: SearchPlan, training_set: TrainingSet, folder: SearchFolder) -> Shared:
@@ -113,6 +117,9 @@ def _shared(plan: SearchPlan, training_set: TrainingSet, folder: SearchFolder) -
         folders[name] = folder.keep(name, split)
     if of_splits:
         queries.check_apart({**of_splits, "test": training_set.queries("test")}, str(training_set.path))
+    metric_rows = None
+    if carried(training_set):
+        metric_rows = folder.keep_rows("metric_rows", read_columns(training_set, "eval"))
     return Shared(
         spec=spec_as_json(plan.spec),
         columns=training_set.columns,
@@ -120,4 +127,7 @@ def _shared(plan: SearchPlan, training_set: TrainingSet, folder: SearchFolder) -
         evaluation=folders["eval"],
         folder=folder.work,
         metric=plan.search.metric,
+        use_case=training_set.manifest["use_case"],
+        use_case_path=plan.use_case_path,
+        metric_rows=metric_rows,
     )

@@ -104,7 +104,9 @@ def _opened(settings: Tune) -> tuple[SearchPlan, TrainingSet]:
     seed = spec.seed if settings.seed is None else settings.seed
     files = files_of(training_set.manifest["use_case"], settings.use_case_path)
     source = Source(commit_of(files), os.path.abspath(settings.training_set))
-    plan = SearchPlan(spec, search, training_set.fingerprint, settings.sampler, settings.pruner, seed, source)
+    plan = SearchPlan(
+        spec, search, training_set.fingerprint, settings.sampler, settings.pruner, seed, source, settings.use_case_path
+    )
     plan.check()
     check_space(spec, search.space, training_set.columns, family_of(spec.family))
     return plan, training_set

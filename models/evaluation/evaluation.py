@@ -41,7 +41,7 @@ from schemas.errors import InputError
 
 DRAWS = 200
 _MOST_CELLS = 20_000  # rows, times the classes, of which intervals are made unasked: some seconds
-_NO_COLUMNS = pa.RecordBatch.from_arrays([], [])
+NO_COLUMNS = pa.RecordBatch.from_arrays([], [])
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def evaluate(
     spec: ModelSpec,
     eval_split: Split,
     test_split: Split,
-    columns: pa.RecordBatch = _NO_COLUMNS,
+    columns: pa.RecordBatch = NO_COLUMNS,
     draws: int | None = 0,
     champion: Champion | None = None,
 ) -> Evaluation:
@@ -229,11 +229,11 @@ def _columns(training_set: TrainingSet, spec: ModelSpec) -> pa.RecordBatch:
     """Return the columns of the test rows that the spec's own metrics get, if the training set carries them."""
     wanted = columns_of(spec.metrics)
     if not wanted:
-        return _NO_COLUMNS
+        return NO_COLUMNS
     if gone := [name for name in wanted if name not in carried(training_set)]:
         _log.warning(
             "%s: carries no column %r, so the metrics that want it have no value; build the training set again",
             training_set.path,
             gone[0],
         )
-    return read_columns(training_set, "test") if carried(training_set) else _NO_COLUMNS
+    return read_columns(training_set, "test") if carried(training_set) else NO_COLUMNS

@@ -11,7 +11,6 @@ from models.families.table.choice import family_of
 from models.spec import ModelSpec
 from models.training.training import write_candidate
 from models.training.training_set import TrainingSet
-from models.tuning.fact import TUNING
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.artifacts.making import making
@@ -25,16 +24,15 @@ def write_best(
     train: Split,
     evaluation: Split,
     output: pathlib.Path,
-    facts: Mapping[str, Any],
     further: Mapping[str, Any],
 ) -> artifact.Artifact:
     """Train the spec, its parameters and threshold those of the best trial, for as many rounds as that trial had.
 
     The rounds are not scaled to the rows that eval adds: what a round of boosting learns is set by the learning rate,
-    and whether more rows want more rounds is a guess that no row is left to check. `facts` of the search go into the
-    manifest, and what else is known of the candidate (`further`).
+    and whether more rows want more rounds is a guess that no row is left to check. `further` are facts for the
+    manifest, those of the search among them.
     """
     final = dataclasses.replace(spec, rounds=rounds)
     trained = family_of(spec.family).train(final, training_set.columns, joined(train, evaluation), None, TrainingRun())
     with making(output, ArtifactKind.CANDIDATE) as path:
-        return write_candidate(path, use_case, final, training_set, trained, {**further, TUNING: dict(facts)})
+        return write_candidate(path, use_case, final, training_set, trained, further)

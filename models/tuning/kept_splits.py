@@ -32,6 +32,17 @@ def keep(split: Split, folder: pathlib.Path) -> None:
             raise TypeError(f"a split's {field.name} is a {type(value).__name__}, which is not kept")
 
 
+def keep_rows(rows: pa.RecordBatch, file: pathlib.Path) -> None:
+    """Write raw columns of a split's rows into a new file."""
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+
+
+def kept_rows(file: pathlib.Path) -> pa.RecordBatch:
+    """Read what `keep_rows` wrote, mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
+
+
 def kept(folder: pathlib.Path) -> Split:
     """Read what `keep` wrote, mapped: pages come from the files as they are looked at."""
     found: dict[str, object] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from models.spec import ModelSpec
-from models.tasks import LOWER_IS_BETTER, METRICS_OF, UNRANKED
+from models.tasks import UNRANKED
 from schemas.errors import UsageError
 from schemas.nearest import did_you_mean
 
@@ -11,28 +11,24 @@ from schemas.nearest import did_you_mean
 _GAINS = ("auc", "aucpr", "ndcg", "map", "pre", "accuracy", "acc", "average_precision", "r2")
 
 
-def is_loss(metric: str) -> bool:
-    """Say whether less of a metric is better."""
-    return metric in LOWER_IS_BETTER
-
-
 def check_metric(metric: str, spec: ModelSpec) -> None:
     """Raise `UsageError` for a metric that models of the spec's task cannot be compared by."""
-    known = [name for name in METRICS_OF[spec.task] if name not in UNRANKED]
+    known = [name for name in spec.metric_names if name not in UNRANKED]
     if metric not in known:
         near = did_you_mean(metric, known)
         raise UsageError(f"--metric is {metric!r}, wanted one of {', '.join(known)} of task {spec.task}{near}")
 
 
-def signal(metric: str, heard: Mapping[str, float]) -> float | None:
+def signal(metric: str, less_is_better: bool, heard: Mapping[str, float]) -> float | None:
     """Return how good a model is in the middle of its training, in the direction of the metric; None if nothing says.
 
     `heard` are the family's own metrics after a round. The one of the metric's name says it, or else the last one,
     which stops the training, turned round where less of it is better and more of the metric, or the other way.
 
-    >>> signal("log_loss", {"auc": 0.9, "logloss": 0.25}), signal("average_precision", {"auc": 0.9, "logloss": 0.25})
+    >>> heard = {"auc": 0.9, "logloss": 0.25}
+    >>> signal("log_loss", True, heard), signal("average_precision", False, heard)
     (0.25, -0.25)
-    >>> signal("ndcg_at_10", {"ndcg@10": 0.5, "ndcg@5": 0.75}), signal("ndcg", {"map@5": 0.75})
+    >>> signal("ndcg_at_10", False, {"ndcg@10": 0.5, "ndcg@5": 0.75}), signal("ndcg", False, {"map@5": 0.75})
     (0.5, 0.75)
     """
     by_name = {_plain(name): value for name, value in heard.items()}
@@ -41,7 +37,7 @@ def signal(metric: str, heard: Mapping[str, float]) -> float | None:
     if not heard:
         return None
     name, value = list(heard.items())[-1]
-    return value if (name.partition("@")[0] not in _GAINS) == is_loss(metric) else -value
+    return value if (name.partition("@")[0] not in _GAINS) == less_is_better else -value
 
 
 def _plain(name: str) -> str:

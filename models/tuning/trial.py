@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from models.evaluation.evaluation import evaluate
 from models.families.family import FeatureColumns, Split, TrainingRun
@@ -38,16 +39,19 @@ def run_trial(
     columns: FeatureColumns,
     train: Split,
     evaluation: Split,
+    columns_of_eval: pa.RecordBatch,
     metric: str,
     folder: pathlib.Path,
     hopeless: Callable[[int, float], bool],
 ) -> Measured:
     """Train and measure; `folder` takes the model, of which nothing is kept.
 
+    `columns_of_eval` are the raw ones of the eval rows that the spec's own metrics get, whose functions it has.
+
     `hopeless` hears rounds and signal (`objective.signal`) at `LOOKS` points of the training, and ends it by True.
     Raises what `Family.train` raises.
     """
-    looks = _Looks(metric, max(1, spec.rounds // LOOKS), hopeless)
+    looks = _Looks(metric, spec.higher_is_better(metric) is False, max(1, spec.rounds // LOOKS), hopeless)
     family = family_of(spec.family)
     trained = family.train(spec, columns, train, evaluation, TrainingRun(on_round=looks))
     if looks.ended_at:
@@ -55,7 +59,7 @@ def run_trial(
     trained.save(folder)
     model = family.load(folder)
     whole = dataclasses.replace(evaluation, slices={})
-    found = evaluate(model, dataclasses.replace(spec, gates=()), whole, whole).metrics
+    found = evaluate(model, dataclasses.replace(spec, gates=()), whole, whole, columns_of_eval).metrics
     return Measured(trained.rounds, numbers_in(found))
 
 
@@ -73,14 +77,14 @@ def with_threshold(spec: ModelSpec, metrics: Mapping[str, Any]) -> ModelSpec:
 class _Looks:
     """Hears of every round, and asks at each `every`-th whether the training shall go on."""
 
-    def __init__(self, metric: str, every: int, hopeless: Callable[[int, float], bool]):
-        self._metric, self._every, self._hopeless = metric, every, hopeless
+    def __init__(self, metric: str, less_is_better: bool, every: int, hopeless: Callable[[int, float], bool]):
+        self._metric, self._less_is_better, self._every, self._hopeless = metric, less_is_better, every, hopeless
         self.ended_at = 0
 
     def __call__(self, rounds: int, metrics: Mapping[str, float]) -> bool:
         if rounds % self._every:
             return False
-        value = signal(self._metric, metrics)
+        value = signal(self._metric, self._less_is_better, metrics)
         if value is not None and self._hopeless(rounds, value):
             self.ended_at = rounds
         return self.ended_at > 0

@@ -59,6 +59,7 @@ class UseCaseFolder:
         named = {
             "build_training_set": ["--use-case", "own", "--use-case-path", str(self.folder)],
             "train": ["--use-case-path", str(self.folder)],
+            "tune": ["--use-case-path", str(self.folder)],
         }
         return main([name, *named.get(name, []), *map(str, argv)])
 

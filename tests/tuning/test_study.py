@@ -84,11 +84,11 @@ def test_the_best_is_the_first_of_equals_and_none_is_one_line(tmp_path):
     for value in (0.5, 0.7, 0.7):
         number, _ = present(study.next(plan.trials))
         study.tell(number, 1.0, 10, value, {"auc": value}, None)
-    assert best_of(study.records(), "auc", tmp_path).number == 1
-    assert best_of(study.records(), "log_loss", tmp_path).number == 0
+    assert best_of(study.records(), False, tmp_path).number == 1
+    assert best_of(study.records(), True, tmp_path).number == 0
     failed = [dataclasses.replace(one, state="failed", value=None, reason="no memory") for one in study.records()]
     with pytest.raises(OnegraphError, match="none of 3 trials came to its end, 3 failed; the first: no memory"):
-        best_of(failed, "auc", tmp_path)
+        best_of(failed, False, tmp_path)
 
 
 def test_another_plan_is_refused_by_its_first_difference(tmp_path):

@@ -12,6 +12,7 @@ from beam_jobs.cli.command_line import main
 from models.evaluation.evaluation import evaluation_path
 from models.training.metric_columns import read_columns
 from models.training.training_set import TrainingSet
+from schemas.artifacts.artifact import MANIFEST
 from tests.support.use_case_folder import UseCaseFolder
 
 SCHEMA = """
@@ -33,6 +34,8 @@ def label(batch):
 MODEL = """
 import pyarrow.compute as pc
 
+from models.costs import Costs
+from models.search import Search, Whole
 from models.spec import Gate, Metric, ModelSpec
 
 def caught(label, scores, weight, rows):
@@ -44,6 +47,8 @@ MODEL = ModelSpec(
     rounds=10,
     metrics=(Metric("caught", caught, columns=("amount", "shop")),),
     gates=(Gate("caught", at_least=0.2), Gate("caught", no_worse_by=0.1)),
+    costs=Costs(false_positive=1, false_negative=10),
+    search=Search(space={"max_depth": Whole(1, 6)}, metric="auc", trials=3),
 )
 """
 
@@ -143,3 +148,17 @@ def test_a_training_set_of_before_leaves_the_metric_without_a_value(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["metrics"]["caught"] is None
     assert "carries no column 'amount'" in captured.err
+
+
+def test_a_search_may_go_by_it_and_by_costs(case: UseCaseFolder, tmp_path: pathlib.Path) -> None:
+    for metric, best in (("caught", max), ("cost", min)):
+        output = tmp_path / metric
+        words = ["--training-set", case.training_set, "--output", output, "--metric", metric, "--sampler", "grid"]
+        assert case.verb("tune", *words) == 0
+        trials = json.loads((output / "trials.json").read_text())
+        values = [trial["value"] for trial in trials["trials"]]
+        assert trials["direction"] == ("maximize" if best is max else "minimize")
+        assert len(values) == 3
+        assert values == [trial["metrics"][metric] for trial in trials["trials"]]
+        chosen = json.loads((output / "candidate" / MANIFEST).read_text())["tuning"]
+        assert chosen["value"] == best(values)

@@ -1,0 +1,60 @@
+"""`scripts/published --data DIR`: our figures beside the published ones, by their protocols.
+
+Prints the table of README as Markdown. Every model is trained with the parameters of `choices.json`, which were chosen
+on validation rows; test rows are looked at once. `--search` finds the parameters again and writes them to a file.
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+from benchmarks.published import choices, table
+from benchmarks.published.product import Choice
+from benchmarks.published.results import RESULTS
+from benchmarks.published.searches import SEARCHES, searched
+
+
+def main() -> int:
+    """Do what the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/published", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True, metavar="DIR", help="folder of the public data")
+    parser.add_argument("--only", nargs="+", choices=sorted({*RESULTS, *SEARCHES}), help="these, not all")
+    parser.add_argument("--search", type=pathlib.Path, metavar="FILE", help="search on validation rows, write FILE")
+    parser.add_argument("--folder", type=pathlib.Path, metavar="DIR", help="keep training sets and candidates there")
+    asked = parser.parse_args()
+    if not asked.data.is_dir():
+        parser.error(f"--data {asked.data}: no such folder")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (asked.folder or pathlib.Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if asked.search is not None:
+            return _search(asked.data, folder, asked.only or list(SEARCHES), asked.search)
+        return _publish(asked.data, folder, asked.only or list(RESULTS))
+
+
+def _publish(data: pathlib.Path, folder: pathlib.Path, names: list[str]) -> int:
+    chosen = choices.read()
+    rows: list[table.Row] = []
+    for name in names:
+        began = time.monotonic()
+        rows += RESULTS[name](data, folder, chosen)
+        print(f"{name}: {time.monotonic() - began:,.0f} s", file=sys.stderr)
+    print(table.markdown(rows))
+    return 0
+
+
+def _search(data: pathlib.Path, folder: pathlib.Path, models: list[str], file: pathlib.Path) -> int:
+    committed = choices.read()
+    found: dict[str, dict[str, Choice]] = {}
+    for model in models:
+        found[model] = searched(model, data, folder)
+        choices.write(file, found)
+        same = found[model] == committed.get(model)
+        print(f"{model}: {'as committed' if same else 'NOT as committed'}", file=sys.stderr)
+    return 0 if all(found[model] == committed.get(model) for model in models) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
