@@ -30,13 +30,14 @@ from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from models.spec_json import spec_from_json
+from models.training.test_rows import KEEP
 from models.training.training_set import TrainingSet
 from models.use_case import find_model, find_schema
 from models.variants.variants import CHALLENGER, CHAMPION
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError, GateRefusal, InputError
+from schemas.errors import ArtifactError, GateRefusal, InputError, UsageError
 from schemas.file_lock import lock_within
 from schemas.schema import TRAINING
 
@@ -158,7 +159,7 @@ class _Run:
         spec = spec_from_json(model_facts(candidate.manifest, str(self.candidate)), str(self.candidate))
         try:
             check_comparable(bundle, spec, TrainingSet.open(self.training_set))
-        except InputError as error:
+        except UsageError as error:
             _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
             return None
         return pointer.champion
@@ -234,7 +235,8 @@ def _run_of(settings: Retrain) -> _Run:
 def _build(settings: Retrain, output: str) -> verbs.BuildTrainingSet:
     shared = {field.name for field in dataclasses.fields(verbs.BuildTrainingSet)} - {"output", "existing"}
     given = {name: getattr(settings, name) for name in shared if hasattr(settings, name)}
-    return verbs.BuildTrainingSet(**given, output=output, existing="skip")
+    # The champion of any run may have another graph than that of the next.
+    return verbs.BuildTrainingSet(**given, output=output, existing="skip", test_rows=KEEP)
 
 
 def _evaluated(run: _Run) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from models.evaluation.comparison import Compared
+from models.evaluation.comparison import Both, Compared
 from models.gates import MIN_ROWS, Gate
 from models.spec import ModelSpec
 
@@ -38,7 +38,7 @@ def _entries(
     champion: Compared | None,
 ) -> Iterator[dict[str, Any]]:
     if gate.slice is None:
-        yield _entry(gate, spec, overall, champion.overall if champion is not None else None)
+        yield _entry(gate, spec, overall, champion, champion.overall if champion is not None else None)
         return
     values = slices.get(gate.slice, [])
     if gate.slice_value is not None:
@@ -51,19 +51,23 @@ def _entries(
     if not looked_at:
         yield {**_given(gate), "value": None, "passed": False, "why": none}
     for one in looked_at:
-        other = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
-        entry = _entry(gate, spec, one, other)
+        both = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
+        entry = _entry(gate, spec, one, champion, both)
         yield {**entry, "slice_value": one["value"], "rows": one["rows"]}
 
 
-def _entry(gate: Gate, spec: ModelSpec, found: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
-    value = found.get(gate.metric)
-    entry = {**_given(gate), "value": value}
+def _entry(
+    gate: Gate, spec: ModelSpec, found: Mapping[str, Any], champion: Compared | None, both: Both | None
+) -> dict[str, Any]:
     if gate.no_worse_by is None:
-        return {**entry, "limit": gate.limit(None, True), "passed": gate.passes(value)}
-    if other is None:
+        value = found.get(gate.metric)
+        return {**_given(gate), "value": value, "limit": gate.limit(None, True), "passed": gate.passes(value)}
+    # Against the champion the value is that of the rows that both score.
+    value = found.get(gate.metric) if both is None else both.candidate.get(gate.metric)
+    entry = {**_given(gate), "value": value}
+    if champion is None:
         return {**entry, "passed": True, "why": NO_CHAMPION}
-    of_champion = other.get(gate.metric)
+    of_champion = None if both is None else both.champion.get(gate.metric)
     higher = spec.higher_is_better(gate.metric) is True
     compared = {"champion": of_champion, "limit": gate.limit(of_champion, higher), "higher_is_better": higher}
     if of_champion is None:
