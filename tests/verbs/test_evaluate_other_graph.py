@@ -38,12 +38,14 @@ feature {{ name: "hour" type: INT }}
 feature {{ name: "device" type: BYTES }}
 """
 FIRST_TRANSFORM = """
+import tensorflow as tf
 import tensorflow_transform as tft
 from transforms.missing import fill
 
 def preprocessing_fn(inputs):
     shop = tft.compute_and_apply_vocabulary(fill(inputs["shop"], "?"), vocab_filename="shop")
-    return {"amount": fill(inputs["amount"], 0.0), "shop": shop, "daily": 24.0 / fill(inputs["hour"], 1)}
+    daily = 24.0 / tf.cast(fill(inputs["hour"], 1), tf.float32)
+    return {"amount": fill(inputs["amount"], 0.0), "shop": shop, "daily": daily}
 
 def label(batch):
     return batch.column("fraud")
@@ -71,7 +73,7 @@ MODEL = ModelSpec(
     rounds=10,
     slices=("shop",),
     metrics=(Metric("rows_seen", rows_seen, columns=("amount",)),),
-    gates=(Gate("auc", no_worse_by=0.5), Gate("rows_seen", no_worse_by=0.0, slice="shop")),
+    gates=(Gate("auc", no_worse_by=0.5), Gate("rows_seen", no_worse_by=0.0, slice="shop", min_rows=20)),
 )
 """
 COLUMNS = ("row", "shop", "note", "fraud", "amount", "hour", "unused", "device")
@@ -160,6 +162,7 @@ def test_both_are_compared_on_the_rows_that_both_score(case, tmp_path, capsys, c
     assert main(["release", "--candidate", str(candidate), "--registry", str(case.registry), "--dry-run"]) == 0
 
 
+@pytest.mark.needs_time
 def test_a_set_without_raw_rows_says_what_to_do_and_that_works(case, tmp_path, capsys):
     plain = UseCaseFolder(tmp_path, SECOND, SECOND_TRANSFORM, rows(), MODEL)
     argv = ["--data", plain.data, "--output", plain.training_set]
@@ -179,6 +182,7 @@ def test_a_set_without_raw_rows_says_what_to_do_and_that_works(case, tmp_path, c
     assert evaluate(plain, candidate, "--registry", case.registry) == 0
 
 
+@pytest.mark.needs_time
 def test_a_column_that_a_feature_needs_must_be_there(case, tmp_path, capsys):
     other = UseCaseFolder(tmp_path, SECOND.replace('"hour" type: INT', '"hour" type: FLOAT'), "", rows(), MODEL)
     change(
@@ -198,6 +202,7 @@ def test_a_column_that_no_feature_needs_may_be_gone(case: UseCaseFolder) -> None
     assert (found.by_features, found.without) == (False, ("unused",))
 
 
+@pytest.mark.needs_time
 def test_a_champion_that_rejects_every_row_is_one_line(case, tmp_path):
     poor = UseCaseFolder(tmp_path, SECOND, SECOND_TRANSFORM, _too_much(), MODEL)
     assert poor.build() == 0
