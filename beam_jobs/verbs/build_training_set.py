@@ -47,13 +47,13 @@ def plan(settings: Settings) -> list[str]:
     schema, model, files = _found(settings)
     import_quietly(BUILD).check(settings)
     columns = schema.environment(TRAINING).names
-    raw = "lie beside the shards" if are_wanted(model.gates, settings.test_rows) else "not be kept"
+    raw = ["the raw rows of its test split would lie beside the shards"]
     return [
         f"use case {settings.use_case}: {len(columns)} columns would be read: {', '.join(columns)}",
         *files_text(files),
         f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {in_words(model.split)}",
         f"the training set would be written to {settings.output}, {settings.rows_per_shard:,} rows in a shard at most",
-        f"the raw rows of its test split would {raw}",
+        *(raw if are_wanted(model.gates, settings.test_rows) else []),
     ]
 
 
