@@ -171,12 +171,13 @@ def evaluate(
     compared = None
     if champion is not None:
         compared = compare(champion.take(order), how, rows, overall, slices, draws)
+    fair = {name: _fairness(rows, values[:SHOWN]) for name, values in slices.items()} if spec.task == BINARY else {}
     return Evaluation(
         overall,
         {name: values[:SHOWN] for name, values in listed.items()},
         how.curves(rows),
-        verdict(spec, overall, listed, compared),
-        _others(how, rows, slices, draws, compared),
+        verdict(spec, overall, listed, compared, fair),
+        {**_others(how, rows, slices, draws, compared), **({"fairness": fair} if fair else {})},
     )
 
 
@@ -190,8 +191,6 @@ def _others(
     found: dict[str, Mapping[str, Any]] = {}
     if how.spec.task == BINARY:
         found["thresholds"] = how.thresholds(rows)
-        if slices:
-            found["fairness"] = {name: _fairness(rows, values[:SHOWN]) for name, values in slices.items()}
     if draws:
         found["intervals"] = _intervals(how, rows, slices, draws)
     if compared is not None:

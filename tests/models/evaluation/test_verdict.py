@@ -91,6 +91,31 @@ def test_against_the_champion_rows_count_that_both_score() -> None:
     assert {(one["passed"], one["why"]) for one in of_slices} == {(True, "the champion has no value")}
 
 
+@pytest.mark.parametrize(
+    ("gate", "passed", "value"),
+    [
+        (Gate("selection_rate_difference", at_most=0.3, slice="pay"), True, 0.25),
+        (Gate("selection_rate_difference", at_most=0.2, slice="pay"), False, 0.25),
+        (Gate("selection_rate_ratio", at_least=0.8, slice="pay"), False, 0.5),
+        (Gate("true_positive_rate_difference", at_most=1, slice="pay"), False, None),
+        (Gate("false_positive_rate_difference", at_most=0, slice="pay"), True, 0.0),
+        (Gate("false_positive_rate_ratio", at_least=0.9, slice="pay"), True, None),
+    ],
+)
+def test_fairness_is_a_gate(gate: Gate, passed: bool, value: float | None) -> None:
+    rates = {
+        "selection_rate": {"difference": 0.25, "ratio": 0.5},
+        "true_positive_rate": None,
+        "false_positive_rate": {"difference": 0.0, "ratio": None},
+    }
+    spec = ModelSpec(slices=("pay",), gates=(gate,))
+    found = verdict(spec, OVERALL, SLICES, None, {"pay": rates})
+    assert (found["passed"], found["gates"][0]["value"]) == (passed, value)
+    assert ("why" in found["gates"][0]) is (value is None)
+    assert gate_text(found["gates"][0]).startswith(f"{gate.metric} of pay is ")
+    assert fewest_rows(spec, "pay") is None
+
+
 def test_slices_are_measured_as_far_down_as_gates_look() -> None:
     gates = (Gate("auc", at_least=0.1, slice="pay", min_rows=30), Gate("auc", at_least=0.1, slice="pay"))
     spec = ModelSpec(slices=("pay", "sex"), gates=gates)
