@@ -133,7 +133,7 @@ def finish(
     columns = {
         name: output.name_all(name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
     }
-    along: dict[str, Any] = {}
+    along: dict[str, Any] = {}  # beside the shards: a model learns nothing from it, so it is not in the fingerprint
     if raw:
         rows_of_test = written.files[test_rows.FACT]
         along[test_rows.FACT] = output.name_all(test_rows.FACT, parquet_shards.SUFFIX, rows_of_test)
@@ -174,7 +174,7 @@ def finish(
         "fingerprint": artifact.content_id(content),
     }
     if columns:
-        along["parquet"] = columns  # what is beside the shards says nothing that a model learns from: no other print
+        along["parquet"] = columns
     return output.complete(written, {**facts, **counted, **along})
 
 

@@ -24,7 +24,7 @@ from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.tracking.telling import check_tracker
-from models.evaluation.comparable import check_comparable
+from models.evaluation.comparable import NothingToCompare, check_comparable
 from models.evaluation.gate_text import gate_text
 from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
@@ -37,7 +37,7 @@ from models.variants.variants import CHALLENGER, CHAMPION
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError, GateRefusal, InputError, UsageError
+from schemas.errors import ArtifactError, GateRefusal, InputError, OnegraphError, UsageError
 from schemas.file_lock import lock_within
 from schemas.schema import TRAINING
 
@@ -160,7 +160,7 @@ class _Run:
         try:
             check_comparable(bundle, spec, TrainingSet.open(self.training_set))
         except UsageError as error:
-            _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
+            _warn_of(error)
             return None
         return pointer.champion
 
@@ -259,8 +259,17 @@ def _evaluated(run: _Run) -> dict[str, Any]:
     if run.evaluation.exists():
         shutil.rmtree(run.evaluation)
     with progress.step("evaluate"):
-        found: dict[str, Any] = run_verb(run.evaluate(champion))
+        try:
+            found: dict[str, Any] = run_verb(run.evaluate(champion))
+        except NothingToCompare as error:
+            _warn_of(error)
+            found = run_verb(run.evaluate(None))
     return found
+
+
+def _warn_of(error: OnegraphError) -> None:
+    """Say why a candidate is not compared; what a person could do about it is not for a run."""
+    _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
 
 
 def _is_done(path: pathlib.Path) -> bool:

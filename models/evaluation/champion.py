@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.evaluation.comparable import Comparable, check_comparable
+from models.evaluation.comparable import Comparable, NothingToCompare, check_comparable
 from models.families.table.choice import family_of
 from models.measures.measuring import scores_of
 from models.scoring.scorer import Scorer
@@ -24,7 +24,6 @@ from models.training.kept_test_rows import read_test_rows
 from models.training.training import MODEL_FOLDER
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
-from schemas.errors import InputError
 from schemas.rejection import Rejection, Stage, pointer
 from schemas.rejection_counts import field_of, rejections, rejections_text
 from schemas.schema import Schema
@@ -57,7 +56,7 @@ def champion_scores(
 ) -> ChampionScores:
     """Return the scores of a released bundle, every byte of it compared; `features` are those of the test rows.
 
-    Raises as `check_comparable` does, and `InputError` if the champion rejects every row.
+    Raises as `check_comparable` does, and `NothingToCompare` if the champion rejects every row.
     """
     found = check_comparable(bundle, spec, training_set)
     found.opened.verify()
@@ -71,7 +70,7 @@ def champion_scores(
     if not scored.all():
         gone = f"rejects {int((~scored).sum()):,} of {len(scored):,} test rows ({rejections_text(rejected)})"
         if not scored.any():
-            raise InputError(f"{bundle}: the champion {gone}, so nothing can be compared; evaluate without")
+            raise NothingToCompare(f"{bundle}: the champion {gone}, so nothing can be compared; evaluate without")
         _log.warning("%s: the champion %s; both are compared on the others", bundle, gone)
     return ChampionScores(bundle_id, threshold, scores, scored, rejected)
 

@@ -14,9 +14,13 @@ from models.training.test_rows import KEEP
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import UsageError
+from schemas.errors import InputError, UsageError
 from schemas.personal.treatments import Treatments
 from schemas.schema import SERVING, Schema
+
+
+class NothingToCompare(InputError):
+    """The champion rejects every test row, which is known only when they have been read."""
 
 
 @dataclasses.dataclass(frozen=True)

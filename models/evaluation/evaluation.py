@@ -91,8 +91,9 @@ def evaluate_candidate(
     """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
 
     Raises `ArtifactError` if the candidate is not whole or was trained on another training set, `InputError` for a
-    split without rows, or without both labels of a binary task, and for an own metric that fails, `UsageError` for a
-    champion that cannot be compared. A gate that says no is no error here: read `verdict.json`.
+    split without rows or without both labels of a binary task, and for an own metric that fails, `NothingToCompare` for
+    a champion that rejects every row, `UsageError` for one that cannot score them. A gate that says no is no error
+    here: read `verdict.json`.
     """
     asked = asked or Asked()
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)

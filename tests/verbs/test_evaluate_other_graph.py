@@ -12,13 +12,13 @@ import pytest
 
 from beam_jobs.cli.command_line import main
 from models.evaluation.champion import ChampionScores, champion_scores
-from models.evaluation.comparable import check_comparable
+from models.evaluation.comparable import NothingToCompare, check_comparable
 from models.evaluation.evaluation import evaluation_path
 from models.registry.registry import Registry
 from models.spec import ModelSpec
 from models.training.kept_test_rows import read_test_rows
 from models.training.training_set import TrainingSet
-from schemas.errors import InputError, UsageError
+from schemas.errors import UsageError
 from tests.support.use_case_folder import UseCaseFolder, lines_of
 
 COMMON = """
@@ -207,7 +207,9 @@ def test_a_champion_that_rejects_every_row_is_one_line(case, tmp_path):
     poor = UseCaseFolder(tmp_path, SECOND, SECOND_TRANSFORM, _too_much(), MODEL)
     assert poor.build() == 0
     training_set = TrainingSet.open(poor.training_set)
-    with pytest.raises(InputError, match=r"the champion rejects 1\d\d of 1\d\d test rows \(1\d\d RANGE at /amount\)"):
+    with pytest.raises(
+        NothingToCompare, match=r"the champion rejects 1\d\d of 1\d\d test rows \(1\d\d RANGE at /amount\)"
+    ):
         champion_scores(champion(case), ModelSpec(), training_set, training_set.load("test").features)
 
 
