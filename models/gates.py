@@ -5,7 +5,7 @@ import math
 from typing import Any, Self
 
 from models.spec_values import check_fields, check_one_of, is_number, shown
-from models.tasks import BINARY, MEANS, METRICS, SHARES, SIGNED
+from models.tasks import BINARY, DIFFERENCE, FAIRNESS, MEANS, METRICS, SHARES, SIGNED
 from schemas.errors import InputError
 from schemas.nearest import did_you_mean
 
@@ -20,8 +20,9 @@ class Gate:
     `metric` is one of those of the spec's task (`tasks.METRICS_OF`), or one of the spec's own. It must be `at_least` or
     `at_most` a number, or `no_worse_by` more than a number than the champion's on the same rows: without a champion,
     as before a first release, that passes. With `slice`, a column of the spec's slices, every value of at least
-    `min_rows` rows must meet it, or the one `slice_value`. Wrong values raise `InputError` when it is made, wrong
-    metrics and slices when the spec is.
+    `min_rows` rows must meet it, or the one `slice_value`. A metric of `tasks.FAIRNESS` is of all values of its slice
+    together: a difference must be `at_most`, a ratio `at_least` a number. Wrong values raise `InputError` when it is
+    made, wrong metrics and slices when the spec is.
 
     >>> Gate("auc", no_worse_by=0.01, slice="payment_type").slice
     'payment_type'
@@ -55,7 +56,25 @@ class Gate:
             raise InputError(f"gate on {self.metric!r}: min_rows is {shown(self.min_rows)}, wanted 1 or more")
         if self.min_rows is not None and self.slice_value is not None:
             raise InputError(f"gate on {self.metric!r}: min_rows with slice_value, which is one value; leave one out")
-        self.check_limit(self.metric in SHARES, self.metric in METRICS and self.metric not in SIGNED)
+        if self.is_fairness:
+            self._check_fairness()
+        is_share = self.metric in SHARES or self.is_fairness
+        self.check_limit(is_share, self.metric in METRICS and self.metric not in SIGNED)
+
+    @property
+    def is_fairness(self) -> bool:
+        """Whether it is on how far the values of its slice are apart."""
+        return self.metric in FAIRNESS
+
+    def _check_fairness(self) -> None:
+        wanted = "at_most" if self.metric.endswith(DIFFERENCE) else "at_least"
+        if getattr(self, wanted) is None:
+            raise InputError(f"gate on {self.metric!r}: wanted {wanted}, which alone makes a model fairer")
+        if self.slice is None:
+            raise InputError(f"gate on {self.metric!r}: it is of the values of a slice; give slice, a column")
+        for name in ("slice_value", "min_rows"):
+            if getattr(self, name) is not None:
+                raise InputError(f"gate on {self.metric!r}: it is of all values of the slice; leave {name} out")
 
     def __repr__(self) -> str:
         """Return it as people write it, without what is not given."""
@@ -74,7 +93,8 @@ class Gate:
 
     def check_of(self, task: str, metrics: tuple[str, ...], slices: tuple[str, ...]) -> None:
         """Raise `InputError` for a metric or a slice that a spec does not have."""
-        check_one_of(f"model: task {task}: a gate's metric", self.metric, metrics)
+        known = (*metrics, *FAIRNESS) if task == BINARY else metrics
+        check_one_of(f"model: task {task}: a gate's metric", self.metric, known)
         if self.slice is not None and self.slice not in slices:
             wanted = f"one of slices, {', '.join(slices)}" if slices else "a column, but the model names no slices"
             near = did_you_mean(self.slice, slices)

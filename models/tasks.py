@@ -32,7 +32,11 @@ METRICS_OF: Mapping[str, tuple[str, ...]] = {
 METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
 COST = "cost"
 """One more of a binary task whose spec has costs."""
-NOT_METRICS = (COST, "weight", "confusion", "classes", "value", "calibrated")
+DIFFERENCE, RATIO = "difference", "ratio"
+FAIRNESS_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
+FAIRNESS = tuple(f"{rate}_{apart}" for rate in FAIRNESS_RATES for apart in (DIFFERENCE, RATIO))
+"""How far the decisions of a binary model are apart over the values of a slice; a gate of that slice can be on each."""
+NOT_METRICS = (COST, "weight", "confusion", "classes", "value", "calibrated", *FAIRNESS)
 """Other names in an evaluation, which no metric of one's own has."""
 
 SHARES = (

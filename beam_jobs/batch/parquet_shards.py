@@ -65,7 +65,7 @@ class _WriteParquet(beam.DoFn):
     def start_bundle(self) -> None:
         prefix = f"{self._settings['folder']}/{uuid.uuid4().hex}"
         self._splits = [
-            _Split(f"{prefix}-{name}", self._schema, self._settings["rows_per_shard"])
+            ParquetFiles(f"{prefix}-{name}", self._schema, self._settings["rows_per_shard"])
             for name in self._settings["splits"]
         ]
 
@@ -80,16 +80,18 @@ class _WriteParquet(beam.DoFn):
         columns = [pa.array(value).cast(field.type) for value, field in zip(values, self._schema, strict=False)]
         batch = pa.RecordBatch.from_arrays([*columns, *slices, *along], schema=self._schema)
         for split, part in zip(self._splits, rows.of_splits(), strict=True):
-            # A copy: a slice of few rows that waits for others would hold the whole block.
-            split.add(batch.take(pa.array(np.arange(part.start, part.stop))), rows.spooled.start)
+            split.add(batch.slice(part.start, part.stop - part.start), rows.spooled.start)
 
     def finish_bundle(self) -> Iterator:
         files = {kind(name): split.close() for name, split in zip(self._settings["splits"], self._splits, strict=True)}
         yield from at_bundle_end(Written(files))
 
 
-class _Split:
-    """The open file of one split and those before it; rows wait until they make a row group."""
+class ParquetFiles:
+    """The open file of some rows and those before it; rows wait until they make a row group.
+
+    Every file but the last has `rows_per_file` rows; `prefix` is how their temporary names begin.
+    """
 
     def __init__(self, prefix: str, schema: pa.Schema, rows_per_file: int):
         self._prefix, self._schema, self._most = prefix, schema, rows_per_file
@@ -99,7 +101,9 @@ class _Split:
         self._file, self._start, self._rows, self._waiting_rows = Outgoing(prefix), (0, 0), 0, 0
 
     def add(self, batch: pa.RecordBatch, start: Position) -> None:
-        """Take in rows of one block."""
+        """Take in rows of the block that begins at `start`."""
+        # A copy: a slice of few rows that waits for others would hold the whole block.
+        batch = batch.take(pa.array(np.arange(batch.num_rows)))
         while batch.num_rows:
             if self._writer is None:
                 self._file = Outgoing(f"{self._prefix}-{len(self._files)}.{SUFFIX}")

@@ -1,4 +1,8 @@
-"""Training set shards: transformed rows encoded and written where they are made, and the rejected among them."""
+"""Training set shards: transformed rows encoded and written where they are made, and the rejected among them.
+
+The raw rows of the test split are written by the same step where they are asked for, so that they are those of the
+shards, in the same order and the same cuts, whatever runner parts the work.
+"""
 
 import collections
 import concurrent.futures
@@ -10,13 +14,16 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 
+from beam_jobs.batch.parquet_shards import ParquetFiles
 from beam_jobs.batch.rejected_rows import RejectedWriter
 from beam_jobs.batch.transform_steps import TransformedRows
 from beam_jobs.batch.written_files import REJECTED, Counts, Position, UnnamedFile, Written, at_bundle_end
 from beam_jobs.cli import progress
 from beam_jobs.stored.folders import folder_here
 from beam_jobs.stored.outgoing import Outgoing
+from models.training import test_rows
 from transforms.examples.columns import with_columns
 from transforms.examples.examples import ExampleEncoder
 from transforms.examples.queries import with_query
@@ -33,7 +40,7 @@ class WriteShards(beam.PTransform):
     """From `TransformedRows` to `Written`: encode, write. `folder` takes the files, under temporary names.
 
     `classes` is how many classes the label numbers, 0 if it numbers none; `columns` are the raw ones that go along for
-    the use case's own metrics.
+    the use case's own metrics. `test_columns` are those of the raw rows of the test split, where they are kept.
     """
 
     graph: str
@@ -44,6 +51,7 @@ class WriteShards(beam.PTransform):
     rows_per_shard: int
     classes: int = 0
     columns: Sequence[str] = ()
+    test_columns: pa.Schema | None = None
 
     def expand(self, rows: beam.PCollection[TransformedRows]) -> beam.PCollection[Written]:
         return rows | "Encode And Write" >> beam.ParDo(_WriteShards(**dataclasses.asdict(self)))
@@ -84,6 +92,7 @@ class _Bundle:
         rows_per_shard: int,
         classes: int,
         columns: Sequence[str],
+        test_columns: pa.Schema | None,
     ):
         self._prefix = f"{folder}/{uuid.uuid4().hex}"
         names, kinds = ([feature[part] for feature in described["features"]] for part in ("name", "kind"))
@@ -92,6 +101,9 @@ class _Bundle:
         self._encode = ExampleEncoder(names, kinds, slices, wide).encode
         self._compression = compression
         self._splits = {name: _Split(name, classes) for name in splits}
+        self._test_columns, self._test_rows = test_columns, None
+        if test_columns is not None:
+            self._test_rows = ParquetFiles(f"{self._prefix}-{test_rows.FACT}", test_columns, rows_per_shard)
         self._lost = Outgoing(f"{self._prefix}.rejected")
         self._rejected: RejectedWriter | None = None
         self._rejected_start: Position = (0, 0)
@@ -130,6 +142,9 @@ class _Bundle:
                 if rows.query is not None:
                     examples = with_query(examples, rows.query[part])
                 self._write(split, examples, rows.spooled.start)
+                if split.name == test_rows.SPLIT and self._test_rows is not None and self._test_columns is not None:
+                    raw = rows.batch.slice(part.start, count).select(self._test_columns.names)
+                    self._test_rows.add(raw, rows.spooled.start)
 
     def _write(self, split: "_Split", examples: list[bytes], position: Position) -> None:
         while examples:
@@ -152,6 +167,8 @@ class _Bundle:
         for split in self._splits.values():
             split.finish()
         files = {name: split.files for name, split in self._splits.items()}
+        if self._test_rows is not None:
+            files[test_rows.FACT] = self._test_rows.close()
         counts: Counts = collections.Counter()
         if self._rejected is not None:
             counts = self._rejected.counts

@@ -39,7 +39,7 @@ from models import use_case as use_cases
 from models.metric import columns_of
 from models.splits import SPLITS, ColumnSplit, SplitRule, TimeSplit
 from models.tasks import RANKING
-from models.training import labels
+from models.training import labels, test_rows
 from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.address import is_remote
@@ -108,6 +108,10 @@ class BuildSettings(FileJobSettings, Protocol):
     @property
     def parquet(self) -> bool:
         """Whether the rows are written as Parquet too."""
+
+    @property
+    def test_rows(self) -> str | None:
+        """Whether the raw rows of test are kept: one of `test_rows.CHOICES`, None as the model's gates want it."""
 
 
 def check(settings: BuildSettings) -> UseCase:
@@ -265,6 +269,9 @@ def transformation(
             rows_per_shard=settings.rows_per_shard,
             classes=len(use_case.model.classes),
             columns=columns,
+            test_columns=use_case.treated_schema.environment(SERVING).arrow_schema
+            if test_rows.are_wanted(use_case.model.gates, settings.test_rows)
+            else None,
         )
         | "Save Shard Names" >> SaveWritten(f"{output.work}/{SHARDS}")
     )

@@ -15,7 +15,7 @@ from models import splits
 from models.metric import columns_of
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
-from models.training import labels, metric_columns
+from models.training import labels, metric_columns, test_rows
 from models.training.training_set import FORMAT
 from models.training.weights import are_weighted
 from models.use_case import UseCase
@@ -118,8 +118,10 @@ def finish(
     if output.graph != str(path / "graph"):
         take_folder(output.graph, path / "graph")
     beside = [name for name in written.split_rows if parquet_shards.kind(name) in written.files]
+    raw = test_rows.FACT in written.files
     for name, rows in written.split_rows.items():
-        for kept in (name, parquet_shards.kind(name)) if name in beside else (name,):
+        kinds = [name, *([parquet_shards.kind(name)] if name in beside else [])]
+        for kept in [*kinds, *([test_rows.FACT] if raw and name == test_rows.SPLIT else [])]:
             if rows != written.rows(kept):
                 raise OnegraphError(
                     f"{path}: split {name} has {rows} rows, its files {written.rows(kept)}; build again elsewhere"
@@ -131,6 +133,10 @@ def finish(
     columns = {
         name: output.name_all(name, parquet_shards.SUFFIX, written.files[parquet_shards.kind(name)]) for name in beside
     }
+    along: dict[str, Any] = {}  # beside the shards: a model learns nothing from it, so it is not in the fingerprint
+    if raw:
+        rows_of_test = written.files[test_rows.FACT]
+        along[test_rows.FACT] = output.name_all(test_rows.FACT, parquet_shards.SUFFIX, rows_of_test)
     take_folder(f"{output.work}/{STATISTICS}", path / STATISTICS)
     seen = path / STATISTICS / SEEN
     told = json.loads(seen.read_text())
@@ -152,8 +158,8 @@ def finish(
         **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
-    if along := columns_of(use_case.model.metrics):
-        facts[metric_columns.FACT] = list(along)
+    if carried := columns_of(use_case.model.metrics):
+        facts[metric_columns.FACT] = list(carried)
     content = {**facts, "sha256": {name: output.sha256(name) for name in names}}
     if are_weighted(use_case.model, use_case.treated_schema):
         facts["weighted"] = True
@@ -167,7 +173,9 @@ def finish(
         **_about_labels(written, use_case.model),
         "fingerprint": artifact.content_id(content),
     }
-    return output.complete(written, {**facts, **counted, **({"parquet": columns} if columns else {})})
+    if columns:
+        along["parquet"] = columns
+    return output.complete(written, {**facts, **counted, **along})
 
 
 def _about_task(spec: ModelSpec) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from models.evaluation.gate_text import gate_text
 from models.families.table.choice import describe_model
 from models.registry.registry import describe_bundle
 from models.scoring.manifest import model_facts
+from models.training.test_rows import FACT
 from models.tuning.fact import TUNING
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -71,7 +72,7 @@ def _training_set(opened: artifact.Artifact, _: int) -> dict[str, Any]:
     found = {**_facts(opened, *names), "rejections": rejections_of(opened.manifest, opened.path)}
     for name in ("rows", "shards"):
         opened.fact(name, dict)
-    return {**found, _STATISTICS: _statistics(opened)}
+    return {**found, FACT: FACT in opened.manifest, _STATISTICS: _statistics(opened)}
 
 
 def _statistics(opened: artifact.Artifact) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def _training_set_text(found: Mapping[str, Any]) -> list[str]:
         f"  shards: {counts_text(shards)}, compression {text_of(found.get('compression', '-'))}",
         f"  features: {text_of(found.get('feature_names', []))}",
         f"  slices: {text_of(found.get('slices', []))}",
+        *(["  raw rows of the test split: kept"] if found[FACT] else []),
         *statistics.text(found[_STATISTICS]),
     ]
 

@@ -17,6 +17,7 @@ from beam_jobs.reports.text_table import table
 from beam_jobs.sets.anomaly_files import read_anomalies
 from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
 from models.registry.pointer import read_pointer
+from models.training.test_rows import FACT
 from schemas.errors import ArtifactError
 from schemas.plain_files import open_plain
 from schemas.rejection_counts import rejections, rejections_text
@@ -124,6 +125,11 @@ def look_at_raw(path: pathlib.Path, format: str) -> dict[str, Any]:
 def raw_text(found: Mapping[str, Any]) -> list[str]:
     """Return what a raw file is and what can be done with it."""
     columns = found["columns"]
+    if pathlib.PurePath(found["path"]).name.startswith(f"{FACT}-"):
+        return [
+            "  raw test rows of a training set, as its graph takes them",
+            f"  {len(columns)} columns: {text_of(columns)}",
+        ]
     lines = ["  raw rows, nothing that onegraph wrote"]
     lines.append(
         "  its first line has no names of columns"

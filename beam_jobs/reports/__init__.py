@@ -1,1 +1,1 @@
-"""Pages: charts, tables, templates. Imports: models."""
+"""Pages: charts, tables, templates. Imports: models, schemas."""

@@ -6,6 +6,7 @@ from typing import Any
 from beam_jobs.reports.metrics_text import short
 from beam_jobs.reports.terminal_text import shown
 from beam_jobs.reports.text_table import table
+from schemas.rejection_counts import rejections_text
 
 _RATES = {
     "selection_rate": "selected",
@@ -15,7 +16,7 @@ _RATES = {
 
 
 def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
-    """Return a line per metric: the candidate, the champion, the difference and its interval.
+    """Return a line per metric: the candidate, the champion, the difference and its interval; first which rows count.
 
     >>> one = {"candidate": 0.8, "champion": 0.7, "difference": 0.1, "interval": [0.05, 0.15]}
     >>> for line in comparison_lines({"champion": "c0ffee", "metrics": {"auc": one}}):
@@ -24,7 +25,7 @@ def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
       metric  candidate  champion  difference        95% interval
       auc        0.8000    0.7000     +0.1000  +0.0500 to +0.1500
     """
-    yield f"against champion {comparison['champion']} on the same rows"
+    yield f"against champion {comparison['champion']} on {compared_rows(comparison)}"
     rows = [
         [
             name.replace("_", " "),
@@ -37,6 +38,19 @@ def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
         if one["candidate"] is not None or one["champion"] is not None
     ]
     yield from (f"  {line}" for line in table(["metric", "candidate", "champion", "difference", "95% interval"], rows))
+
+
+def compared_rows(comparison: Mapping[str, Any]) -> str:
+    """Return for people which rows a comparison is of.
+
+    >>> rejected = [{"reason": "RANGE", "field": "/fare", "count": 40}]
+    >>> compared_rows({}), compared_rows({"rows": 960, "rejected": rejected})
+    ('the same rows', 'the 960 rows that it scores; it rejects 40 RANGE at /fare')
+    """
+    rejected = comparison.get("rejected")
+    if not rejected:
+        return "the same rows"
+    return f"the {comparison['rows']:,} rows that it scores; it rejects {shown(rejections_text(rejected))}"
 
 
 def fairness_lines(fairness: Mapping[str, Any]) -> Iterator[str]:

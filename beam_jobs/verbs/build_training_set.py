@@ -22,6 +22,7 @@ from beam_jobs.sets.set_text import anomaly_lines, checked_lines, rejected_lines
 from beam_jobs.sets.split_files import check_given
 from models.spec import SPLITS, ModelSpec
 from models.splits import in_words
+from models.training.test_rows import are_wanted
 from models.use_case import find_model, find_schema
 from schemas.address import is_remote
 from schemas.artifacts.artifact import ArtifactKind
@@ -46,11 +47,13 @@ def plan(settings: Settings) -> list[str]:
     schema, model, files = _found(settings)
     import_quietly(BUILD).check(settings)
     columns = schema.environment(TRAINING).names
+    raw = ["the raw rows of its test split would lie beside the shards"]
     return [
         f"use case {settings.use_case}: {len(columns)} columns would be read: {', '.join(columns)}",
         *files_text(files),
         f"the graph would see {len(schema.environment(SERVING).names)} of them; split: {in_words(model.split)}",
         f"the training set would be written to {settings.output}, {settings.rows_per_shard:,} rows in a shard at most",
+        *(raw if are_wanted(model.gates, settings.test_rows) else []),
     ]
 
 

@@ -15,7 +15,7 @@ from beam_jobs.registries.registry_address import check_local
 from beam_jobs.reports.comparison_text import comparison_lines, fairness_lines
 from beam_jobs.reports.metrics_text import metrics_lines, slice_line
 from beam_jobs.tracking.telling import check_tracker, tell
-from models.evaluation.comparable import check_comparable
+from models.evaluation.comparable import Comparable, check_comparable
 from models.evaluation.gate_text import asked_text, gate_text
 from models.evaluation.place import check_trained_on, evaluation_path
 from models.families.table.choice import THAT_SCORE
@@ -44,10 +44,13 @@ def run(settings: Evaluate) -> dict[str, Any]:
     """Write the evaluation beside the candidate, then raise `GateRefusal` if a gate said no."""
     opened = _opened(settings)
     import_quietly("transforms.examples.examples")
-    import_quietly(THAT_SCORE[opened.spec.family])
+    families = {opened.spec.family, *([] if opened.champion is None else [opened.champion.opened.manifest["family"]])}
+    for family in sorted(families):
+        import_quietly(THAT_SCORE[family])
     evaluation = import_quietly("models.evaluation.evaluation")
+    champion = None if opened.champion is None else opened.champion.opened.path
     asked = evaluation.Asked(
-        draws=settings.intervals, champion=opened.champion, own=opened.own, own_file=_own_file(opened, settings)
+        draws=settings.intervals, champion=champion, own=opened.own, own_file=_own_file(opened, settings)
     )
     written = evaluation.evaluate_candidate(settings.candidate, opened.training_set, asked)
     findings: dict[str, Any] = {"evaluation": str(written.path)}
@@ -68,7 +71,9 @@ def plan(settings: Evaluate) -> list[str]:
     rows, gates = training_set.manifest["rows"], [asked_text(dataclasses.asdict(gate)) for gate in spec.gates]
     read = f"{rows['test']:,} rows of {settings.training_set}; {_eval_rows(spec, rows['eval'])}"
     use_case = opened.candidate.manifest["use_case"]
-    against = f"; against bundle {opened.champion.name}" if opened.champion is not None else ""
+    against = "" if opened.champion is None else f"; against bundle {opened.champion.opened.path.name}"
+    if opened.champion is not None and not opened.champion.by_features:
+        against += ", whose graph is another and scores the raw rows"
     return [
         f"candidate {settings.candidate} of use case {use_case} would be evaluated on {read}{against}",
         f"slices: {', '.join(training_set.slices) or 'none'}; gates: {', '.join(gates) or 'none'}",
@@ -96,12 +101,12 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class _Opened:
-    """The candidate and its spec, the training set that it was trained on, a champion's bundle, its own metrics."""
+    """The candidate and its spec, the training set that it was trained on, a champion's bundle, own metrics."""
 
     candidate: artifact.Artifact
     spec: ModelSpec
     training_set: TrainingSet
-    champion: pathlib.Path | None
+    champion: Comparable | None
     own: tuple[Metric, ...]
 
 
@@ -114,9 +119,8 @@ def _opened(settings: Evaluate) -> _Opened:
     check_trained_on(candidate, training_set)
     check_place(evaluation_path(settings.candidate), ArtifactKind.EVALUATION)
     spec = spec_from_json(model_facts(candidate.manifest, settings.candidate), settings.candidate)
-    champion = _champion(settings)
-    if champion is not None:
-        check_comparable(champion, spec, training_set)
+    bundle = _champion(settings)
+    champion = None if bundle is None else check_comparable(bundle, spec, training_set)
     own = find_model(use_case, settings.use_case_path).metrics if spec.metrics else ()
     return _Opened(candidate, spec, training_set, champion, own)
 

@@ -24,19 +24,20 @@ from beam_jobs.raw_files.blocks import check_files
 from beam_jobs.raw_files.finding import find_files
 from beam_jobs.registries.registry_address import check_writable
 from beam_jobs.tracking.telling import check_tracker
-from models.evaluation.comparable import check_comparable
+from models.evaluation.comparable import NothingToCompare, check_comparable
 from models.evaluation.gate_text import gate_text
 from models.evaluation.place import evaluation_path
 from models.registry.registry import Registry
 from models.scoring.manifest import model_facts
 from models.spec_json import spec_from_json
+from models.training.test_rows import KEEP
 from models.training.training_set import TrainingSet
 from models.use_case import find_model, find_schema
 from models.variants.variants import CHALLENGER, CHAMPION
 from schemas import fingerprint
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
-from schemas.errors import ArtifactError, GateRefusal, InputError
+from schemas.errors import ArtifactError, GateRefusal, InputError, OnegraphError, UsageError
 from schemas.file_lock import lock_within
 from schemas.schema import TRAINING
 
@@ -158,8 +159,8 @@ class _Run:
         spec = spec_from_json(model_facts(candidate.manifest, str(self.candidate)), str(self.candidate))
         try:
             check_comparable(bundle, spec, TrainingSet.open(self.training_set))
-        except InputError as error:
-            _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
+        except UsageError as error:
+            _warn_of(error)
             return None
         return pointer.champion
 
@@ -234,7 +235,8 @@ def _run_of(settings: Retrain) -> _Run:
 def _build(settings: Retrain, output: str) -> verbs.BuildTrainingSet:
     shared = {field.name for field in dataclasses.fields(verbs.BuildTrainingSet)} - {"output", "existing"}
     given = {name: getattr(settings, name) for name in shared if hasattr(settings, name)}
-    return verbs.BuildTrainingSet(**given, output=output, existing="skip")
+    # The champion of any run may have another graph than that of the next.
+    return verbs.BuildTrainingSet(**given, output=output, existing="skip", test_rows=KEEP)
 
 
 def _evaluated(run: _Run) -> dict[str, Any]:
@@ -257,8 +259,17 @@ def _evaluated(run: _Run) -> dict[str, Any]:
     if run.evaluation.exists():
         shutil.rmtree(run.evaluation)
     with progress.step("evaluate"):
-        found: dict[str, Any] = run_verb(run.evaluate(champion))
+        try:
+            found: dict[str, Any] = run_verb(run.evaluate(champion))
+        except NothingToCompare as error:
+            _warn_of(error)
+            found = run_verb(run.evaluate(None))
     return found
+
+
+def _warn_of(error: OnegraphError) -> None:
+    """Say why a candidate is not compared; what a person could do about it is not for a run."""
+    _log.warning("%s; the candidate is evaluated without comparison", str(error).partition(", so ")[0])
 
 
 def _is_done(path: pathlib.Path) -> bool:

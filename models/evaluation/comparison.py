@@ -1,83 +1,81 @@
 """A candidate against the champion, on the same rows: every metric of both, the difference and its interval."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from models.evaluation.comparable import check_comparable
-from models.families.family import Model
-from models.families.table.choice import family_of
-from models.measures.measuring import Measuring, scores_of
+from models.evaluation.champion import ChampionScores
+from models.measures.measuring import Measuring
 from models.measures.resampling import differences
 from models.measures.scored_rows import ScoredRows
 from models.measures.slicing import SHOWN, SliceValue
-from models.spec import ModelSpec
 from models.tasks import UNRANKED
-from models.training.training import MODEL_FOLDER
-from models.training.training_set import TrainingSet
-from schemas.artifacts import artifact
 
 
 @dataclasses.dataclass(frozen=True)
-class Champion:
-    """A released model that a candidate is held against: its bundle's id, its threshold (0 without one), and itself."""
+class Both:
+    """The metrics of candidate and champion on the same rows."""
 
-    bundle: str
-    threshold: float
-    model: Model
-
-    def scores(self, features: np.ndarray) -> np.ndarray:
-        """Return its scores of features float32 [rows, features]."""
-        return scores_of(self.model, features, f"champion {self.bundle}")
-
-
-def load_champion(bundle: str | pathlib.Path, spec: ModelSpec, training_set: TrainingSet) -> Champion:
-    """Load the model of a bundle, every byte compared; raises as `check_comparable` does."""
-    opened = check_comparable(bundle, spec, training_set)
-    opened.verify()
-    model = family_of(opened.manifest["family"]).load(opened.path / MODEL_FOLDER)
-    return Champion(artifact.content_id(opened.manifest), float(opened.manifest.get("threshold", 0.0)), model)
+    candidate: Mapping[str, Any]
+    champion: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """What a comparison found: the champion's own metrics, overall and by slice and value, and the written file."""
+    """What a comparison found: both one's metrics, overall and by slice and value, and the written file.
+
+    A value of a slice none of whose rows the champion scores is not there.
+    """
 
     bundle: str
-    overall: Mapping[str, Any]
-    slices: Mapping[str, Mapping[str | None, Mapping[str, Any]]]
+    overall: Both
+    slices: Mapping[str, Mapping[str | None, Both]]
     written: Mapping[str, Any]
 
 
 def compare(
-    champion: Champion,
+    champion: ChampionScores,
     ours: Measuring,
     rows: ScoredRows,
-    scores: np.ndarray,
     overall: Mapping[str, Any],
     slices: Mapping[str, Sequence[tuple[SliceValue, Mapping[str, Any]]]],
     draws: int,
 ) -> Compared:
-    """Compare with the champion's scores of the same rows, float32 [rows] or [rows, classes]; `draws` for intervals.
+    """Compare with the champion's scores of the same rows, in their order; `draws` for intervals.
 
-    `overall` and `slices` are the candidate's metrics, the latter with the rows of their values.
+    `overall` and `slices` are the candidate's metrics, the latter with the rows of their values. Where the champion
+    does not score every row they are measured again, on those that it scores.
     """
     theirs = dataclasses.replace(ours, threshold=champion.threshold)
-    their_rows = rows.with_scores(scores)
-    their_overall, their_slices = theirs.metrics(their_rows), dict[str, dict[str | None, dict[str, Any]]]()
-    written = {"metrics": _compared(ours, theirs, rows, their_rows, overall, their_overall, draws), "slices": {}}
+    whole = bool(champion.scored.all())
+    scored = np.flatnonzero(champion.scored)
+    mine, other = _both(rows, champion, scored)
+    both = Both(overall if whole else ours.metrics(mine), theirs.metrics(other))
+    written: dict[str, Any] = {"metrics": _compared(ours, theirs, mine, other, both, draws), "slices": {}}
+    if not whole:
+        written |= {"rows": len(scored), "rejected": list(champion.rejected)}
+    by_slice: dict[str, dict[str | None, Both]] = {}
     for name, values in slices.items():
-        their_slices[name], written["slices"][name] = {}, []
+        by_slice[name], written["slices"][name] = {}, []
         for at, (one, found) in enumerate(values):
-            mine, other = rows.take(one.rows), their_rows.take(one.rows)
-            of_champion = their_slices[name][one.value] = theirs.of_slice(other)
+            of_value = one.rows[champion.scored[one.rows]]
+            if not len(of_value):
+                continue
+            mine, other = _both(rows, champion, of_value)
+            met = found if len(of_value) == len(one.rows) else ours.of_slice(mine)
+            both_of = by_slice[name][one.value] = Both(met, theirs.of_slice(other))
             if at < SHOWN:
-                differ = _compared(ours, theirs, mine, other, found, of_champion, draws)
-                written["slices"][name].append({"value": one.value, "rows": len(one.rows), "metrics": differ})
-    return Compared(champion.bundle, their_overall, their_slices, {"champion": champion.bundle, **written})
+                differ = _compared(ours, theirs, mine, other, both_of, draws)
+                written["slices"][name].append({"value": one.value, "rows": len(of_value), "metrics": differ})
+    return Compared(champion.bundle, both, by_slice, {"champion": champion.bundle, **written})
+
+
+def _both(rows: ScoredRows, champion: ChampionScores, numbers: np.ndarray) -> tuple[ScoredRows, ScoredRows]:
+    """Return some rows, by their numbers (int64), with the candidate's scores and with the champion's."""
+    mine = rows.take(numbers)
+    return mine, mine.with_scores(champion.scores[numbers])
 
 
 def _compared(
@@ -85,8 +83,7 @@ def _compared(
     theirs: Measuring,
     rows: ScoredRows,
     their_rows: ScoredRows,
-    found: Mapping[str, Any],
-    of_champion: Mapping[str, Any],
+    both: Both,
     draws: int,
 ) -> dict[str, Any]:
     between: Mapping[str, Any] = {}
@@ -97,7 +94,7 @@ def _compared(
     for name in ours.spec.metric_names:
         if name in UNRANKED:
             continue
-        mine, other = found[name], of_champion[name]
+        mine, other = both.candidate[name], both.champion[name]
         difference = None if mine is None or other is None else mine - other
         compared[name] = {
             "candidate": mine,

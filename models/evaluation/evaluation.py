@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluation import explained
-from models.evaluation.comparison import Champion, Compared, compare, load_champion
+from models.evaluation.champion import ChampionScores, champion_scores
+from models.evaluation.comparable import check_comparable
+from models.evaluation.comparison import Compared, compare
 from models.evaluation.place import check_trained_on, evaluation_path, manifest_fingerprint
 from models.evaluation.verdict import fewest_rows, verdict
 from models.families.family import Model, Split
@@ -89,8 +91,9 @@ def evaluate_candidate(
     """Evaluate a candidate on the `test` split of its training set and write the evaluation beside it.
 
     Raises `ArtifactError` if the candidate is not whole or was trained on another training set, `InputError` for a
-    split without rows, or without both labels of a binary task, for a champion that cannot be compared, and for an own
-    metric that fails. A gate that says no is no error here: read `verdict.json`.
+    split without rows or without both labels of a binary task, and for an own metric that fails, `NothingToCompare` for
+    a champion that rejects every row, `UsageError` for one that cannot score them. A gate that says no is no error
+    here: read `verdict.json`.
     """
     asked = asked or Asked()
     opened = artifact.open_artifact(candidate, ArtifactKind.CANDIDATE)
@@ -105,9 +108,13 @@ def evaluate_candidate(
 def _evaluate_into(
     path: pathlib.Path, opened: artifact.Artifact, spec: ModelSpec, training_set: TrainingSet, asked: Asked
 ) -> artifact.Artifact:
-    champion = load_champion(asked.champion, spec, training_set) if asked.champion is not None else None
     model = family_of(spec.family).load(opened.path / MODEL_FOLDER)
+    if asked.champion is not None:
+        check_comparable(asked.champion, spec, training_set)  # before any row is read
     splits = training_set.load("eval"), training_set.load("test")
+    champion = None
+    if asked.champion is not None:
+        champion = champion_scores(asked.champion, spec, training_set, splits[1].features)
     found = evaluate(model, spec, *splits, _columns(training_set, spec), asked.draws, champion)
     for name, value in found.files().items():
         text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
@@ -133,7 +140,7 @@ def evaluate(
     test_split: Split,
     columns: pa.RecordBatch = NO_COLUMNS,
     draws: int | None = 0,
-    champion: Champion | None = None,
+    champion: ChampionScores | None = None,
 ) -> Evaluation:
     """Measure everything on `test_split`; a binary task's threshold may be chosen on `eval_split`.
 
@@ -164,13 +171,14 @@ def evaluate(
     draws = _draws(rows) if draws is None else draws
     compared = None
     if champion is not None:
-        compared = compare(champion, how, rows, champion.scores(test_split.features)[order], overall, slices, draws)
+        compared = compare(champion.take(order), how, rows, overall, slices, draws)
+    fair = {name: _fairness(rows, values[:SHOWN]) for name, values in slices.items()} if spec.task == BINARY else {}
     return Evaluation(
         overall,
         {name: values[:SHOWN] for name, values in listed.items()},
         how.curves(rows),
-        verdict(spec, overall, listed, compared),
-        _others(how, rows, slices, draws, compared),
+        verdict(spec, overall, listed, compared, fair),
+        {**_others(how, rows, slices, draws, compared), **({"fairness": fair} if fair else {})},
     )
 
 
@@ -184,8 +192,6 @@ def _others(
     found: dict[str, Mapping[str, Any]] = {}
     if how.spec.task == BINARY:
         found["thresholds"] = how.thresholds(rows)
-        if slices:
-            found["fairness"] = {name: _fairness(rows, values[:SHOWN]) for name, values in slices.items()}
     if draws:
         found["intervals"] = _intervals(how, rows, slices, draws)
     if compared is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.tasks import FAIRNESS
+
 
 def gate_text(gate: Mapping[str, Any]) -> str:
     """Return what a gate asked for, where, and what it got; of any JSON object, for an evaluation may be altered.
@@ -36,9 +38,13 @@ def asked_text(gate: Mapping[str, Any]) -> str:
 
     >>> asked_text({"metric": "auc", "at_least": 0.8, "slice": "sex", "min_rows": 50})
     'auc of every sex of 50 rows at least 0.8'
+    >>> asked_text({"metric": "selection_rate_ratio", "at_least": 0.8, "slice": "sex", "slice_value": None})
+    'selection_rate_ratio over sex at least 0.8'
     """
     where = _where(gate)
-    if gate.get("slice") is not None and gate.get("slice_value") is None:
+    if gate["metric"] in FAIRNESS:
+        where = f" over {gate['slice']}"
+    elif gate.get("slice") is not None and gate.get("slice_value") is None:
         where = f" of every {gate['slice']}" + (f" of {gate['min_rows']} rows" if gate.get("min_rows") else "")
     return f"{gate['metric']}{where} {wanted_text(gate)}"
 

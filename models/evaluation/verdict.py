@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from models.evaluation.comparison import Compared
+from models.evaluation.comparison import Both, Compared
 from models.gates import MIN_ROWS, Gate
+from models.measures.fairness import FEWEST
 from models.spec import ModelSpec
 
 NO_CHAMPION = "no champion"
@@ -15,18 +16,28 @@ def verdict(
     overall: Mapping[str, Any],
     slices: Mapping[str, Sequence[Mapping[str, Any]]],
     champion: Compared | None,
+    fairness: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return whether all gates are met, and each gate, one on a slice once per value that it looked at.
 
-    `overall` are the metrics of all rows, `slices` those by column and value, of as many values as gates ask for.
+    `overall` are the metrics of all rows, `slices` those by column and value, of as many values as gates ask for,
+    `fairness` by column how far its values are apart.
     """
-    gates = [entry for gate in spec.gates for entry in _entries(gate, spec, overall, slices, champion)]
+    gates = [
+        entry
+        for gate in spec.gates
+        for entry in (
+            [_of_fairness(gate, (fairness or {}).get(gate.slice or "", {}))]
+            if gate.is_fairness
+            else _entries(gate, spec, overall, slices, champion)
+        )
+    ]
     return {"passed": all(gate["passed"] for gate in gates), "gates": gates}
 
 
 def fewest_rows(spec: ModelSpec, slice: str) -> int | None:
     """Return how many rows a value of a slice must have for a gate to look at it; None if no gate looks at any."""
-    asked = [gate for gate in spec.gates if gate.slice == slice]
+    asked = [gate for gate in spec.gates if gate.slice == slice and not gate.is_fairness]
     return min((1 if gate.slice_value is not None else gate.min_rows or MIN_ROWS for gate in asked), default=None)
 
 
@@ -38,7 +49,7 @@ def _entries(
     champion: Compared | None,
 ) -> Iterator[dict[str, Any]]:
     if gate.slice is None:
-        yield _entry(gate, spec, overall, champion.overall if champion is not None else None)
+        yield _entry(gate, spec, overall, champion, champion.overall if champion is not None else None)
         return
     values = slices.get(gate.slice, [])
     if gate.slice_value is not None:
@@ -51,19 +62,39 @@ def _entries(
     if not looked_at:
         yield {**_given(gate), "value": None, "passed": False, "why": none}
     for one in looked_at:
-        other = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
-        entry = _entry(gate, spec, one, other)
+        both = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
+        entry = _entry(gate, spec, one, champion, both)
         yield {**entry, "slice_value": one["value"], "rows": one["rows"]}
 
 
-def _entry(gate: Gate, spec: ModelSpec, found: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
-    value = found.get(gate.metric)
-    entry = {**_given(gate), "value": value}
+def _of_fairness(gate: Gate, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a gate on how far the values of a slice are apart; it fails where nothing can be said.
+
+    Rates that are all 0 have no ratio, but are equal: that passes.
+    """
+    rate, _, apart = gate.metric.rpartition("_")
+    compared = found.get(rate)
+    value = None if compared is None else compared[apart]
+    entry = {**_given(gate), "value": value, "limit": gate.limit(None, True), "passed": gate.passes(value)}
+    if compared is None:
+        entry["why"] = f"under two values of {gate.slice} have {FEWEST} rows that the rate is over"
+    elif value is None:
+        entry |= {"passed": True, "why": f"the rate is 0 for every value of {gate.slice}"}
+    return entry
+
+
+def _entry(
+    gate: Gate, spec: ModelSpec, found: Mapping[str, Any], champion: Compared | None, both: Both | None
+) -> dict[str, Any]:
     if gate.no_worse_by is None:
-        return {**entry, "limit": gate.limit(None, True), "passed": gate.passes(value)}
-    if other is None:
+        value = found.get(gate.metric)
+        return {**_given(gate), "value": value, "limit": gate.limit(None, True), "passed": gate.passes(value)}
+    # Against the champion the value is that of the rows that both score.
+    value = found.get(gate.metric) if both is None else both.candidate.get(gate.metric)
+    entry = {**_given(gate), "value": value}
+    if champion is None:
         return {**entry, "passed": True, "why": NO_CHAMPION}
-    of_champion = other.get(gate.metric)
+    of_champion = None if both is None else both.champion.get(gate.metric)
     higher = spec.higher_is_better(gate.metric) is True
     compared = {"champion": of_champion, "limit": gate.limit(of_champion, higher), "higher_is_better": higher}
     if of_champion is None:

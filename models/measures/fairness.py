@@ -8,9 +8,11 @@ odds). A rate over too few rows is not compared, and said.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models.tasks import DIFFERENCE, FAIRNESS_RATES, RATIO
+
 FEWEST = 30
 """Rows that a rate must be over to be compared."""
-_RATES = {"selection_rate": "rows", "true_positive_rate": "positives", "false_positive_rate": "negatives"}
+_RATES = dict(zip(FAIRNESS_RATES, ("rows", "positives", "negatives"), strict=True))
 
 
 def fairness(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _compared(rates: Sequence[Mapping[str, Any]], name: str, over: str) -> dict[
         end: {"value": one["value"], "rate": one[name], "rows": one[over]}
         for end, one in (("least", least), ("most", most))
     }
-    return {"difference": most[name] - least[name], "ratio": _share(least[name], most[name]), **ends}
+    return {DIFFERENCE: most[name] - least[name], RATIO: _share(least[name], most[name]), **ends}
 
 
 def _share(part: float, whole: float) -> float | None:

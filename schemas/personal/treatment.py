@@ -56,6 +56,11 @@ class Treatment:
         """Whether values change, or go."""
         return self.word != HIDDEN
 
+    @property
+    def hashes(self) -> bool:
+        """Whether values become hashes, which are those of one key."""
+        return self.word == HASH
+
 
 def may_be_told(column: Column) -> bool:
     """Whether a prediction may have the values of a treated schema's column: hashes too, but no hidden ones."""

@@ -83,6 +83,10 @@ class Treatments:
         """Whether anything is touched."""
         return bool(self._found)
 
+    def treatment(self, name: str) -> Treatment | None:
+        """Return what changes a column, None if nothing does."""
+        return self._found.get(name)
+
     @property
     def treated_key(self) -> tuple[str, bool] | None:
         """The personal column that says whose record it is, if one does, and whether its treated values may be shown.

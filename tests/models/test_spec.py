@@ -76,6 +76,10 @@ from schemas.errors import InputError
         ({"gates": ("auc",)}, r"gates is \('auc',\), wanted a tuple"),
         ({"gates": (Gate("acu", at_least=0.5),)}, "a gate's metric is 'acu', wanted one of auc, .*, did you mean auc?"),
         ({"gates": (Gate("cost", at_most=1),)}, "a gate's metric is 'cost', wanted one of"),
+        (
+            {"task": "regression", "gates": (Gate("selection_rate_ratio", at_least=0.8, slice="sex"),)},
+            "task regression: a gate's metric is 'selection_rate_ratio', wanted one of rmse",
+        ),
         ({"gates": (Gate("rows", no_worse_by=1),)}, "'rows', of which neither more nor less is better"),
         (
             {"gates": (Gate("auc", at_least=0.5, slice="sex"),)},
@@ -129,6 +133,17 @@ def test_lists_do_as_well_as_tuples() -> None:
         ({"metric": "auc", "at_least": 0.5, "min_rows": 5}, "min_rows without slice"),
         ({"metric": "auc", "at_least": 0.5, "slice_value": "x"}, "slice_value without slice"),
         ({"metric": "auc", "at_least": 0.5, "slice": "a", "min_rows": 0}, "min_rows is 0, wanted 1 or more"),
+        ({"metric": "selection_rate_ratio", "at_least": 0.8}, "is of the values of a slice; give slice, a column"),
+        ({"metric": "selection_rate_ratio", "at_most": 0.8, "slice": "a"}, "wanted at_least, which alone makes"),
+        ({"metric": "selection_rate_difference", "no_worse_by": 0, "slice": "a"}, "wanted at_most, which alone makes"),
+        (
+            {"metric": "selection_rate_ratio", "at_least": 80, "slice": "a"},
+            "its limit is 80, wanted a number from 0 to",
+        ),
+        (
+            {"metric": "true_positive_rate_ratio", "at_least": 0.8, "slice": "a", "min_rows": 9},
+            "it is of all values of the slice; leave min_rows out",
+        ),
         (
             {"metric": "auc", "at_least": 0.5, "slice": "a", "slice_value": "x", "min_rows": 9},
             "min_rows with slice_value, which is one value",
@@ -149,6 +164,7 @@ def test_gate_that_makes_no_sense(wrong: dict[str, Any], message: str) -> None:
     [
         ({"name": "auc"}, "metric 'auc': evaluations have one of that name"),
         ({"name": "cost"}, "metric 'cost': evaluations have one of that name"),
+        ({"name": "selection_rate_ratio"}, "metric 'selection_rate_ratio': evaluations have one of that name"),
         ({"name": "share found"}, "its name is 'share found', wanted one as"),
         ({"function": "f"}, "metric 'm': function is 'f', wanted a function"),
         ({"columns": "CARD"}, r"metric 'm': columns is 'CARD', wanted a tuple as \("),

@@ -13,6 +13,8 @@ from beam_jobs.cli.command_line import main
 from beam_jobs.file_runs import existing
 from beam_jobs.file_runs.addressed_output import opened
 from beam_jobs.process.installation import ROOT as CODE
+from models.training.kept_test_rows import read_test_rows
+from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import Artifact
 from schemas.errors import ArtifactError
@@ -43,6 +45,7 @@ def run(capsys, *argv: object) -> tuple[int, Any]:
 def test_a_set_in_a_store_is_that_of_a_disk(small, tmp_path, capsys):  # noqa: F811
     words, folder = small
     argv = ["build_training_set", "--data", folder / "rows.csv", *words, "--rows-per-shard", 50, "--parquet"]
+    argv += ["--test-rows", "keep"]
     code, here = run(capsys, *argv, "--output", tmp_path / "out")
     assert code == 0
     for name, workers in (("one", 1), ("two", 2)):
@@ -52,6 +55,7 @@ def test_a_set_in_a_store_is_that_of_a_disk(small, tmp_path, capsys):  # noqa: F
         assert stored(address) == content(tmp_path / "out")
     copied = object_store.copy_here("shelf://sets/one", tmp_path / "copied")
     artifact.open_artifact(copied, "training_set").verify()
+    assert sum(rows.num_rows for rows in read_test_rows(TrainingSet.open(copied))) == here["rows"]["test"]
 
 
 def test_predictions_in_a_store_are_those_of_a_disk(registry, trip_files, tmp_path, capsys):

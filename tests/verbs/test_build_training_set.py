@@ -227,6 +227,8 @@ def test_a_plan_says_what_would_be_read_and_written(small, tmp_path):
         "the graph would see 3 of them; split: train 70%, eval 15%, test 15%",
         f"the training set would be written to {tmp_path}/out, 250,000 rows in a shard at most",
     ]
+    kept = build_training_set.plan(dataclasses.replace(settings, test_rows="keep"))
+    assert kept[-1] == "the raw rows of its test split would lie beside the shards"
     assert not list(tmp_path.iterdir())
 
 

@@ -103,7 +103,7 @@ def test_bundles_that_cannot_be_compared(candidate, registry, small_training_set
     ):
         with_fact(bundle, "bundle", name, value)
         for more in ([], ["--dry-run"]):
-            assert evaluate(copied, small_training_set, "--against", bundle, *more) == 1
+            assert evaluate(copied, small_training_set, "--against", bundle, *more) == 2
             error = capsys.readouterr().err
             assert said in error
             assert error.count("\n") == 1

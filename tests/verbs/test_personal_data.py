@@ -84,8 +84,8 @@ def case(tmp_path_factory):
     out = folder / "out"
     out.mkdir()
     case.training_set, case.candidate, case.registry = (out / name for name in ("ts", "candidate", "registry"))
-    key = ["--personal-key-file", folder / "key"]
-    assert case.verb("build_training_set", "--data", case.data, "--output", case.training_set, *key) == 0
+    more = ["--personal-key-file", folder / "key", "--test-rows", "keep"]
+    assert case.verb("build_training_set", "--data", case.data, "--output", case.training_set, *more) == 0
     case.release()
     return case
 

@@ -4,9 +4,12 @@ import gzip
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -49,6 +52,19 @@ def words(use_case: pathlib.Path, data: pathlib.Path, folder: pathlib.Path) -> l
     return ["retrain", *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
 
 
+def retrained(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
+    """Return the result of a run, and what it told meanwhile."""
+    capsys.readouterr()
+    assert main([*argv, "--json"]) == 0
+    captured = capsys.readouterr()
+    return json.loads(captured.out), captured.err
+
+
+def compared(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the comparison of a run's candidate."""
+    return json.loads(pathlib.Path(f"{run['candidate']}.evaluation", "comparison.json").read_text())
+
+
 @pytest.mark.needs_time
 def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again_nothing(use_case, tmp_path, capsys):
     first = words(use_case, trips(tmp_path / "first.csv", 0, 3000), tmp_path)
@@ -77,8 +93,9 @@ def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again
         challenger["bundle"],
         0.25,
     )
-    # Other data make another graph, its means and words: the champion cannot score this set's features.
-    assert "the champion's graph is" in captured.err
+    # Other data make another graph, its means and words: the champion scores the raw rows of the second set's test.
+    assert "without comparison" not in captured.err
+    assert compared(challenger)["champion"] == made["bundle"]
     assert main([*second, "--weight", "0.25", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["generation"] == 2
     # What a person takes out stays out, and an evaluation that was killed half way is made again.
@@ -88,6 +105,30 @@ def test_the_first_run_makes_a_champion_the_next_a_challenger_and_the_same_again
     assert main(second) == 0
     assert "was released in generation 2 and serves no longer" in capsys.readouterr().out
     assert registry.released().generation == 3
+
+
+@pytest.mark.needs_time
+def test_a_changed_use_case_is_compared_with_the_champion_as_long_as_its_columns_are_there(use_case, tmp_path, capsys):
+    changed = shutil.copytree(use_case, tmp_path / "changed")
+    model, transform, schema = (
+        changed / name for name in ("models/rides.py", "transforms/rides.py", "schemas/rides.pbtxt")
+    )
+    model.write_text(model.read_text().replace("at_least=0.6", "no_worse_by=0.2"))
+    argv = words(changed, trips(tmp_path / "trips.csv", 0, 3000), tmp_path)
+    made = retrained(argv, capsys)[0]
+    more = '    features["fare_again"] = fill(inputs["fare"], 0.0)\n    return features'
+    transform.write_text(transform.read_text().replace("    return features", more))
+    second, told = retrained(argv, capsys)
+    assert "without comparison" not in told
+    assert (second["role"], compared(second)["champion"]) == ("challenger", made["bundle"])
+    before, now = (json.loads(pathlib.Path(one["candidate"], "manifest.json").read_text()) for one in (made, second))
+    assert set(now["feature_names"]) - set(before["feature_names"]) == {"fare_again"}
+    schema.write_text(re.sub(r'feature {\s+name: "trip_miles".*?\n}\n', "", schema.read_text(), flags=re.DOTALL))
+    transform.write_text(transform.read_text().replace('"trip_miles", ', ""))
+    assert main(argv) == 3  # the gate wants a comparison, which cannot be
+    told = capsys.readouterr().err
+    assert "a feature of the champion needs column 'trip_miles', which serving no longer has" in told
+    assert "the candidate is evaluated without comparison" in told
 
 
 @pytest.mark.needs_time
@@ -103,7 +144,7 @@ def test_fraud_is_compared_with_the_champion_of_the_run_before(tmp_path, capsys)
         assert main([*argv, "--runs", str(tmp_path / "runs"), "--json"]) == 0
         runs.append(json.loads(capsys.readouterr().out))
     assert [one["role"] for one in runs] == ["champion", "challenger"]
-    comparison = json.loads(pathlib.Path(f"{runs[1]['candidate']}.evaluation", "comparison.json").read_text())
+    comparison = compared(runs[1])
     assert comparison["champion"] == runs[0]["bundle"]
     assert comparison["metrics"]["auc"]["champion"] is not None
 

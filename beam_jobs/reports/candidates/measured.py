@@ -9,6 +9,7 @@ from typing import Any
 from beam_jobs.reports.candidates.decided import rows_text, value_text
 from beam_jobs.reports.candidates.metric_names import HEADLINES, MAIN, better, name_of
 from beam_jobs.reports.candidates.opened_model import OpenedModel
+from beam_jobs.reports.comparison_text import compared_rows
 from beam_jobs.reports.metrics_text import SLICE_METRICS, short
 from beam_jobs.reports.sets.wording import count, text
 from models.measures.numbers import numbers_in
@@ -110,6 +111,7 @@ def comparison(opened: OpenedModel) -> dict[str, Any] | None:
     ]  # fmt: skip
     return {
         "champion": text(str(found.get("champion", ""))),
+        "of_rows": text(compared_rows(found)),
         "rows": rows,
         "certain": certain[:_MOST_VALUES],
         "more": max(len(certain) - _MOST_VALUES, 0),

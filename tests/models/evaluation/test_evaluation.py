@@ -14,6 +14,7 @@ from models.evaluation.evaluation import evaluate, evaluate_candidate, evaluatio
 from models.families.boosting.xgb import XGBoostModel, train
 from models.families.family import Split
 from models.spec import Costs, Gate
+from models.tasks import FAIRNESS_RATES
 from models.training.training_set import TrainingSet
 from schemas.errors import ArtifactError, InputError
 from tests.support.splits import COLUMNS, SPEC, random_split
@@ -36,6 +37,15 @@ def test_evaluation(model: XGBoostModel) -> None:
     assert {value["value"] for value in sides} == {"left", None}
     assert sum(value["rows"] for value in sides) == 1000
     json.dumps(dataclasses.asdict(found), allow_nan=False)
+
+
+def test_gates_on_fairness_are_held_against_what_the_evaluation_lists(model: XGBoostModel) -> None:
+    gates = tuple(Gate(f"{rate}_difference", at_most=0.5, slice="side") for rate in FAIRNESS_RATES)
+    spec = dataclasses.replace(SPEC, slices=("side",), gates=gates)
+    found = evaluate(model, spec, random_split(1000, 2), random_split(1000, 3))
+    listed = [found.others["fairness"]["side"][rate]["difference"] for rate in FAIRNESS_RATES]
+    assert [gate["value"] for gate in found.verdict["gates"]] == listed
+    assert [gate["passed"] for gate in found.verdict["gates"]] == [value <= 0.5 for value in listed]
 
 
 def test_a_few_long_texts_in_a_slice_cost_their_own_length(model: XGBoostModel) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.evaluation.comparison import Compared
+from models.evaluation.comparison import Both, Compared
 from models.evaluation.gate_text import gate_text
 from models.evaluation.verdict import fewest_rows, verdict
 from models.spec import Gate, Metric, ModelSpec
@@ -19,8 +19,8 @@ SLICES: dict[str, list[dict[str, Any]]] = {
 }
 CHAMPION = Compared(
     "c0ffee",
-    {"auc": 0.82, "log_loss": 0.45, "found": None},
-    {"pay": {"cash": {"auc": 0.84}, None: {"auc": 0.75}, "card": {"auc": 0.9}}},
+    Both(OVERALL, {"auc": 0.82, "log_loss": 0.45, "found": None}),
+    {"pay": {one["value"]: Both(one, {"auc": auc}) for one, auc in zip(SLICES["pay"], (0.84, 0.75, 0.9), strict=True)}},
     {},
 )
 
@@ -80,6 +80,40 @@ def test_without_a_champion_such_a_gate_passes_and_says_so() -> None:
     assert {one["why"] for one in found["gates"]} == {"no champion"}
     no_value = judged(Gate("found", no_worse_by=0.0), champion=CHAMPION)["gates"][0]
     assert (no_value["passed"], no_value["why"]) == (True, "the champion has no value")
+
+
+def test_against_the_champion_rows_count_that_both_score() -> None:
+    champion = Compared("c0ffee", Both({"auc": 0.7}, {"auc": 0.75}), {"pay": {}}, {})
+    gates = Gate("auc", no_worse_by=0.0), Gate("auc", at_least=0.8), Gate("auc", no_worse_by=0.0, slice="pay")
+    against, own, *of_slices = judged(*gates, champion=champion)["gates"]
+    assert (against["value"], against["passed"]) == (0.7, False)
+    assert (own["value"], own["passed"]) == (0.8, True)
+    assert {(one["passed"], one["why"]) for one in of_slices} == {(True, "the champion has no value")}
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed", "value"),
+    [
+        (Gate("selection_rate_difference", at_most=0.3, slice="pay"), True, 0.25),
+        (Gate("selection_rate_difference", at_most=0.2, slice="pay"), False, 0.25),
+        (Gate("selection_rate_ratio", at_least=0.8, slice="pay"), False, 0.5),
+        (Gate("true_positive_rate_difference", at_most=1, slice="pay"), False, None),
+        (Gate("false_positive_rate_difference", at_most=0, slice="pay"), True, 0.0),
+        (Gate("false_positive_rate_ratio", at_least=0.9, slice="pay"), True, None),
+    ],
+)
+def test_fairness_is_a_gate(gate: Gate, passed: bool, value: float | None) -> None:
+    rates = {
+        "selection_rate": {"difference": 0.25, "ratio": 0.5},
+        "true_positive_rate": None,
+        "false_positive_rate": {"difference": 0.0, "ratio": None},
+    }
+    spec = ModelSpec(slices=("pay",), gates=(gate,))
+    found = verdict(spec, OVERALL, SLICES, None, {"pay": rates})
+    assert (found["passed"], found["gates"][0]["value"]) == (passed, value)
+    assert ("why" in found["gates"][0]) is (value is None)
+    assert gate_text(found["gates"][0]).startswith(f"{gate.metric} of pay is ")
+    assert fewest_rows(spec, "pay") is None
 
 
 def test_slices_are_measured_as_far_down_as_gates_look() -> None:
