@@ -43,7 +43,7 @@ SEARCHES: Mapping[str, tuple[Callable[[pathlib.Path, pathlib.Path], list[Rows]],
     "fraud": (_fraud, _trees(300, 60, _FRAUD)),
     "fraud keras": (_fraud, Space(network, 15, _FRAUD_NETWORK)),
     "census": (_census, _trees(1_000, 40, {"auc": 0.927})),
-    "credit_scoring": (_credit_scoring, _trees(800, 40, {"auc": 0.8323})),
+    "credit_scoring": (_credit_scoring, _trees(800, 60, {"auc": 0.8323})),
     "house_prices": (_house_prices, _trees(1_000, 25, {"mae": 16_000})),
     "taxi": (_taxi, _trees(600, 40, {"auc": 0.952})),
 }
