@@ -63,6 +63,9 @@ class Carried:
         return Found(own, weight, texts, query) if np.array_equal(at, ends) else None
 
 
+NOTHING = Carried()
+
+
 @dataclasses.dataclass(frozen=True)
 class Found:
     """What examples carry: `own` (int64 [rows]) is how many bytes of each part stand before it.
@@ -118,25 +121,30 @@ def _numbers(
     width = len(head) + size
     if (at + width > ends).any():
         return None, at
-    found = np.lib.stride_tricks.sliding_window_view(data, width)[at]
+    found = _windows(data, at, width)
     same = (found[:, : len(head)] == np.frombuffer(head, np.uint8)).all()
     return np.ascontiguousarray(found[:, len(head) :]) if same else None, at + width
 
 
 def _texts(data: np.ndarray, begin: np.ndarray, end: np.ndarray, name: str) -> np.ndarray | None:
     """Return begin and end of the one text that messages have under a column's name, None if one is another message."""
+    sizes = end - begin
     places = np.full((len(begin), 2), -1, np.int64)
-    for size in np.unique(end - begin).tolist():
-        rows = np.flatnonzero(end - begin == size)
+    alike = sizes[0] == sizes.max() == sizes.min()
+    for size in sizes[:1].tolist() if alike else np.unique(sizes).tolist():
+        rows = slice(None) if alike else np.flatnonzero(sizes == size)
         head = _text_head(name, size)
-        if head is None:
-            return None
-        found = np.lib.stride_tricks.sliding_window_view(data, len(head))[begin[rows]]
-        if (found != np.frombuffer(head, np.uint8)).any():
+        if head is None or (_windows(data, begin[rows], len(head)) != np.frombuffer(head, np.uint8)).any():
             return None
         if head != _no_text(name):
             places[rows, 0], places[rows, 1] = begin[rows] + len(head), end[rows]
     return places
+
+
+def _windows(data: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:
+    """Return the bytes from each of these places on, uint8 [rows, width]."""
+    items = np.ndarray(len(data) - width + 1, f"V{width}", data, strides=(1,))
+    return items[at].view(np.uint8).reshape(len(at), width)
 
 
 def _no_text(name: str) -> bytes:

@@ -1,9 +1,9 @@
 """Examples whose bytes differ in their numbers alone, as `ExampleEncoder` writes them, read without a parser.
 
 Of every block the first example is taken apart. Where all others have the same bytes between their numbers, the numbers
-are columns of a matrix of bytes; what follows them, slices and lists of ids, is taken apart once per different text, what
-the examples carry behind that is cut off before.
-Whatever else a file may hold gives None here, and is read by tfx_bsl: same values, slower.
+are columns of a matrix of bytes; what follows them, slices and lists of ids, is taken apart once per different text,
+after what the examples carry was cut off behind it. Whatever else a file may hold gives None here, and is read by
+tfx_bsl: same values, slower.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from transforms.examples import wire
-from transforms.examples.carried import Carried, Found
+from transforms.examples.carried import NOTHING, Carried, Found
 
 _FLOAT_BYTES = 4
 _LONGEST_VARINT = 10
@@ -87,13 +87,13 @@ class ConstantLayouts:
             return None
         tails = [example[width:] for example in examples]
         carried = None
-        if self._carried != Carried():
+        if self._carried != NOTHING:
             carried = self._carried.find(tails, len(self._lists))
             if carried is None:
                 return None
             tails = [tail[:own] for tail, own in zip(tails, carried.own.tolist(), strict=True)]
-        numbers: dict[bytes, int] = {}
-        codes = np.fromiter((numbers.setdefault(tail, len(numbers)) for tail in tails), np.int64, len(tails))
+        numbers = {tail: number for number, tail in enumerate(dict.fromkeys(tails))}
+        codes = np.fromiter(map(numbers.__getitem__, tails), np.int64, len(tails))
         if len(self._tails) > _MOST_TAILS:
             self._tails.clear()
         parsed = []

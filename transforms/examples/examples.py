@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from schemas.errors import ArtifactError
 from transforms.examples import wire
-from transforms.examples.carried import Carried
+from transforms.examples.carried import NOTHING, Carried
 from transforms.examples.constant_layout import Block, ConstantLayouts
 from transforms.examples.names import LABEL, QUERY, SLICE, WEIGHT, stored_name
 from transforms.graph.wide_outputs import IDS, VECTOR, WideOutput, counted
@@ -110,7 +110,7 @@ class ExampleDecoder:
         feature_kinds: Sequence[str],
         slice_names: Sequence[str] = (),
         wide_outputs: Sequence[WideOutput] = (),
-        carried: Carried = Carried(),
+        carried: Carried = NOTHING,
     ):
         self.feature_names = tuple(feature_names)
         self._wide = tuple(wide_outputs)

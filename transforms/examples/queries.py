@@ -13,6 +13,7 @@ from schemas.errors import ArtifactError
 from transforms.examples.carried import QUERY_BYTES, QUERY_HEAD, query_at_end
 from transforms.examples.names import QUERY
 
+
 def with_query(examples: Sequence[bytes], query: np.ndarray) -> list[bytes]:
     """Return serialized examples with the query (int64 [rows], 0 or more) of each.
 
@@ -25,7 +26,8 @@ def with_query(examples: Sequence[bytes], query: np.ndarray) -> list[bytes]:
         varints[:, byte] = (bits >> np.uint64(7 * byte)) & np.uint64(0x7F)
     varints[:, :-1] |= 0x80
     data = varints.tobytes()
-    return [example + QUERY_HEAD + data[at * QUERY_BYTES : (at + 1) * QUERY_BYTES] for at, example in enumerate(examples)]
+    places = range(0, len(data), QUERY_BYTES)
+    return [one + QUERY_HEAD + data[at : at + QUERY_BYTES] for one, at in zip(examples, places, strict=True)]
 
 
 class QueryDecoder:

@@ -17,6 +17,5 @@ def with_weight(examples: Sequence[bytes], weight: np.ndarray) -> list[bytes]:
     True
     """
     data = np.ascontiguousarray(weight, "<f4").tobytes()
-    return [
-        example + WEIGHT_HEAD + data[at * WEIGHT_BYTES : (at + 1) * WEIGHT_BYTES] for at, example in enumerate(examples)
-    ]
+    places = range(0, len(data), WEIGHT_BYTES)
+    return [one + WEIGHT_HEAD + data[at : at + WEIGHT_BYTES] for one, at in zip(examples, places, strict=True)]
