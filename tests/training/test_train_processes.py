@@ -115,7 +115,8 @@ def test_two_workers_train_one_model(small_training_set: pathlib.Path, tmp_path:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.needs_time)])
+@pytest.mark.needs_time
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_worker_that_is_killed_ends_all_with_one_line(
     small_training_set: pathlib.Path, tmp_path: pathlib.Path, rank: int
 ) -> None:

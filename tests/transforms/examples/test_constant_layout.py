@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import ArtifactError
-from tests.support import present
+from tests.support.present import present
 from transforms.examples.carried import Carried
 from transforms.examples.columns import ColumnDecoder, with_columns
 from transforms.examples.examples import Decoded, ExampleDecoder, ExampleEncoder
