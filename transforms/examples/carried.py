@@ -35,6 +35,8 @@ class Carried:
 
         None if one of them has anything else, or anything behind it.
         """
+        if not parts:
+            return None
         ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
         data = np.frombuffer(b"".join(parts) + bytes(1 + _LONGEST_LENGTH), np.uint8)
         begin = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
@@ -161,7 +163,8 @@ def _text_head(name: str, size: int) -> bytes | None:
     if size == len(none := _no_text(name)):
         return none
     lengths = 5 * _LONGEST_LENGTH  # more bytes than the lengths in a message can add
-    for text in range(max(0, size - len(none) - lengths), max(0, size - len(none) - 1)):
+    most = size - len(none) - 2
+    for text in range(most, max(-1, most - lengths), -1):
         whole = wire.message(COLUMN + name, wire.TEXTS, wire.field(wire.VALUES, bytes(text)))
         if len(whole) == size:
             return whole[: size - text]

@@ -26,6 +26,7 @@ TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded sl
 _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may have
 _NEGATIVE_VARINT_BYTES = 10
 _ALL_BITS = 2**64 - 1
+_WHOSE, _AGAIN = "was this file written by another graph?", "build the training set again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,8 +174,8 @@ class ExampleDecoder:
             column = batch.column(batch.schema.names.index(stored_name(output.name)))
             features[:, output.columns] = counted(column, output) if output.form == IDS else _vectors(column, output)
         slices = {name: texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
-        weight = _one_per_row(batch, WEIGHT) if self._carried.weighted else None
-        query = _one_per_row(batch, QUERY) if self._carried.query else None
+        weight = _one_per_row(batch, WEIGHT, _AGAIN) if self._carried.weighted else None
+        query = _one_per_row(batch, QUERY, _AGAIN) if self._carried.query else None
         return Decoded(features, _one_per_row(batch, LABEL).astype(np.float32), slices, weight, query)
 
     @functools.cached_property
@@ -263,13 +264,11 @@ def _vectors(column: pa.Array, output: WideOutput) -> np.ndarray:
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), output.width)
 
 
-def _one_per_row(batch: pa.RecordBatch, name: str) -> np.ndarray:
+def _one_per_row(batch: pa.RecordBatch, name: str, cure: str = _WHOSE) -> np.ndarray:
     column = batch.column(batch.schema.names.index(name))
     values = column.flatten()
     if column.null_count or len(values) != len(column):
-        raise ArtifactError(
-            f"example: {name!r} has not one value in every row; was this file written by another graph?"
-        )
+        raise ArtifactError(f"example: {name!r} has not one value in every row; {cure}")
     return values.to_numpy(zero_copy_only=False)
 
 

@@ -119,7 +119,7 @@ def test_a_block_that_carries_more_is_the_parsers() -> None:
 
 @pytest.mark.parametrize("carried", [one for one in CARRIED if not (one.weighted and one.query)])
 def test_a_block_without_weight_or_query_is_refused(carried: Carried) -> None:
-    with pytest.raises(ArtifactError, match="has not one value in every row"):
+    with pytest.raises(ArtifactError, match="has not one value in every row; build the training set again"):
         decoder(ALL).decode([*block(10, 3, ALL), *block(10, 3, carried)])
 
 
