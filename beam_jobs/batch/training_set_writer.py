@@ -15,8 +15,8 @@ from models import splits
 from models.metric import columns_of
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
-from models.training import labels, metric_columns, test_rows
-from models.training.training_set import FORMAT
+from models.training import labels, test_rows
+from models.training.training_set import FORMAT, METRIC_COLUMNS
 from models.training.weights import are_weighted
 from models.use_case import UseCase
 from schemas.artifacts import artifact
@@ -158,8 +158,8 @@ def finish(
         **(treatments.facts() if treatments is not None else {}),
     }
     names = [shard["name"] for split in shards.values() for shard in split]
-    if carried := columns_of(use_case.model.metrics):
-        facts[metric_columns.FACT] = list(carried)
+    if own_columns := columns_of(use_case.model.metrics):
+        facts[METRIC_COLUMNS] = list(own_columns)
     content = {**facts, "sha256": {name: output.sha256(name) for name in names}}
     if are_weighted(use_case.model, use_case.treated_schema):
         facts["weighted"] = True

@@ -16,16 +16,8 @@ def until_terminated() -> Iterator[None]:
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    with contextlib.suppress(KeyboardInterrupt), _handled_by(interrupt):
         yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
@@ -47,14 +39,8 @@ def asked_to_end(at_once: Exception) -> Iterator[Callable[[], bool]]:
         looks = True
         return came
 
-    if threading.current_thread() is not threading.main_thread():
+    with _handled_by(note):
         yield asked
-        return
-    before = signal.signal(signal.SIGTERM, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
@@ -68,17 +54,25 @@ def interrupted_by_sigterm(line: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is cleaned up shall come to its end
         raise _Terminated
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        with _handled_by(interrupt):
+            yield
     except _Terminated:
         raise Interrupted(line) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Terminated(BaseException):
     pass
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Have SIGTERM handled so within the block; in another thread than the main one it is left as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

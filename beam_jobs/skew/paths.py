@@ -83,7 +83,7 @@ def of_examples(scorer: Scorer, rows: pa.RecordBatch) -> PathValues:
     features, ids = features[kept], {name: lists.take(pa.array(kept)) for name, lists in ids.items()}
     label = np.zeros(len(features), np.float32)
     layout = graph.feature_names, graph.feature_kinds, (), graph.wide_outputs
-    decoded, _, _ = ExampleDecoder(*layout).decode(ExampleEncoder(*layout).encode(features, label, ids=ids))
+    decoded, *_ = ExampleDecoder(*layout).decode(ExampleEncoder(*layout).encode(features, label, ids=ids))
     return PathValues(kept, np.column_stack([decoded, scorer.model.predict(decoded)]))
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import pathlib
 import re
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_CONFIGURE_LOGGING": "false",
 }
+_FILE = "sqlite:///"
 _LETTERS = re.compile(r"[^\w\-./ ]")
 
 
@@ -38,6 +40,14 @@ def check_tracker(uri: str) -> None:
     """Raise `UsageError` if MLflow is not installed, `ServiceError` for a tracker that does not answer."""
     with _told(uri):
         _client(uri).search_experiments(max_results=1)
+
+
+def _check_file(uri: str) -> None:
+    """Open a database of this machine: MLflow tries one that does not open again and again, for two minutes."""
+    path = pathlib.Path(uri.removeprefix(_FILE).partition("?")[0])
+    if uri.startswith(_FILE) and path.parent.is_dir():  # MLflow makes one that is not there
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("pragma schema_version")
 
 
 def track(uri: str, record: Record) -> str:
@@ -99,14 +109,13 @@ def _experiment(client: Any, uri: str, use_case: str) -> str:
 
 
 def _beside(uri: str) -> str | None:
-    if not uri.startswith("sqlite:///"):
-        return None
-    return f"{pathlib.Path(uri.removeprefix('sqlite:///')).absolute()}.artifacts"
+    return f"{pathlib.Path(uri.removeprefix(_FILE)).absolute()}.artifacts" if uri.startswith(_FILE) else None
 
 
 def _client(uri: str) -> Any:
     if importlib.util.find_spec("mlflow") is None:
         raise UsageError("--track wants MLflow, which is not installed; pip install 'onegraph[track]'")
+    _check_file(uri)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return importlib.import_module("mlflow").MlflowClient(tracking_uri=uri)

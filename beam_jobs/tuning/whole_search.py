@@ -16,7 +16,7 @@ from beam_jobs.tuning.trial_words import Shared
 from beam_jobs.tuning.trials import as_json, best_of, make_trials, write_trials
 from models.spec_json import spec_as_json
 from models.training import labels, loss_labels, queries
-from models.training.metric_columns import carried, read_columns
+from models.training.metric_columns import read_columns
 from models.training.training_set import TrainingSet
 from models.tuning.best import write_best
 from models.tuning.fact import TUNING
@@ -118,7 +118,7 @@ def _shared(plan: SearchPlan, training_set: TrainingSet, folder: SearchFolder) -
     if of_splits:
         queries.check_apart({**of_splits, "test": training_set.queries("test")}, str(training_set.path))
     metric_rows = None
-    if carried(training_set):
+    if training_set.metric_columns:
         metric_rows = folder.keep_rows("metric_rows", read_columns(training_set, "eval"))
     return Shared(
         spec=spec_as_json(plan.spec),

@@ -20,7 +20,7 @@ from models.families.split_parts import joined, rows_of
 from models.families.table.choice import family_of
 from models.spec import NONE, WEIGHT, ModelSpec, Parameter
 from models.tasks import BINARY
-from models.training.metric_columns import carried, read_columns
+from models.training.metric_columns import read_columns
 from models.training.training import overridden
 from models.training.training_set import TrainingSet
 from models.tuning.best import write_best
@@ -70,7 +70,7 @@ def build(protocol: Protocol, folder: pathlib.Path) -> Rows:
         )
     training_set = TrainingSet.open(output)
     train, evaluation, test = (training_set.load(name) for name in ("train", "eval", "test"))
-    columns = read_columns(training_set, "test") if carried(training_set) else pa.RecordBatch.from_arrays([], [])
+    columns = read_columns(training_set, "test") if training_set.metric_columns else pa.RecordBatch.from_arrays([], [])
     return Rows(training_set, find_model(protocol.use_case, where), train, evaluation, test, columns, where)
 
 

@@ -33,7 +33,7 @@ from models.spec import Metric, ModelSpec
 from models.spec_json import spec_from_json
 from models.tasks import BINARY
 from models.training import labels
-from models.training.metric_columns import carried, read_columns
+from models.training.metric_columns import read_columns
 from models.training.training import MODEL_FOLDER, calibration_fact
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
@@ -236,10 +236,10 @@ def _columns(training_set: TrainingSet, spec: ModelSpec) -> pa.RecordBatch:
     wanted = columns_of(spec.metrics)
     if not wanted:
         return NO_COLUMNS
-    if gone := [name for name in wanted if name not in carried(training_set)]:
+    if gone := [name for name in wanted if name not in training_set.metric_columns]:
         _log.warning(
             "%s: carries no column %r, so the metrics that want it have no value; build the training set again",
             training_set.path,
             gone[0],
         )
-    return read_columns(training_set, "test") if carried(training_set) else NO_COLUMNS
+    return read_columns(training_set, "test") if training_set.metric_columns else NO_COLUMNS

@@ -5,14 +5,7 @@ import pyarrow as pa
 from models.training.training_set import TrainingSet
 from schemas.personal.treatments import Treatments
 from transforms.examples.tfrecord import read_shard
-
-FACT = "metric_columns"
-"""What a training set's manifest calls their names; sets without any, and of before, do not say so."""
-
-
-def carried(training_set: TrainingSet) -> tuple[str, ...]:
-    """Return the names of the columns that a training set carries."""
-    return tuple(str(name) for name in training_set.manifest.get(FACT, []))
+from transforms.graph.wide_outputs import IDS
 
 
 def read_columns(training_set: TrainingSet, split: str) -> pa.RecordBatch:
@@ -20,8 +13,9 @@ def read_columns(training_set: TrainingSet, split: str) -> pa.RecordBatch:
     from transforms.examples.columns import ColumnDecoder
 
     schema = Treatments.of_manifest(training_set.schema, training_set.manifest, str(training_set.path)).schema
-    types = {name: schema[name].arrow_type for name in carried(training_set)}
-    decoder = ColumnDecoder(types)
+    types = {name: schema[name].arrow_type for name in training_set.metric_columns}
+    lists = [one for one in training_set.wide_outputs if one.form == IDS]
+    decoder = ColumnDecoder(types, training_set.carried, 1 + len(training_set.slices) + len(lists))
     batches = [
         decoder.decode(records)
         for shard in training_set.manifest["shards"][split]

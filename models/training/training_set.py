@@ -18,9 +18,13 @@ from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, InputError
 from schemas.personal.treatments import Treatments
 from schemas.schema import SERVING, Schema
+from transforms.examples.carried import Carried
 from transforms.examples.tfrecord import read_shard
 from transforms.graph import wide_outputs
 from transforms.graph.finite import infinite_rows
+
+METRIC_COLUMNS = "metric_columns"
+"""What a manifest calls the raw columns that examples carry for metrics; sets without any, and of before, do not."""
 
 
 class TrainingSet:
@@ -35,6 +39,8 @@ class TrainingSet:
         self.task = str(self.manifest.get("task", BINARY))  # sets that do not say are of before there were others
         self.classes: tuple[str, ...] = tuple(opened.fact("classes", list, str) if "classes" in self.manifest else ())
         self.weighted: bool = opened.manifest.get("weighted") is True
+        columns = opened.fact(METRIC_COLUMNS, list, str) if METRIC_COLUMNS in self.manifest else ()
+        self.metric_columns: tuple[str, ...] = tuple(columns)
         try:
             described = self.manifest.get("wide_outputs", [])  # sets of before have none
             self.wide_outputs = wide_outputs.from_json(described, len(self.feature_names))
@@ -65,6 +71,11 @@ class TrainingSet:
     def columns(self) -> FeatureColumns:
         """What the columns of the feature matrix are."""
         return FeatureColumns(self.feature_names, self.feature_kinds, self.wide_outputs)
+
+    @property
+    def carried(self) -> Carried:
+        """What examples carry behind their features, slices and lists."""
+        return Carried(self.weighted, self.metric_columns, self.task == RANKING)
 
     @property
     def schema(self) -> Schema:
@@ -118,12 +129,8 @@ class TrainingSet:
         Raises `ArtifactError` for rows missing; whether features are finite is not looked at.
         """
         from transforms.examples.examples import ExampleDecoder
-        from transforms.examples.queries import QueryDecoder
-        from transforms.examples.weights import WeightDecoder
 
-        decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs)
-        weight_decoder = WeightDecoder() if self.weighted else None
-        query_decoder = QueryDecoder() if self.task == RANKING else None
+        decoder = ExampleDecoder(self.feature_names, self.feature_kinds, self.slices, self.wide_outputs, self.carried)
         end = 0
         for shard in self._shards(split):
             begin, end = end, end + shard["rows"]
@@ -138,9 +145,7 @@ class TrainingSet:
                 own = records[max(0, wanted.start - at) : max(0, wanted.stop - at)]
                 at += len(records)
                 if own:
-                    weight = None if weight_decoder is None else weight_decoder.decode(own)
-                    query = None if query_decoder is None else query_decoder.decode(own)
-                    yield Split(*decoder.decode(own), weight, query)
+                    yield Split(*decoder.decode(own))
                 if at >= wanted.stop and wanted.stop < end:
                     break  # the rest of the shard is another worker's
             else:

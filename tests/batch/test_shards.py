@@ -69,7 +69,7 @@ def test_every_row_is_in_the_shards_of_its_split(
         records = [list(itertools.chain(*read_shard(file.path))) for file in files]
         assert [len(found) for found in records] == [file.rows for file in files]
         assert all(file.rows == PER_SHARD for file in files[:-1])
-        features, label, _ = decoder.decode(list(itertools.chain(*records)))
+        features, label, *_ = decoder.decode(list(itertools.chain(*records)))
         assert np.array_equal(features, np.concatenate([rows.features[rows.of_splits()[split]] for rows in blocks]))
         assert np.array_equal(label, np.concatenate([rows.label[rows.of_splits()[split]] for rows in blocks]))
         assert shards.label_sums[name] == label.sum()

@@ -34,6 +34,7 @@ def test_a_folder_that_is_not_ours_ends_no_job(own_files, caplog):
     assert "is kept in memory alone" in caplog.text
 
 
+@pytest.mark.needs_time
 def test_a_trial_that_is_killed_leaves_no_folder(own_files, candidate):
     def folders():
         return list(own_files.glob("onegraph-trial-*"))

@@ -3,12 +3,15 @@
 import base64
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import numpy as np
 
 _NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync")
@@ -94,6 +97,26 @@ class Chromium:
             self._read += part
         message, _, self._read = self._read.partition(b"\0")
         return json.loads(message)
+
+
+def check_page(chromium: Chromium, page: pathlib.Path, width: int, colours: Iterable[tuple[int, int, int]]) -> None:
+    """Fail unless a page fits a width, has errors of no kind, fetches nothing and is drawn to its end, in colours too.
+
+    `colours` are those of series of charts, red, green and blue of 255.
+    """
+    import matplotlib.image  # here, since conftest imports this module in every run
+
+    shown = chromium.show(page, width)
+    assert shown.asked == [page.resolve().as_uri()]
+    assert shown.errors == []
+    assert shown.content_width == width
+    picture = matplotlib.image.imread(io.BytesIO(shown.picture), format="png")[:, :, :3]
+    assert picture.shape[:2] == (shown.height, width)
+    inked = (np.abs(picture - 1.0).max(axis=2) > 0.2).mean(axis=1)
+    for band in np.array_split(inked, 8):  # something is drawn from its top to its end
+        assert band.max() > 0.02
+    found = {tuple(one) for one in (picture.reshape(-1, 3) * 255).astype(int).tolist()}
+    assert set(colours) <= found
 
 
 @contextlib.contextmanager

@@ -53,15 +53,27 @@ def bytes_of(candidate: pathlib.Path) -> tuple[bytes, ...]:
     return tuple((candidate / name).read_bytes() for name in ("manifest.json", "training.json", "model/model.ubj"))
 
 
+@pytest.fixture(scope="module", params=[(), ("--workers", "2")], ids=["one", "two"])
+def whole(
+    request: pytest.FixtureRequest, small_training_set: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[tuple[str, ...], pathlib.Path]:
+    """What says by how many workers a training is made, and what it makes if nobody ends it."""
+    output = tmp_path_factory.mktemp("whole") / "candidate"
+    assert done(words(small_training_set, output, *request.param, *SLOW)) == (0, "")
+    return request.param, output
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.needs_time
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["one", "two"])
 def test_ended_by_a_signal_and_gone_on_with(
-    small_training_set: pathlib.Path, tmp_path: pathlib.Path, number: signal.Signals, workers: tuple[str, ...]
+    small_training_set: pathlib.Path,
+    tmp_path: pathlib.Path,
+    number: signal.Signals,
+    whole: tuple[tuple[str, ...], pathlib.Path],
 ) -> None:
-    whole, output = tmp_path / "whole", tmp_path / "ended"
-    assert done(words(small_training_set, whole, *workers, *SLOW)) == (0, "")
+    workers, uninterrupted = whole
+    output = tmp_path / "ended"
     argv = words(small_training_set, output, "--checkpoint-every", "25", *workers, *SLOW)
     process = start(argv)
     wait_until(lambda: checkpoint_of(output), "a checkpoint")
@@ -78,7 +90,7 @@ def test_ended_by_a_signal_and_gone_on_with(
         lambda: not [*work_folder(output).glob("files-*")], "the end of its workers"
     )  # workers of a killed one save and end
     assert done(argv) == (0, "")
-    assert bytes_of(output) == bytes_of(whole)
+    assert bytes_of(output) == bytes_of(uninterrupted)
     assert not work_folder(output).exists()
 
 
@@ -115,7 +127,8 @@ def test_two_workers_train_one_model(small_training_set: pathlib.Path, tmp_path:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.needs_time)])
+@pytest.mark.needs_time
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_worker_that_is_killed_ends_all_with_one_line(
     small_training_set: pathlib.Path, tmp_path: pathlib.Path, rank: int
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_gate_that_says_no_keeps_rejected_rows_beside_and_no_set(small, tmp_pa
     assert stored("shelf://sets/out.rejected") == {}
 
 
+@pytest.mark.needs_time
 def test_a_run_that_was_killed_while_it_published_shows_no_half_of_a_set():
     subprocess.run([sys.executable, "-m", "tests.batch.deadly_publishing"], cwd=CODE, check=True)
     names = object_store.names()

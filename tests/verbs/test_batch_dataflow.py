@@ -1,6 +1,7 @@
 """Batch verbs on Dataflow, as far as it goes without one: a stand-in runs the very jobs that Dataflow is sent.
 
 They run in processes that share nothing with the submitting one but an object store.
+A case of `validate`, the quickest of them, is in every run: tests/verbs/test_validate_runner.py.
 """
 
 import json
@@ -45,6 +46,7 @@ def put(source: pathlib.Path, address: str) -> None:
                 stored.write(file.read_bytes())
 
 
+@pytest.mark.needs_time
 def test_a_build_there_is_that_of_this_machine(service, flags, trip_files, tmp_path, capsys):
     put(trip_files, "shelf://raw")
     data = ["--data", "shelf://raw/b.csv"]
@@ -78,6 +80,7 @@ def check_nothing_of_this_machine(service: StandIn, tmp_path: pathlib.Path) -> N
             assert dataflow_graphs.steps_that_name(graph, name) == []
 
 
+@pytest.mark.needs_time
 def test_what_fails_there_is_one_line_and_leaves_nothing(service, flags, trip_files, tmp_path, capsys):
     put(trip_files, "shelf://raw")
     head = (trip_files / "b.csv").read_bytes().split(b"\r\n")[0]

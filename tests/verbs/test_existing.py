@@ -56,6 +56,7 @@ def test_a_set_of_the_same_is_skipped_and_one_of_something_else_is_replaced(smal
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "tips"]
 
 
+@pytest.mark.needs_time
 def test_a_key_and_an_earlier_set_count_by_what_they_hold(small, tmp_path, capsys):  # noqa: F811
     words, shipped = small
     folder = shutil.copytree(shipped, tmp_path / "tips")

@@ -14,6 +14,8 @@ from models.training.metric_columns import read_columns
 from models.training.training_set import TrainingSet
 from schemas.artifacts.artifact import MANIFEST
 from tests.support.use_case_folder import UseCaseFolder
+from transforms.examples.columns import ColumnDecoder
+from transforms.examples.examples import ExampleDecoder
 
 SCHEMA = """
 feature { name: "row" type: INT presence { min_fraction: 1 } annotation { tag: "id" } }
@@ -84,6 +86,13 @@ def test_columns_are_carried_as_they_were(case: UseCaseFolder) -> None:
     beside = pyarrow.parquet.read_table(case.training_set / training_set.manifest["parquet"]["test"][0]["name"])
     for name in columns.schema.names:
         assert beside.column(f"example.column.{name}").to_pylist() == columns.column(name).to_pylist()
+
+
+def test_they_cost_no_parser(case: UseCaseFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for decoder in (ExampleDecoder, ColumnDecoder):
+        monkeypatch.setattr(decoder, "_parsed", lambda *_: pytest.fail("the parser was asked"))
+    training_set = TrainingSet.open(case.training_set)
+    assert read_columns(training_set, "train").num_rows == len(training_set.load("train").label) > 0
 
 
 def test_the_whole_way(case: UseCaseFolder, capsys: pytest.CaptureFixture[str]) -> None:

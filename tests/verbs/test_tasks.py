@@ -15,6 +15,7 @@ from models.evaluation.evaluation import evaluation_path
 from models.registry.registry import Registry
 from models.scoring.scorer import Scorer
 from models.training.training_set import TrainingSet
+from tests.support.first_at_once import first_at_once
 from tests.support.use_case_folder import UseCaseFolder, lines_of
 
 SCHEMA = """
@@ -138,7 +139,7 @@ def test_files_of_predictions(
         assert one["label"] == max(one["scores"], key=one["scores"].__getitem__)
 
 
-@pytest.mark.parametrize("which", ["numbers", "classes"])
+@pytest.mark.parametrize("which", first_at_once(["numbers", "classes"]))
 def test_batch_and_stream_are_equal(which: str, broker: str, request: pytest.FixtureRequest, capsys) -> None:
     case = request.getfixturevalue(which)
     capsys.readouterr()

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from beam_jobs.cli.command_line import main
+from tests.support.first_at_once import first_at_once
 from tests.verbs.test_addressed_outputs import store, stored  # noqa: F401
 from tests.verbs.test_batch_dataflow import check_nothing_of_this_machine, flags, put, service  # noqa: F401
 from tests.verbs.test_validate import folder, run, write  # noqa: F401
@@ -19,7 +20,7 @@ feature { name: "tipped" type: INT not_in_environment: "SERVING" }
 """
 
 
-@pytest.fixture(params=["plain", "hashed"])
+@pytest.fixture(params=first_at_once(["plain", "hashed"]))
 def trips(request, folder):  # noqa: F811
     """Rows of which two are bad and one repeats another, with a schema that sees it."""
     rows = (folder / "bad.csv").read_text().splitlines()[1:]

@@ -9,25 +9,24 @@ never a feature's: one of such a name stands under `feature.<name>`.
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.errors import ArtifactError
-from transforms.examples import constant_layout
+from transforms.examples import wire
+from transforms.examples.carried import NOTHING, Carried
 from transforms.examples.constant_layout import Block, ConstantLayouts
-from transforms.examples.names import LABEL, SLICE, stored_name
-from transforms.examples.weights import HEAD as WEIGHT_HEAD
+from transforms.examples.names import LABEL, QUERY, SLICE, WEIGHT, stored_name
 from transforms.graph.wide_outputs import IDS, VECTOR, WideOutput, counted
 
 TEXTS = pa.dictionary(pa.int32(), pa.large_string())  # the type of a decoded slice
 
 _SHORT_VARINT_BYTES = 4  # 28 bits: more than the 24 that an integer feature may have
 _NEGATIVE_VARINT_BYTES = 10
-_FEATURES, _ENTRY, _KEY, _VALUE = b"\x0a", b"\x0a", b"\x0a", b"\x12"
 _ALL_BITS = 2**64 - 1
-_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
+_WHOSE, _AGAIN = "was this file written by another graph?", "build the training set again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +70,10 @@ class ExampleEncoder:
         parts = []
         for name, kind, column in zip(names, kinds, values, strict=True):
             numbers = _float_bytes(column) if kind == "float" else _varint_bytes(column)
-            head = _entry_head(name, _FLOAT_LIST if kind == "float" else _INT64_LIST, numbers.shape[1])
+            head = _entry_head(name, wire.FLOATS if kind == "float" else wire.INTEGERS, numbers.shape[1])
             parts += [np.broadcast_to(np.frombuffer(head, np.uint8), (rows, len(head))), numbers]
         length = sum(part.shape[1] for part in parts)
-        start = np.frombuffer(_FEATURES + _varint(length), np.uint8)
+        start = np.frombuffer(bytes([wire.FEATURES]) + wire.varint(length), np.uint8)
         matrix = np.concatenate([np.broadcast_to(start, (rows, len(start))), *parts], axis=1)
         width = matrix.shape[1]
         data = matrix.tobytes()
@@ -86,8 +85,21 @@ class ExampleEncoder:
         return examples
 
 
+class Decoded(NamedTuple):
+    """Rows of examples: features float32 [rows, features], label float32 [rows], slices with strings or null.
+
+    Where the examples carry them, weight float32 [rows] and query int64 [rows].
+    """
+
+    features: np.ndarray
+    label: np.ndarray
+    slices: dict[str, pa.DictionaryArray]
+    weight: np.ndarray | None = None
+    query: np.ndarray | None = None
+
+
 class ExampleDecoder:
-    """Parse examples that have these features; built once, used for many blocks.
+    """Parse examples that have these features and carry what `carried` says; built once, used for many blocks.
 
     Blocks of one layout, which `ExampleEncoder` writes, are read as matrices of bytes; all others by tfx_bsl, which
     brings TensorFlow and is imported then.
@@ -99,6 +111,7 @@ class ExampleDecoder:
         feature_kinds: Sequence[str],
         slice_names: Sequence[str] = (),
         wide_outputs: Sequence[WideOutput] = (),
+        carried: Carried = NOTHING,
     ):
         self.feature_names = tuple(feature_names)
         self._wide = tuple(wide_outputs)
@@ -107,25 +120,27 @@ class ExampleDecoder:
         stored = {name: feature_kinds[at] for at, name in self._single.items()}
         stored |= {stored_name(output.name): feature_kinds[output.first] for output in wide_outputs}
         self._kinds = stored | {LABEL: "float"}
-        lists = {SLICE + name: constant_layout.TEXTS for name in slice_names}
-        lists |= {stored_name(one.name): constant_layout.INTEGERS for one in wide_outputs if one.form == IDS}
+        lists = {SLICE + name: wire.TEXTS for name in slice_names}
+        lists |= {stored_name(one.name): wire.INTEGERS for one in wide_outputs if one.form == IDS}
         numbers = {
-            name: constant_layout.FLOATS if kind == "float" else constant_layout.INTEGERS
+            name: wire.FLOATS if kind == "float" else wire.INTEGERS
             for name, kind in self._kinds.items()
             if name not in lists
         }
-        self._layouts = ConstantLayouts(numbers, lists)
+        self._carried = carried
+        self._layouts = ConstantLayouts(numbers, lists, carried)
 
-    def decode(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
-        """Return features float32 [rows, features], label float32 [rows] and the slices, strings or null.
+    def decode(self, examples: Sequence[bytes]) -> Decoded:
+        """Return the rows; columns that examples carry are passed over.
 
-        Raises `ArtifactError` if an example lacks a feature or the label, `InputError` for an id that is none.
+        Raises `ArtifactError` if an example lacks a feature, the label, weight or query, `InputError` for an id that is
+        none.
         """
-        block = self._layouts.read(examples, WEIGHT_HEAD)
+        block = self._layouts.read(examples)
         found = None if block is None else self._of_one_layout(block)
         return self._parsed(examples) if found is None else found
 
-    def _of_one_layout(self, block: Block) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]] | None:
+    def _of_one_layout(self, block: Block) -> Decoded | None:
         """Return what `decode` does; None where it would raise, or a text is none."""
         features = np.empty((len(block.codes), len(self.feature_names)), np.float32)
         for index, name in self._single.items():
@@ -147,9 +162,10 @@ class ExampleDecoder:
         slices = {name: _coded_texts(block, SLICE + name) for name in self.slice_names}
         if label.shape[1] != 1 or None in slices.values():
             return None
-        return features, label[:, 0], {name: column for name, column in slices.items() if column is not None}
+        found = {name: column for name, column in slices.items() if column is not None}
+        return Decoded(features, label[:, 0], found, block.weight, block.query)
 
-    def _parsed(self, examples: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, dict[str, pa.DictionaryArray]]:
+    def _parsed(self, examples: Sequence[bytes]) -> Decoded:
         batch = self._parser.DecodeBatch(list(examples))
         features = np.empty((len(examples), len(self.feature_names)), np.float32)
         for index, name in self._single.items():
@@ -158,7 +174,9 @@ class ExampleDecoder:
             column = batch.column(batch.schema.names.index(stored_name(output.name)))
             features[:, output.columns] = counted(column, output) if output.form == IDS else _vectors(column, output)
         slices = {name: texts(batch.column(batch.schema.names.index(SLICE + name))) for name in self.slice_names}
-        return features, _one_per_row(batch, LABEL).astype(np.float32), slices
+        weight = _one_per_row(batch, WEIGHT, _AGAIN) if self._carried.weighted else None
+        query = _one_per_row(batch, QUERY, _AGAIN) if self._carried.query else None
+        return Decoded(features, _one_per_row(batch, LABEL).astype(np.float32), slices, weight, query)
 
     @functools.cached_property
     def _parser(self) -> Any:
@@ -170,6 +188,10 @@ class ExampleDecoder:
             schema.feature.add(name=name, type=schema_pb2.FLOAT if kind == "float" else schema_pb2.INT)
         for name in self.slice_names:
             schema.feature.add(name=SLICE + name, type=schema_pb2.BYTES)
+        if self._carried.weighted:
+            schema.feature.add(name=WEIGHT, type=schema_pb2.FLOAT)
+        if self._carried.query:
+            schema.feature.add(name=QUERY, type=schema_pb2.INT)
         return example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
 
 
@@ -209,35 +231,17 @@ def _width(values: np.ndarray) -> int:
     return 1 if values.ndim == 1 else values.shape[1]
 
 
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-def _field(tag: bytes, content: bytes) -> bytes:
-    return tag + _varint(len(content)) + content
-
-
-def _entry_head(name: str, list_tag: bytes, value_bytes: int) -> bytes:
+def _entry_head(name: str, kind: int, value_bytes: int) -> bytes:
     """Return the bytes of one map entry up to its packed values of `value_bytes` bytes."""
-    key = _field(_KEY, name.encode())
-    packed = b"\x0a" + _varint(value_bytes)
-    values = list_tag + _varint(len(packed) + value_bytes) + packed
-    value = _VALUE + _varint(len(values) + value_bytes) + values
-    return _ENTRY + _varint(len(key) + len(value) + value_bytes) + key + value
+    whole = wire.entry(name, kind, wire.field(wire.VALUES, bytes(value_bytes)))
+    return whole[: len(whole) - value_bytes]
 
 
 def text_tails(name: str, column: pa.Array) -> list[bytes]:
     """Return, for every row of a column, the bytes that put its value as a text under a name; none where it is null."""
-    key = _field(_KEY, name.encode())
 
     def tail(text: str | None) -> bytes:
-        strings = b"" if text is None else _field(b"\x0a", text.encode())
-        return _field(_FEATURES, _field(_ENTRY, key + _field(_VALUE, _field(_BYTES_LIST, strings))))
+        return wire.message(name, wire.TEXTS, b"" if text is None else wire.field(wire.VALUES, text.encode()))
 
     encoded = column.cast(pa.string()).dictionary_encode()
     tails = [tail(text) for text in encoded.dictionary.to_pylist()] + [tail(None)]
@@ -245,13 +249,9 @@ def text_tails(name: str, column: pa.Array) -> list[bytes]:
 
 
 def _id_tails(name: str, lists: pa.ListArray) -> list[bytes]:
-    key = _field(_KEY, stored_name(name).encode())
-    tails = []
-    for ids in lists.to_pylist():
-        packed = b"".join(_varint(one & _ALL_BITS) for one in ids or ())
-        values = _field(b"\x0a", packed) if packed else b""
-        tails.append(_field(_FEATURES, _field(_ENTRY, key + _field(_VALUE, _field(_INT64_LIST, values)))))
-    return tails
+    packed = [b"".join(wire.varint(one & _ALL_BITS) for one in ids or ()) for ids in lists.to_pylist()]
+    values = [wire.field(wire.VALUES, one) if one else b"" for one in packed]
+    return [wire.message(stored_name(name), wire.INTEGERS, one) for one in values]
 
 
 def _vectors(column: pa.Array, output: WideOutput) -> np.ndarray:
@@ -264,13 +264,11 @@ def _vectors(column: pa.Array, output: WideOutput) -> np.ndarray:
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), output.width)
 
 
-def _one_per_row(batch: pa.RecordBatch, name: str) -> np.ndarray:
+def _one_per_row(batch: pa.RecordBatch, name: str, cure: str = _WHOSE) -> np.ndarray:
     column = batch.column(batch.schema.names.index(name))
     values = column.flatten()
     if column.null_count or len(values) != len(column):
-        raise ArtifactError(
-            f"example: {name!r} has not one value in every row; was this file written by another graph?"
-        )
+        raise ArtifactError(f"example: {name!r} has not one value in every row; {cure}")
     return values.to_numpy(zero_copy_only=False)
 
 

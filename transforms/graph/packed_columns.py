@@ -93,12 +93,12 @@ class PackedColumns:
         values: list[tf.Tensor] = []
         ends = len(floats), len(floats) + len(ints)
         if floats:
-            values += tf.split(tf.boolean_mask(numbers, present[: ends[0]]), counts[: ends[0]], num=len(floats))
+            values += tf.split(_where(numbers, present[: ends[0]]), counts[: ends[0]], num=len(floats))
         if ints:
-            found = tf.boolean_mask(integers, present[ends[0] :])
+            found = _where(integers, present[ends[0] :])
             values += tf.split(found, counts[ends[0] : ends[1]], num=len(ints))
         if texts:
-            values += tf.split(tf.gather(strings, tf.boolean_mask(codes, known)), counts[ends[1] :], num=len(texts))
+            values += tf.split(tf.gather(strings, _where(codes, known)), counts[ends[1] :], num=len(texts))
         shape = tf.stack([tf.shape(everywhere, tf.int64)[1], tf.constant(1, tf.int64)])
         indices = tf.split(rows, counts, num=len(values)) if values else []
         found_lists = self._lists.unpack(tf.shape(everywhere, tf.int64)[1], *lists) if self._lists is not None else {}
@@ -116,6 +116,11 @@ class PackedColumns:
             return batch.columns
         indices: Mapping[str, int] = {name: at for at, name in reversed(list(enumerate(batch.schema.names)))}
         return [_pick(batch, indices, column) for column in self._columns]
+
+
+def _where(values: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """Return what `tf.boolean_mask` does, by a tenth of its operations: each is made again when a graph is loaded."""
+    return tf.gather_nd(values, tf.where(present))
 
 
 def _pick(batch: pa.RecordBatch, indices: Mapping[str, int], column: Column) -> pa.Array:

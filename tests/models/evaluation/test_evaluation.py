@@ -59,7 +59,7 @@ def test_a_few_long_texts_in_a_slice_cost_their_own_length(model: XGBoostModel) 
     pool = pa.default_memory_pool()
     before = pool.bytes_allocated()
     tracemalloc.start()
-    features, label, slices = ExampleDecoder(COLUMNS.names, COLUMNS.kinds, ("side",)).decode(examples)
+    features, label, slices, *_ = ExampleDecoder(COLUMNS.names, COLUMNS.kinds, ("side",)).decode(examples)
     sides = evaluate(model, SPEC, random_split(1000, 2), Split(features, label, slices)).slices["side"]
     peak = tracemalloc.get_traced_memory()[1] + pool.bytes_allocated() - before
     tracemalloc.stop()

@@ -11,7 +11,7 @@ import random
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -261,13 +261,17 @@ def spoil(rng: random.Random, folder: pathlib.Path, manifest: dict[str, Any], ki
         mutations.fit(folder, manifest, [name] if name else [])
 
 
-def test_bundles(follower, trips, capsys, request):
+Spoil = Callable[[random.Random, pathlib.Path, dict[str, Any], str], None]
+
+
+def meet(follower, trips, capsys, count: int, kind: str, spoil: Spoil, kinds: Sequence[str], checks: Sequence[str]):
+    """Show a follower so many spoilt copies of a bundle; it serves after each, and each check has refused some."""
     first, batch = Registry(follower.path).history()[0].champion, trips.slice(0, 20)
-    for number, rng, folder in copies(follower, request.config.getoption("--fuzz-bundles"), "bundle"):
+    for number, rng, folder in copies(follower, count, kind):
         manifest = json.loads((folder / artifact.MANIFEST).read_bytes())
         manifest["versions"]["case"] = str(number)  # a bundle of its own, whatever becomes of it
         mutations.fit(folder, manifest, [])
-        spoil(rng, folder, manifest, KINDS[number % len(KINDS)])
+        spoil(rng, folder, manifest, kinds[number % len(kinds)])
         try:
             name = artifact.content_id(artifact.open_artifact(folder, "bundle").manifest)
         except OnegraphError:
@@ -276,6 +280,11 @@ def test_bundles(follower, trips, capsys, request):
         follower.serves(batch, f"bundle {number}")
     follower.cure(batch, first)
     with capsys.disabled():
-        print(f"\nbundles: {follower.table()}")
-    for check in ("no plain file", "bytes", "facts", "schema", "operations", "SavedModel", "model", "golden rows"):
+        print(f"\n{kind}: {follower.table()}")
+    for check in checks:
         assert follower.refusals[check] > 0, check
+
+
+def test_bundles(follower, trips, capsys, request):
+    checks = ("no plain file", "bytes", "facts", "schema", "operations", "SavedModel", "model", "golden rows")
+    meet(follower, trips, capsys, request.config.getoption("--fuzz-bundles"), "bundle", spoil, KINDS, checks)

@@ -1,14 +1,11 @@
 """A follower that meets hostile bundles of the family `keras` goes on serving; seeded, as `test_live_fuzz` is."""
 
-import json
 import random
 
 import pytest
 
 from models.registry.registry import Registry
-from schemas.artifacts import artifact
-from schemas.errors import OnegraphError
-from tests.models.live.test_live_fuzz import Follower, copies
+from tests.models.live.test_live_fuzz import Follower, meet
 from tests.support import fuzz_mutations as mutations
 from tests.verbs.test_keras_family import keras_candidate  # noqa: F401 - a fixture
 
@@ -46,20 +43,5 @@ def follower(keras_candidate, tmp_path):  # noqa: F811 - the fixture
 
 
 def test_bundles(follower, trips, capsys, request):
-    first, batch = Registry(follower.path).history()[0].champion, trips.slice(0, 20)
-    for number, rng, folder in copies(follower, request.config.getoption("--fuzz-bundles"), "keras"):
-        manifest = json.loads((folder / artifact.MANIFEST).read_bytes())
-        manifest["versions"]["case"] = str(number)
-        mutations.fit(folder, manifest, [])
-        spoil(rng, folder, manifest, KINDS[number % len(KINDS)])
-        try:
-            name = artifact.content_id(artifact.open_artifact(folder, "bundle").manifest)
-        except OnegraphError:
-            name = "e" * 12
-        follower.show_bundle(folder, name, number, f"bundle {number}")
-        follower.serves(batch, f"bundle {number}")
-    follower.cure(batch, first)
-    with capsys.disabled():
-        print(f"\nbundles of networks: {follower.table()}")
-    for check in ("no plain file", "operations", "SavedModel", "model"):
-        assert follower.refusals[check] > 0, check
+    checks = ("no plain file", "operations", "SavedModel", "model")
+    meet(follower, trips, capsys, request.config.getoption("--fuzz-bundles"), "keras", spoil, KINDS, checks)

@@ -1,15 +1,12 @@
 """Pages of models in a real browser: they render, fit a telephone, ask for nothing, and the threshold can be moved."""
 
-import io
 import pathlib
 
-import matplotlib.image
-import numpy as np
 import pytest
 
 from beam_jobs.reports.candidates import model_page
 from beam_jobs.reports.candidates.opened_model import OpenedModel
-from tests.support.chromium import Chromium
+from tests.support.chromium import Chromium, check_page
 from tests.support.evaluated_models import everything, explanation, write_model
 
 SLIDE = """
@@ -48,18 +45,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def test_a_page_renders_fits_and_fetches_nothing(
     chromium: Chromium, pages: pathlib.Path, name: str, width: int
 ) -> None:
-    page = pages / f"{name}.html"
-    shown = chromium.show(page, width)
-    assert shown.asked == [page.resolve().as_uri()]
-    assert shown.errors == []
-    assert shown.content_width == width
-    picture = matplotlib.image.imread(io.BytesIO(shown.picture), format="png")[:, :, :3]
-    assert picture.shape[:2] == (shown.height, width)
-    inked = (np.abs(picture - 1.0).max(axis=2) > 0.2).mean(axis=1)
-    for band in np.array_split(inked, 8):  # something is drawn from its top to its end
-        assert band.max() > 0.02
-    colours = {tuple(one) for one in (picture.reshape(-1, 3)[::7] * 255).astype(int).tolist()}
-    assert (11, 110, 153) in colours
+    check_page(chromium, pages / f"{name}.html", width, [(11, 110, 153)])
 
 
 @pytest.mark.needs_chromium

@@ -1,13 +1,10 @@
 """Pages in a real browser: they render, fit a telephone, and ask for nothing."""
 
-import io
-
-import matplotlib.image
-import numpy as np
 import pytest
 
 from beam_jobs.reports.sets import set_page
 from beam_jobs.reports.sets.opened_set import OpenedSet
+from tests.support.chromium import check_page
 from tests.support.report_sets import rows_of, write_set
 
 
@@ -28,15 +25,4 @@ def pages(tmp_path_factory):
 @pytest.mark.parametrize("width", [1200, 420])
 @pytest.mark.parametrize("name", ["splits.html", "against.html"])
 def test_a_page_renders_fits_and_fetches_nothing(chromium, pages, name, width):
-    shown = chromium.show(pages / name, width)
-    assert shown.asked == [(pages / name).resolve().as_uri()]
-    assert shown.errors == []
-    assert shown.content_width == width
-    picture = matplotlib.image.imread(io.BytesIO(shown.picture), format="png")[:, :, :3]
-    assert picture.shape[:2] == (shown.height, width)
-    inked = (np.abs(picture - 1.0).max(axis=2) > 0.2).mean(axis=1)
-    for band in np.array_split(inked, 8):  # something is drawn from its top to its end
-        assert band.max() > 0.02
-    colours = {tuple(one) for one in (picture.reshape(-1, 3)[::7] * 255).astype(int).tolist()}
-    for series in ((11, 110, 153), (194, 87, 26)):
-        assert series in colours
+    check_page(chromium, pages / name, width, [(11, 110, 153), (194, 87, 26)])

@@ -1,13 +1,11 @@
 """The page of a search: the best trial first, whatever became of the trials, and in a real browser."""
 
-import io
 import re
 
-import matplotlib.image
-import numpy as np
 import pytest
 
 from beam_jobs.reports.tuning import drawing, tuning_page
+from tests.support.chromium import check_page
 from tests.support.found_trials import SPACE, found_trials
 
 
@@ -73,14 +71,4 @@ def test_few_trials_are_a_page_too(count):
 def test_it_renders_fits_and_fetches_nothing(chromium, tmp_path, width):
     path = tmp_path / "tuning.html"
     tuning_page.write_page(path, "Search for taxi", found_trials(40), repeatable=False)
-    shown = chromium.show(path, width)
-    assert shown.asked == [path.resolve().as_uri()]
-    assert shown.errors == []
-    assert shown.content_width == width
-    picture = matplotlib.image.imread(io.BytesIO(shown.picture), format="png")[:, :, :3]
-    assert picture.shape[:2] == (shown.height, width)
-    inked = (np.abs(picture - 1.0).max(axis=2) > 0.2).mean(axis=1)
-    for band in np.array_split(inked, 6):  # something is drawn from its top to its end
-        assert band.max() > 0.02
-    colours = {tuple(one) for one in (picture.reshape(-1, 3) * 255).astype(int).tolist()}
-    assert (194, 87, 26) in colours
+    check_page(chromium, path, width, [(194, 87, 26)])

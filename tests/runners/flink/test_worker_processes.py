@@ -164,6 +164,7 @@ def test_a_forked_process_had_no_thread_that_a_fork_would_break(pool):
     assert sum(one.startswith("socket:") for one in sockets) == 1
 
 
+@pytest.mark.needs_time
 def test_workers_outlive_the_fork_server_and_another_one_is_started(pool, runner):
     older, fork_server = pool.start("2-1", runner.endpoint), pool.fork_server
     os.kill(fork_server, signal.SIGKILL)

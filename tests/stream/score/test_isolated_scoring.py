@@ -162,6 +162,7 @@ def test_culprits_and_events_of_others_are_in_the_parts_where_they_stand(tmp_pat
     assert rejected == {9: Reason.NATIVE_CRASH}
 
 
+@pytest.mark.needs_time
 def test_partitions_that_take_turns_make_no_more_parts(tmp_path, scoring):
     suspects = [b"%d" % number for number in range(40)]
     for _ in range(3):

@@ -26,7 +26,7 @@ def sample():
 def test_round_trip():
     features, label, slices = sample()
     examples = encoder().encode(features, label, slices)
-    got, got_label, got_slices = ExampleDecoder(NAMES, KINDS, SLICES).decode(examples)
+    got, got_label, got_slices, *_ = ExampleDecoder(NAMES, KINDS, SLICES).decode(examples)
     assert got.tobytes() == features.tobytes()
     assert got_label.tolist() == [1, 0, 1]
     assert got_slices["company"].tolist() == ["Ünïcode", None, ""]
@@ -74,7 +74,7 @@ def test_any_values_come_back(rows):
     features = np.array([[number, integer, 0] for number, integer, _ in rows], np.float32)
     slices = {"company": pa.array([text for *_, text in rows], pa.string()), "hour": pa.nulls(len(rows), pa.string())}
     examples = encoder().encode(features, np.zeros(len(rows), np.float32), slices)
-    got, _, got_slices = ExampleDecoder(NAMES, KINDS, SLICES).decode(examples)
+    got, _, got_slices, *_ = ExampleDecoder(NAMES, KINDS, SLICES).decode(examples)
     assert got.tobytes() == features.tobytes()
     assert got_slices["company"].tolist() == [text for *_, text in rows]
 

@@ -20,7 +20,7 @@ def test_it_is_plain_protobuf_beside_features_label_and_weight() -> None:
     assert [one["example.query"].int64_list.value[0] for one in parsed] == QUERIES.tolist()
     assert [one["example.weight"].float_list.value[0] for one in parsed] == [2.5] * 6
     assert QueryDecoder().decode(examples).tolist() == QUERIES.tolist()
-    features, label, _ = ExampleDecoder(["fare"], ["float"]).decode(examples)
+    features, label, *_ = ExampleDecoder(["fare"], ["float"]).decode(examples)
     assert (features[:, 0].tolist(), label.tolist()) == ([0, 1, 2, 3, 4, 5], [1] * 6)
 
 

@@ -170,7 +170,7 @@ def test_examples_have_vectors_and_lists_and_give_the_matrix_back(graph):
     label = np.ones(500, np.float32)
     layout = graph.feature_names, graph.feature_kinds, (), graph.wide_outputs
     examples = ExampleEncoder(*layout).encode(features, label, ids=ids)
-    decoded, got_label, _ = ExampleDecoder(*layout).decode(examples)
+    decoded, got_label, *_ = ExampleDecoder(*layout).decode(examples)
     assert decoded.tobytes() == features.tobytes()
     assert got_label.tobytes() == label.tobytes()
     stored = example_values(examples[3])
