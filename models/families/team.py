@@ -52,11 +52,28 @@ class Team:
 
     def total(self, values: Sequence[float]) -> list[float]:
         """Return the sums of what every worker says."""
+        return [float(value) for value in self.summed(np.array(values, np.float64))]
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of every worker's array, number by number, the same bits for all; arrays of one shape."""
         if self.workers == 1:
-            return [float(value) for value in values]
+            return values
         from xgboost import collective
 
-        return [float(value) for value in collective.allreduce(np.array(values, np.float64), collective.Op.SUM)]
+        return collective.allreduce(values, collective.Op.SUM)
+
+    def mean(self, values: np.ndarray, weight: np.ndarray) -> float:
+        """Return the weighted mean of what all parts' rows have, [rows] each.
+
+        >>> ALONE.mean(np.array([1.0, 4.0]), np.array([2.0, 1.0]))
+        2.0
+        """
+        total, weights = self.total([np.multiply(values, weight, dtype=np.float64).sum(), weight.sum(dtype=np.float64)])
+        return total / weights
+
+    def joined(self, values: np.ndarray) -> np.ndarray:
+        """Return what the rows of all parts have, one part behind the other; `values` is what this part's have."""
+        return values if self.workers == 1 else np.concatenate(self.gathered(values))
 
     def gathered(self, value: Any) -> list[Any]:
         """Return what every worker says, the first one's first; a plain value."""

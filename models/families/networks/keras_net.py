@@ -37,11 +37,12 @@ def train(
 
 
 def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
-    """Raise `InputError` for more workers than one, and for rows that are not in memory."""
-    if workers > 1:
-        raise InputError("family keras is trained by one worker; leave out --workers, or take --family xgboost")
+    """Raise `InputError` for rows that are not in memory."""
     if not in_memory:
-        raise InputError("family keras trains on rows in memory; leave out --max-memory, or take --family xgboost")
+        raise InputError(
+            "family keras trains on rows in memory; give more --max-memory, share the rows between --workers, or take "
+            "--family xgboost"
+        )
 
 
 def draws(spec: ModelSpec) -> bool:
