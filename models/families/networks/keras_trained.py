@@ -90,9 +90,7 @@ def trained(
     """Train as `keras_net.train` says, for parameters that were checked."""
     parameters = all_parameters(spec)
     inputs = Inputs.learnt(train_split.features, columns, parameters["most_ids"], run.team)
-    outputs = len(spec.classes) or 1
-    named = ("network", "layers", "activation", "cross_layers", "embedding_size")
-    form = NetworkForm(**{name: parameters[name] for name in named}, outputs=outputs)
+    form = NetworkForm.of(parameters, len(spec.classes) or 1)
     check_size(inputs.embeddings * form.embedding_size)
     goal = goal_of(spec, parameters, train_split, run.team)
     fitted = keras_training.fit(spec, parameters, inputs, form, goal, train_split, eval_split, run)
