@@ -125,8 +125,8 @@ def _check_alike(run: TrainingRun) -> None:
     for rank, other in enumerate(others, 1):
         if different := [name for name in first if other.get(name) != first[name]]:
             raise InputError(
-                f"worker {rank} has another {', '.join(different)} than worker 0; start all with the same command on the "
-                "same training set"
+                f"worker {rank} has another {', '.join(different)} than worker 0; start all with the same command, on "
+                "the same training set"
             )
 
 
