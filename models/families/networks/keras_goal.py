@@ -8,10 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from models.families.family import Split
-from models.families.networks.keras_parameters import BALANCED
+from models.families.networks.keras_parameters import AUC, AUC_PR, BALANCED
 from models.families.team import Team
+from models.measures.ranked import Ranked
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
+
+_MORE_IS_BETTER = (AUC, AUC_PR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Goal:
     positives: float = 1.0
     mean: float = 0.0
     deviation: float = 1.0
+    stop_by: str | None = None
 
     @property
     def shift(self) -> float:
@@ -47,16 +51,37 @@ class Goal:
         return tf.square(targets - outputs[:, 0])
 
     def metrics(self, targets: np.ndarray, weight: np.ndarray, outputs: np.ndarray, team: Team) -> dict[str, float]:
-        """Return what is measured on all parts of the eval split, of which these rows are one; the last one stops the
-        training."""
+        """Return what is measured on all parts of the eval split, of which these rows are one; what stops the training
+        last."""
         losses = self.losses(tf.constant(targets), tf.constant(outputs)).numpy().astype(np.float64)
         loss = team.mean(losses, weight)
         if self.task == MULTICLASS:
-            return {"merror": team.mean(outputs.argmax(axis=1) != targets, weight), "mlogloss": loss}
-        if self.task == BINARY:
-            return {"logloss": loss}
-        far = team.mean(np.abs(targets.astype(np.float64) - outputs[:, 0]), weight)
-        return {"mae": far * self.deviation, "rmse": float(np.sqrt(loss)) * self.deviation}
+            found = {"merror": team.mean(outputs.argmax(axis=1) != targets, weight), "mlogloss": loss}
+        elif self.task == BINARY:
+            found = {"logloss": loss, **self._of_order(targets, weight, outputs[:, 0], team)}
+        else:
+            far = team.mean(np.abs(targets.astype(np.float64) - outputs[:, 0]), weight)
+            found = {"mae": far * self.deviation, "rmse": float(np.sqrt(loss)) * self.deviation}
+        if self.stop_by is not None:
+            found[self.stop_by] = found.pop(self.stop_by)
+        return found
+
+    def cost(self, found: Mapping[str, float]) -> float:
+        """Return what stops the training as a number of which less is better.
+
+        >>> Goal(BINARY, np.zeros(1), stop_by="auc").cost({"logloss": 0.2, "auc": 0.75})
+        -0.75
+        """
+        *_, value = found.values()
+        return -value if self.stop_by in _MORE_IS_BETTER else value
+
+    def _of_order(self, targets: np.ndarray, weight: np.ndarray, outputs: np.ndarray, team: Team) -> dict[str, float]:
+        """Return the metric of the order of rows that stops the training, if one does; it takes all parts together."""
+        if self.stop_by not in _MORE_IS_BETTER:
+            return {}
+        label, outputs = team.joined(targets == 1), team.joined(outputs)
+        sums = Ranked(label, outputs).sums(team.joined(weight).astype(np.float64)[np.newaxis])
+        return {self.stop_by: float((sums.auc() if self.stop_by == AUC else sums.average_precision())[0])}
 
 
 def goal_of(spec: ModelSpec, parameters: Mapping[str, Any], split: Split, team: Team) -> Goal:
@@ -66,10 +91,11 @@ def goal_of(spec: ModelSpec, parameters: Mapping[str, Any], split: Split, team: 
     if spec.task == BINARY:
         share = team.mean(label, weight)
         balance = (1 - share) / share if parameters["class_weights"] == BALANCED else 1.0
-        return Goal(spec.task, np.log([share * balance / (1 - share)]), positives=balance)
+        return Goal(spec.task, np.log([share * balance / (1 - share)]), positives=balance, stop_by=spec.stop_by)
     if spec.task == MULTICLASS:
         counts = np.bincount(label.astype(np.int64), weight, minlength=len(spec.classes))
         *counted, total = team.total([*counts, weight.sum()])
-        return Goal(spec.task, np.log(np.maximum(np.array(counted) / total, 1e-9)))
+        return Goal(spec.task, np.log(np.maximum(np.array(counted) / total, 1e-9)), stop_by=spec.stop_by)
     mean = team.mean(label, weight)
-    return Goal(spec.task, np.zeros(1), mean=mean, deviation=float(np.sqrt(team.mean((label - mean) ** 2, weight))))
+    deviation = float(np.sqrt(team.mean((label - mean) ** 2, weight)))
+    return Goal(spec.task, np.zeros(1), mean=mean, deviation=deviation, stop_by=spec.stop_by)

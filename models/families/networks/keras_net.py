@@ -22,13 +22,15 @@ _PLAIN = TrainingRun()
 def train(
     spec: ModelSpec, columns: FeatureColumns, train_split: Split, eval_split: Split | None, run: TrainingRun = _PLAIN
 ) -> Trained:
-    """Train until the loss of the task on `eval_split` has not improved for `early_stopping_rounds`.
+    """Train until the loss of the task, or `stop_by`, on `eval_split` has not improved for `early_stopping_rounds`.
 
     A round is an epoch. The loss is the log loss, or the mean squared error of standardised labels. Outputs begin at
     the labels' mean, so a rare label needs no weight; with `class_weights` of `balanced` either label of a binary task
     counts for as much as the other, and the weight is taken out of the log-odds afterwards: scores are probabilities
     either way. Rows count for their weight. The same data and parameters give the same bytes on the same kind of
     processor. Raises `InputError` for what `check_parameters` raises it. Without `eval_split`, all rounds are trained.
+
+    Of several workers each trains on its part; every worker has the same network of all rows.
     """
     from models.families.networks.keras_trained import trained
 

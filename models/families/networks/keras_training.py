@@ -86,11 +86,13 @@ def fit(
             found = goal.metrics(*goal.targets(evaluation), _outputs(layers, inputs, form, evaluation.features), team)
             for name, value in found.items():
                 history.setdefault(name, []).append(value)
-            *_, loss = found.values()
-            if not np.isfinite(loss) and number == 1:
-                raise InputError(f"keras: the loss on split eval is {loss} after a round; make learning_rate smaller")
-            if loss < state.best_loss:
-                state.best, state.best_round, state.best_loss = layers.weights(), number, loss
+            for loss in found.values():
+                if not np.isfinite(loss) and number == 1:
+                    raise InputError(
+                        f"keras: the loss on split eval is {loss} after a round; make learning_rate smaller"
+                    )
+            if (cost := goal.cost(found)) < state.best_loss:
+                state.best, state.best_round, state.best_loss = layers.weights(), number, cost
         state.rounds = number
         asked = team.total([run.checkpoints.asked_to_end()])[0] > 0
         if (asked or run.checkpoints.due(number)) and team.rank == 0:

@@ -42,7 +42,10 @@ def test_what_this_family_has_not_is_one_line() -> None:
     spec = SPECS["binary"]
     for wrong, said in (
         ({"monotone": {"a": 1}}, "monotone is for family xgboost, this is keras"),
-        ({"stop_by": "auc"}, "stop_by is for family xgboost, this is keras; it stops by the loss"),
+        (
+            {"stop_by": "acu"},
+            "stop_by is 'acu', wanted one of auc, aucpr, logloss of task binary with family keras, did",
+        ),
         ({"categories": ("c",)}, "categories is for family xgboost"),
     ):
         with pytest.raises(InputError, match=said):
