@@ -117,10 +117,11 @@ def together(team: Team) -> Iterator[None]:
     from xgboost.core import XGBoostError
 
     ends = time.monotonic() + team.patience_s
-    code = [1]
-    atexit.register(_end_process, code)
+    code, kept = [1], list[Any]()
+    atexit.register(_end_process, code, kept)
     try:
         tracker = _tracker(team, ends) if team.rank == 0 else None
+        kept.append(tracker)
         _join(team, ends)
         if collective.get_rank() != team.rank:
             raise WorkerLost(f"worker {team.rank} was made number {collective.get_rank()}; is a number given twice?")
@@ -138,8 +139,11 @@ def together(team: Team) -> Iterator[None]:
     atexit.unregister(_end_process)
 
 
-def _end_process(code: list[int]) -> None:
-    """End a process that failed within a team: XGBoost's threads that are left crash where Python takes leave."""
+def _end_process(code: list[int], kept: list[Any]) -> None:
+    """End a process that failed within a team: XGBoost's threads that are left crash where Python takes leave.
+
+    Until then the tracker is kept: one that is freed while workers are missing prints a stack.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code[0])
