@@ -46,7 +46,7 @@ def start(argv: Sequence[str], environment: dict[str, str] | None = None) -> "su
 
 
 def done(argv: Sequence[str]) -> tuple[int | None, str]:
-    process = start(argv)
+    process = start([*argv, "--quiet"])  # of progress, of which there is none on a quick machine
     said = process.communicate(timeout=120)[1]
     return process.returncode, said
 
@@ -75,7 +75,7 @@ def test_ended_by_a_signal_and_gone_on_with(
     whole, output = tmp_path / "whole", tmp_path / "ended"
     assert done(words(small_training_set, whole, *workers, *SLOW_OF[family])) == (0, "")
     argv = words(small_training_set, output, "--checkpoint-every", "25", *workers, *SLOW_OF[family])
-    process = start(argv)
+    process = start([*argv, "--quiet"])
     wait_until(lambda: checkpoint_of(output), "a checkpoint")
     process.send_signal(number)
     said = process.communicate(timeout=60)[1]
@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_ends_all_with_one_line(
 ) -> None:
     output = tmp_path / "c"
     slow = SLOW_OF[family]
-    process = start(words(small_training_set, output, "--workers", "2", "--checkpoint-every", "20", *slow))
+    process = start(words(small_training_set, output, "--quiet", "--workers", "2", "--checkpoint-every", "20", *slow))
     wait_until(lambda: checkpoint_of(output), "a checkpoint")
     workers = children_of(process.pid)
     assert len(workers) == 2
