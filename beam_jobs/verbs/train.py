@@ -48,11 +48,11 @@ def run(settings: Train) -> dict[str, Any]:
         spec, training_set = _opened(settings)
         team = _team(settings)
         rows = training_set.manifest["rows"]
-        import_quietly(THAT_TRAIN[spec.family])
         with progress.step(f"train on {rows['train']:,} rows"):
             if settings.workers is not None and settings.workers > 1:
                 trained = train_together(_words_of_one(settings), settings.workers, asked)
                 return trained | tell(settings.track, settings.output)
+            import_quietly(THAT_TRAIN[spec.family])
             if _draws_otherwise(spec, settings):
                 _log.warning(
                     "with --checkpoint-every %d, rows or columns are sampled anew after every checkpoint: it is "

@@ -52,11 +52,28 @@ class Team:
 
     def total(self, values: Sequence[float]) -> list[float]:
         """Return the sums of what every worker says."""
+        return [float(value) for value in self.summed(np.array(values, np.float64))]
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of every worker's array, number by number, the same bits for all; arrays of one shape."""
         if self.workers == 1:
-            return [float(value) for value in values]
+            return values
         from xgboost import collective
 
-        return [float(value) for value in collective.allreduce(np.array(values, np.float64), collective.Op.SUM)]
+        return collective.allreduce(values, collective.Op.SUM)
+
+    def mean(self, values: np.ndarray, weight: np.ndarray) -> float:
+        """Return the weighted mean of what all parts' rows have, [rows] each.
+
+        >>> ALONE.mean(np.array([1.0, 4.0]), np.array([2.0, 1.0]))
+        2.0
+        """
+        total, weights = self.total([np.multiply(values, weight, dtype=np.float64).sum(), weight.sum(dtype=np.float64)])
+        return total / weights
+
+    def joined(self, values: np.ndarray) -> np.ndarray:
+        """Return what the rows of all parts have, one part behind the other; `values` is what this part's have."""
+        return values if self.workers == 1 else np.concatenate(self.gathered(values))
 
     def gathered(self, value: Any) -> list[Any]:
         """Return what every worker says, the first one's first; a plain value."""
@@ -100,10 +117,11 @@ def together(team: Team) -> Iterator[None]:
     from xgboost.core import XGBoostError
 
     ends = time.monotonic() + team.patience_s
-    code = [1]
-    atexit.register(_end_process, code)
+    code, kept = [1], list[Any]()
+    atexit.register(_end_process, code, kept)
     try:
         tracker = _tracker(team, ends) if team.rank == 0 else None
+        kept.append(tracker)
         _join(team, ends)
         if collective.get_rank() != team.rank:
             raise WorkerLost(f"worker {team.rank} was made number {collective.get_rank()}; is a number given twice?")
@@ -121,8 +139,11 @@ def together(team: Team) -> Iterator[None]:
     atexit.unregister(_end_process)
 
 
-def _end_process(code: list[int]) -> None:
-    """End a process that failed within a team: XGBoost's threads that are left crash where Python takes leave."""
+def _end_process(code: list[int], kept: list[Any]) -> None:
+    """End a process that failed within a team: XGBoost's threads that are left crash where Python takes leave.
+
+    Until then the tracker is kept: one that is freed while workers are missing prints a stack.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code[0])

@@ -97,6 +97,7 @@ def _run_of(
 
 def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Trained:
     with together(run.team), large_files(run.work_folder):
+        _check_alike(run)
         splits = {}
         for name in ("train", "eval"):
             rows = run.team.part(training_set.rows_of(name))
@@ -116,6 +117,17 @@ def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Tr
             queries.check_apart({**of_splits, "test": training_set.queries("test")}, str(training_set.path))
         family = family_of(spec.family)
         return family.train(spec, training_set.columns, splits["train"], splits["eval"], run)
+
+
+def _check_alike(run: TrainingRun) -> None:
+    """Raise `InputError` in every worker of a team if they do not all train the same."""
+    first, *others = run.team.gathered(dict(run.checkpoints.training))
+    for rank, other in enumerate(others, 1):
+        if different := [name for name in first if other.get(name) != first[name]]:
+            raise InputError(
+                f"worker {rank} has another {', '.join(different)} than worker 0; start all with the same command, on "
+                "the same training set"
+            )
 
 
 def _check_labels(split: Split, spec: ModelSpec, name: str, team: Team) -> None:
@@ -142,7 +154,7 @@ def _train_into(
     if means.checkpoint_every:
         begin_to_write(path)
     further: dict[str, Any] = {"source": dataclasses.asdict(means.source)}
-    if means.team.workers > 1:  # sketches of parts merge otherwise
+    if means.team.workers > 1:  # sums and sketches of parts come out otherwise
         further["workers"] = means.team.workers
     return write_candidate(path, use_case, spec, training_set, trained, further)
 

@@ -13,15 +13,22 @@ from sklearn.metrics import roc_auc_score
 from beam_jobs.process import installation
 from beam_jobs.training.environment import HOST, NUMBER, PORT, WORKERS
 from beam_jobs.training.local_team import _free_port
-from models.families.boosting import xgb
+from models.families.table.choice import family_of
 from models.training.training_set import TrainingSet
 from models.training.work_folder import checkpoints_of, work_folder
+from tests.support.first_at_once import first_at_once
 from tests.support.waiting import wait_until
 
 NOT_SAMPLED = ["subsample=1", "colsample_bytree=1"]
 SLOW = ["--rounds", "800", "--early-stopping-rounds", "800", "--parameters", "nthread=1", "max_depth=3", "eta=0.01"]
 SLOW += NOT_SAMPLED
 SHORT = ["--rounds", "30", "--parameters", "nthread=1", "max_depth=3", *NOT_SAMPLED]
+NETWORK = ["--family", "keras", "--parameters", "layers=16", "batch_size=900", "dropout=0.1"]
+SLOW_OF = {"xgboost": SLOW, "keras": [*NETWORK, "--rounds", "150", "--early-stopping-rounds", "150"]}
+SHORT_OF = {"xgboost": SHORT, "keras": [*NETWORK, "--rounds", "20", "--early-stopping-rounds", "20"]}
+_AS_PEOPLE_START_IT = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # tests hear more of TensorFlow
+SPREAD = 0.02
+"""What the AUC of two workers' model may be off by: on some 600 rows of test its own standard error is as large."""
 
 
 def words(training_set: pathlib.Path, output: pathlib.Path, *more: str) -> list[str]:
@@ -31,7 +38,7 @@ def words(training_set: pathlib.Path, output: pathlib.Path, *more: str) -> list[
 def start(argv: Sequence[str], environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "beam_jobs", "train", *argv],
-        env=os.environ | installation.child_environment() | (environment or {}),
+        env=os.environ | installation.child_environment() | _AS_PEOPLE_START_IT | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -39,7 +46,7 @@ def start(argv: Sequence[str], environment: dict[str, str] | None = None) -> "su
 
 
 def done(argv: Sequence[str]) -> tuple[int | None, str]:
-    process = start(argv)
+    process = start([*argv, "--quiet"])  # of progress, of which there is none on a quick machine
     said = process.communicate(timeout=120)[1]
     return process.returncode, said
 
@@ -50,17 +57,21 @@ def checkpoint_of(output: pathlib.Path) -> bool:
 
 
 def bytes_of(candidate: pathlib.Path) -> tuple[bytes, ...]:
-    return tuple((candidate / name).read_bytes() for name in ("manifest.json", "training.json", "model/model.ubj"))
+    return tuple(one.read_bytes() for one in sorted(candidate.rglob("*")) if one.is_file())
 
 
-@pytest.fixture(scope="module", params=[(), ("--workers", "2")], ids=["one", "two"])
+_ENDED = [(family, workers) for family in SLOW_OF for workers in ((), ("--workers", "2"))]
+
+
+@pytest.fixture(scope="module", params=_ENDED, ids=[f"{family}-{len(more) or 1}" for family, more in _ENDED])
 def whole(
     request: pytest.FixtureRequest, small_training_set: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[tuple[str, ...], pathlib.Path]:
-    """What says by how many workers a training is made, and what it makes if nobody ends it."""
-    output = tmp_path_factory.mktemp("whole") / "candidate"
-    assert done(words(small_training_set, output, *request.param, *SLOW)) == (0, "")
-    return request.param, output
+) -> tuple[list[str], pathlib.Path]:
+    """The options of a training by one or two workers, and what it makes if nobody ends it."""
+    family, workers = request.param
+    options, output = [*workers, *SLOW_OF[family]], tmp_path_factory.mktemp("whole") / "candidate"
+    assert done(words(small_training_set, output, *options)) == (0, "")
+    return options, output
 
 
 @pytest.mark.timeout(300)
@@ -70,12 +81,12 @@ def test_ended_by_a_signal_and_gone_on_with(
     small_training_set: pathlib.Path,
     tmp_path: pathlib.Path,
     number: signal.Signals,
-    whole: tuple[tuple[str, ...], pathlib.Path],
+    whole: tuple[list[str], pathlib.Path],
 ) -> None:
-    workers, uninterrupted = whole
+    options, uninterrupted = whole
     output = tmp_path / "ended"
-    argv = words(small_training_set, output, "--checkpoint-every", "25", *workers, *SLOW)
-    process = start(argv)
+    argv = words(small_training_set, output, "--checkpoint-every", "25", *options)
+    process = start([*argv, "--quiet"])
     wait_until(lambda: checkpoint_of(output), "a checkpoint")
     process.send_signal(number)
     said = process.communicate(timeout=60)[1]
@@ -107,33 +118,55 @@ def test_sigterm_before_the_first_round(small_training_set: pathlib.Path, tmp_pa
 
 
 @pytest.mark.timeout(300)
-def test_two_workers_train_one_model(small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("family", first_at_once(SHORT_OF))
+def test_two_workers_train_one_model(family: str, small_training_set: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """On one machine and as on several: equal bytes; beside one process, a quality within the spread that is told."""
     together, apart, alone = (tmp_path / name for name in ("together", "apart", "alone"))
-    assert done(words(small_training_set, together, "--workers", "2", *SHORT)) == (0, "")
+    short = SHORT_OF[family]
+    assert done(words(small_training_set, together, "--workers", "2", *short)) == (0, "")
     meeting = {HOST: "127.0.0.1", PORT: str(_free_port()), WORKERS: "2"}
-    pair = [start(words(small_training_set, apart, *SHORT), meeting | {NUMBER: str(rank)}) for rank in (1, 0)]
+    pair = [start(words(small_training_set, apart, *short), meeting | {NUMBER: str(rank)}) for rank in (1, 0)]
     second, first = [process.communicate(timeout=120) for process in pair]
     assert [process.returncode for process in pair] == [0, 0]
     assert second[0] == f"worker 1 is done; worker 0 writes {apart}\n"
     assert "trained on 1,800 rows" in first[0]
     assert bytes_of(together) == bytes_of(apart)
     assert '"workers": 2' in (together / "manifest.json").read_text()
-    assert done(words(small_training_set, alone, *SHORT)) == (0, "")
+    assert done(words(small_training_set, alone, *short)) == (0, "")
     assert bytes_of(alone) != bytes_of(together)
     test = TrainingSet.open(small_training_set).load("test")
-    found = [roc_auc_score(test.label, xgb.load(one / "model").predict(test.features)) for one in (alone, together)]
-    assert abs(found[0] - found[1]) < 0.02
+    models = [family_of(family).load(one / "model") for one in (alone, together)]
+    found = [roc_auc_score(test.label, model.predict(test.features)) for model in models]
+    assert abs(found[0] - found[1]) < SPREAD
+
+
+@pytest.mark.needs_time
+@pytest.mark.timeout(300)
+def test_workers_that_train_another_model_each_are_refused(
+    small_training_set: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    meeting = {HOST: "127.0.0.1", PORT: str(_free_port()), WORKERS: "2"}
+    pair = [
+        start(words(small_training_set, tmp_path / "c", "--seed", str(rank), *NETWORK), meeting | {NUMBER: str(rank)})
+        for rank in (0, 1)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in pair]
+    line = "worker 1 has another model than worker 0; start all with the same command, on the same training set"
+    assert [one.splitlines()[-1] for one in said] == [f"onegraph train: {line}"] * 2
+    assert not [one for one in said if "Traceback" in one]
+    assert [process.returncode for process in pair] == [1, 1]
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.needs_time
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(("family", "rank"), [(family, rank) for family in SLOW_OF for rank in (0, 1)])
 def test_a_worker_that_is_killed_ends_all_with_one_line(
-    small_training_set: pathlib.Path, tmp_path: pathlib.Path, rank: int
+    small_training_set: pathlib.Path, tmp_path: pathlib.Path, family: str, rank: int
 ) -> None:
     output = tmp_path / "c"
-    process = start(words(small_training_set, output, "--workers", "2", "--checkpoint-every", "20", *SLOW))
+    slow = SLOW_OF[family]
+    process = start(words(small_training_set, output, "--quiet", "--workers", "2", "--checkpoint-every", "20", *slow))
     wait_until(lambda: checkpoint_of(output), "a checkpoint")
     workers = children_of(process.pid)
     assert len(workers) == 2

@@ -1,1 +1,1 @@
-"""The family keras: networks. Imports: families, models, schemas, transforms."""
+"""The family keras: networks. Imports: families, measures, models, schemas, transforms."""

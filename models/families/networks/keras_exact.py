@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from models.families.networks.keras_inputs import Inputs
 from models.families.networks.keras_network import Layers, NetworkForm, outputs_of
+from models.families.team import Team
 
 _BITS = 53  # of a float64
 _MOST_BITS = 23  # of an input or weight, which are kept as float32
@@ -107,15 +108,21 @@ class _Watched:
 
 
 def exact_layers(
-    form: NetworkForm, inputs: Inputs, weights: Mapping[str, Sequence[np.ndarray]], features: np.ndarray
+    form: NetworkForm, inputs: Inputs, weights: Mapping[str, Sequence[np.ndarray]], features: np.ndarray, team: Team
 ) -> Layers:
-    """Return the layers that score, for weights by layer and features float32 [rows, features] of the train split."""
+    """Return the layers that score, for weights by layer and features float32 [rows, features] of the train split.
+
+    In a team the features are this worker's part, and the largest inputs are those of all parts.
+    """
     watched = _Watched(weights)
     for start in range(0, len(features), _CHUNK):
         outputs_of(form, inputs.prepared(tf.constant(features[start : start + _CHUNK])), watched)
+    parts = team.gathered(watched.largest)
     products = {
-        name: ExactProduct.of(largest, weights[name][0], weights[name][1] if len(weights[name]) > 1 else None)
-        for name, largest in watched.largest.items()
+        name: ExactProduct.of(
+            max(part[name] for part in parts), weights[name][0], weights[name][1] if len(weights[name]) > 1 else None
+        )
+        for name in watched.largest
     }
     tables = {name: values[0] for name, values in weights.items() if name not in products}
     return ExactLayers(products, tables)

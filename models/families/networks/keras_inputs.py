@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.families.family import FeatureColumns
+from models.families.team import Team
 from transforms.graph.wide_outputs import IDS
 
 _FARTHEST = 10.0
@@ -58,8 +59,11 @@ class Inputs:
     bags: tuple[tuple[int, int], ...]
 
     @classmethod
-    def learnt(cls, features: np.ndarray, columns: FeatureColumns, most_ids: int) -> "Inputs":
-        """Return what becomes of the columns of features float32 [rows, features], those of the train split."""
+    def learnt(cls, features: np.ndarray, columns: FeatureColumns, most_ids: int, team: Team) -> "Inputs":
+        """Return what becomes of the columns of features float32 [rows, features], those of the train split.
+
+        Of a team it is the same for all: the rows are this worker's part, a column of all of them is put together.
+        """
         bags = tuple((one.first, one.width) for one in columns.wide if one.form == IDS)
         in_bags = {column for first, width in bags for column in range(first, first + width)}
         in_vectors = {at for one in columns.wide if one.form != IDS for at in range(one.first, one.first + one.width)}
@@ -69,7 +73,7 @@ class Inputs:
         for column in range(len(columns.names)):
             if column in in_bags:
                 continue
-            values = features[:, column]
+            values = team.joined(features[:, column])
             there = values[~np.isnan(values)]
             if (
                 columns.kinds[column] == "int"
@@ -149,8 +153,10 @@ def _without_nan(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(values), tf.zeros_like(values), values)
 
 
-def background(features: np.ndarray, ids: Sequence[int], rows: int, seed: int) -> np.ndarray:
+def background(features: np.ndarray, ids: Sequence[int], rows: int, seed: int, team: Team) -> np.ndarray:
     """Return `rows` rows that are like those of features float32 [rows, features], and are none of them.
+
+    In a team the features are this worker's part, and the rows are like those of all parts.
 
     Every column is filled from its own values alone, in an order of its own: of `ids` those in the middle of equal
     parts of the sorted values, of others the means of the parts. Missing values keep their share.
@@ -158,7 +164,7 @@ def background(features: np.ndarray, ids: Sequence[int], rows: int, seed: int) -
     made = np.full((rows, features.shape[1]), np.nan, np.float32)
     random = np.random.default_rng(seed)
     for column in range(features.shape[1]):
-        values = np.sort(features[:, column])
+        values = np.sort(team.joined(features[:, column]))
         there = values[: len(values) - int(np.isnan(values).sum())]
         filled = round(rows * len(there) / max(len(values), 1)) if len(there) else 0
         if filled:

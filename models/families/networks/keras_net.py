@@ -22,13 +22,15 @@ _PLAIN = TrainingRun()
 def train(
     spec: ModelSpec, columns: FeatureColumns, train_split: Split, eval_split: Split | None, run: TrainingRun = _PLAIN
 ) -> Trained:
-    """Train until the loss of the task on `eval_split` has not improved for `early_stopping_rounds`.
+    """Train until the loss of the task, or `stop_by`, on `eval_split` has not improved for `early_stopping_rounds`.
 
     A round is an epoch. The loss is the log loss, or the mean squared error of standardised labels. Outputs begin at
     the labels' mean, so a rare label needs no weight; with `class_weights` of `balanced` either label of a binary task
     counts for as much as the other, and the weight is taken out of the log-odds afterwards: scores are probabilities
     either way. Rows count for their weight. The same data and parameters give the same bytes on the same kind of
     processor. Raises `InputError` for what `check_parameters` raises it. Without `eval_split`, all rounds are trained.
+
+    Of several workers each trains on its part; every worker has the same network of all rows.
     """
     from models.families.networks.keras_trained import trained
 
@@ -37,11 +39,12 @@ def train(
 
 
 def check_run(spec: ModelSpec, workers: int, in_memory: bool) -> None:
-    """Raise `InputError` for more workers than one, and for rows that are not in memory."""
-    if workers > 1:
-        raise InputError("family keras is trained by one worker; leave out --workers, or take --family xgboost")
+    """Raise `InputError` for rows that are not in memory."""
     if not in_memory:
-        raise InputError("family keras trains on rows in memory; leave out --max-memory, or take --family xgboost")
+        raise InputError(
+            "family keras trains on rows in memory; give more --max-memory, share the rows between --workers, or take "
+            "--family xgboost"
+        )
 
 
 def draws(spec: ModelSpec) -> bool:

@@ -6,8 +6,8 @@ and deep is of Cheng and others 2016 (arXiv:1606.07792), the cross layers are th
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -25,6 +25,12 @@ class NetworkForm:
     cross_layers: int
     embedding_size: int
     outputs: int
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any], outputs: int) -> "NetworkForm":
+        """Return that of a model's parameters."""
+        named = ("network", "layers", "activation", "cross_layers", "embedding_size")
+        return cls(**{name: parameters[name] for name in named}, outputs=outputs)
 
 
 class Layers(Protocol):

@@ -17,6 +17,13 @@ BALANCED, UNWEIGHTED = "balanced", "none"
 TASKS = (BINARY, MULTICLASS, REGRESSION)
 MOST_WEIGHTS = 16_000_000
 """Weights of one network; more do not fit into the file that TensorFlow keeps them in."""
+AUC, AUC_PR = "auc", "aucpr"
+STOP_BY: Mapping[str, tuple[str, ...]] = {
+    BINARY: (AUC, AUC_PR, "logloss"),
+    MULTICLASS: ("merror", "mlogloss"),
+    REGRESSION: ("mae", "rmse"),
+}
+"""By task the metrics that may stop a training; the last one does where a spec does not say."""
 
 _Rule = tuple[Callable[[Any], bool], str]
 
@@ -75,7 +82,6 @@ def all_parameters(spec: ModelSpec) -> dict[str, Any]:
 
 # What a spec may say that this family has not, and what to do.
 _UNHEEDED = {
-    "stop_by": "it stops by the loss, take it out",
     "monotone": "take it out",
     "interactions": "take it out",
     "categories": "ids have embeddings anyway, take it out",
@@ -94,6 +100,12 @@ def check_parameters(spec: ModelSpec, columns: FeatureColumns) -> None:
     for field, instead in _UNHEEDED.items():
         if getattr(spec, field):
             raise InputError(f"model: {field} is for family xgboost, this is keras; {instead}")
+    if spec.stop_by is not None and spec.stop_by not in STOP_BY[spec.task]:
+        known = STOP_BY[spec.task]
+        raise InputError(
+            f"model: stop_by is {spec.stop_by!r:.60}, wanted one of {', '.join(known)} of task {spec.task} with family "
+            f"keras{did_you_mean(spec.stop_by, known)}"
+        )
     if spec.balance != WEIGHT:
         raise InputError("model: balance is for family xgboost, this is keras; take it out, see class_weights")
     if spec.loss is not None and spec.loss != loss_of(spec.task, None):

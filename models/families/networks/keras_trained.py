@@ -16,10 +16,11 @@ from models.families.family import FeatureColumns, Split, TrainingRun
 from models.families.networks import keras_training
 from models.families.networks.keras_description import FILE
 from models.families.networks.keras_exact import exact_layers
+from models.families.networks.keras_goal import goal_of
 from models.families.networks.keras_inputs import Inputs, background
 from models.families.networks.keras_model import BACKGROUND, BACKGROUND_ROWS, NETWORK
 from models.families.networks.keras_network import Layers, NetworkForm, outputs_of
-from models.families.networks.keras_parameters import BALANCED, all_parameters, check_size
+from models.families.networks.keras_parameters import all_parameters, check_size
 from models.spec import ModelSpec
 from models.tasks import BINARY, MULTICLASS
 from schemas.artifacts.making import copy_folder
@@ -88,35 +89,20 @@ def trained(
 ) -> TrainedNetwork:
     """Train as `keras_net.train` says, for parameters that were checked."""
     parameters = all_parameters(spec)
-    inputs = Inputs.learnt(train_split.features, columns, parameters["most_ids"])
-    outputs = len(spec.classes) or 1
-    named = ("network", "layers", "activation", "cross_layers", "embedding_size")
-    form = NetworkForm(**{name: parameters[name] for name in named}, outputs=outputs)
+    inputs = Inputs.learnt(train_split.features, columns, parameters["most_ids"], run.team)
+    form = NetworkForm.of(parameters, len(spec.classes) or 1)
     check_size(inputs.embeddings * form.embedding_size)
-    weight = np.ones(len(train_split.label)) if train_split.weight is None else train_split.weight.astype(np.float64)
-    label, shift, scale = train_split.label.astype(np.float64), 0.0, 1.0
-    if spec.task == BINARY:
-        share = float(np.average(label, weights=weight))
-        balance = (1 - share) / share if parameters["class_weights"] == BALANCED else 1.0
-        start, shift = np.log([share * balance / (1 - share)]), -float(np.log(balance))
-        goal = keras_training.Goal(spec.task, start, positives=balance)
-    elif spec.task == MULTICLASS:
-        shares = np.bincount(label.astype(np.int64), weight, minlength=outputs) / weight.sum()
-        goal = keras_training.Goal(spec.task, np.log(np.maximum(shares, 1e-9)))
-    else:
-        shift = float(np.average(label, weights=weight))
-        scale = float(np.sqrt(np.average((label - shift) ** 2, weights=weight)))
-        goal = keras_training.Goal(spec.task, np.zeros(1), mean=shift, deviation=scale)
+    goal = goal_of(spec, parameters, train_split, run.team)
     fitted = keras_training.fit(spec, parameters, inputs, form, goal, train_split, eval_split, run)
     return TrainedNetwork(
         columns=columns,
         spec=spec,
         inputs=inputs,
         form=form,
-        layers=exact_layers(form, inputs, fitted.weights, train_split.features),
-        shift=shift,
-        scale=scale,
-        background=background(train_split.features, inputs.ids.tolist(), BACKGROUND_ROWS, spec.seed),
+        layers=exact_layers(form, inputs, fitted.weights, train_split.features, run.team),
+        shift=goal.shift,
+        scale=goal.deviation,
+        background=background(train_split.features, inputs.ids.tolist(), BACKGROUND_ROWS, spec.seed, run.team),
         weights=sum(one.size for values in fitted.weights.values() for one in values),
         rounds=fitted.rounds,
         history=fitted.history,

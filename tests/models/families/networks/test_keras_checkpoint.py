@@ -8,7 +8,6 @@ import pytest
 from models.families.checkpoints import Checkpoints
 from models.families.family import TrainingRun
 from models.families.networks import keras_net
-from models.spec import ModelSpec
 from schemas.errors import InputError, Interrupted
 from tests.models.families.networks.test_keras_net import COLUMNS, SPECS, digest, saved
 from tests.support.first_at_once import first_at_once
@@ -44,12 +43,15 @@ def test_what_this_family_has_not_is_one_line() -> None:
     spec = SPECS["binary"]
     for wrong, said in (
         ({"monotone": {"a": 1}}, "monotone is for family xgboost, this is keras"),
-        ({"stop_by": "auc"}, "stop_by is for family xgboost, this is keras; it stops by the loss"),
+        (
+            {"stop_by": "acu"},
+            "stop_by is 'acu', wanted one of auc, aucpr, logloss of task binary with family keras, did",
+        ),
         ({"categories": ("c",)}, "categories is for family xgboost"),
     ):
         with pytest.raises(InputError, match=said):
             keras_net.check_parameters(dataclasses.replace(spec, **wrong), COLUMNS)
-    keras_net.check_run(spec, 1, True)
-    for workers, in_memory, option in ((2, True, "--workers"), (1, False, "--max-memory")):
-        with pytest.raises(InputError, match=f"leave out {option}"):
-            keras_net.check_run(ModelSpec(family="keras"), workers, in_memory)
+    for workers in (1, 2):
+        keras_net.check_run(spec, workers, True)
+        with pytest.raises(InputError, match="give more --max-memory, share the rows between --workers, or take"):
+            keras_net.check_run(spec, workers, False)
