@@ -23,7 +23,7 @@ NOT_SAMPLED = ["subsample=1", "colsample_bytree=1"]
 SLOW = ["--rounds", "800", "--early-stopping-rounds", "800", "--parameters", "nthread=1", "max_depth=3", "eta=0.01"]
 SLOW += NOT_SAMPLED
 SHORT = ["--rounds", "30", "--parameters", "nthread=1", "max_depth=3", *NOT_SAMPLED]
-NETWORK = ["--family", "keras", "--parameters", "layers=16", "batch_size=900", "dropout=0.1"]
+NETWORK = ["--family", "keras", "--parameters", "layers=16", "batch_size=300", "dropout=0.1"]
 SLOW_OF = {"xgboost": SLOW, "keras": [*NETWORK, "--rounds", "150", "--early-stopping-rounds", "150"]}
 SHORT_OF = {"xgboost": SHORT, "keras": [*NETWORK, "--rounds", "20", "--early-stopping-rounds", "20"]}
 _AS_PEOPLE_START_IT = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # tests hear more of TensorFlow

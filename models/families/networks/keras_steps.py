@@ -78,12 +78,14 @@ class Step:
         with tf.GradientTape() as tape:
             losses = self._goal.losses(targets, outputs_of(self._form, self._inputs.prepared(features), self._layers))
             loss = mean(losses * weight)
-        return tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        found = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        # an id's come as a row for each of its examples, of which Adam would add up the squares, not square the sum
+        return [tf.convert_to_tensor(one) for one in found]
 
     def part(self, rows: Sequence[tf.Tensor], of: tf.Tensor) -> tf.Tensor:
         """Return what rows add to the gradients of a step `of` so many, one behind the other: float32 [numbers]."""
         found = self.gradients(rows, lambda losses: tf.reduce_sum(losses) / of)
-        return tf.concat([tf.reshape(tf.convert_to_tensor(one), [-1]) for one in found], 0)
+        return tf.concat([tf.reshape(one, [-1]) for one in found], 0)
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
         """Change the weights."""

@@ -27,7 +27,7 @@ from schemas.artifacts.making import copy_folder
 from transforms.graph.saved_model import canonicalize
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)  # TensorFlow's warnings quote whose function it traces
 class TrainedNetwork:
     """A network as it was after its best round, and how it came about; `history` has eval metrics per round."""
 
