@@ -14,24 +14,29 @@ from benchmarks.published import choices, table
 from benchmarks.published.product import Choice
 from benchmarks.published.results import RESULTS
 from benchmarks.published.searches import SEARCHES, searched
+from transforms.graph.graph import use_one_thread
 
 
 def main() -> int:
     """Do what the command line says; return the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/published", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="scripts/published", description="Our figures beside the published ones.")
     parser.add_argument("--data", type=pathlib.Path, required=True, metavar="DIR", help="folder of the public data")
-    parser.add_argument("--only", nargs="+", choices=sorted({*RESULTS, *SEARCHES}), help="these, not all")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join(SEARCHES)}")
     parser.add_argument("--search", type=pathlib.Path, metavar="FILE", help="search on validation rows, write FILE")
     parser.add_argument("--folder", type=pathlib.Path, metavar="DIR", help="keep training sets and candidates there")
     asked = parser.parse_args()
     if not asked.data.is_dir():
         parser.error(f"--data {asked.data}: no such folder")
+    known = list(RESULTS if asked.search is None else SEARCHES)
+    if unknown := [name for name in asked.only or () if name not in known]:
+        parser.error(f"--only {unknown[0]!r}: wanted one of {', '.join(known)}")
+    use_one_thread()  # before a build computes with several: networks come out the same each time
     with tempfile.TemporaryDirectory() as temporary:
         folder = (asked.folder or pathlib.Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         if asked.search is not None:
-            return _search(asked.data, folder, asked.only or list(SEARCHES), asked.search)
-        return _publish(asked.data, folder, asked.only or list(RESULTS))
+            return _search(asked.data, folder, asked.only or known, asked.search)
+        return _publish(asked.data, folder, asked.only or known)
 
 
 def _publish(data: pathlib.Path, folder: pathlib.Path, names: list[str]) -> int:
