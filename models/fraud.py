@@ -1,4 +1,4 @@
-"""Fraud: gradient boosted trees; their parameters are those of `benchmarks/published`, chosen on weeks before these.
+"""Fraud: gradient boosted trees; their parameters are near those of `benchmarks/published`, from earlier weeks.
 
 The split is that of the Fraud Detection Handbook's baseline: train up to 2018-07-31, a week that is left out, since a
 fraud is known that late, then the test. Its experiment begins on 2018-07-25 and ends on 2018-08-14; which days there

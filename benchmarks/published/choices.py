@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 
 from benchmarks.published.product import Choice
+from schemas.plain_files import write_whole
 
 FILE = pathlib.Path(__file__).with_name("choices.json")
 
@@ -21,7 +22,7 @@ def read(file: pathlib.Path = FILE) -> dict[str, dict[str, Choice]]:
 def write(file: pathlib.Path, choices: Choices) -> None:
     """Write choices so that `read` returns them."""
     values = {model: {name: dataclasses.asdict(one) for name, one in found.items()} for model, found in choices.items()}
-    file.write_text(json.dumps(values, indent=1) + "\n")
+    write_whole(file, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _choice(value: dict) -> Choice:

@@ -1,6 +1,6 @@
 """House prices in Ames: five splits of 60/20/20, by seeds 0 to 4.
 
-Parameters are chosen on folds of each split's train and eval.
+A split's parameters are chosen on folds of its own train and eval: rows of its test are others' train.
 """
 
 import gzip

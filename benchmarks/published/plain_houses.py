@@ -1,6 +1,7 @@
 """House prices without features of our own: a use case of `onegraph new`, its trees as the library has them."""
 
 import pathlib
+import shutil
 
 from beam_jobs.cli.settings import New
 from beam_jobs.cli.verbs import run_verb
@@ -23,10 +24,10 @@ ROUNDS = 300
 
 
 def write(data: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Write the use case's three files; return the folder that they are in."""
+    """Write the use case's three files, its schema drafted from all rows; return the folder that they are in."""
     where = folder / NAME
-    if not where.exists():
-        file = str(data / "house_prices" / "train.csv.gz")
-        run_verb(New(data=(file,), name=NAME, label="SalePrice", use_case_path=str(where)))
-        (where / "models" / f"{NAME}.py").write_text(_MODEL.format(rounds=ROUNDS, trials=TRIALS))
+    shutil.rmtree(where, ignore_errors=True)
+    file = str(data / "house_prices" / "train.csv.gz")
+    run_verb(New(data=(file,), name=NAME, label="SalePrice", use_case_path=str(where)))
+    (where / "models" / f"{NAME}.py").write_text(_MODEL.format(rounds=ROUNDS, trials=TRIALS))
     return where

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -52,22 +53,22 @@ class Rows:
 
 
 def build(protocol: Protocol, folder: pathlib.Path) -> Rows:
-    """Build the training set of a protocol's rows as a user would, unless it is there; read it."""
+    """Build the training set of a protocol's rows as a user would, in place of an earlier one; read it."""
     output = folder / protocol.name
     where = None if protocol.use_case_path is None else str(protocol.use_case_path)
-    if not output.exists():
-        run_verb(
-            BuildTrainingSet(
-                data=_texts(protocol.train),
-                eval_data=_texts(protocol.eval),
-                test_data=_texts(protocol.test),
-                use_case=protocol.use_case,
-                use_case_path=where,
-                output=str(output),
-                fail_on="none",
-                **protocol.options,
-            )
+    run_verb(
+        BuildTrainingSet(
+            data=_texts(protocol.train),
+            eval_data=_texts(protocol.eval),
+            test_data=_texts(protocol.test),
+            use_case=protocol.use_case,
+            use_case_path=where,
+            output=str(output),
+            fail_on="none",
+            existing="rebuild",
+            **protocol.options,
         )
+    )
     training_set = TrainingSet.open(output)
     train, evaluation, test = (training_set.load(name) for name in ("train", "eval", "test"))
     columns = read_columns(training_set, "test") if training_set.metric_columns else pa.RecordBatch.from_arrays([], [])
@@ -76,6 +77,8 @@ def build(protocol: Protocol, folder: pathlib.Path) -> Rows:
 
 def folds(rows: Rows, count: int, seed: int) -> list[Rows]:
     """Return folds of train and eval together, each once what is measured by; the test split is left out."""
+    if rows.columns.num_columns:
+        raise ValueError(f"{rows.training_set.path}: folds do not carry the columns of own metrics")
     both = joined(rows.train, rows.eval)
     order = np.random.RandomState(seed).permutation(len(both.label))
     found = []
@@ -112,6 +115,7 @@ def evaluated(rows: Rows, choice: Choice, candidate: pathlib.Path) -> dict[str, 
     """Train on train and eval, write the candidate, evaluate it on test as `onegraph evaluate` does; its metrics."""
     spec = spec_of(rows, choice)
     use_case = rows.training_set.manifest["use_case"]
+    _remove(candidate)
     further = {"trained_on": ["train", "eval"]}
     write_best(use_case, spec, spec.rounds, rows.training_set, rows.train, rows.eval, candidate, further)
     evaluate_candidate(candidate, rows.training_set, Asked(draws=0, own=rows.spec.metrics))
@@ -120,12 +124,14 @@ def evaluated(rows: Rows, choice: Choice, candidate: pathlib.Path) -> dict[str, 
 
 def trained_as_is(rows: Rows, candidate: pathlib.Path) -> dict[str, Any]:
     """Train and evaluate a use case as it is, by the two commands; the metrics of test."""
+    _remove(candidate)
     run_verb(Train(training_set=str(rows.training_set.path), use_case_path=rows.use_case_path, output=str(candidate)))
     return _evaluated(rows, candidate)
 
 
 def tuned(rows: Rows, search: pathlib.Path, parallel: int) -> dict[str, Any]:
     """Search as `onegraph tune` does, by a sampler that is repeatable, and evaluate the candidate on test."""
+    _remove(search)
     run_verb(
         Tune(
             training_set=str(rows.training_set.path),
@@ -137,6 +143,12 @@ def tuned(rows: Rows, search: pathlib.Path, parallel: int) -> dict[str, Any]:
         )
     )
     return _evaluated(rows, search / "candidate")
+
+
+def _remove(made: pathlib.Path) -> None:
+    """Remove what an earlier run made at a place, and its evaluation."""
+    for path in (made, evaluation_path(made)):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _evaluated(rows: Rows, candidate: pathlib.Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from benchmarks.published import choices, searches
 from benchmarks.published.product import Choice, Rows
 from benchmarks.published.search import ALL, search
 from benchmarks.published.spaces import Space
-from benchmarks.published.table import Row, markdown
 
 
 def test_every_model_has_a_choice_for_all_metrics_and_for_each():
@@ -44,7 +43,3 @@ def test_a_search_finds_the_same_twice_and_what_is_best_by_each_metric(monkeypat
     assert np.isclose(found["auc"].parameters["eta"], 0.2, atol=0.1)
     assert np.isclose(found["average_precision"].parameters["eta"], 0.8, atol=0.1)
     assert np.isclose(found[ALL].parameters["eta"], 0.2, atol=0.1)  # its published figure is the lesser
-
-
-def test_the_table_is_markdown():
-    assert markdown([Row("what", "trees", ".9", ".8")]).splitlines()[-1] == "| what | trees | .9 | .8 |"

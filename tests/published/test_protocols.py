@@ -9,13 +9,12 @@ import pytest
 from benchmarks.published import census, credit_scoring, fraud, house_prices
 from benchmarks.published.rows import write_lines
 
-pytestmark = pytest.mark.needs_data
-
 
 def lines_of(files):
     return [line for file in files for line in file.read_text().splitlines()]
 
 
+@pytest.mark.needs_data
 def test_the_handbooks_baseline_has_its_rows_and_frauds(data_folder, tmp_path):
     (protocol,) = fraud.protocols(data_folder, tmp_path, (fraud.BASELINE,))
     parts = {name: pyarrow.parquet.read_table(*getattr(protocol, name)) for name in ("train", "eval", "test")}
@@ -40,6 +39,7 @@ def test_a_customer_known_to_be_defrauded_is_left_out_a_week_later():
     assert test.tolist() == [2]  # customer 2, whose fraud of day 7 is known on day 15; customer 1 never
 
 
+@pytest.mark.needs_data
 def test_census_is_three_quarters_of_adult_data_and_its_validation_is_none_of_it(data_folder, tmp_path):
     splits = census.protocols(data_folder, tmp_path)
     assert [len(lines_of(one.test)) for one in splits] == [8_141] * 3
@@ -52,6 +52,7 @@ def test_census_is_three_quarters_of_adult_data_and_its_validation_is_none_of_it
     assert all(line.endswith("K.") for line in lines_of(folds[0].test))  # adult.test's labels end with a full stop
 
 
+@pytest.mark.needs_data
 def test_loans_are_split_as_the_book_does(data_folder, tmp_path):
     validation, test = credit_scoring.protocols(data_folder, tmp_path)
     rows = {name: len(lines_of(getattr(validation, name))) - 1 for name in ("train", "eval", "test")}
@@ -62,6 +63,7 @@ def test_loans_are_split_as_the_book_does(data_folder, tmp_path):
     assert len(lines_of(test.test)[1:]) == 891
 
 
+@pytest.mark.needs_data
 def test_houses_are_split_by_seed(data_folder, tmp_path):
     splits = house_prices.protocols(data_folder, tmp_path, "house_prices", None)
     assert [len(lines_of(getattr(splits[0], name))) - 1 for name in ("train", "eval", "test")] == [876, 292, 292]
