@@ -45,7 +45,7 @@ SEARCHES: Mapping[str, tuple[Callable[[pathlib.Path, pathlib.Path], list[Rows]],
     "census": (_census, _trees(1_000, 40, {"auc": 0.927})),
     "credit_scoring": (_credit_scoring, _trees(800, 60, {"auc": 0.8323})),
     **{
-        f"house_prices {seed}": (functools.partial(_house_prices, seed=seed), _trees(1_000, 30, {"mae": 16_320.3}))
+        f"house_prices {seed}": (functools.partial(_house_prices, seed=seed), _trees(1_000, 16, {"mae": 16_320.3}))
         for seed in house_prices.SEEDS
     },
     "taxi": (_taxi, _trees(600, 40, {"auc": 0.913})),
