@@ -18,7 +18,8 @@ class SearchPlan:
     """A spec, where its parameters are looked for, and how. `training_set` is the fingerprint of the rows.
 
     `source` is where spec and rows come from, `use_case_path` the folder of a use case that is not shipped; a study
-    that is gone on with may have had others.
+    that is gone on with may have had others. `model_file` is the sha256 of the use case's model file where the metric
+    is one of its own, since values of two functions are not to be compared.
     """
 
     spec: ModelSpec
@@ -29,6 +30,7 @@ class SearchPlan:
     seed: int
     source: Source = UNKNOWN
     use_case_path: str | None = None
+    model_file: str | None = None
 
     @property
     def trials(self) -> int:
@@ -61,6 +63,7 @@ class SearchPlan:
             "seed": self.seed,
             "space": space_as_json(self.search.space),
             "model": spec_as_json(self.spec),
+            **({} if self.model_file is None else {"model_file": self.model_file}),
         }
 
     def check(self) -> None:

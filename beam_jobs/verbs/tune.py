@@ -20,10 +20,11 @@ from models.families.table.choice import family_of
 from models.training.source import Source, commit_of
 from models.training.training import check_task
 from models.training.training_set import TrainingSet
-from models.tuning.objective import check_metric
+from models.tuning.objective import check_columns, check_metric, own_metric
 from models.tuning.space import check_space
 from models.use_case import find_model
 from models.use_case_files import files_of
+from schemas import fingerprint
 from schemas.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -101,11 +102,22 @@ def _opened(settings: Tune) -> tuple[SearchPlan, TrainingSet]:
         trials=spec.search.trials if settings.trials is None else settings.trials,
     )
     check_metric(search.metric, spec)
+    own = own_metric(search.metric, spec)
+    if own is not None:
+        check_columns(own, training_set)
     seed = spec.seed if settings.seed is None else settings.seed
     files = files_of(training_set.manifest["use_case"], settings.use_case_path)
     source = Source(commit_of(files), os.path.abspath(settings.training_set))
     plan = SearchPlan(
-        spec, search, training_set.fingerprint, settings.sampler, settings.pruner, seed, source, settings.use_case_path
+        spec,
+        search,
+        training_set.fingerprint,
+        settings.sampler,
+        settings.pruner,
+        seed,
+        source,
+        settings.use_case_path,
+        None if own is None else fingerprint.of_file(files.model),
     )
     plan.check()
     check_space(spec, search.space, training_set.columns, family_of(spec.family))

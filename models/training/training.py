@@ -5,7 +5,7 @@ import json
 import logging
 import pathlib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ def _run_of(
 
 def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Trained:
     with together(run.team), large_files(run.work_folder):
-        _check_alike(run)
+        _check_alike(run.team.gathered(dict(run.checkpoints.training)))
         splits = {}
         for name in ("train", "eval"):
             rows = run.team.part(training_set.rows_of(name))
@@ -119,11 +119,19 @@ def _trained(spec: ModelSpec, training_set: TrainingSet, run: TrainingRun) -> Tr
         return family.train(spec, training_set.columns, splits["train"], splits["eval"], run)
 
 
-def _check_alike(run: TrainingRun) -> None:
-    """Raise `InputError` in every worker of a team if they do not all train the same."""
-    first, *others = run.team.gathered(dict(run.checkpoints.training))
+def _check_alike(trainings: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `InputError` if the workers of a team, of each of which this is what it trains, do not train the same."""
+    first, *others = trainings
     for rank, other in enumerate(others, 1):
-        if different := [name for name in first if other.get(name) != first[name]]:
+        different = [name for name in {**first, **other} if other.get(name) != first.get(name)]
+        if different == ["versions"]:
+            its, wanted = (
+                ", ".join(f"{name} {version}" for name, version in one["versions"].items()) for one in (other, first)
+            )
+            raise InputError(
+                f"worker {rank} has {its}, worker 0 has {wanted}; install the same versions for all workers"
+            )
+        if different:
             raise InputError(
                 f"worker {rank} has another {', '.join(different)} than worker 0; start all with the same command, on "
                 "the same training set"

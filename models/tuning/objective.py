@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from models.metric import Metric
 from models.spec import ModelSpec
 from models.tasks import UNRANKED
+from models.training.training_set import TrainingSet
 from schemas.errors import UsageError
 from schemas.nearest import did_you_mean
 
@@ -17,6 +19,20 @@ def check_metric(metric: str, spec: ModelSpec) -> None:
     if metric not in known:
         near = did_you_mean(metric, known)
         raise UsageError(f"--metric is {metric!r}, wanted one of {', '.join(known)} of task {spec.task}{near}")
+
+
+def own_metric(metric: str, spec: ModelSpec) -> Metric | None:
+    """Return the use case's own metric of a name, None if it is one of ours."""
+    return next((one for one in spec.metrics if one.name == metric), None)
+
+
+def check_columns(metric: Metric, training_set: TrainingSet) -> None:
+    """Raise `UsageError` if a training set does not carry the raw columns that an own metric gets."""
+    if gone := [name for name in metric.columns if name not in training_set.metric_columns]:
+        raise UsageError(
+            f"{training_set.path}: carries no column {gone[0]!r}, which metric {metric.name!r} gets; build the "
+            "training set again"
+        )
 
 
 def signal(metric: str, less_is_better: bool, heard: Mapping[str, float]) -> float | None:

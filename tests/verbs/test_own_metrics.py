@@ -159,15 +159,46 @@ def test_a_training_set_of_before_leaves_the_metric_without_a_value(
     assert "carries no column 'amount'" in captured.err
 
 
-def test_a_search_may_go_by_it_and_by_costs(case: UseCaseFolder, tmp_path: pathlib.Path) -> None:
+def test_a_search_may_go_by_it_and_by_costs(
+    case: UseCaseFolder, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And goes on with the function that it was begun with, where it goes by one."""
     for metric, best in (("caught", max), ("cost", min)):
         output = tmp_path / metric
         words = ["--training-set", case.training_set, "--output", output, "--metric", metric, "--sampler", "grid"]
         assert case.verb("tune", *words) == 0
         trials = json.loads((output / "trials.json").read_text())
         values = [trial["value"] for trial in trials["trials"]]
+        assert ("model_file" in trials) == (metric == "caught")  # old studies of other metrics go on
         assert trials["direction"] == ("maximize" if best is max else "minimize")
         assert len(values) == 3
         assert values == [trial["metrics"][metric] for trial in trials["trials"]]
         chosen = json.loads((output / "candidate" / MANIFEST).read_text())["tuning"]
         assert chosen["value"] == best(values)
+    changed = MODEL.replace("scores >= 0.5", "scores >= 0.25")
+    other = UseCaseFolder(tmp_path / "other", SCHEMA, TRANSFORM, rows(), changed)
+    for metric, code in (("caught", 1), ("cost", 0)):
+        words = ["--training-set", case.training_set, "--output", tmp_path / metric, "--metric", metric]
+        capsys.readouterr()
+        assert other.verb("tune", *words, "--sampler", "grid") == code
+        error = capsys.readouterr().err
+        assert ("has a study whose model file is another, wanted another; go on with what" in error) == (code == 1)
+        assert error.count("\n") == code
+
+
+def test_a_search_by_it_is_refused_before_any_trial_where_its_columns_are_not_carried(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = MODEL.replace("    metrics=(Metric", "    #").replace("    gates=", "    #")
+    other = UseCaseFolder(tmp_path, SCHEMA, TRANSFORM, rows(), plain)
+    assert other.build() == 0
+    (other.folder / "models" / "own.py").write_text(MODEL)
+    words = ["--training-set", other.training_set, "--output", tmp_path / "search", "--trials", "1"]
+    for more in ([], ["--dry-run"]):
+        capsys.readouterr()
+        assert other.verb("tune", *words, "--metric", "caught", *more) == 2
+        error = capsys.readouterr().err
+        assert "carries no column 'amount', which metric 'caught' gets; build the training set again" in error
+        assert error.count("\n") == 1
+        assert not (tmp_path / "search").exists()
+    assert other.verb("tune", *words, "--metric", "auc", "--dry-run") == 0

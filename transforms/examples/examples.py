@@ -282,14 +282,14 @@ def texts(column: pa.Array) -> pa.DictionaryArray:
 
 
 def _coded_texts(block: Block, name: str) -> pa.DictionaryArray | None:
-    """Return what `_texts` does, of a block of one layout; None if a row has two texts, or one that is no text."""
+    """Return what `texts` does, of a block of one layout; None if a row has two texts, or one that is no text."""
     numbers: dict[str, int] = {}
     codes = []
     try:
         for tail in block.tails:
-            texts = tail[name]
-            codes.append(numbers.setdefault(texts[0].decode(), len(numbers)) if texts else None)
-            if len(texts) > 1:
+            values = tail[name]
+            codes.append(numbers.setdefault(values[0].decode(), len(numbers)) if values else None)
+            if len(values) > 1:
                 return None
     except UnicodeDecodeError:
         return None

@@ -69,10 +69,14 @@ class Goal:
     def cost(self, found: Mapping[str, float]) -> float:
         """Return what stops the training as a number of which less is better.
 
+        It is infinite if any metric is not finite: scores that are no numbers have an order too, that of the rows.
+
         >>> Goal(BINARY, np.zeros(1), stop_by="auc").cost({"logloss": 0.2, "auc": 0.75})
         -0.75
         """
         *_, value = found.values()
+        if not np.isfinite(list(found.values())).all():
+            return np.inf
         return -value if self.stop_by in _MORE_IS_BETTER else value
 
     def _of_order(self, targets: np.ndarray, weight: np.ndarray, outputs: np.ndarray, team: Team) -> dict[str, float]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from models.spec_json import spec_as_json, spec_from_json
-from models.training.training import overridden, train_candidate
+from models.training.training import _check_alike, overridden, train_candidate
 from models.training.training_set import TrainingSet
 from models.use_case import UseCase
 from schemas.artifacts import artifact
@@ -113,3 +113,31 @@ def test_a_feature_that_no_row_has_is_told(
         train_candidate("taxi", overridden(taxi.model, None, FAST, 2), training_set, tmp_path / "candidate")
     (warning,) = [one.getMessage() for one in caplog.records if one.name == "models.training.training"]
     assert "feature 'fare' is missing in every row of split train" in warning
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            {"model": 1, "versions": {"xgboost": "2.1"}},
+            "worker 1 has xgboost 2.1, worker 0 has xgboost 3.0; install the same versions for all workers",
+        ),
+        (
+            {"model": 2, "versions": {"xgboost": "3.0"}},
+            "worker 1 has another model than worker 0; start all with the same command, on the same training set",
+        ),
+        (
+            {"model": 2, "versions": {"keras": "3.9"}},
+            "worker 1 has another model, versions than worker 0; start all with the same command, on the same training",
+        ),
+        (
+            {"model": 1, "versions": {"xgboost": "3.0"}, "checkpoint_every": 5},
+            "worker 1 has another checkpoint_every than worker 0; start all with the same command",
+        ),
+    ],
+)
+def test_workers_that_do_not_train_the_same_are_told_what_to_do(other: dict[str, object], message: str) -> None:
+    first = {"model": 1, "versions": {"xgboost": "3.0"}}
+    _check_alike([first, first])
+    with pytest.raises(InputError, match=f"^{message}"):
+        _check_alike([first, other])

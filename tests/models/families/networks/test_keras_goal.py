@@ -39,3 +39,18 @@ def test_the_metric_that_is_named_stops_the_training(task: str, name: str) -> No
     costs = np.array(trained.history[name]) * (-1 if name == "auc" else 1)
     assert trained.rounds == 1 + int(np.argmin(costs))
     assert len(costs) == min(30, trained.rounds + 3)
+
+
+@pytest.mark.parametrize("name", [None, "auc", "aucpr"])
+def test_a_round_that_diverged_is_never_the_best(name: str | None) -> None:
+    """Scores that are no numbers have an order too, that of the rows: here the best there is."""
+    goal = Goal(BINARY, np.zeros(1), stop_by=name)
+    label = np.array([1, 1, 1, 0, 0, 0], np.float32)
+    diverged, plain = (
+        goal.metrics(label, np.ones(6, np.float32), outputs, ALONE)
+        for outputs in (np.full((6, 1), np.nan, np.float32), np.zeros((6, 1), np.float32))
+    )
+    assert np.isnan(diverged["logloss"])
+    assert name is None or diverged[name] == 1 > plain[name]
+    assert goal.cost(diverged) == np.inf
+    assert np.isfinite(goal.cost(plain))
