@@ -84,11 +84,11 @@ def test_without_a_champion_such_a_gate_passes_and_says_so() -> None:
 
 def partly(rows: int, champion: float | None, **of_pay: tuple[int, float | None]) -> Compared:
     """Return a comparison on some of all rows, and of each value of pay: how many, and the champion's AUC."""
-    slices = {
+    slices: dict[str | None, Both] = {
         value: Both({"rows": some, "auc": 0.8}, {"rows": some, "auc": auc}) for value, (some, auc) in of_pay.items()
     }
     both = Both({"rows": rows, "auc": 0.7}, {"rows": rows, "auc": champion})
-    return Compared("c0ffee", both, {"pay": dict(slices)}, {})
+    return Compared("c0ffee", both, {"pay": slices}, {})
 
 
 def test_against_the_champion_rows_count_that_both_score() -> None:
