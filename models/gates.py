@@ -20,9 +20,9 @@ class Gate:
     `metric` is one of those of the spec's task (`tasks.METRICS_OF`), or one of the spec's own. It must be `at_least` or
     `at_most` a number, or `no_worse_by` more than a number than the champion's on the same rows: without a champion,
     as before a first release, that passes. With `slice`, a column of the spec's slices, every value of at least
-    `min_rows` rows must meet it, or the one `slice_value`. A metric of `tasks.FAIRNESS` is of all values of its slice
-    together: a difference must be `at_most`, a ratio `at_least` a number. Wrong values raise `InputError` when it is
-    made, wrong metrics and slices when the spec is.
+    `min_rows` rows must meet it, or the one `slice_value`; against a champion the rows count that both score. A metric
+    of `tasks.FAIRNESS` is of all values of its slice together: a difference must be `at_most`, a ratio `at_least` a
+    number. Wrong values raise `InputError` when it is made, wrong metrics and slices when the spec is.
 
     >>> Gate("auc", no_worse_by=0.01, slice="payment_type").slice
     'payment_type'

@@ -16,13 +16,13 @@ from beam_jobs.cli.shared_settings import (
     NamedUseCase,
     NamedUseCaseFiles,
     Personal,
+    RawTestRows,
     SetGates,
     Tracked,
     Trust,
     UseCaseChoice,
 )
 from beam_jobs.runners.names import LOCAL, beams_name, in_this_process
-from models.training.test_rows import CHOICES
 from schemas.address import is_remote
 from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
@@ -93,7 +93,7 @@ class Validate(RawData, BatchRunner, SetGates):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, Personal):
+class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, Personal, RawTestRows):
     """Turn raw files into a training set of TFRecord shards.
 
     It has its graph, statistics, anomalies and the rejected rows beside the shards. A gate that says no is exit code
@@ -111,12 +111,6 @@ class BuildTrainingSet(UseCaseChoice, RawData, BatchRunner, Existing, SetGates, 
     compression: str = option("of the TFRecord shards", "gzip", choices=("gzip", "none"), group="writing")
     rows_per_shard: int = option("rows in one shard at most", 250_000, minimum=1, group="writing")
     parquet: bool = option("write the same rows as Parquet too, beside the shards", False, group="writing")
-    test_rows: str | None = option(
-        "raw rows of the test split; kept where not given if a gate of the model is no_worse_by",
-        None,
-        choices=CHOICES,
-        group="writing",
-    )
 
     def check(self) -> None:
         """Refuse a use case that is not there and an output that is taken."""

@@ -5,7 +5,16 @@ import dataclasses
 from beam_jobs.cli import paths
 from beam_jobs.cli.file_settings import RawData
 from beam_jobs.cli.options import Settings, argument, option
-from beam_jobs.cli.shared_settings import BatchRunner, Personal, SetGates, Tracked, Trial, Trust, UseCaseChoice
+from beam_jobs.cli.shared_settings import (
+    BatchRunner,
+    Personal,
+    RawTestRows,
+    SetGates,
+    Tracked,
+    Trial,
+    Trust,
+    UseCaseChoice,
+)
 from models.variants.variants import CHALLENGER, CHAMPION, ROLES
 from schemas.address import is_remote
 from schemas.artifacts import artifact
@@ -141,7 +150,7 @@ class Lineage(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, Trial, Tracked):
+class Retrain(UseCaseChoice, RawData, BatchRunner, SetGates, Personal, RawTestRows, Trial, Tracked):
     """Build, train, evaluate and release, in one command.
 
     It goes on where it was stopped. The same command over the same files has nothing to do; over others it begins a new

@@ -13,6 +13,7 @@ from beam_jobs.kafka.connection import CLIENTS, MECHANISMS, PROTOCOLS, Connectio
 from beam_jobs.process.personal_keys import PersonalKeys
 from beam_jobs.runners.names import beams_name, in_this_process
 from models.isolation.trial import GIB, TrialLimits
+from models.training.test_rows import CHOICES
 from schemas.errors import UsageError
 from schemas.sets.gates import FAIL_ON, Gates, most
 
@@ -68,6 +69,18 @@ class NamedUseCaseFiles(NamedUseCase):
 
         self.check_named(named, by)
         check_files(named, self.use_case_path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RawTestRows(Settings):
+    """Whether a training set keeps the raw rows of its test split."""
+
+    test_rows: str | None = option(
+        "raw rows of the test split; not given: retrain keeps them, a build if a gate of the model is no_worse_by",
+        None,
+        choices=CHOICES,
+        group="writing",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

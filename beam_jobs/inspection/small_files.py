@@ -18,6 +18,8 @@ from beam_jobs.sets.anomaly_files import read_anomalies
 from beam_jobs.sets.set_text import NO_ANOMALIES, anomaly_lines
 from models.registry.pointer import read_pointer
 from models.training.test_rows import FACT
+from schemas.artifacts import artifact
+from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError
 from schemas.plain_files import open_plain
 from schemas.rejection_counts import rejections, rejections_text
@@ -105,11 +107,14 @@ def rejected_text(found: Mapping[str, Any]) -> list[str]:
 
 
 def look_at_raw(path: pathlib.Path, format: str) -> dict[str, Any]:
-    """Return the names in the first line of a CSV file, or of a Parquet file's columns."""
+    """Return the names in the first line of a CSV file, or of a Parquet file's columns.
+
+    Of the latter `test_rows` says whether they are those that the training set in their folder keeps.
+    """
     if format == "parquet":
         from beam_jobs.inspection.predictions import parquet_columns  # Arrow's Parquet, which takes its time
 
-        return {"format": format, "columns": parquet_columns(path)}
+        return {"format": format, "columns": parquet_columns(path), FACT: _are_test_rows(path)}
     try:
         with open_plain(path) as raw:
             opened = gzip.GzipFile(fileobj=raw) if path.name.lower().endswith(".gz") else raw
@@ -125,7 +130,7 @@ def look_at_raw(path: pathlib.Path, format: str) -> dict[str, Any]:
 def raw_text(found: Mapping[str, Any]) -> list[str]:
     """Return what a raw file is and what can be done with it."""
     columns = found["columns"]
-    if pathlib.PurePath(found["path"]).name.startswith(f"{FACT}-"):
+    if found.get(FACT):
         return [
             "  raw test rows of a training set, as its graph takes them",
             f"  {len(columns)} columns: {text_of(columns)}",
@@ -145,6 +150,15 @@ def raw_text(found: Mapping[str, Any]) -> list[str]:
             "next", "or", 1
         ),
     ]
+
+
+def _are_test_rows(path: pathlib.Path) -> bool:
+    try:
+        kept = artifact.open_artifact(path.parent, ArtifactKind.TRAINING_SET).manifest.get(FACT)
+    except ArtifactError:
+        return False
+    listed = kept if isinstance(kept, list) else []
+    return any(isinstance(one, dict) and one.get("name") == path.name for one in listed)
 
 
 def _is_number(text: str) -> bool:

@@ -39,10 +39,12 @@ from schemas.artifacts import artifact
 from schemas.artifacts.artifact import ArtifactKind
 from schemas.errors import ArtifactError, GateRefusal, InputError, OnegraphError, UsageError
 from schemas.file_lock import lock_within
+from schemas.plain_files import write_whole
 from schemas.schema import TRAINING
 
 _LETTERS = 12
 _LOCK = ".lock"
+_TRIED = "rejected_every_row"  # names the champion that did
 
 _log = logging.getLogger(__name__)
 
@@ -164,6 +166,13 @@ class _Run:
             return None
         return pointer.champion
 
+    def tried(self) -> str | None:
+        """Return the champion that rejected every test row, so that an evaluation without one is as good; else None."""
+        try:
+            return (self.folder / _TRIED).read_text().strip()
+        except OSError:
+            return None
+
     def evaluate(self, champion: str | None) -> verbs.Evaluate:
         return verbs.Evaluate(
             candidate=str(self.candidate),
@@ -236,18 +245,21 @@ def _build(settings: Retrain, output: str) -> verbs.BuildTrainingSet:
     shared = {field.name for field in dataclasses.fields(verbs.BuildTrainingSet)} - {"output", "existing"}
     given = {name: getattr(settings, name) for name in shared if hasattr(settings, name)}
     # The champion of any run may have another graph than that of the next.
-    return verbs.BuildTrainingSet(**given, output=output, existing="skip", test_rows=KEEP)
+    given["test_rows"] = settings.test_rows or KEEP
+    return verbs.BuildTrainingSet(**given, output=output, existing="skip")
 
 
 def _evaluated(run: _Run) -> dict[str, Any]:
     """Return the findings of the candidate's evaluation against the champion that serves now.
 
-    One that is there is of use unless another champion serves by now, and the candidate was not released.
+    One that is there is of use unless another champion serves by now, and the candidate was not released. One without
+    comparison is, if this champion was tried then and rejected every row.
     """
     champion = run.champion()
     if _is_done(run.evaluation):
         evaluation = artifact.open_artifact(run.evaluation, ArtifactKind.EVALUATION)
-        if run.bundle() is not None or evaluation.manifest.get("champion") == champion:
+        against = evaluation.manifest.get("champion")
+        if run.bundle() is not None or against == champion or (against is None and run.tried() == champion):
             files = {name: run.evaluation / f"{name}.json" for name in ("metrics", "verdict")}
             findings = {name: json.loads(file.read_text()) for name, file in files.items()}
             if not evaluation.manifest["passed"]:
@@ -263,6 +275,7 @@ def _evaluated(run: _Run) -> dict[str, Any]:
             found: dict[str, Any] = run_verb(run.evaluate(champion))
         except NothingToCompare as error:
             _warn_of(error)
+            write_whole(run.folder / _TRIED, f"{champion}\n".encode())
             found = run_verb(run.evaluate(None))
     return found
 

@@ -38,7 +38,8 @@ class Comparable:
 def check_comparable(bundle: str | pathlib.Path, spec: ModelSpec, training_set: TrainingSet) -> Comparable:
     """Return how a bundle can score the test rows of a training set; raises `UsageError`, in one line, if it cannot.
 
-    What stands in that line before ", so" is why.
+    What stands in that line before ", so" is why. A damaged bundle is an `ArtifactError`: that is no reason to go on
+    without comparison, so it ends a retrain run.
     """
     opened = artifact.open_artifact(bundle, ArtifactKind.BUNDLE)
     manifest = opened.manifest

@@ -8,7 +8,7 @@ from models.gates import MIN_ROWS, Gate
 from models.measures.fairness import FEWEST
 from models.spec import ModelSpec
 
-NO_CHAMPION = "no champion"
+NO_CHAMPION, NO_VALUE = "no champion", "the champion has no value"
 
 
 def verdict(
@@ -52,19 +52,23 @@ def _entries(
         yield _entry(gate, spec, overall, champion, champion.overall if champion is not None else None)
         return
     values = slices.get(gate.slice, [])
+    rows = {one["value"]: one["rows"] for one in values}
+    both = champion.slices[gate.slice] if champion is not None else {}
+    held = champion is not None and gate.no_worse_by is not None
+    if held:  # then the rows that count are those that both score
+        rows = {value: _rows_of(both.get(value)) for value in rows}
     if gate.slice_value is not None:
         looked_at = [one for one in values if one["value"] == gate.slice_value]
         none = f"no test row of {gate.slice} {gate.slice_value}"
     else:
         least = gate.min_rows or MIN_ROWS
-        looked_at = [one for one in values if one["rows"] >= least]
-        none = f"no value of {gate.slice} has {least:,} test rows"
+        looked_at = [one for one in values if rows[one["value"]] >= least]
+        none = f"no value of {gate.slice} has {least:,} test rows{' that both score' if held else ''}"
     if not looked_at:
         yield {**_given(gate), "value": None, "passed": False, "why": none}
     for one in looked_at:
-        both = champion.slices[gate.slice].get(one["value"]) if champion is not None else None
-        entry = _entry(gate, spec, one, champion, both)
-        yield {**entry, "slice_value": one["value"], "rows": one["rows"]}
+        entry = _entry(gate, spec, one, champion, both.get(one["value"]))
+        yield {**entry, "slice_value": one["value"], "rows": rows[one["value"]]}
 
 
 def _of_fairness(gate: Gate, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,17 +93,26 @@ def _entry(
     if gate.no_worse_by is None:
         value = found.get(gate.metric)
         return {**_given(gate), "value": value, "limit": gate.limit(None, True), "passed": gate.passes(value)}
-    # Against the champion the value is that of the rows that both score.
-    value = found.get(gate.metric) if both is None else both.candidate.get(gate.metric)
-    entry = {**_given(gate), "value": value}
     if champion is None:
-        return {**entry, "passed": True, "why": NO_CHAMPION}
+        return {**_given(gate), "value": found.get(gate.metric), "passed": True, "why": NO_CHAMPION}
+    # Against the champion the value is that of the rows that both score.
+    value = None if both is None else both.candidate.get(gate.metric)
     of_champion = None if both is None else both.champion.get(gate.metric)
     higher = spec.higher_is_better(gate.metric) is True
-    compared = {"champion": of_champion, "limit": gate.limit(of_champion, higher), "higher_is_better": higher}
+    rows, of = _rows_of(both), found["rows"]
+    entry = {**_given(gate), "value": value, "champion": of_champion}
+    entry |= {"limit": gate.limit(of_champion, higher), "higher_is_better": higher}
     if of_champion is None:
-        return {**entry, **compared, "passed": True, "why": "the champion has no value"}
-    return {**entry, **compared, "passed": gate.passes(value, of_champion, higher)}
+        # Of every row it has none that could be had; of a part, it may have scored too little to have one.
+        return {**entry, "passed": rows == of, "why": NO_VALUE}
+    if gate.slice is None and rows < min(of, MIN_ROWS):
+        return {**entry, "passed": False, "why": f"both score {rows:,} of {of:,} test rows, wanted {MIN_ROWS}"}
+    return {**entry, "passed": gate.passes(value, of_champion, higher)}
+
+
+def _rows_of(both: Both | None) -> int:
+    """Return how many rows both score."""
+    return 0 if both is None else int(both.candidate["rows"])
 
 
 def _given(gate: Gate) -> dict[str, Any]:

@@ -129,6 +129,21 @@ def write_predictions(folder: pathlib.Path, suffix: str) -> pathlib.Path:
     return file
 
 
+def test_raw_rows_are_those_of_a_training_set_where_its_manifest_names_them(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "test_rows-00000-of-00001.parquet"
+    pa.parquet.write_table(pa.table({"fare": [1.5]}), file)
+    theirs = "raw test rows of a training set"
+    for facts, named in ((None, False), ({}, False), ({"test_rows": [{"name": file.name, "rows": 1}]}, True)):
+        if facts is not None:
+            (tmp_path / artifact.MARKER).unlink(missing_ok=True)
+            artifact.complete(tmp_path, ArtifactKind.TRAINING_SET, facts)
+        found, text = shown(file)
+        assert (found["kind"], found["columns"], theirs in text) == ("raw_file", ["fare"], named)
+        assert ("nothing that onegraph wrote" in text) is not named
+    other = file.rename(tmp_path / "test_rows-of-june.parquet")
+    assert theirs not in shown(other)[1]
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
 def test_predictions(suffix: str, tmp_path: pathlib.Path) -> None:
     file = write_predictions(tmp_path / "p", suffix)

@@ -156,7 +156,8 @@ def test_both_are_compared_on_the_rows_that_both_score(case, tmp_path, capsys, c
     assert auc["interval"][0] <= auc["difference"] <= auc["interval"][1]
     of_slices = {one["value"]: one["rows"] for one in compared["slices"]["shop"]}
     gates = [gate for gate in found["verdict"]["gates"] if gate["metric"] == "rows_seen"]
-    assert {gate["slice_value"]: gate["value"] for gate in gates} == of_slices  # those of the rows that both score
+    for name in ("value", "rows"):  # those of the rows that both score
+        assert {gate["slice_value"]: gate[name] for gate in gates} == of_slices
     assert sum(of_slices.values()) == compared["rows"]
     assert f"the champion rejects {gone} of {all_rows} test rows (" in caplog.text
     assert main(["release", "--candidate", str(candidate), "--registry", str(case.registry), "--dry-run"]) == 0
@@ -213,11 +214,23 @@ def test_a_champion_that_rejects_every_row_is_one_line(case, tmp_path):
         champion_scores(champion(case), ModelSpec(), training_set, training_set.load("test").features)
 
 
-def _too_much() -> Iterator[tuple[object, ...]]:
+@pytest.mark.needs_time
+def test_a_champion_that_rejects_every_positive_row_lets_nothing_pass(case, tmp_path, capsys):
+    poor = UseCaseFolder(tmp_path, SECOND, SECOND_TRANSFORM, _too_much(negative=90), MODEL)
+    assert poor.build() == 0
+    assert poor.verb("train", "--training-set", poor.training_set, "--output", poor.candidate) == 0
+    capsys.readouterr()
+    assert evaluate(poor, poor.candidate, "--registry", case.registry) == 3
+    auc = json.loads(capsys.readouterr().out)["verdict"]["gates"][0]
+    assert (auc["metric"], auc["passed"], auc["why"]) == ("auc", False, "the champion has no value")
+
+
+def _too_much(negative: int = 159) -> Iterator[tuple[object, ...]]:
+    """Yield rows with amounts that the first model's schema rejects, where `negative` is one of them of both labels."""
     head, *others = rows()
     yield head
     for one in others:
-        yield (*one[:4], 150 if one[3] else 159, *one[5:])
+        yield (*one[:4], 150 if one[3] else negative, *one[5:])
 
 
 def test_scores_of_some_rows() -> None:

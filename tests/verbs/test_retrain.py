@@ -132,6 +132,31 @@ def test_a_changed_use_case_is_compared_with_the_champion_as_long_as_its_columns
 
 
 @pytest.mark.needs_time
+def test_a_champion_that_rejects_every_row_is_tried_once(use_case, tmp_path, capsys):
+    data = trips(tmp_path / "trips.csv", 0, 3000)
+    made = retrained(words(use_case, data, tmp_path), capsys)[0]
+    wider = shutil.copytree(use_case, tmp_path / "wider")
+    schema, model = wider / "schemas" / "rides.pbtxt", wider / "models" / "rides.py"
+    schema.write_text(schema.read_text().replace("max: 10000.0", "max: 90000.0"))
+    model.write_text(model.read_text().replace("at_least=0.6", "no_worse_by=0.2"))
+    head, *lines = (line.split(",") for line in data.read_text().splitlines())
+    at = head.index("trip_miles")
+    far = [[*line[:at], "20000.5", *line[at + 1 :]] for line in lines]
+    data.write_text("".join(f"{','.join(line)}\n" for line in [head, *far]))
+    told, markers = [], set()
+    for _ in range(2):
+        assert main(words(wider, data, tmp_path)) == 3  # the gate wants a comparison
+        told.append(capsys.readouterr().err)
+        found = set(tmp_path.glob(f"runs/*/candidate.evaluation/{artifact.MARKER}"))
+        (marker,) = (one for one in found if not one.is_relative_to(made["run"]))
+        markers.add(marker.stat().st_mtime_ns)
+    assert "the candidate is evaluated without comparison" in told[0]
+    assert f"was held against no champion, champion is {made['bundle']}" in told[1]
+    assert "evaluating again" not in told[1]
+    assert len(markers) == 1
+
+
+@pytest.mark.needs_time
 def test_fraud_is_compared_with_the_champion_of_the_run_before(tmp_path, capsys):
     """Its graph learns nothing from the data, so the champion can score the next set's features."""
     simulate = ["simulate", "--features", "--days", "56", "--customers", "300", "--terminals", "600"]
@@ -174,12 +199,24 @@ def test_a_gate_that_says_no_is_three_every_time_and_nothing_is_released(use_cas
         (use_case / layer / f"strict.{suffix}").write_text((use_case / layer / f"rides.{suffix}").read_text())
     argv = words(use_case, trips(tmp_path / "trips.csv", 0, 3000), tmp_path)
     argv[argv.index("rides")] = "strict"
+    argv += ["--test-rows", "leave"]
     for _ in range(2):
         assert main(argv) == 3
         captured = capsys.readouterr()
         assert "gate not met: auc" in captured.err
         assert "stays, nothing was released" in captured.out
     assert not (tmp_path / "registry" / "live.json").exists()
+    assert list(tmp_path.glob("runs/*/training_set/*tfrecord*"))
+    assert not list(tmp_path.glob("runs/*/training_set/test_rows-*"))
+
+
+def test_raw_test_rows_are_kept_where_nobody_says(use_case, tmp_path, capsys):
+    argv, folders = words(use_case, trips(tmp_path / "trips.csv", 0, 10), tmp_path), []
+    for more in ([], ["--test-rows", "keep"], ["--test-rows", "leave"]):
+        assert main([*argv, *more, "--dry-run"]) == 0
+        folders.append(re.findall(r"run \S+/runs/(\w+)", capsys.readouterr().out))
+    assert folders[0] == folders[1] != folders[2]
+    assert all(folders)
 
 
 def test_wrong_options_are_one_line(use_case, tmp_path, capsys):

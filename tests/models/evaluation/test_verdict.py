@@ -9,7 +9,7 @@ from models.evaluation.gate_text import gate_text
 from models.evaluation.verdict import fewest_rows, verdict
 from models.spec import Gate, Metric, ModelSpec
 
-OVERALL = {"auc": 0.8, "log_loss": 0.5, "r2": None, "found": 3.0}
+OVERALL = {"rows": 640, "auc": 0.8, "log_loss": 0.5, "r2": None, "found": 3.0}
 SLICES: dict[str, list[dict[str, Any]]] = {
     "pay": [
         {"value": "cash", "rows": 500, "auc": 0.85},
@@ -19,7 +19,7 @@ SLICES: dict[str, list[dict[str, Any]]] = {
 }
 CHAMPION = Compared(
     "c0ffee",
-    Both(OVERALL, {"auc": 0.82, "log_loss": 0.45, "found": None}),
+    Both(OVERALL, {"rows": 640, "auc": 0.82, "log_loss": 0.45, "found": None}),
     {"pay": {one["value"]: Both(one, {"auc": auc}) for one, auc in zip(SLICES["pay"], (0.84, 0.75, 0.9), strict=True)}},
     {},
 )
@@ -82,13 +82,45 @@ def test_without_a_champion_such_a_gate_passes_and_says_so() -> None:
     assert (no_value["passed"], no_value["why"]) == (True, "the champion has no value")
 
 
+def partly(rows: int, champion: float | None, **of_pay: tuple[int, float | None]) -> Compared:
+    """Return a comparison on some of all rows, and of each value of pay: how many, and the champion's AUC."""
+    slices: dict[str | None, Both] = {
+        value: Both({"rows": some, "auc": 0.8}, {"rows": some, "auc": auc}) for value, (some, auc) in of_pay.items()
+    }
+    both = Both({"rows": rows, "auc": 0.7}, {"rows": rows, "auc": champion})
+    return Compared("c0ffee", both, {"pay": slices}, {})
+
+
 def test_against_the_champion_rows_count_that_both_score() -> None:
-    champion = Compared("c0ffee", Both({"auc": 0.7}, {"auc": 0.75}), {"pay": {}}, {})
     gates = Gate("auc", no_worse_by=0.0), Gate("auc", at_least=0.8), Gate("auc", no_worse_by=0.0, slice="pay")
-    against, own, *of_slices = judged(*gates, champion=champion)["gates"]
+    against, own, *of_slices = judged(*gates, champion=partly(600, 0.75, cash=(460, 0.75), card=(20, 0.9)))["gates"]
     assert (against["value"], against["passed"]) == (0.7, False)
     assert (own["value"], own["passed"]) == (0.8, True)
-    assert {(one["passed"], one["why"]) for one in of_slices} == {(True, "the champion has no value")}
+    assert [(one["slice_value"], one["rows"], one["passed"]) for one in of_slices] == [("cash", 460, True)]
+
+
+@pytest.mark.parametrize(
+    ("gate", "champion", "why"),
+    [
+        (Gate("auc", no_worse_by=1.0), partly(600, None), "the champion has no value"),  # no row of one label
+        (Gate("auc", no_worse_by=1.0), partly(99, 0.75), "both score 99 of 640 test rows, wanted 100"),
+        (Gate("auc", no_worse_by=1.0, slice="pay"), partly(600, 0.75), "no value of pay has 100 test rows that both"),
+        (Gate("auc", no_worse_by=1.0, slice="pay"), partly(600, 0.75, cash=(99, 0.7)), "no value of pay has 100 test"),
+        (Gate("auc", no_worse_by=1.0, slice="pay"), partly(600, 0.75, cash=(460, None)), "the champion has no value"),
+        (Gate("auc", no_worse_by=1.0, slice="pay", slice_value="cash"), partly(600, 0.75), "the champion has no value"),
+    ],
+)
+def test_a_champion_that_scored_too_little_lets_nothing_pass(gate: Gate, champion: Compared, why: str) -> None:
+    found = judged(gate, champion=champion)["gates"]
+    assert [one["passed"] for one in found] == [False]
+    assert found[0]["why"].startswith(why)
+    assert gate_text(found[0]).endswith(f"({found[0]['why']})")
+
+
+def test_a_small_set_of_which_every_row_is_scored_is_compared() -> None:
+    both = Both({"rows": 40, "auc": 0.8}, {"rows": 40, "auc": 0.7})
+    spec = ModelSpec(gates=(Gate("auc", no_worse_by=0.0),))
+    assert verdict(spec, {"rows": 40, "auc": 0.8}, {}, Compared("c0ffee", both, {}, {}))["passed"] is True
 
 
 @pytest.mark.parametrize(
