@@ -1,7 +1,6 @@
 """What the product makes of a protocol's rows: a training set, a model of given parameters, its metrics on test."""
 
 import dataclasses
-import json
 import pathlib
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ import pyarrow as pa
 from beam_jobs.cli.settings import BuildTrainingSet, Evaluate, Train, Tune
 from beam_jobs.cli.verbs import run_verb
 from benchmarks.published.rows import Protocol
-from models.evaluation.evaluation import Asked, evaluate, evaluate_candidate
+from models.evaluation.evaluation import evaluate
 from models.evaluation.place import evaluation_path
 from models.families.family import Split, TrainingRun
 from models.families.split_parts import joined, rows_of
@@ -118,8 +117,7 @@ def evaluated(rows: Rows, choice: Choice, candidate: pathlib.Path) -> dict[str, 
     _remove(candidate)
     further = {"trained_on": ["train", "eval"]}
     write_best(use_case, spec, spec.rounds, rows.training_set, rows.train, rows.eval, candidate, further)
-    evaluate_candidate(candidate, rows.training_set, Asked(draws=0, own=rows.spec.metrics))
-    return json.loads((evaluation_path(candidate) / "metrics.json").read_text())
+    return _evaluated(rows, candidate)
 
 
 def trained_as_is(rows: Rows, candidate: pathlib.Path) -> dict[str, Any]:
@@ -153,8 +151,8 @@ def _remove(made: pathlib.Path) -> None:
 
 def _evaluated(rows: Rows, candidate: pathlib.Path) -> dict[str, Any]:
     training_set = str(rows.training_set.path)
-    settings = Evaluate(candidate=str(candidate), training_set=training_set, use_case_path=rows.use_case_path)
-    return run_verb(settings)["metrics"]
+    there = Evaluate(candidate=str(candidate), training_set=training_set, use_case_path=rows.use_case_path, intervals=0)
+    return run_verb(there)["metrics"]
 
 
 def _texts(files: tuple[pathlib.Path, ...]) -> tuple[str, ...]:

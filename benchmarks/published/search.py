@@ -8,6 +8,7 @@ import optuna
 
 from benchmarks.published.product import Choice, Rows, measured
 from benchmarks.published.spaces import Space
+from models.tasks import LOWER_IS_BETTER
 
 _SEED = 1
 _log = logging.getLogger(__name__)
@@ -51,7 +52,4 @@ def total(metrics: Mapping[str, float], published: Mapping[str, float]) -> float
     >>> total({"auc": 0.5, "mae": 20.0}, {"auc": 0.5, "mae": 10.0})
     -1.0
     """
-    return sum((-1 if name in _ERRORS else 1) * metrics[name] / published[name] for name in published)
-
-
-_ERRORS = ("mae",)
+    return sum((-1 if name in LOWER_IS_BETTER else 1) * metrics[name] / published[name] for name in published)

@@ -23,15 +23,12 @@ def verdict(
     `overall` are the metrics of all rows, `slices` those by column and value, of as many values as gates ask for,
     `fairness` by column how far its values are apart.
     """
-    gates = [
-        entry
-        for gate in spec.gates
-        for entry in (
-            [_of_fairness(gate, (fairness or {}).get(gate.slice or "", {}))]
-            if gate.is_fairness
-            else _entries(gate, spec, overall, slices, champion)
-        )
-    ]
+    gates: list[dict[str, Any]] = []
+    for gate in spec.gates:
+        if gate.is_fairness:
+            gates.append(_of_fairness(gate, (fairness or {}).get(gate.slice or "", {})))
+        else:
+            gates += _entries(gate, spec, overall, slices, champion)
     return {"passed": all(gate["passed"] for gate in gates), "gates": gates}
 
 
