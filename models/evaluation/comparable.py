@@ -9,7 +9,7 @@ import pathlib
 from models.evaluation.champion_columns import unlike
 from models.scoring.manifest import check_manifest
 from models.spec import ModelSpec
-from models.training.kept_test_rows import are_kept, treatments_of
+from models.training.kept_test_rows import are_kept
 from models.training.test_rows import KEEP
 from models.training.training_set import TrainingSet
 from schemas.artifacts import artifact
@@ -63,7 +63,7 @@ def check_comparable(bundle: str | pathlib.Path, spec: ModelSpec, training_set: 
             f"cannot score them; build the set again with --test-rows {KEEP}, the candidate stays one of it, or "
             "evaluate without"
         )
-    questioned = unlike(_treatments(opened), treatments_of(training_set))
+    questioned = unlike(_treatments(opened), training_set.serving)
     if questioned:
         needed = _needed(opened)
         for name, why in questioned.items():

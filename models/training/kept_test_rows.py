@@ -13,8 +13,6 @@ from models.training.test_rows import FACT, SPLIT
 from models.training.training_set import TrainingSet
 from schemas import fingerprint
 from schemas.errors import ArtifactError
-from schemas.personal.treatments import Treatments
-from schemas.schema import SERVING
 
 _ROWS = 16_384  # of one block
 
@@ -24,12 +22,6 @@ def are_kept(training_set: TrainingSet) -> bool:
     return FACT in training_set.manifest
 
 
-def treatments_of(training_set: TrainingSet) -> Treatments:
-    """Return what became of the columns that serving has; `Treatments.schema` is that of the rows."""
-    schema = training_set.schema.environment(SERVING)
-    return Treatments.of_manifest(schema, training_set.manifest, str(training_set.path))
-
-
 def read_test_rows(training_set: TrainingSet) -> Iterator[pa.RecordBatch]:
     """Yield them in blocks of some thousands, in the order of `TrainingSet.load("test")`.
 
@@ -37,7 +29,7 @@ def read_test_rows(training_set: TrainingSet) -> Iterator[pa.RecordBatch]:
     """
     import pyarrow.parquet
 
-    schema, rows = treatments_of(training_set).schema.arrow_schema, 0
+    schema, rows = training_set.serving.schema.arrow_schema, 0
     for name in _names(training_set):
         path = training_set.path / name
         said = training_set.manifest["files"].get(name)

@@ -83,6 +83,11 @@ class TrainingSet:
         return Schema.load(self.path / "schema.pbtxt")
 
     @property
+    def serving(self) -> Treatments:
+        """What became of the columns that serving has; `Treatments.schema` is what the graph reads."""
+        return Treatments.of_manifest(self.schema.environment(SERVING), self.manifest, str(self.path))
+
+    @property
     def fingerprint(self) -> str:
         """The sha256 of what the training set holds; candidates and bundles name it."""
         return self.manifest["fingerprint"]
@@ -179,8 +184,8 @@ class TrainingSet:
 
     def _check_graph(self) -> None:
         """A graph of before may read columns that serving does not have by now, the label's among them."""
-        wanted = Treatments.of_manifest(self.schema.environment(SERVING), self.manifest, str(self.path)).schema
-        if Schema.load(self.graph / "schema.pbtxt").fingerprint != wanted.fingerprint:
+        wanted = self.serving.schema.fingerprint
+        if Schema.load(self.graph / "schema.pbtxt").fingerprint != wanted:
             raise ArtifactError(
                 f"{self.graph}: reads other columns than serving has by {self.path / 'schema.pbtxt'}; build the "
                 "training set again"
